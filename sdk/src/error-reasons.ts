@@ -1,0 +1,74 @@
+/**
+ * Every reason an error can carry, with the Connect code it comes with and what it means. `job` reasons stand in a
+ * job's `error.reason`; the others come with a refused call, in `google.rpc.ErrorInfo` of domain "pointsman".
+ * A reason is never renamed and never changes its meaning.
+ */
+export const errorReasons = {
+  INVALID_REQUEST: { code: "invalid_argument", meaning: "A field of the request is wrong; BadRequest names it." },
+  INVALID_PAGE_TOKEN: { code: "invalid_argument", meaning: "The page token is damaged or belongs to another request." },
+  INVALID_CURSOR: { code: "invalid_argument", meaning: "The cursor is damaged or belongs to another watch." },
+  REQUEST_ID_REQUIRED: {
+    code: "invalid_argument",
+    meaning: "At-most-once work needs a request_id, so that repeating a call whose answer was lost does nothing twice.",
+  },
+  NOT_READ_ONLY: { code: "invalid_argument", meaning: "on_reject CONTINUE is for read-only work alone." },
+  UNKNOWN_PLATFORM: { code: "invalid_argument", meaning: "No platform of this name; see ListPlatforms." },
+  REQUEST_ID_REUSED: { code: "already_exists", meaning: "The request_id was used before with another request." },
+  DEVICE_EXISTS: { code: "already_exists", meaning: "A device of this name exists." },
+  ENDPOINT_TAKEN: { code: "already_exists", meaning: "Another device has this endpoint; metadata names it." },
+  CREDENTIAL_EXISTS: { code: "already_exists", meaning: "A credential of this name exists." },
+  JOB_NOT_FOUND: { code: "not_found", meaning: "No job of this id." },
+  DEVICE_NOT_FOUND: { code: "not_found", meaning: "No device of this name." },
+  CREDENTIAL_NOT_FOUND: { code: "not_found", meaning: "No credential of this name." },
+  JOB_NOT_INDETERMINATE: {
+    code: "failed_precondition",
+    meaning: "Only a job whose outcome is unknown can be resolved.",
+  },
+  JOB_ALREADY_RESOLVED: { code: "failed_precondition", meaning: "The outcome was resolved before; it is written once." },
+  DEVICE_HAS_LIVE_JOBS: {
+    code: "failed_precondition",
+    meaning: "Jobs wait or run on the device, or it is held; end or resolve them first.",
+  },
+  CREDENTIAL_IN_USE: { code: "failed_precondition", meaning: "A device uses the credential; metadata names one." },
+  INLINE_ENDPOINTS_FORBIDDEN: {
+    code: "permission_denied",
+    meaning: "This installation runs work on inventory devices alone.",
+  },
+  UNAUTHENTICATED: { code: "unauthenticated", meaning: "No API key, or one that is not known." },
+  PERMISSION_DENIED: { code: "permission_denied", meaning: "The key's role may not do this." },
+  HISTORY_GONE: { code: "out_of_range", meaning: "The history behind this cursor is gone; start from a snapshot." },
+  REQUEST_TOO_LARGE: { code: "resource_exhausted", meaning: "The request is larger than 4 MiB." },
+  STORE_UNAVAILABLE: { code: "unavailable", meaning: "Redis cannot be reached or does not answer in time." },
+  SHUTTING_DOWN: { code: "unavailable", meaning: "This server is stopping; go on with another, from the cursor." },
+  INTERNAL: { code: "internal", meaning: "A fault of the service; its log holds the request id." },
+
+  DEVICE_UNREACHABLE: { code: "job", meaning: "No answer from the device within the connect timeout." },
+  CONNECTION_REFUSED: { code: "job", meaning: "The device's port refused the connection." },
+  CONNECT_RATE_LIMITED: { code: "job", meaning: "The device turned the connection away before the login." },
+  KEX_MISMATCH: { code: "job", meaning: "No algorithm that both sides accept." },
+  HOST_KEY_UNKNOWN: { code: "job", meaning: "The host key is not known; metadata holds its fingerprint. No password was sent." },
+  HOST_KEY_CHANGED: { code: "job", meaning: "The host key is another than the known one. Nothing was sent." },
+  AUTHENTICATION_FAILED: { code: "job", meaning: "The device refused the login. Not retried." },
+  PRIVILEGE_DENIED: { code: "job", meaning: "The device refused the privileged mode." },
+  PROMPT_NOT_FOUND: { code: "job", meaning: "The prompt of the platform did not appear." },
+  UNEXPECTED_QUESTION: { code: "job", meaning: "The device asked something that the job has no answer for." },
+  DEVICE_REJECTED: { code: "job", meaning: "The device rejected a command; device_message holds its words." },
+  OUTPUT_TIMEOUT: { code: "job", meaning: "The device was silent for longer than the idle timeout." },
+  EXECUTION_TIMEOUT: { code: "job", meaning: "The attempt took longer than the execution timeout." },
+  OUTPUT_TOO_LARGE: { code: "job", meaning: "The output passed the job's limit and was cut." },
+  DISCONNECTED: { code: "job", meaning: "The connection was lost during the work." },
+  SESSION_LIMIT: { code: "job", meaning: "The device has no free line for another session." },
+  QUEUE_TIMEOUT: { code: "job", meaning: "No worker could take the job in time." },
+  WORKER_LOST: { code: "job", meaning: "The worker died or lost its lease during the work." },
+  CREDENTIAL_UNAVAILABLE: { code: "job", meaning: "The credential is missing or cannot be opened." },
+  DEVICE_GONE: { code: "job", meaning: "The device was removed from the inventory, or moved to another endpoint." },
+  EFFECT_UPGRADED: {
+    code: "job",
+    meaning: "The worker's platform data does not see the work as read-only, as the server did.",
+  },
+  UNSUPPORTED_BY_PLATFORM: { code: "job", meaning: "The platform cannot do this." },
+  CANCELLED: { code: "job", meaning: "The work was stopped on request." },
+} as const satisfies Record<string, { code: string; meaning: string }>;
+
+/** A reason that an error can carry. */
+export type ErrorReason = keyof typeof errorReasons;
