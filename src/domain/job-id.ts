@@ -1,0 +1,40 @@
+import type { Random } from "./clock.js";
+
+/**
+ * Job ids: 26 characters of Crockford's base 32 in lower case. 10 carry the creation time in milliseconds, so that ids
+ * sort by it; 14 are random; the last 2 are the number of the job's zone, so that an id alone tells where its job is.
+ */
+const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
+
+/** Zones an installation can have, because two characters of the id say which. */
+export const maxZones = alphabet.length ** 2;
+
+const pattern = /^[0-9a-hjkmnp-tv-z]{26}$/;
+
+/** Whether `text` has the form of a job id. */
+export function isJobId(text: string): boolean {
+  return pattern.test(text);
+}
+
+function digits(value: number, length: number): string {
+  let text = "";
+  for (let rest = value; text.length < length; rest = Math.floor(rest / 32)) text = alphabet.charAt(rest % 32) + text;
+  return text;
+}
+
+/** A new id. `zone` is the zone's number, 0 to 1023. */
+export function createJobId(nowMs: number, zone: number, random: Random): string {
+  let middle = "";
+  for (const byte of random.bytes(14)) middle += alphabet.charAt(byte % 32);
+  return digits(nowMs, 10) + middle + digits(zone, 2);
+}
+
+/** The number of the zone that a job id carries. */
+export function zoneOfJobId(id: string): number {
+  return alphabet.indexOf(id.charAt(24)) * 32 + alphabet.indexOf(id.charAt(25));
+}
+
+/** The smallest and the largest text that ids made at `ms` can have: bounds for listing by creation time. */
+export function jobIdFloor(ms: number): string {
+  return digits(Math.max(0, Math.min(ms, 2 ** 50 - 1)), 10);
+}

@@ -1,0 +1,128 @@
+import type { JobState } from "./job-state.js";
+
+/** What repeating the work would mean. */
+export type EffectClass = "READ_ONLY" | "IDEMPOTENT" | "AT_MOST_ONCE";
+
+/** How much of the work took effect. */
+export type Effect = "NONE" | "PARTIAL" | "COMPLETE";
+
+/** Kinds of operation. */
+export type JobType = "commands" | "probe";
+
+/** Why work failed. Never holds a secret; device text in it is redacted. */
+export interface Failure {
+  /** A reason of the error registry. */
+  readonly reason: string;
+  readonly message: string;
+  readonly deviceMessage?: string;
+  /** The last bytes received, at most 4 KiB. */
+  readonly tail?: string;
+  readonly expected?: string;
+  readonly mode?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** One try of a job by one worker. Times are milliseconds since the epoch, by the store's clock. */
+export interface AttemptRecord {
+  readonly number: number;
+  readonly worker: string;
+  /** Decimal; larger than every fence given out before in its zone. */
+  readonly fence: string;
+  readonly startMs: number;
+  readonly endMs?: number;
+  readonly error?: Failure;
+}
+
+/** What was said of a job whose outcome is unknown. */
+export interface ResolutionRecord {
+  readonly kind: "APPLIED" | "NOT_APPLIED" | "RERUN";
+  readonly resolver: string;
+  readonly reason: string;
+  readonly timeMs: number;
+  readonly rerunJob?: string;
+}
+
+/** What a new job brings. Everything the store decides itself (state, times, numbers) is left out. */
+export interface NewJob {
+  readonly id: string;
+  readonly zone: string;
+  readonly effectClass: EffectClass;
+  readonly type: JobType;
+  /** What exclusivity is keyed by. */
+  readonly endpoint: string;
+  /** Host name or IP address, as given. */
+  readonly address: string;
+  /** Name of the inventory device. Absent for an inline endpoint. */
+  readonly device?: string;
+  readonly creator: string;
+  readonly priority: number;
+  readonly labels: Readonly<Record<string, string>>;
+  /** The encoded JobSpec, without secrets. Opaque to the store. */
+  readonly spec: Uint8Array;
+  /** The sealed login of an inline endpoint. Erased when the job ends. */
+  readonly sealedSecret?: Uint8Array;
+  /** Not before this time. */
+  readonly startAfterMs?: number;
+  readonly queueTimeoutMs: number;
+  readonly maxAttempts: number;
+  /** Set when the caller gave a request id: who, which method, which id, and a hash of the request as received. */
+  readonly idempotency?: {
+    readonly scope: string;
+    readonly requestId: string;
+    readonly fingerprint: string;
+  };
+}
+
+/** A job as stored. Times are milliseconds since the epoch, by the store's clock. */
+export interface JobRecord {
+  readonly id: string;
+  readonly zone: string;
+  readonly state: JobState;
+  readonly effectClass: EffectClass;
+  readonly type: JobType;
+  readonly endpoint: string;
+  readonly address: string;
+  readonly device?: string;
+  readonly creator: string;
+  readonly priority: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly spec: Uint8Array;
+  readonly createMs: number;
+  readonly startAfterMs?: number;
+  readonly queueMs?: number;
+  readonly expireMs: number;
+  /** Start of the first attempt. */
+  readonly firstStartMs?: number;
+  /** Start of the latest attempt. */
+  readonly startMs?: number;
+  readonly endMs?: number;
+  /** Number of the latest attempt; 0 before the first. */
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  readonly worker?: string;
+  readonly fence?: string;
+  readonly attempts: readonly AttemptRecord[];
+  readonly error?: Failure;
+  readonly effect?: Effect;
+  /** When the latest attempt passed its point of no return. */
+  readonly intentMs?: number;
+  readonly intendedStep: number;
+  readonly confirmedStep: number;
+  /** The encoded JobResult without its outputs. Opaque to the store. */
+  readonly result?: Uint8Array;
+  readonly resolution?: ResolutionRecord;
+  readonly lastEvent: number;
+  readonly outputBytes: number;
+  readonly cancelRequested: boolean;
+  /** Where the job waits again after a failed attempt. */
+  readonly retryMs?: number;
+}
+
+/** Why a job waits, and behind whom. */
+export interface Waiting {
+  readonly reason: "START_TIME" | "RETRY" | "DEVICE_BUSY" | "HELD" | "NO_WORKER" | "CLAIM";
+  /** The job that holds the device or stands next in its line. */
+  readonly blockingJob?: string;
+  /** 1 is next; 0 when not in line. */
+  readonly position: number;
+}
