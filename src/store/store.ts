@@ -1,4 +1,4 @@
-import type { AttemptRecord, Effect, Failure, JobRecord, NewJob, Waiting } from "../domain/job.js";
+import type { Effect, Failure, JobRecord, NewJob, Waiting } from "../domain/job.js";
 import type { EventFact, EventRecord } from "../domain/job-event.js";
 import type { JobState } from "../domain/job-state.js";
 
@@ -191,12 +191,12 @@ export interface DeviceStore {
   /** DEVICE_NOT_FOUND, DEVICE_HAS_LIVE_JOBS. */
   remove(name: string): Promise<void>;
   status(zone: string, endpoint: string): Promise<DeviceStatusRecord>;
-  /** Host keys known for an address and port, as "ssh-ed25519 AAAA…". */
-  hostKeys(address: string, port: number): Promise<readonly string[]>;
+  /** Host keys known for an address and port in a zone (two zones may use the same addresses), as "ssh-ed25519 AAAA…". */
+  hostKeys(zone: string, address: string, port: number): Promise<readonly string[]>;
   /** Replaces the host keys known for an address and port. */
-  setHostKeys(address: string, port: number, keys: readonly string[]): Promise<void>;
+  setHostKeys(zone: string, address: string, port: number, keys: readonly string[]): Promise<void>;
   /** Keeps a first key; answers with those known after it, so that of two first sights one wins. */
-  pinFirstHostKey(address: string, port: number, key: string): Promise<readonly string[]>;
+  pinFirstHostKey(zone: string, address: string, port: number, key: string): Promise<readonly string[]>;
 }
 
 /** A credential as stored: its secrets sealed. */
@@ -307,7 +307,8 @@ export interface BeatFigures {
 export interface Claim {
   readonly job: JobRecord;
   readonly fence: string;
-  readonly attempt: number;
+  /** Attempts that count towards the job's own limit, this one included: hand-backs and lost workers do not. */
+  readonly countedAttempts: number;
   /** Sealed login of an inline endpoint. */
   readonly sealedSecret?: Uint8Array;
 }
@@ -327,7 +328,7 @@ export type Fenced = "OK" | "FENCED";
 /** How an attempt ended. */
 export interface AttemptEnd {
   /** RETRY: DELAYED until `retryInMs`. REQUEUE: back in line, the attempt not counted (nothing was sent). */
-  readonly verdict: "SUCCEEDED" | "FAILED" | "CANCELLED" | "INDETERMINATE" | "RETRY" | "REQUEUE";
+  readonly verdict: "SUCCEEDED" | "FAILED" | "CANCELLED" | "EXPIRED" | "INDETERMINATE" | "RETRY" | "REQUEUE";
   readonly error?: Failure;
   readonly effect?: Effect;
   readonly confirmedStep: number;
@@ -395,5 +396,3 @@ export interface UpkeepStore {
     limit: number,
   ): Promise<{ readonly buried: boolean; readonly left: number }>;
 }
-
-export type { AttemptRecord };
