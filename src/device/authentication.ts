@@ -1,0 +1,81 @@
+import type { AnyAuthMethod, AuthHandlerMiddleware, ParsedKey, Prompt } from "ssh2";
+import type { Account } from "./endpoint.js";
+
+/** The order in which an account is offered to a device, and what became of it. */
+export interface Authentication {
+  /** For ssh2: decides the next method from what the device says it takes. */
+  readonly next: AuthHandlerMiddleware;
+  /** Something that the device counts as a login was sent. */
+  readonly offered: boolean;
+  /** Why the methods ended without success, in words for people; never with a secret. */
+  readonly refusal: string;
+}
+
+const passwordLike = /pass(?:word|code|phrase)|\bpin\b/i;
+
+/**
+ * Asks the device first what it takes, so that a password is only sent where it is wanted and at most once: as password
+ * or as the answer to a single password-like question, never both, because two refusals count twice towards a lock-out.
+ * A key is tried before a password. `onDeadEnd` is called when a question came that we do not answer.
+ */
+export function createAuthentication(
+  account: Account,
+  key: ParsedKey | undefined,
+  onDeadEnd: () => void,
+): Authentication {
+  const { username, password } = account;
+  let asked = false;
+  let keyUsed = false;
+  let passwordUsed = false;
+  let refusal = "the device accepts none of the login methods that the credential has";
+
+  const answer = (prompts: readonly Prompt[], finish: (answers: string[]) => void): void => {
+    const [prompt] = prompts;
+    if (prompts.length === 0) return finish([]);
+    if (prompts.length === 1 && prompt && passwordLike.test(prompt.prompt) && !passwordUsed && password !== undefined) {
+      passwordUsed = true;
+      return finish([password]);
+    }
+    const texts = prompts.map((one) => one.prompt.trim()).join(" / ");
+    refusal = passwordUsed ? "the device refused the password" : `the device asked: ${texts.slice(0, 200)}`;
+    onDeadEnd();
+  };
+
+  const choose = (methods: readonly string[] | null): AnyAuthMethod | false => {
+    if (methods === null || !asked) {
+      asked = true;
+      return { type: "none", username };
+    }
+    if (key && !keyUsed && methods.includes("publickey")) {
+      keyUsed = true;
+      refusal = "the device refused the key";
+      return { type: "publickey", username, key: key as unknown as Buffer };
+    }
+    if (password !== undefined && !passwordUsed) {
+      if (methods.includes("password")) {
+        passwordUsed = true;
+        refusal = "the device refused the password";
+        return { type: "password", username, password };
+      }
+      if (methods.includes("keyboard-interactive")) {
+        refusal = "the device refused the password";
+        return {
+          type: "keyboard-interactive",
+          username,
+          prompt: (_name, _instructions, _language, prompts, finish) => answer(prompts, finish),
+        };
+      }
+    }
+    return false;
+  };
+
+  return {
+    next: ((methods: string[] | null) => choose(methods)) as AuthHandlerMiddleware,
+    get offered() {
+      return keyUsed || passwordUsed;
+    },
+    get refusal() {
+      return refusal;
+    },
+  };
+}
