@@ -25,7 +25,7 @@ export type EventFact =
     }
   | { readonly kind: "log"; readonly level: "info" | "warning"; readonly message: string }
   | { readonly kind: "cancel"; readonly caller: string; readonly reason: string }
-  | ({ readonly kind: "resolved" } & ResolutionRecord);
+  | { readonly kind: "resolved"; readonly resolution: ResolutionRecord };
 
 /** A numbered fact of one job. Numbers start at 1 and have no gaps. */
 export interface EventRecord {
