@@ -1,0 +1,174 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { FieldMaskSchema } from "@bufbuild/protobuf/wkt";
+import { createClient } from "@connectrpc/connect";
+import { callUnary, type CallOptions, type Connection } from "./call.js";
+import type { PointsmanError } from "./errors.js";
+import { optionalDuration } from "./job-input.js";
+import { itemError, present } from "./jobs.js";
+import { createPagedList, type ListOptions, type PagedList } from "./page.js";
+import { DeviceFilterSchema, DeviceSchema, DeviceService, HostKeyPolicy, type Device, type Platform } from "./v1.js";
+
+/** What a caller can say of a device. */
+export interface DeviceFields {
+  /** Host name or IP address. */
+  readonly address: string;
+  /** Default 22. */
+  readonly port?: number | undefined;
+  /** Name of a platform, such as "cisco_ios". */
+  readonly platform: string;
+  /** Name of the credential to log in with. */
+  readonly credential: string;
+  /** Default "default". */
+  readonly zone?: string | undefined;
+  /** Keys exclusivity by this instead of by address and port. */
+  readonly exclusiveKey?: string | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** How an unknown host key is met. Default: the installation's. */
+  readonly hostKeyPolicy?: "default" | "strict" | "accept-new" | undefined;
+  /** Known host keys, as "ssh-ed25519 AAAA…". */
+  readonly hostKeys?: readonly string[] | undefined;
+  /** Time to connect and log in, in milliseconds. Default 10,000. */
+  readonly connectTimeoutMs?: number | undefined;
+}
+
+/** A device to add. */
+export interface DeviceInput extends DeviceFields {
+  readonly name: string;
+}
+
+/** What became of one of many: a device, or why it was refused. */
+export type CreateDevicesResult =
+  | { readonly device: Device; readonly error?: undefined }
+  | { readonly error: PointsmanError; readonly device?: undefined };
+
+/** Which devices are meant: fields are joined by AND, the values of a field by OR. */
+export type DeviceFilterInit = MessageInitShape<typeof DeviceFilterSchema>;
+
+/** Keeps the inventory. A device is taken as DeviceInput or as the contract's own message. */
+export interface Devices {
+  create(device: DeviceInput | Device, options?: CallOptions): Promise<Device>;
+  /** Adds many, 1,000 a call; results in the same order. */
+  createMany(devices: readonly (DeviceInput | Device)[], options?: CallOptions): Promise<CreateDevicesResult[]>;
+  /** One device, with who holds it and what waits. */
+  get(name: string, options?: CallOptions): Promise<Device>;
+  /** Devices by name, without their status. */
+  list(filter?: DeviceFilterInit, options?: CallOptions & ListOptions): PagedList<Device>;
+  /** Changes the fields that are given, and only those; undefined sets a field back to its default. */
+  update(name: string, changes: Partial<DeviceFields>, options?: CallOptions): Promise<Device>;
+  /** Removes a device that has no live jobs. */
+  delete(name: string, options?: CallOptions): Promise<void>;
+  /** Accepts a host key, "ssh-ed25519 AAAA…", in place of all those known before. */
+  acceptHostKey(name: string, hostKey: string, options?: CallOptions): Promise<Device>;
+  /** The platforms that can be driven, by name. */
+  platforms(options?: CallOptions): Promise<Platform[]>;
+}
+
+const batchSize = 1000;
+
+/** Makes the devices' part of a client. */
+export function createDevices(connection: Connection): Devices {
+  const client = createClient(DeviceService, connection.transport);
+  const get: Devices["get"] = async (name, options = {}) =>
+    present((await callUnary(connection, options, (call) => client.getDevice({ name }, call))).device);
+
+  return {
+    get,
+    async create(device, options = {}) {
+      const request = { device: deviceMessage(device) };
+      return present((await callUnary(connection, options, (call) => client.createDevice(request, call))).device);
+    },
+    async createMany(devices, options = {}) {
+      const results: CreateDevicesResult[] = [];
+      for (let from = 0; from < devices.length; from += batchSize) {
+        const request = { devices: devices.slice(from, from + batchSize).map(deviceMessage) };
+        const response = await callUnary(connection, options, (call) => client.batchCreateDevices(request, call));
+        for (const { result } of response.results) {
+          results.push(
+            result.case === "device"
+              ? { device: result.value }
+              : { error: itemError(result.value ?? { code: "internal", reason: "", message: "no result" }) },
+          );
+        }
+      }
+      return results;
+    },
+    list(filter = {}, options = {}) {
+      return createPagedList(async (pageToken) => {
+        const request = { filter: create(DeviceFilterSchema, filter), pageSize: options.pageSize ?? 0, pageToken };
+        const response = await callUnary(connection, options, (call) => client.listDevices(request, call));
+        return { items: response.devices, nextPageToken: response.nextPageToken };
+      }, options.pageToken);
+    },
+    async update(name, changes, options = {}) {
+      // The contract checks the whole device, also what the mask leaves alone: so it is sent as it is now.
+      const now = await get(name, options);
+      const fields = (Object.keys(changes) as (keyof DeviceFields)[]).filter((field) => field in paths);
+      const wanted = deviceMessage({ name, address: "", platform: "", credential: "", ...defined(changes) });
+      const device = create(DeviceSchema, { ...now, ...pick(wanted, fields) });
+      delete device.status;
+      const request = {
+        device,
+        updateMask: create(FieldMaskSchema, { paths: fields.map((field) => paths[field].path) }),
+      };
+      if (fields.length === 0) return now;
+      return present((await callUnary(connection, options, (call) => client.updateDevice(request, call))).device);
+    },
+    async delete(name, options = {}) {
+      await callUnary(connection, options, (call) => client.deleteDevice({ name }, call));
+    },
+    async acceptHostKey(name, hostKey, options = {}) {
+      const request = { name, hostKey };
+      return present((await callUnary(connection, options, (call) => client.acceptHostKey(request, call))).device);
+    },
+    async platforms(options = {}) {
+      return (await callUnary(connection, options, (call) => client.listPlatforms({}, call))).platforms;
+    },
+  };
+}
+
+/** The contract's field for each of ours, and its path in an update mask. */
+const paths = {
+  address: { field: "address", path: "address" },
+  port: { field: "port", path: "port" },
+  platform: { field: "platform", path: "platform" },
+  credential: { field: "credential", path: "credential" },
+  zone: { field: "zone", path: "zone" },
+  exclusiveKey: { field: "exclusiveKey", path: "exclusive_key" },
+  labels: { field: "labels", path: "labels" },
+  hostKeyPolicy: { field: "hostKeyPolicy", path: "host_key_policy" },
+  hostKeys: { field: "hostKeys", path: "host_keys" },
+  connectTimeoutMs: { field: "connectTimeout", path: "connect_timeout" },
+} as const satisfies Record<keyof DeviceFields, { field: keyof Device; path: string }>;
+
+const policies = {
+  default: HostKeyPolicy.UNSPECIFIED,
+  strict: HostKeyPolicy.STRICT,
+  "accept-new": HostKeyPolicy.ACCEPT_NEW,
+} as const;
+
+function deviceMessage(device: DeviceInput | Device): Device {
+  if ("$typeName" in device) return device;
+  return create(DeviceSchema, {
+    name: device.name,
+    address: device.address,
+    port: device.port ?? 0,
+    platform: device.platform,
+    credential: device.credential,
+    zone: device.zone ?? "",
+    exclusiveKey: device.exclusiveKey ?? "",
+    labels: { ...device.labels },
+    hostKeyPolicy: policies[device.hostKeyPolicy ?? "default"],
+    hostKeys: [...(device.hostKeys ?? [])],
+    ...optionalDuration("connectTimeout", device.connectTimeoutMs),
+  });
+}
+
+function defined<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
+
+function pick(device: Device, fields: readonly (keyof DeviceFields)[]): Partial<Device> {
+  return Object.fromEntries(fields.map((field) => [paths[field].field, device[paths[field].field]])) as Partial<Device>;
+}

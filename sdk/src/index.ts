@@ -1,0 +1,49 @@
+/** The client of Pointsman, the job service for network devices. */
+export { Pointsman, type PointsmanOptions } from "./pointsman.js";
+export type { CallOptions } from "./call.js";
+export type { RetryOptions } from "./backoff.js";
+export type { ListOptions, Page, PagedList } from "./page.js";
+export type {
+  CancelOptions,
+  CancelTotals,
+  CreatedJob,
+  CreateManyResult,
+  CreateOptions,
+  Jobs,
+  Verdict,
+} from "./jobs.js";
+export type {
+  CommandInput,
+  EndpointInput,
+  JobConditions,
+  JobInput,
+  JobSpecInit,
+  JobTarget,
+  JobWork,
+  LoginInput,
+} from "./job-input.js";
+export type { JobFilterInit } from "./job-filter.js";
+export type { WaitOptions } from "./job-wait.js";
+export type { JobWatchItem, WatchJobOptions, WatchOptions } from "./job-watch.js";
+export type { JobsWatchItem, WatchJobsOptions } from "./jobs-watch.js";
+export type { CreateDevicesResult, DeviceFields, DeviceFilterInit, DeviceInput, Devices } from "./devices.js";
+export type { Credentials } from "./credentials.js";
+export type { WorkerFilterInit, Workers } from "./workers.js";
+export type { HealthChecks } from "./health.js";
+export {
+  ConflictError,
+  InvalidArgumentError,
+  NotFoundError,
+  PermissionError,
+  PointsmanError,
+  PreconditionError,
+  UnauthenticatedError,
+  UnavailableError,
+  type ErrorCode,
+  type ErrorFacts,
+  type FieldViolation,
+} from "./errors.js";
+export { errorReasons, type ErrorReason } from "./error-reasons.js";
+export { commandResults, isFinal } from "./job-state.js";
+export { durationFromMs, durationMs, timestampDate, timestampFromDate } from "./time.js";
+export { create, fromJson, toJson } from "@bufbuild/protobuf";

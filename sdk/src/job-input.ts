@@ -1,0 +1,197 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { durationFromMs, timestampFromDate } from "./time.js";
+import { EffectClass, JobSpecSchema, OnReject, Privilege, type JobSpec } from "./v1.js";
+
+/** One command line with what it may ask. */
+export interface CommandInput {
+  /** The line as typed, without its newline. */
+  readonly command: string;
+  /** Answers by question: literal text at the end of the line on which the device waits, such as "[confirm]". */
+  readonly answers?: Readonly<Record<string, string>> | undefined;
+  /** The longest silence to accept while it runs, in milliseconds. Default 30,000. */
+  readonly idleTimeoutMs?: number | undefined;
+}
+
+/** An account and its secrets. */
+export interface LoginInput {
+  readonly username: string;
+  readonly password?: string | undefined;
+  /** Private key in PEM or OpenSSH form. */
+  readonly privateKey?: string | undefined;
+  readonly passphrase?: string | undefined;
+  readonly enableSecret?: string | undefined;
+}
+
+/** A device given by address. */
+export interface EndpointInput {
+  /** Host name or IP address. */
+  readonly address: string;
+  /** Default 22. */
+  readonly port?: number | undefined;
+  /** Name of a platform, such as "cisco_ios". */
+  readonly platform: string;
+  /** Default "default". */
+  readonly zone?: string | undefined;
+  /** Name of a stored credential, or a login that is sealed apart from the job and erased at its end. */
+  readonly login: string | LoginInput;
+  /** Host keys to accept, as "ssh-ed25519 AAAA…". */
+  readonly hostKeys?: readonly string[] | undefined;
+}
+
+/** A job, in the words of this SDK. The form of the contract, `JobSpec`, is taken in its place everywhere. */
+export type JobInput = JobTarget & JobWork & JobConditions;
+
+/** Where the work is done. */
+export type JobTarget =
+  | {
+      /** Name of a device in the inventory. */
+      readonly device: string;
+      readonly endpoint?: undefined;
+    }
+  | { readonly endpoint: EndpointInput; readonly device?: undefined };
+
+/** What is done. */
+export type JobWork =
+  | {
+      /** Command lines, run in order in one session. */
+      readonly commands: readonly (string | CommandInput)[];
+      /** What a rejected command means for those behind it; "continue" is for read-only work alone. Default "stop". */
+      readonly onReject?: "stop" | "continue" | undefined;
+      /** The mode the commands run in. Default "login": whatever mode the login gives. */
+      readonly privilege?: "login" | "enable" | undefined;
+      readonly probe?: undefined;
+    }
+  | {
+      /** Connects, logs in, looks, leaves. */
+      readonly probe: true;
+      readonly commands?: undefined;
+    };
+
+/** When, how long and under which names. */
+export interface JobConditions {
+  /** Declares that repeating the work does no harm. */
+  readonly idempotent?: boolean | undefined;
+  /** -100 to 100, higher first: each point counts as a minute of waiting. Default 0. */
+  readonly priority?: number | undefined;
+  /** Not before this time. Default: at once. */
+  readonly startTime?: Date | undefined;
+  /** Ends EXPIRED when it has not started within this many milliseconds. Default 24 h for reads, 1 h for other work. */
+  readonly queueTimeoutMs?: number | undefined;
+  /** Milliseconds that one attempt may take. Default 5 min. */
+  readonly executionTimeoutMs?: number | undefined;
+  /** How work that may be repeated is retried by the service. */
+  readonly retry?:
+    | {
+        readonly maxAttempts?: number | undefined;
+        readonly initialBackoffMs?: number | undefined;
+        readonly maxBackoffMs?: number | undefined;
+      }
+    | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** Output kept, in bytes. Default and most: 16 MiB. */
+  readonly maxOutputBytes?: number | undefined;
+  /** Keeps a bounded transcript for `pointsman replay`. */
+  readonly debug?: boolean | undefined;
+}
+
+/** The contract's own form, as a message or as the plain object to make one from. */
+export type JobSpecInit = MessageInitShape<typeof JobSpecSchema>;
+
+/** Brings either form of a job into the contract's. */
+export function jobSpec(input: JobInput | JobSpecInit): JobSpec {
+  return isJobInput(input) ? fromInput(input) : create(JobSpecSchema, input);
+}
+
+function isJobInput(input: JobInput | JobSpecInit): input is JobInput {
+  return "device" in input || "endpoint" in input;
+}
+
+function fromInput(input: JobInput): JobSpec {
+  const retry = input.retry;
+  return create(JobSpecSchema, {
+    target:
+      input.endpoint === undefined
+        ? { case: "device", value: input.device }
+        : { case: "endpoint", value: endpoint(input.endpoint) },
+    operation: operation(input),
+    ...(input.idempotent ? { effectClass: EffectClass.IDEMPOTENT } : {}),
+    priority: input.priority ?? 0,
+    ...(input.startTime ? { startTime: timestampFromDate(input.startTime) } : {}),
+    ...optionalDuration("queueTimeout", input.queueTimeoutMs),
+    ...optionalDuration("executionTimeout", input.executionTimeoutMs),
+    ...(retry
+      ? {
+          retry: {
+            maxAttempts: retry.maxAttempts ?? 0,
+            ...optionalDuration("initialBackoff", retry.initialBackoffMs),
+            ...optionalDuration("maxBackoff", retry.maxBackoffMs),
+          },
+        }
+      : {}),
+    labels: { ...input.labels },
+    maxOutputBytes: input.maxOutputBytes ?? 0,
+    debug: input.debug ?? false,
+  });
+}
+
+function operation(work: JobWork): NonNullable<JobSpecInit["operation"]> {
+  if (work.commands === undefined) return { case: "probe", value: {} };
+  return {
+    case: "commands",
+    value: {
+      commands: work.commands.map((entry) => {
+        const { command, answers = {}, idleTimeoutMs } = typeof entry === "string" ? { command: entry } : entry;
+        return {
+          command,
+          answers: Object.entries(answers).map(([question, answer]) => ({ question, answer })),
+          ...optionalDuration("idleTimeout", idleTimeoutMs),
+        };
+      }),
+      onReject: { stop: OnReject.STOP, continue: OnReject.CONTINUE, default: OnReject.UNSPECIFIED }[
+        work.onReject ?? "default"
+      ],
+      privilege: { login: Privilege.LOGIN, enable: Privilege.ENABLE, default: Privilege.UNSPECIFIED }[
+        work.privilege ?? "default"
+      ],
+    },
+  };
+}
+
+function endpoint(input: EndpointInput): Extract<NonNullable<JobSpecInit["target"]>, { case: "endpoint" }>["value"] {
+  return {
+    address: input.address,
+    port: input.port ?? 0,
+    platform: input.platform,
+    zone: input.zone ?? "",
+    login:
+      typeof input.login === "string"
+        ? { case: "credential", value: input.login }
+        : { case: "secret", value: loginMessage(input.login) },
+    hostKeys: [...(input.hostKeys ?? [])],
+  };
+}
+
+/** A login with every field present, as the contract has it. */
+export function loginMessage(input: LoginInput): {
+  username: string;
+  password: string;
+  privateKey: string;
+  passphrase: string;
+  enableSecret: string;
+} {
+  return {
+    username: input.username,
+    password: input.password ?? "",
+    privateKey: input.privateKey ?? "",
+    passphrase: input.passphrase ?? "",
+    enableSecret: input.enableSecret ?? "",
+  };
+}
+
+/** `{ [key]: duration }`, or nothing where there is no value. */
+export function optionalDuration<K extends string>(
+  key: K,
+  ms: number | undefined,
+): { [P in K]?: ReturnType<typeof durationFromMs> } {
+  return (ms === undefined ? {} : { [key]: durationFromMs(ms) }) as { [P in K]?: ReturnType<typeof durationFromMs> };
+}

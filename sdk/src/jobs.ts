@@ -1,0 +1,231 @@
+import { randomUUID } from "node:crypto";
+import { createClient } from "@connectrpc/connect";
+import { callUnary, type CallOptions, type Connection } from "./call.js";
+import { createPointsmanError, type ErrorCode, type PointsmanError } from "./errors.js";
+import { jobFilter, type JobFilterInit } from "./job-filter.js";
+import { jobSpec, optionalDuration, type JobInput, type JobSpecInit } from "./job-input.js";
+import { isFinal } from "./job-state.js";
+import { waitForJob, type WaitOptions } from "./job-wait.js";
+import { watchJob, type JobWatchItem, type WatchJobOptions } from "./job-watch.js";
+import { watchJobs, type JobsWatchItem, type WatchJobsOptions } from "./jobs-watch.js";
+import { createPagedList, type ListOptions, type PagedList } from "./page.js";
+import {
+  JobService,
+  JobView,
+  ResolutionKind,
+  type CancelJobResponse,
+  type CancelJobsResult,
+  type Job,
+  type JobEvent,
+} from "./v1.js";
+
+/** A job as accepted. */
+export type CreatedJob = Job & {
+  /** Whether an earlier call with the same request id created it. */
+  readonly replayed: boolean;
+};
+
+/** What became of one of many: a job, or why it was refused. */
+export type CreateManyResult =
+  | { readonly job: Job; readonly replayed: boolean; readonly error?: undefined }
+  | { readonly error: PointsmanError; readonly job?: undefined };
+
+/** What creating can be given. */
+export interface CreateOptions extends CallOptions {
+  /** Makes the call safe to repeat, also by another process. Default: a new UUID, kept over the retries of this call. */
+  readonly requestId?: string | undefined;
+}
+
+/** What cancelling can be given. */
+export interface CancelOptions extends CallOptions {
+  /** Also what has started. Default: only what waits. */
+  readonly interruptRunning?: boolean | undefined;
+  /** Why, for the history. */
+  readonly reason?: string | undefined;
+}
+
+/** What cancelling by filter did, over all its calls. */
+export interface CancelTotals {
+  /** How many were cancelled or told to stop. */
+  readonly cancelledCount: number;
+  /** Their ids. */
+  readonly cancelledIds: readonly string[];
+  /** What became of each job that the filter met. */
+  readonly results: readonly CancelJobsResult[];
+}
+
+/** What is said of a job whose outcome is unknown. */
+export interface Verdict {
+  readonly kind: "applied" | "not-applied" | "rerun";
+  /** How it is known. */
+  readonly reason: string;
+}
+
+/** Queues work for devices and follows it to its end. */
+export interface Jobs {
+  /** Accepts a job. */
+  create(job: JobInput | JobSpecInit, options?: CreateOptions): Promise<CreatedJob>;
+  /** Accepts many, 1,000 a call; results in the same order. One that is refused does not hinder the others. */
+  createMany(jobs: readonly (JobInput | JobSpecInit)[], options?: CreateOptions): Promise<CreateManyResult[]>;
+  /** Creates a job and waits for its end. */
+  run(job: JobInput | JobSpecInit, options?: CreateOptions & WaitOptions): Promise<Job>;
+  /** One job. With `waitMs` answers when it is final or that time has passed. `view` defaults to "full". */
+  get(id: string, options?: CallOptions & { readonly waitMs?: number; readonly view?: "basic" | "full" }): Promise<Job>;
+  /** Many jobs by id, without their outputs, and the ids that are not known. */
+  getMany(ids: readonly string[], options?: CallOptions): Promise<{ jobs: Job[]; notFound: string[] }>;
+  /** Jobs, newest first, without their outputs. */
+  list(filter?: JobFilterInit, options?: CallOptions & ListOptions): PagedList<Job>;
+  /** How many, in all and by state ("QUEUED", …). */
+  count(filter?: JobFilterInit, options?: CallOptions): Promise<{ total: number; byState: Record<string, number> }>;
+  /** Cancels one. The answer says what became of it. */
+  cancel(id: string, options?: CancelOptions): Promise<CancelJobResponse>;
+  /** Cancels every job that the filter meets; the filter must not be empty. */
+  cancelMany(filter: JobFilterInit, options?: CancelOptions): Promise<CancelTotals>;
+  /** Says what became of an INDETERMINATE job, once, and lifts its device's hold. */
+  resolve(id: string, verdict: Verdict, options?: CallOptions): Promise<{ job: Job; rerunJob: Job | undefined }>;
+  /** A job's events so far, oldest first. */
+  events(id: string, options?: CallOptions & ListOptions): PagedList<JobEvent>;
+  /** Follows one job to its end. */
+  watch(id: string, options?: WatchJobOptions): AsyncGenerator<JobWatchItem, void, undefined>;
+  /** Follows every job that a filter meets. */
+  watchMany(filter?: JobFilterInit, options?: WatchJobsOptions): AsyncGenerator<JobsWatchItem, void, undefined>;
+  /** Waits for the end of a job and answers with all of it, however it ended. */
+  wait(job: string | Job, options?: WaitOptions): Promise<Job>;
+}
+
+const batchSize = 1000;
+const longestWaitMs = 60_000;
+
+/** Makes the jobs' part of a client. */
+export function createJobs(connection: Connection): Jobs {
+  const client = createClient(JobService, connection.transport);
+
+  const create: Jobs["create"] = async (job, options = {}) => {
+    const request = { job: jobSpec(job), requestId: options.requestId ?? randomUUID() };
+    const response = await callUnary(connection, options, (call) => client.createJob(request, call));
+    return Object.assign(present(response.job), { replayed: response.replayed });
+  };
+
+  const get: Jobs["get"] = async (id, options = {}) => {
+    const view = options.view === "basic" ? JobView.BASIC : JobView.FULL;
+    const timeoutMs = options.timeoutMs ?? connection.timeoutMs;
+    const until = performance.now() + (options.waitMs ?? 0);
+    for (;;) {
+      const left = Math.min(Math.max(0, until - performance.now()), longestWaitMs);
+      const response = await callUnary(
+        connection,
+        { ...options, timeoutMs: timeoutMs === 0 ? 0 : timeoutMs + left },
+        (call) => client.getJob({ id, view, ...optionalDuration("waitTimeout", left > 0 ? left : undefined) }, call),
+      );
+      const job = present(response.job);
+      if (isFinal(job.state) || performance.now() >= until) return job;
+    }
+  };
+
+  return {
+    create,
+    get,
+    async createMany(jobs, options = {}) {
+      const requestId = options.requestId ?? randomUUID();
+      const results: CreateManyResult[] = [];
+      for (let from = 0; from < jobs.length; from += batchSize) {
+        const request = {
+          jobs: jobs.slice(from, from + batchSize).map((job) => jobSpec(job)),
+          requestId: from === 0 ? requestId : `${requestId}/${from}`,
+        };
+        const response = await callUnary(connection, options, (call) => client.batchCreateJobs(request, call));
+        for (const { result, replayed } of response.results) {
+          results.push(
+            result.case === "job"
+              ? { job: result.value, replayed }
+              : { error: itemError(result.value ?? { code: "internal", reason: "", message: "no result" }) },
+          );
+        }
+      }
+      return results;
+    },
+    async run(job, options = {}) {
+      const { timeoutMs, ...rest } = options;
+      const startedAt = performance.now();
+      const created = await create(job, rest);
+      const left = timeoutMs === undefined ? undefined : Math.max(1, timeoutMs - (performance.now() - startedAt));
+      return await waitForJob(connection, created.id, get, { ...rest, timeoutMs: left });
+    },
+    async getMany(ids, options = {}) {
+      const jobs: Job[] = [];
+      const notFound: string[] = [];
+      for (let from = 0; from < ids.length; from += batchSize) {
+        const request = { ids: ids.slice(from, from + batchSize) };
+        const response = await callUnary(connection, options, (call) => client.batchGetJobs(request, call));
+        jobs.push(...response.jobs);
+        notFound.push(...response.notFound);
+      }
+      return { jobs, notFound };
+    },
+    list(filter = {}, options = {}) {
+      return createPagedList(async (pageToken) => {
+        const request = { filter: jobFilter(filter), pageSize: options.pageSize ?? 0, pageToken };
+        const response = await callUnary(connection, options, (call) => client.listJobs(request, call));
+        return { items: response.jobs, nextPageToken: response.nextPageToken };
+      }, options.pageToken);
+    },
+    async count(filter = {}, options = {}) {
+      const response = await callUnary(connection, options, (call) =>
+        client.countJobs({ filter: jobFilter(filter) }, call),
+      );
+      return { total: response.total, byState: response.byState };
+    },
+    cancel(id, options = {}) {
+      const request = { id, interruptRunning: options.interruptRunning ?? false, reason: options.reason ?? "" };
+      return callUnary(connection, options, (call) => client.cancelJob(request, call));
+    },
+    async cancelMany(filter, options = {}) {
+      const { interruptRunning = false, reason = "" } = options;
+      const cancelledIds: string[] = [];
+      const results: CancelJobsResult[] = [];
+      let cancelledCount = 0;
+      let pageToken = "";
+      do {
+        const request = { filter: jobFilter(filter), interruptRunning, reason, pageToken };
+        const response = await callUnary(connection, options, (call) => client.cancelJobs(request, call));
+        cancelledCount += response.cancelledCount;
+        cancelledIds.push(...response.cancelledIds);
+        results.push(...response.results);
+        pageToken = response.nextPageToken;
+      } while (pageToken !== "");
+      return { cancelledCount, cancelledIds, results };
+    },
+    async resolve(id, verdict, options = {}) {
+      const request = { id, kind: kinds[verdict.kind], reason: verdict.reason };
+      const response = await callUnary(connection, options, (call) => client.resolveJob(request, call));
+      return { job: present(response.job), rerunJob: response.rerunJob };
+    },
+    events(id, options = {}) {
+      return createPagedList(async (pageToken) => {
+        const request = { id, pageSize: options.pageSize ?? 0, pageToken };
+        const response = await callUnary(connection, options, (call) => client.listJobEvents(request, call));
+        return { items: response.events, nextPageToken: response.nextPageToken };
+      }, options.pageToken);
+    },
+    watch: (id, options) => watchJob(connection, id, options),
+    watchMany: (filter, options) => watchJobs(connection, filter, options),
+    wait: (job, options) => waitForJob(connection, typeof job === "string" ? job : job.id, get, options),
+  };
+}
+
+const kinds = {
+  applied: ResolutionKind.APPLIED,
+  "not-applied": ResolutionKind.NOT_APPLIED,
+  rerun: ResolutionKind.RERUN,
+} as const;
+
+/** The error of one item of a batch, as if a call of its own had failed with it. */
+export function itemError(item: { code: string; reason: string; message: string }): PointsmanError {
+  return createPointsmanError(item.message, { code: item.code as ErrorCode, reason: item.reason || undefined });
+}
+
+/** The message an answer always holds. */
+export function present<T>(message: T | undefined): T {
+  if (message === undefined) throw createPointsmanError("the answer is empty", { code: "internal" });
+  return message;
+}
