@@ -1,0 +1,36 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import ssh2 from "ssh2";
+
+/** The key by which a simulated device proves who it is. */
+export interface HostKey {
+  /** Private key in OpenSSH's format. */
+  readonly privateKey: string;
+  /** Type and key as in a known_hosts line without the host: `ssh-ed25519 AAAA…`. */
+  readonly line: string;
+}
+
+/** Makes a new Ed25519 host key. */
+export function createHostKey(): HostKey {
+  return describe(ssh2.utils.generateKeyPairSync("ed25519").private);
+}
+
+/** The host key kept in `dir` as `host_key` (mode 0600); made at the first call. */
+export function keepHostKey(dir: string): HostKey {
+  const path = join(dir, "host_key");
+  try {
+    return describe(readFileSync(path, "utf8"));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+  const key = createHostKey();
+  writeFileSync(path, key.privateKey, { mode: 0o600, flag: "wx" });
+  return key;
+}
+
+/** Reads a private key in OpenSSH or PEM format. Throws when it is not one. */
+export function describe(privateKey: string): HostKey {
+  const parsed = ssh2.utils.parseKey(privateKey);
+  if (parsed instanceof Error) throw parsed;
+  return { privateKey, line: `${parsed.type} ${parsed.getPublicSSH().toString("base64")}` };
+}
