@@ -1,7 +1,6 @@
-import { randomBytes } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Clock, Random } from "../domain/clock.js";
+import type { Clock } from "../domain/clock.js";
 
 /** The machine's own clock. Timers do not keep the process alive: what must be awaited is awaited by its owner. */
 export const systemClock: Clock = {
@@ -13,10 +12,4 @@ export const systemClock: Clock = {
     timer.unref();
     return () => clearTimeout(timer);
   },
-};
-
-/** The operating system's randomness. */
-export const systemRandom: Random = {
-  number: () => Math.random(),
-  bytes: (length) => randomBytes(length),
 };

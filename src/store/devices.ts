@@ -1,0 +1,159 @@
+import type { Redis } from "ioredis";
+import { type KeySpace, keyOf } from "./keys.js";
+import { list, type ScriptReply, type Scripts, text } from "./scripts.js";
+import { type DeviceRecord, type DeviceStatusRecord, type DeviceStore, StoreError } from "./store.js";
+
+type NewDevice = Omit<DeviceRecord, "createMs" | "updateMs">;
+
+function missing(name: string): StoreError {
+  return new StoreError("DEVICE_NOT_FOUND", `no device ${name}`, { device: name });
+}
+
+function live(name: string): StoreError {
+  const message = `jobs wait or run on device ${name}, or it is held; end or resolve them first`;
+  return new StoreError("DEVICE_HAS_LIVE_JOBS", message, { device: name });
+}
+
+/** Two zones may use the same addresses for different devices. */
+function slotOf(device: { readonly zone: string; readonly endpoint: string }): string {
+  return `${device.zone} ${device.endpoint}`;
+}
+
+/** The inventory. Exclusivity lives in the devices' zones; here is only who they are. */
+export function createDeviceStore(redis: Redis, scripts: Scripts, keys: KeySpace): DeviceStore {
+  const root = keys.installation;
+
+  function read(name: string, fields: Readonly<Record<string, string>>): DeviceRecord | undefined {
+    const { body, created, updated } = fields;
+    if (body === undefined) return undefined;
+    const device = JSON.parse(body) as NewDevice;
+    return { ...device, name, createMs: Number(created), updateMs: Number(updated) };
+  }
+
+  async function getMany(names: readonly string[]): Promise<(DeviceRecord | undefined)[]> {
+    const found = await Promise.all(names.map((name) => redis.hgetall(keyOf(root, "device", name))));
+    return found.map((fields, i) => read(names[i] ?? "", fields));
+  }
+
+  function written(device: NewDevice, reply: ScriptReply): DeviceRecord {
+    const [answer, ...rest] = list(reply);
+    switch (text(answer)) {
+      case "OK":
+        return { ...device, createMs: Number(rest[0]), updateMs: Number(rest[1]) };
+      case "EXISTS":
+        throw new StoreError("DEVICE_EXISTS", `device ${device.name} exists`, { device: device.name });
+      case "TAKEN": {
+        const holder = text(rest[0]);
+        throw new StoreError("ENDPOINT_TAKEN", `device ${holder} has the endpoint ${device.endpoint}`, {
+          device: holder,
+          endpoint: device.endpoint,
+        });
+      }
+      case "NO_CREDENTIAL":
+        throw new StoreError("CREDENTIAL_NOT_FOUND", `no credential ${device.credential}`, {
+          credential: device.credential,
+        });
+      default:
+        throw missing(device.name);
+    }
+  }
+
+  /** Runs `change` while the device's endpoint takes no new job; refused while any is there. */
+  async function whileClosed<T>(device: DeviceRecord, change: () => Promise<T>): Promise<T> {
+    const zone = keys.zone(device.zone);
+    if (text(await scripts.run("close_endpoint", zone, device.endpoint)) === "LIVE") throw live(device.name);
+    try {
+      return await change();
+    } finally {
+      await scripts.run("open_endpoint", zone, device.endpoint);
+    }
+  }
+
+  async function need(name: string): Promise<DeviceRecord> {
+    const [device] = await getMany([name]);
+    if (!device) throw missing(name);
+    return device;
+  }
+
+  const hostKeysKey = keyOf(root, "hostkeys");
+  const hostKeysField = (zone: string, address: string, port: number): string =>
+    `${zone} ${address.toLowerCase()}:${port}`;
+
+  return {
+    async create(device) {
+      const body = JSON.stringify(device).slice(1, -1);
+      const args = ["create", device.name, slotOf(device), "", device.credential, body];
+      return written(device, await scripts.run("write_device", root, ...args));
+    },
+    async get(name) {
+      const [device] = await getMany([name]);
+      return device;
+    },
+    getMany,
+    async list({ limit, after }) {
+      const start = after === undefined ? "-" : `(${after}`;
+      const names = await redis.zrange(keyOf(root, "devices"), start, "+", "BYLEX", "LIMIT", 0, limit);
+      const devices = (await getMany(names)).filter((device) => device !== undefined);
+      const last = names.at(-1);
+      return { devices, ...(names.length === limit && last !== undefined ? { next: last } : {}) };
+    },
+    async update(device) {
+      const before = await need(device.name);
+      const body = JSON.stringify(device).slice(1, -1);
+      const write = async (): Promise<DeviceRecord> => {
+        const args = ["update", device.name, slotOf(device), slotOf(before), device.credential, body];
+        return written(device, await scripts.run("write_device", root, ...args));
+      };
+      return slotOf(before) === slotOf(device) ? write() : whileClosed(before, write);
+    },
+    async remove(name) {
+      const device = await need(name);
+      await whileClosed(device, async () => {
+        const answer = text(await scripts.run("remove_device", root, name, slotOf(device)));
+        if (answer !== "OK") throw missing(name);
+      });
+    },
+    async status(zone, endpoint) {
+      const zoneRoot = keys.zone(zone);
+      const [device, reads, changes] = await Promise.all([
+        redis.hgetall(keyOf(zoneRoot, "ep", endpoint)),
+        redis.zcard(keyOf(zoneRoot, "reads", endpoint)),
+        redis.zcard(keyOf(zoneRoot, "changes", endpoint)),
+      ]);
+      const heldSince = device["hold"]
+        ? Number(await redis.zscore(keyOf(zoneRoot, "holds", endpoint), device["hold"]))
+        : 0;
+      return statusOf(device, reads, changes, heldSince);
+    },
+    async hostKeys(zone, address, port) {
+      const stored = await redis.hget(hostKeysKey, hostKeysField(zone, address, port));
+      return stored === null ? [] : (JSON.parse(stored) as string[]);
+    },
+    async setHostKeys(zone, address, port, known) {
+      const field = hostKeysField(zone, address, port);
+      if (known.length === 0) await redis.hdel(hostKeysKey, field);
+      else await redis.hset(hostKeysKey, field, JSON.stringify(known));
+    },
+    async pinFirstHostKey(zone, address, port, hostKey) {
+      const field = hostKeysField(zone, address, port);
+      return JSON.parse(text(await scripts.run("pin_host_key", root, field, JSON.stringify([hostKey])))) as string[];
+    },
+  };
+}
+
+function statusOf(
+  device: Readonly<Record<string, string>>,
+  waitingReads: number,
+  waitingChanges: number,
+  heldSince: number,
+): DeviceStatusRecord {
+  const { own, run, hold, lf } = device;
+  return {
+    ...(own === undefined ? {} : { owner: own }),
+    ...(run === undefined ? {} : { runningJob: run }),
+    waitingReads,
+    waitingChanges,
+    ...(hold === undefined ? {} : { hold: { job: hold, timeMs: heldSince } }),
+    ...(lf === undefined ? {} : { lastFailure: JSON.parse(lf) as NonNullable<DeviceStatusRecord["lastFailure"]> }),
+  };
+}

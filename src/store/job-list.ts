@@ -1,0 +1,139 @@
+import type { Redis } from "ioredis";
+import type { JobRecord } from "../domain/job.js";
+import { jobIdFloor } from "../domain/job-id.js";
+import { type JobState, jobStates } from "../domain/job-state.js";
+import { type KeySpace, keyOf } from "./keys.js";
+import type { JobPage, JobQuery } from "./store.js";
+import type { Zones } from "./zones.js";
+
+/** A page looks at no more jobs than this; a filter that meets few of them gives a short page and where to go on. */
+const scanBudget = 2_000;
+const chunk = 200;
+
+interface Parts {
+  readonly redis: Redis;
+  readonly keys: KeySpace;
+  readonly zones: Zones;
+  readonly read: (ids: readonly string[]) => Promise<(JobRecord | undefined)[]>;
+}
+
+/**
+ * Lists over lexical indexes: members are ids, which sort by time, so a page is a range of text and stays stable while
+ * jobs come and go. The narrowest index that a query names is walked; the rest of the query is checked on the jobs.
+ */
+export function createJobLists({ redis, keys, zones, read }: Parts): {
+  page(query: JobQuery, page: { readonly limit: number; readonly before?: string }): Promise<JobPage>;
+  count(query: JobQuery): Promise<ReadonlyMap<JobState, number>>;
+} {
+  async function zonesOf(query: JobQuery): Promise<readonly string[]> {
+    const known = [...(await zones.all()).keys()];
+    return query.zones?.length ? known.filter((zone) => query.zones?.includes(zone)) : known;
+  }
+
+  /** The indexes that together hold every job the query can mean. */
+  async function indexes(query: JobQuery): Promise<string[]> {
+    const roots = (await zonesOf(query)).map((zone) => keys.zone(zone));
+    const devices = query.devices ?? [];
+    // A bare host name or address has no index of its own, and may be a device's name as well.
+    if (devices.length > 0 && devices.every((device) => device.startsWith("device/") || /:\d+$/.test(device))) {
+      return roots.flatMap((root) => devices.map((device) => keyOf(root, "ix:device", device)));
+    }
+    if (query.states?.length) {
+      return roots.flatMap((root) => (query.states ?? []).map((state) => keyOf(root, "ix:state", state)));
+    }
+    return roots.map((root) => keyOf(root, "ix:all"));
+  }
+
+  /** Ids of all the indexes, newest first, below `before` and from `floor` on. */
+  async function walk(sources: readonly string[], before: string, floor: string, limit: number): Promise<string[]> {
+    const parts = await Promise.all(
+      sources.map((source) => redis.zrange(source, `(${before}`, `[${floor}`, "BYLEX", "REV", "LIMIT", 0, limit)),
+    );
+    return [...new Set(parts.flat())].sort((a, b) => (a < b ? 1 : -1)).slice(0, limit);
+  }
+
+  return {
+    async page(query, { limit, before }) {
+      if (query.ids?.length) {
+        const jobs = (await read(query.ids)).filter((job) => job !== undefined);
+        return { jobs: jobs.filter((job) => meets(job, query)).sort((a, b) => (a.id < b.id ? 1 : -1)) };
+      }
+      const sources = await indexes(query);
+      const floor = query.createdAfterMs === undefined ? "0" : jobIdFloor(query.createdAfterMs);
+      const ceiling = query.createdBeforeMs === undefined ? "~" : jobIdFloor(query.createdBeforeMs);
+      const found: JobRecord[] = [];
+      let behind = before !== undefined && before < ceiling ? before : ceiling;
+      for (let looked = 0; looked < scanBudget;) {
+        const want = Math.min(chunk, Math.max(limit - found.length, 20));
+        const ids = await walk(sources, behind, floor, want);
+        for (const job of await read(ids)) {
+          if (job === undefined) continue;
+          behind = job.id;
+          if (meets(job, query)) found.push(job);
+          if (found.length === limit) return { jobs: found, next: behind };
+        }
+        if (ids.length < want) return { jobs: found };
+        looked += ids.length;
+      }
+      return { jobs: found, next: behind };
+    },
+
+    async count(query) {
+      const counts = new Map<JobState, number>();
+      if (onlyStates(query)) {
+        const roots = (await zonesOf(query)).map((zone) => keys.zone(zone));
+        const states = query.states?.length ? query.states : jobStates;
+        for (const state of states) {
+          const sizes = await Promise.all(roots.map((root) => redis.zcard(keyOf(root, "ix:state", state))));
+          const total = sizes.reduce((sum, size) => sum + size, 0);
+          if (total > 0) counts.set(state, total);
+        }
+        return counts;
+      }
+      let before: string | undefined;
+      do {
+        const page = await this.page(query, { limit: chunk, ...(before === undefined ? {} : { before }) });
+        for (const job of page.jobs) counts.set(job.state, (counts.get(job.state) ?? 0) + 1);
+        before = page.next;
+      } while (before !== undefined);
+      return counts;
+    },
+  };
+}
+
+/** Whether the indexes of states alone can count what a query means. */
+function onlyStates(query: JobQuery): boolean {
+  const { states: _states, zones: _zones, ...rest } = query;
+  return Object.values(rest).every(
+    (value) => value === undefined || (typeof value === "object" && Object.keys(value as object).length === 0),
+  );
+}
+
+/** Whether a job meets a query. */
+export function meets(job: JobRecord, query: JobQuery): boolean {
+  const one = (values: readonly string[] | undefined, value: string | undefined): boolean =>
+    !values?.length || (value !== undefined && values.includes(value));
+  const within = (after: number | undefined, before: number | undefined, ms: number | undefined): boolean =>
+    (after === undefined || (ms !== undefined && ms >= after)) &&
+    (before === undefined || (ms !== undefined && ms < before));
+  return (
+    one(query.ids, job.id) &&
+    one(query.states, job.state) &&
+    one(query.workers, job.worker) &&
+    one(query.types, job.type) &&
+    one(query.creators, job.creator) &&
+    one(query.zones, job.zone) &&
+    one(query.errorReasons, job.error?.reason) &&
+    (!query.devices?.length || query.devices.some((device) => isAt(job, device))) &&
+    Object.entries(query.labels ?? {}).every(([name, value]) => job.labels[name] === value) &&
+    within(query.createdAfterMs, query.createdBeforeMs, job.createMs) &&
+    within(query.endedAfterMs, query.endedBeforeMs, job.endMs) &&
+    (query.also?.(job) ?? true)
+  );
+}
+
+/** Whether a job's target goes by this text: "device/<name>", a name, an endpoint, or an address. */
+function isAt(job: JobRecord, text: string): boolean {
+  if (text.startsWith("device/")) return `device/${job.device ?? ""}` === text;
+  return job.device === text || job.endpoint === text || job.address.toLowerCase() === text.toLowerCase();
+}

@@ -1,0 +1,130 @@
+import type { Redis } from "ioredis";
+import { factBody } from "./event-json.js";
+import { countedAttempts, hashOfPairs, jobOfHash } from "./job-hash.js";
+import { type KeySpace, keyOf } from "./keys.js";
+import { list, type ScriptArgument, type ScriptReply, type Scripts, text } from "./scripts.js";
+import type { Appended, Claim, Fenced, Hint, Holder, LeaseStore, WorkerIdentity } from "./store.js";
+
+/** A session that is open beats a device that waits, unless that one has waited longer by more than this. */
+const warmBonusMs = 2_000;
+/** Devices let go of in one call. */
+const releaseChunk = 1_000;
+/** Devices freed in one call when a worker retires. */
+const retireChunk = 100;
+
+function holderArguments(holder: Holder): ScriptArgument[] {
+  return [holder.worker, holder.endpoint, holder.job, holder.fence];
+}
+
+const nothing: Appended = { facts: [], output: new Uint8Array() };
+
+/** What a worker does with its lease and its jobs. */
+export function createLeaseStore(hints: Redis, scripts: Scripts, keys: KeySpace): LeaseStore {
+  const listeners = new Map<string, Set<(hint: Hint) => void>>();
+  hints.on("message", (channel: string, message: string) => {
+    const hint = parseHint(message);
+    if (hint) for (const listener of listeners.get(channel) ?? []) listener(hint);
+  });
+  // After a break, hints may have been lost: everybody looks for work.
+  hints.on("ready", () => {
+    for (const some of listeners.values()) for (const listener of some) listener({ kind: "work" });
+  });
+
+  function claimOf(zone: string, reply: ScriptReply): Claim {
+    const [id, fence, secret, pairs] = list(reply);
+    const hash = hashOfPairs(list(pairs));
+    return {
+      job: jobOfHash(text(id), zone, hash),
+      fence: text(fence),
+      countedAttempts: countedAttempts(hash),
+      ...(Buffer.isBuffer(secret) && secret.length > 0 ? { sealedSecret: secret } : {}),
+    };
+  }
+
+  async function retire(worker: WorkerIdentity): Promise<void> {
+    for (let left = 1; left > 0;) {
+      const reply = list(await scripts.run("reap", keys.zone(worker.zone), worker.name, "retire", retireChunk));
+      left = Number(reply[1]);
+    }
+  }
+
+  return {
+    async register(worker) {
+      const { name, pid, hostname, version, capacity } = worker;
+      const facts = ["pid", pid, "host", hostname, "ver", version, "cap", capacity];
+      const answer = text(await scripts.run("register", keys.zone(worker.zone), name, ...facts));
+      if (answer !== "OK") throw new Error(`worker ${name} was buried; start it under a new name`);
+    },
+    async beat(worker, { running, sessions, closing, draining }) {
+      const figures = [running, sessions, closing ? 1 : 0, draining ? "draining" : "alive"];
+      const [answer, ...cancels] = list(await scripts.run("beat", keys.zone(worker.zone), worker.name, ...figures));
+      if (text(answer) === "DEAD") return { answer: "DEAD" };
+      return { answer: "OK", cancels: cancels.map((id) => text(id)) };
+    },
+    async claim(worker, limit, requestId) {
+      const args = [worker.name, limit, requestId, warmBonusMs];
+      const [answer, ...claims] = list(await scripts.run("claim", keys.zone(worker.zone), ...args));
+      if (text(answer) === "DEAD") return { answer: "DEAD", claims: [] };
+      return { answer: "OK", claims: claims.map((claim) => claimOf(worker.zone, claim)) };
+    },
+    async intent(holder, step) {
+      const reply = await scripts.run("intent", keys.zone(holder.zone), ...holderArguments(holder), step);
+      return text(reply) as Fenced | "EXPIRED" | "CANCELLED";
+    },
+    async append(holder, part) {
+      const reply = await scripts.run(
+        "append",
+        keys.zone(holder.zone),
+        ...holderArguments(holder),
+        ...[part.output, part.intendedStep ?? "", part.confirmedStep ?? "", ...part.facts.map(factBody)],
+      );
+      return text(reply) as Fenced;
+    },
+    async finish(holder, end) {
+      const rest = end.rest ?? nothing;
+      const failure = end.error ? JSON.stringify(end.error) : "";
+      const shown = end.deviceFailure && {
+        reason: end.deviceFailure.reason,
+        message: end.deviceFailure.message,
+        job: holder.job,
+      };
+      const reply = await scripts.run(
+        "finish",
+        keys.zone(holder.zone),
+        ...holderArguments(holder),
+        ...[rest.output, "", end.confirmedStep, end.verdict, failure, end.effect ?? "", end.result ?? ""],
+        ...[end.transcript ?? "", end.retryInMs ?? 0, end.keepDevice ? 1 : 0],
+        ...[shown ? JSON.stringify(shown).slice(1, -1) : "", ...rest.facts.map(factBody)],
+      );
+      return text(reply) as Fenced;
+    },
+    async release(worker, endpoints) {
+      for (let i = 0; i < endpoints.length; i += releaseChunk) {
+        const some = endpoints.slice(i, i + releaseChunk);
+        await scripts.run("release", keys.zone(worker.zone), worker.name, ...some);
+      }
+    },
+    retire,
+    async onHint(worker, hint) {
+      const channel = keyOf(keys.zone(worker.zone), "hint", worker.name);
+      const some = listeners.get(channel) ?? new Set();
+      listeners.set(channel, some.add(hint));
+      await hints.subscribe(channel);
+      return async () => {
+        some.delete(hint);
+        if (some.size > 0) return;
+        listeners.delete(channel);
+        await hints.unsubscribe(channel).catch(() => undefined);
+      };
+    },
+  };
+}
+
+function parseHint(message: string): Hint | undefined {
+  const space = message.indexOf(" ");
+  const [word, rest] = space < 0 ? [message, ""] : [message.slice(0, space), message.slice(space + 1)];
+  if (word === "work") return { kind: "work" };
+  if (word === "cancel") return { kind: "cancel", job: rest };
+  if (word === "release") return { kind: "release", endpoint: rest };
+  return undefined;
+}

@@ -1,0 +1,105 @@
+import { readFileSync } from "node:fs";
+import type { ChainableCommander, Redis } from "ioredis";
+
+/** Every script, one transition each. A script's header says what it takes, what it gives and what it costs. */
+const names = [
+  "append",
+  "beat",
+  "cancel",
+  "claim",
+  "close_endpoint",
+  "enqueue",
+  "ensure_zone",
+  "finish",
+  "intent",
+  "open_endpoint",
+  "pin_host_key",
+  "reap",
+  "register",
+  "release",
+  "remove_credential",
+  "remove_device",
+  "resolve",
+  "tick",
+  "waiting",
+  "write_credential",
+  "write_device",
+] as const;
+
+export type ScriptName = (typeof names)[number];
+
+/** What a script takes. Text or bytes; numbers are written in decimal. */
+export type ScriptArgument = string | number | Uint8Array;
+
+/** What a script gives: bytes, whole numbers, and lists of them. */
+export type ScriptReply = Buffer | number | null | readonly ScriptReply[];
+
+/** Runs scripts on one connection. */
+export interface Scripts {
+  /** Runs one script on the keys under `root`. */
+  run(name: ScriptName, root: string, ...args: readonly ScriptArgument[]): Promise<ScriptReply>;
+  /** Adds a script to a pipeline, whose keys must all lie under one root's slot. */
+  add(pipeline: ChainableCommander, name: ScriptName, root: string, ...args: readonly ScriptArgument[]): void;
+}
+
+function source(name: string): string {
+  return readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), "utf8");
+}
+
+/** The whole text of a script: the prelude, what it includes, and itself. */
+export function scriptText(name: ScriptName): string {
+  const own = source(name);
+  const included = [...own.matchAll(/^-- @include (\w+)$/gm)].map((match) => source(match[1] ?? ""));
+  return [source("prelude"), ...included, own].join("\n");
+}
+
+const texts = new Map<ScriptName, string>();
+
+/** Makes the scripts known to a connection. `timeMs` puts a simulation's clock in the place of the server's. */
+export function createScripts(redis: Redis, timeMs?: () => number): Scripts {
+  for (const name of names) {
+    let text = texts.get(name);
+    if (text === undefined) texts.set(name, (text = scriptText(name)));
+    redis.defineCommand(command(name), { numberOfKeys: 1, lua: text });
+  }
+  const time = (): string => (timeMs ? String(timeMs()) : "");
+  type Call = (...args: unknown[]) => unknown;
+  const call = (
+    target: Redis | ChainableCommander,
+    name: ScriptName,
+    root: string,
+    args: readonly ScriptArgument[],
+  ) => {
+    // ioredis adds defined commands at run time; its `Buffer` twin answers with bytes, which specs and outputs are.
+    const run = (target as unknown as Record<string, Call>)[`${command(name)}Buffer`];
+    if (!run) throw new Error(`script ${name} is not defined on this connection`);
+    return run.call(target, root, time(), ...args.map(plain));
+  };
+  return {
+    run: (name, root, ...args) => call(redis, name, root, args) as Promise<ScriptReply>,
+    add: (pipeline, name, root, ...args) => void call(pipeline, name, root, args),
+  };
+}
+
+function command(name: ScriptName): string {
+  return `pm_${name}`;
+}
+
+function plain(argument: ScriptArgument): string | Buffer {
+  if (typeof argument === "string") return argument;
+  if (typeof argument === "number") return String(argument);
+  return Buffer.from(argument.buffer, argument.byteOffset, argument.byteLength);
+}
+
+/** A reply that is text. */
+export function text(reply: ScriptReply | undefined): string {
+  if (Buffer.isBuffer(reply)) return reply.toString();
+  if (typeof reply === "number") return String(reply);
+  throw new TypeError("the store answered with something else than text");
+}
+
+/** A reply that is a list. */
+export function list(reply: ScriptReply | undefined): readonly ScriptReply[] {
+  if (Array.isArray(reply)) return reply as readonly ScriptReply[];
+  throw new TypeError("the store answered with something else than a list");
+}

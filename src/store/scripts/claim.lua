@@ -1,0 +1,65 @@
+-- Takes up to `limit` jobs for a worker: for each, the head of its warm devices or of the ready ones. A warm session
+-- wins, unless a cold device has waited longer by more than the bonus.
+--
+-- ARGV  2 worker · 3 limit · 4 request id · 5 bonus in milliseconds
+-- Gives {'DEAD'} · {'OK', {id, fence, secret or '', {field, value, …}}, …}. The same request id gets the same jobs again.
+-- Cost  O(limit · log n)
+
+local worker, limit, request = ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local me = key('worker', worker)
+local known = redis.call('HMGET', me, 'st', 'claim', 'claimed', 'closing')
+if not known[1] or known[1] == 'dead' then return { 'DEAD' } end
+
+local function answer(ids)
+  local reply = { 'OK' }
+  for id, fence in string.gmatch(ids, '(%S+) (%S+)') do
+    local job = redis.call('HGETALL', key('job', id))
+    reply[#reply + 1] = { id, fence, redis.call('GET', key('secret', id)) or '', job }
+  end
+  return reply
+end
+
+if known[2] == request then return answer(known[3]) end
+if known[4] == '1' then return { 'OK' } end
+
+local ready, warm, bonus = key('ready'), key('warm', worker), tonumber(ARGV[5])
+local taken = {}
+while #taken < limit do
+  local own = redis.call('ZRANGE', warm, 0, 0, 'WITHSCORES')
+  local cold = redis.call('ZRANGE', ready, 0, 0, 'WITHSCORES')
+  local endpoint
+  if own[1] and (not cold[1] or tonumber(cold[2]) + bonus >= tonumber(own[2])) then
+    endpoint = own[1]
+    redis.call('ZREM', warm, endpoint)
+    redis.call('ZREM', key('handoff'), endpoint)
+  elseif cold[1] then
+    endpoint = cold[1]
+    redis.call('ZREM', ready, endpoint)
+  else
+    break
+  end
+
+  local device = key('ep', endpoint)
+  local _, id, line = head(endpoint, redis.call('HGET', device, 'hold'))
+  if id then
+    local fence = ms(redis.call('INCR', key('fence')))
+    local job = key('job', id)
+    local attempt = redis.call('HINCRBY', job, 'att', 1)
+    redis.call('ZREM', key(line, endpoint), id)
+    redis.call('ZREM', key('expire'), id)
+    redis.call('HSET', device, 'own', worker, 'run', id, 'f', fence)
+    redis.call('SADD', key('owned', worker), endpoint)
+    redis.call('HSETNX', job, 'fs', ms(now))
+    redis.call('HSET', job, 'st', 'RUNNING', 'w', worker, 'f', fence, 's', ms(now),
+      'a' .. attempt, cjson.encode({ w = worker, f = fence, s = now }))
+    redis.call('HDEL', job, 'it', 'rt', 'is', 'cs')
+    move(id, 'QUEUED', 'RUNNING')
+    announce(id, event(id, attempt, state_body('RUNNING') .. ',"w":' .. cjson.encode(worker)))
+    taken[#taken + 1] = id .. ' ' .. fence
+  end
+end
+
+local ids = table.concat(taken, ' ')
+redis.call('HSET', me, 'claim', request, 'claimed', ids)
+if #taken < limit then redis.call('SADD', key('idle'), worker) end
+return answer(ids)

@@ -1,0 +1,14 @@
+-- Closes an endpoint for new jobs, so that its device can be removed or moved.
+--
+-- ARGV  2 endpoint
+-- Gives OK · LIVE (jobs wait or run there, or it is held)
+-- Cost  O(1)
+
+local endpoint = ARGV[2]
+local device = redis.call('HMGET', key('ep', endpoint), 'run', 'hold')
+if device[1] or device[2]
+  or redis.call('EXISTS', key('reads', endpoint), key('changes', endpoint), key('later', endpoint)) > 0 then
+  return 'LIVE'
+end
+redis.call('HSET', key('ep', endpoint), 'closed', 1)
+return 'OK'

@@ -1,0 +1,8 @@
+-- Opens an endpoint for jobs again.
+--
+-- ARGV  2 endpoint
+-- Gives OK
+-- Cost  O(1)
+
+redis.call('HDEL', key('ep', ARGV[2]), 'closed')
+return 'OK'

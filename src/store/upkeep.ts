@@ -1,0 +1,23 @@
+import type { KeySpace } from "./keys.js";
+import { list, type Scripts, text } from "./scripts.js";
+import type { UpkeepStore } from "./store.js";
+
+/** How much one call does at most, so that no call keeps Redis from its other work for long. */
+const tickLimit = 100;
+/** Due things are looked for at least this often. */
+const longestMs = 1_000;
+
+/** What is done by time, a bounded step a call, by whichever server comes first. */
+export function createUpkeepStore(scripts: Scripts, keys: KeySpace): UpkeepStore {
+  return {
+    async tick(zone) {
+      const [worked, next] = list(await scripts.run("tick", keys.zone(zone), tickLimit)).map(Number);
+      const due = next === undefined || next < 0 ? longestMs : next;
+      return { worked: worked ?? 0, nextMs: Math.min(longestMs, due) };
+    },
+    async reap(zone, worker, beat, limit) {
+      const [buried, left] = list(await scripts.run("reap", keys.zone(zone), worker, beat, limit));
+      return { buried: text(buried) === "1", left: Number(left) };
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import { createJobId } from "../../src/domain/job-id.js";
+import type { NewJob } from "../../src/domain/job.js";
+import type { Holder, Store, WorkerIdentity } from "../../src/store/store.js";
+import { systemRandom } from "../../src/system/random.js";
+
+/** A job on device `r1`, as the API would hand it to the store. */
+export function newJob(nowMs: number, part: Partial<NewJob> = {}): NewJob {
+  return {
+    id: createJobId(nowMs, 0, systemRandom),
+    zone: "default",
+    effectClass: "READ_ONLY",
+    type: "commands",
+    endpoint: "10.0.0.1:22",
+    address: "10.0.0.1",
+    device: "r1",
+    creator: "test",
+    priority: 0,
+    labels: {},
+    spec: new TextEncoder().encode("spec"),
+    queueTimeoutMs: 3_600_000,
+    maxAttempts: 3,
+    ...part,
+  };
+}
+
+export function worker(name: string, zone = "default"): WorkerIdentity {
+  return { name, zone, pid: 1, hostname: "node", version: "0", capacity: 10 };
+}
+
+let requests = 0;
+
+/** Claims one job, or says that there was none. */
+export async function claimOne(store: Store, by: WorkerIdentity): Promise<Holder | undefined> {
+  const { claims } = await store.leases.claim(by, 1, `request-${requests++}`);
+  const [claim] = claims;
+  if (!claim) return undefined;
+  const { job, fence } = claim;
+  return { zone: job.zone, worker: by.name, job: job.id, endpoint: job.endpoint, fence };
+}
+
+/** Ends a claimed job well. */
+export async function succeed(store: Store, holder: Holder, keepDevice = true): Promise<string> {
+  return store.leases.finish(holder, { verdict: "SUCCEEDED", effect: "COMPLETE", confirmedStep: 1, keepDevice });
+}
