@@ -60,7 +60,8 @@ export function createDeviceState(definition: SimulatedDevice, clock: Clock, see
   const configText = (body: string): string => {
     if (!layout) return "";
     const whole = layout.header + body + layout.footer;
-    return render(whole, (name) => (name === "config_bytes" ? String(whole.length) : undefined)).replace(/\n$/, "");
+    const known: Record<string, string> = { ...facts, host: self.hostname, config_bytes: String(whole.length) };
+    return render(whole, (name) => known[name]).replace(/\n$/, "");
   };
   saved = { version: running.version, text: bodyText() };
 

@@ -6,8 +6,8 @@ import type { CliPersonality } from "./personality.js";
 export interface NetworkSession {
   readonly device: DeviceState;
   readonly cli: CliPersonality;
-  /** The mode we are in is the last; configuration sections carry the line that opened them. */
-  readonly modes: { mode: string; line?: string }[];
+  /** The mode we are in is the last; configuration sections carry the line that opened them, and its values. */
+  readonly modes: { mode: string; line?: string; values?: Readonly<Record<string, string>> }[];
   /** Rows on a page as `terminal length` said; undefined before. */
   length: number | undefined;
   readonly close: () => void;
@@ -53,7 +53,7 @@ export const actions: Readonly<Record<string, Action>> = {
     return undefined;
   },
   length: (session, values) => {
-    session.length = Number(values["count"]);
+    session.length = Number(values["count"] ?? 0);
     return undefined;
   },
   // Nothing a device prints here depends on its width; the command is accepted as real ones do.

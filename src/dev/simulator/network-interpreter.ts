@@ -6,7 +6,12 @@ import { actions, type NetworkSession } from "./network-actions.js";
 import { filterOutput, splitPipe } from "./output-filter.js";
 import type { Ask, CliPersonality, CommandEntry } from "./personality.js";
 
-type Tree = CommandTree<CommandEntry>;
+interface Tree {
+  readonly commands: CommandTree<CommandEntry>;
+  /** What `no …` may name without a value, because there is only one of it: `description`. */
+  readonly singles: ReadonlySet<string>;
+}
+
 type Found = Extract<Lookup<CommandEntry>, { kind: "found" }>;
 type Missed = Exclude<Lookup<CommandEntry>, { kind: "found" }>;
 
@@ -40,7 +45,7 @@ export function createNetworkInterpreter(options: NetworkInterpreterOptions): In
   const prompt = (): string => {
     const mode = cli.modes[current()]!;
     const host = mode.configuration ? device.hostname.slice(0, cli.hostLimit) : device.hostname;
-    return device.fill(mode.prompt, { host });
+    return device.fill(mode.prompt, { ...session.modes.at(-1)!.values, host });
   };
 
   /** Tries the mode we are in, then, in a section, the modes around it, as devices do. */
@@ -49,7 +54,7 @@ export function createNetworkInterpreter(options: NetworkInterpreterOptions): In
     for (let depth = session.modes.length - 1; depth >= 0; depth--) {
       const { mode } = session.modes[depth]!;
       if (!cli.modes[mode]!.configuration && best) break;
-      const result = byMode.get(mode)!.find(line);
+      const result = byMode.get(mode)!.commands.find(line);
       if (result.kind === "found") {
         if (result.entry.config !== undefined) session.modes.length = depth + 1;
         return result;
@@ -59,6 +64,9 @@ export function createNetworkInterpreter(options: NetworkInterpreterOptions): In
     }
     return best!;
   };
+
+  const isSingle = (canonical: string): boolean =>
+    session.modes.some(({ mode }) => byMode.get(mode)!.singles.has(canonical));
 
   const reject = (missed: Missed, line: string, io: CommandIo, indent: number): undefined => {
     const text = { invalid: cli.errors.invalid, incomplete: cli.errors.incomplete, ambiguous: cli.errors.ambiguous };
@@ -92,7 +100,7 @@ export function createNetworkInterpreter(options: NetworkInterpreterOptions): In
     const section = session.modes.flatMap(({ line }) => (line === undefined ? [] : [line]));
     const { entry, canonical, stem } = found;
     if (negated) {
-      device.running.remove(section, entry.config === "line" ? canonical : stem);
+      device.running.remove(section, entry.config === "single" ? stem : canonical);
       return;
     }
     device.running.remove(section, `no ${stem}`);
@@ -103,9 +111,11 @@ export function createNetworkInterpreter(options: NetworkInterpreterOptions): In
     const { entry, values } = found;
     if (entry.config !== undefined) configure(found, negated);
     if (entry.enter !== undefined && !negated) {
-      session.modes.push(
-        entry.config === "section" ? { mode: entry.enter, line: found.canonical } : { mode: entry.enter },
-      );
+      if (entry.config !== "section") session.modes.length = 1;
+      session.modes.push({
+        mode: entry.enter,
+        ...(entry.config === "section" ? { line: found.canonical, values: sectionNames(values) } : {}),
+      });
     }
     const action = entry.action === undefined ? undefined : actions[entry.action]?.(session, values, negated, io);
     const output = (): Promise<void> | undefined => {
@@ -123,7 +133,7 @@ export function createNetworkInterpreter(options: NetworkInterpreterOptions): In
     const rest = negation === undefined ? command : command.slice(negation.length);
     let found = look(rest);
     if (found.kind !== "found") {
-      if (negation === undefined || found.kind !== "incomplete") {
+      if (negation === undefined || found.kind !== "incomplete" || !isSingle(found.canonical)) {
         return reject(found, line, io, indent + (negation?.length ?? 0));
       }
       const entry: CommandEntry = { syntax: [], output: "", ask: [], config: "single" };
@@ -134,7 +144,7 @@ export function createNetworkInterpreter(options: NetworkInterpreterOptions): In
     if (target.entry.action === "do") {
       const inner = values["line"]!;
       return execute(inner, io, indent + line.length - inner.length, (text) =>
-        byMode.get(cli.login.privileged)!.find(text),
+        byMode.get(cli.login.privileged)!.commands.find(text),
       );
     }
     if (target.entry.ask.length === 0) return perform(target, negation !== undefined, filter, io);
@@ -155,7 +165,7 @@ export function createNetworkInterpreter(options: NetworkInterpreterOptions): In
     ...(cli.help
       ? {
           help: (line: string) => {
-            const next = byMode.get(current())!.next(line);
+            const next = byMode.get(current())!.commands.next(line);
             return next.length === 0 ? "% Unrecognized command\n" : `${next.map((word) => `  ${word}\n`).join("")}\n`;
           },
         }
@@ -173,16 +183,20 @@ function treesOf(cli: CliPersonality): ReadonlyMap<string, Tree> {
   if (known) return known;
   const made = new Map<string, Tree>();
   for (const [name, mode] of Object.entries(cli.modes)) {
-    const tree: Tree = createCommandTree(cli.interfaces);
+    const commands = createCommandTree<CommandEntry>(cli.interfaces);
+    const singles = new Set<string>();
     for (const group of [...mode.includes, name]) {
       for (const entry of cli.commands[group] ?? []) {
         if (entry.action !== undefined && entry.action !== "do" && !(entry.action in actions)) {
           throw new Error(`"${entry.syntax[0]}": there is no action "${entry.action}"`);
         }
-        for (const syntax of entry.syntax) tree.add(syntax, entry);
+        for (const syntax of entry.syntax) {
+          commands.add(syntax, entry);
+          if (entry.config === "single") singles.add(syntax.replace(/ ?<.*/, ""));
+        }
       }
     }
-    made.set(name, tree);
+    made.set(name, { commands, singles });
   }
   trees.set(cli, made);
   return made;
@@ -201,4 +215,10 @@ async function* streamed(
     }
     yield text;
   }
+}
+
+/** Values as prompts name them: interfaces by their first two letters, `Et1`. */
+function sectionNames(values: Readonly<Record<string, string>>): Record<string, string> {
+  const { interface: name } = values;
+  return name === undefined ? values : { ...values, interface: name.replace(/^(..)[A-Za-z-]*/, "$1") };
 }

@@ -23,6 +23,8 @@ export interface SimulatedDevice {
   readonly hostname?: string;
   /** TCP port when every device has its own. Default: an ephemeral one. */
   readonly port?: number;
+  /** Port to use if it is free, when `port` is not given; otherwise an ephemeral one. */
+  readonly preferredPort?: number;
   readonly users: readonly SimulatedUser[];
   readonly enableSecret?: string;
   /** Methods offered, in this order. Default: what the users can use, `password` before `keyboard-interactive`. */

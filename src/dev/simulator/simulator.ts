@@ -176,7 +176,9 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
       take(socket, member, () => (member.ssh ??= createSsh(member.hostKey, member))),
     );
     member.tcp = server;
-    member.port = await listen(server, host, member.port);
+    const preferred = member.port === 0 ? member.state.definition.preferredPort : undefined;
+    if (preferred !== undefined) member.port = await listen(server, host, preferred).catch(() => 0);
+    if (member.port === 0 || !server.listening) member.port = await listen(server, host, member.port);
   };
 
   let common: TcpServer | undefined;
