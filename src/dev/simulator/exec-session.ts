@@ -24,6 +24,7 @@ export function startExec(context: SessionContext, channel: ServerChannel, comma
     record: (mode, line) => context.record("command", mode, line),
     cut: () => output.whenSent(context.cut),
   });
+  const wire = (text: string): string => (device.personality.kind === "network" ? text.replaceAll("\n", "\r\n") : text);
   const ask = async (question: string, hidden: boolean): Promise<string | undefined> => {
     channel.stderr.write(question);
     const answer = await input();
@@ -33,7 +34,7 @@ export function startExec(context: SessionContext, channel: ServerChannel, comma
   const io: CommandIo = {
     show(source) {
       if (typeof source !== "string") return pour(source);
-      output.write(source);
+      output.write(wire(source));
       return output.room();
     },
     error: (text) => {
@@ -46,7 +47,7 @@ export function startExec(context: SessionContext, channel: ServerChannel, comma
   const pour = async (source: Iterable<string> | AsyncIterable<string>): Promise<void> => {
     for await (const piece of source) {
       if (gone.signal.aborted) return;
-      output.write(piece);
+      output.write(wire(piece));
       const full = output.room();
       if (full) await full;
     }
