@@ -1,5 +1,78 @@
+import type { ReadOnlyRules } from "./read-only.js";
+
+/** Which of the account's texts answers a question. */
+export type SecretName = "username" | "password" | "enable";
+
+/** A question that the engine answers by itself, at most once. */
+export interface Question {
+  /** Matched against the last line. */
+  readonly match: RegExp;
+  /** From the account, or the literal text. */
+  readonly answer: { readonly secret: SecretName } | { readonly text: string };
+}
+
+/** One edge of the mode graph. */
+export interface Transition {
+  readonly from: string;
+  readonly to: string;
+  readonly send: string;
+  readonly ask: readonly Question[];
+  /** Lines that say why the edge was refused. */
+  readonly fail: readonly RegExp[];
+}
+
+/** A mode and what its prompt looks like. */
+export interface Mode {
+  readonly name: string;
+  /** Matched against the last line; the group `host` is the device's name. */
+  readonly prompt: RegExp;
+}
+
 /** One kind of device, compiled from its definition. */
 export interface Platform {
   /** e.g. `cisco_ios`. */
   readonly name: string;
+  readonly description: string;
+  /** `shell`: one terminal, prompts tell when a command is over. `exec`: a channel and an exit status per command. */
+  readonly channel: "shell" | "exec";
+  /** Size of the terminal that is asked for. */
+  readonly terminal: { readonly columns: number; readonly rows: number };
+  /** In the order in which prompts are tried. Empty for `exec`. */
+  readonly modes: readonly Mode[];
+  readonly transitions: readonly Transition[];
+  /** Questions that may come before the first prompt. */
+  readonly loginQuestions: readonly Question[];
+  /** Sent after login; each may be refused without harm. */
+  readonly onOpen: readonly string[];
+  /** Sent before hanging up, so that the device frees its line at once. */
+  readonly onClose: readonly string[];
+  readonly pager: { readonly match: RegExp; readonly send: string } | undefined;
+  /** Matches a line of output that says the command was rejected. */
+  readonly errors: RegExp | undefined;
+  /** Matches a last line that asks a person something. */
+  readonly questions: RegExp | undefined;
+  /** Matches a command line that changes the device's name; the group `host` is the new one. */
+  readonly rename: RegExp | undefined;
+  /** A longer host name may be cut in prompts, but never to fewer characters. 0: never cut. */
+  readonly hostKept: number;
+  readonly readOnly: ReadOnlyRules;
+  /** Matched against lines of output; the group `secret` is to be removed. */
+  readonly secrets: readonly RegExp[];
+  readonly limits: { readonly maxSessions?: number; readonly connectsPerMinute?: number };
+  /** The definition's own proofs. */
+  readonly vectors: PlatformVectors;
+}
+
+/** What a definition claims about itself, checked in the tests of this repository and of whoever adds a platform. */
+export interface PlatformVectors {
+  /** `mode` null: no prompt. */
+  readonly prompts: readonly { readonly text: string; readonly mode: string | null; readonly host?: string }[];
+  readonly errors: readonly string[];
+  readonly notErrors: readonly string[];
+  readonly questions: readonly string[];
+  readonly notQuestions: readonly string[];
+  readonly redact: readonly { readonly in: string; readonly out: string }[];
+  readonly readOnly: readonly string[];
+  readonly notReadOnly: readonly string[];
+  readonly renames: readonly { readonly command: string; readonly host: string | null }[];
 }

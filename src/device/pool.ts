@@ -1,6 +1,14 @@
+import type { Clock, Random } from "../domain/clock.js";
+import { DeviceError } from "./device-error.js";
 import type { Endpoint } from "./endpoint.js";
+import type { HostKey } from "./host-key.js";
+import type { LiveSession } from "./live-session.js";
+import { openSession } from "./open-session.js";
 import type { Session } from "./session.js";
+import { connectSsh } from "./ssh-transport.js";
 import type { Transcript } from "./transcript.js";
+import type { TransportFactory } from "./transport.js";
+import { createTurnstile } from "./turnstile.js";
 
 /** How to check out a session. */
 export interface CheckoutOptions {
@@ -17,11 +25,12 @@ export interface CheckoutOptions {
 /** Keeps warm sessions by device, account and credential version. */
 export interface SessionPool {
   /**
-   * A session for this endpoint, in its login mode and at its prompt. A pooled one is asked for a fresh prompt first;
-   * if it does not answer as it should it is closed and a new one opened. Rejects with DeviceError.
+   * A session for this endpoint, in its login mode and at its prompt. A pooled one is asked for a fresh prompt first
+   * (unless it was at it a moment ago); if it does not answer as it should it is closed and a new one opened. Rejects
+   * with DeviceError; SESSION_LIMIT when all sessions of the pool are in use.
    */
   checkout(endpoint: Endpoint, options?: CheckoutOptions): Promise<Session>;
-  /** Back to the pool if its state is certain, else closed. */
+  /** Back to the pool if its state is certain and no configuration mode is open, else closed. */
   checkin(session: Session): void;
   /** Closed, politely when its state allows it. */
   discard(session: Session): void;
@@ -29,8 +38,182 @@ export interface SessionPool {
   closeIdle(predicate: (endpoint: Endpoint) => boolean): Promise<void>;
   /** Closes every session, also those in use, and refuses new checkouts. */
   close(): Promise<void>;
-  /** Open sessions, idle, in use and connecting. */
+  /** Open sessions: idle, in use and connecting. */
   readonly size: number;
   /** Open sessions that wait for work. */
   readonly idle: number;
+}
+
+/** What a pool needs and how it is bounded. */
+export interface SessionPoolOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Default: SSH. */
+  readonly connect?: TransportFactory;
+  /** How long a session may wait for work, in milliseconds. Default 300,000. */
+  readonly idleMs?: number;
+  /** How old a session may get before it is not used again, in milliseconds, spread by a tenth. Default 3,600,000. */
+  readonly maxAgeMs?: number;
+  /** Most open sessions; the one idle longest makes room for a new one. Default 5,000. */
+  readonly maxSessions?: number;
+  /** Most connections being set up at once; the connect timeout starts when it is their turn. Default 32. */
+  readonly maxHandshakes?: number;
+  /** A session that was at its prompt at most this long ago is reused without asking for a fresh one, in milliseconds. Default 1,000. */
+  readonly trustMs?: number;
+  /** `accept-new` accepted a key that was not known before. */
+  readonly onHostKey?: (endpoint: Endpoint, key: HostKey) => void;
+  /** An idle session is gone: too long idle, too old, closed by the device, or by us to make room. */
+  readonly onIdleClose?: (endpoint: Endpoint) => void;
+}
+
+interface Member {
+  readonly session: LiveSession;
+  readonly endpoint: Endpoint;
+  readonly key: string;
+  readonly diesAt: number;
+  state: "busy" | "idle" | "closed";
+  idleSince: number;
+  cancelIdle: () => void;
+}
+
+function keyOf({ address, port, platform, account, accountKey }: Endpoint): string {
+  return JSON.stringify([address, port, platform.name, account.username, accountKey]);
+}
+
+/** A pool without any session yet. */
+export function createSessionPool(options: SessionPoolOptions): SessionPool {
+  const { clock, random, connect = connectSsh, idleMs = 300_000, maxAgeMs = 3_600_000 } = options;
+  const { maxSessions = 5_000, maxHandshakes = 32, trustMs = 1_000 } = options;
+  const turnstile = createTurnstile(maxHandshakes);
+  const members = new Map<Session, Member>();
+  /** In the order in which they became idle, so that the first is the one idle longest. */
+  const idle = new Set<Member>();
+  const idleByKey = new Map<string, Member[]>();
+  const ending = new AbortController();
+  let connecting = 0;
+
+  const unidle = (member: Member): void => {
+    member.cancelIdle();
+    idle.delete(member);
+    const rest = (idleByKey.get(member.key) ?? []).filter((one) => one !== member);
+    if (rest.length > 0) idleByKey.set(member.key, rest);
+    else idleByKey.delete(member.key);
+  };
+  const drop = (member: Member): void => {
+    if (member.state === "closed") return;
+    const wasIdle = member.state === "idle";
+    member.state = "closed";
+    unidle(member);
+    members.delete(member.session);
+    if (wasIdle) options.onIdleClose?.(member.endpoint);
+  };
+  const closeMember = (member: Member): Promise<void> => {
+    drop(member);
+    return member.session.close();
+  };
+
+  const makeRoom = (): void => {
+    if (members.size + connecting < maxSessions) return;
+    const [oldest] = idle;
+    if (!oldest) throw new DeviceError("SESSION_LIMIT", `all ${maxSessions} sessions of this worker are in use`);
+    void closeMember(oldest);
+  };
+
+  const open = async (endpoint: Endpoint, key: string, checkout: CheckoutOptions): Promise<Member> => {
+    makeRoom();
+    connecting++;
+    const signal = checkout.signal ? AbortSignal.any([checkout.signal, ending.signal]) : ending.signal;
+    let leave: () => void = () => undefined;
+    try {
+      leave = await turnstile.enter(signal);
+      const transport = await connect(endpoint, { clock, signal });
+      if (transport.hostKeyIsNew) options.onHostKey?.(endpoint, transport.hostKey);
+      const { beforeWrite, transcript } = checkout;
+      const session = await openSession(transport, endpoint, { clock, signal, beforeWrite, transcript });
+      const diesAt = clock.monotonic() + maxAgeMs * (0.9 + 0.1 * random.number());
+      const member: Member = {
+        session,
+        endpoint,
+        key,
+        diesAt,
+        state: "busy",
+        idleSince: 0,
+        cancelIdle: () => undefined,
+      };
+      session.begin({ reused: false, beforeWrite, transcript });
+      members.set(session, member);
+      session.onClose(() => drop(member));
+      return member;
+    } finally {
+      leave();
+      connecting--;
+    }
+  };
+
+  /** The session of this key that was used last, if one can be used at all. */
+  const reuse = async (key: string, checkout: CheckoutOptions): Promise<Member | undefined> => {
+    for (;;) {
+      const member = idleByKey.get(key)?.at(-1);
+      if (!member) return undefined;
+      const { session } = member;
+      if (clock.monotonic() >= member.diesAt) {
+        void closeMember(member);
+        continue;
+      }
+      unidle(member);
+      member.state = "busy";
+      const { beforeWrite, transcript, signal } = checkout;
+      session.begin({ reused: true, beforeWrite, transcript });
+      const trusted = clock.monotonic() - member.idleSince <= trustMs && !session.heardUnasked;
+      if (trusted && session.mode === session.loginMode) return member;
+      try {
+        await session.refresh(signal);
+        return member;
+      } catch (error) {
+        void closeMember(member);
+        if (signal?.aborted || !(error instanceof DeviceError)) throw error;
+      }
+    }
+  };
+
+  return {
+    async checkout(endpoint, checkout = {}) {
+      if (ending.signal.aborted) throw new DeviceError("CANCELLED", "the session pool is closed");
+      const key = keyOf(endpoint);
+      const warm = checkout.fresh ? undefined : await reuse(key, checkout);
+      return (warm ?? (await open(endpoint, key, checkout))).session;
+    },
+    checkin(session) {
+      const member = members.get(session);
+      if (!member || member.state !== "busy") return;
+      member.session.end();
+      const atHome = session.mode === session.loginMode || ["exec", "enable"].includes(session.mode);
+      if (!member.session.certain || !atHome || clock.monotonic() >= member.diesAt || ending.signal.aborted) {
+        void closeMember(member);
+        return;
+      }
+      member.state = "idle";
+      member.idleSince = clock.monotonic();
+      member.cancelIdle = clock.timer(idleMs, () => void closeMember(member));
+      idle.add(member);
+      idleByKey.set(member.key, [...(idleByKey.get(member.key) ?? []), member]);
+    },
+    discard(session) {
+      const member = members.get(session);
+      if (member) void closeMember(member);
+    },
+    async closeIdle(predicate) {
+      await Promise.all([...idle].filter((member) => predicate(member.endpoint)).map(closeMember));
+    },
+    async close() {
+      ending.abort();
+      await Promise.all([...members.values()].map(closeMember));
+    },
+    get size() {
+      return members.size + connecting;
+    },
+    get idle() {
+      return idle.size;
+    },
+  };
 }

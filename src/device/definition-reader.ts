@@ -1,0 +1,96 @@
+/** A definition that does not hold, with the field that is wrong: `transitions.exec>enable.ask[0].match`. */
+export class DefinitionError extends Error {
+  override readonly name = "DefinitionError";
+  readonly field: string;
+  constructor(field: string, problem: string) {
+    super(`${field}: ${problem}`);
+    this.field = field;
+  }
+}
+
+/** A value of a parsed YAML document and where it stands. Every method throws a DefinitionError that names the field. */
+export interface Reader {
+  readonly field: string;
+  readonly absent: boolean;
+  text(fallback?: string): string;
+  oneOf<T extends string>(values: readonly T[], fallback?: T): T;
+  /** A whole number of at least 0. */
+  count(fallback?: number): number;
+  pattern(groups?: readonly string[]): RegExp;
+  /** Several patterns as one, or undefined when there are none. */
+  anyPattern(): RegExp | undefined;
+  list<T>(read: (item: Reader) => T): T[];
+  entries<T>(read: (key: string, value: Reader) => T): T[];
+  /** The named fields of a mapping; any other field is an error. */
+  object<K extends string>(...fields: readonly K[]): Record<K, Reader>;
+  fail(problem: string): never;
+}
+
+/** A repeated group that itself repeats may take time without bound on some line. */
+const nestedRepeat = /\((?:[^()\\]|\\.)*[+*](?:[^()\\]|\\.)*\)[+*]|\((?:[^()\\]|\\.)*[+*](?:[^()\\]|\\.)*\)\{\d+,\}/;
+
+/** Reads a parsed YAML value. */
+export function createReader(value: unknown, field: string): Reader {
+  const fail = (problem: string): never => {
+    throw new DefinitionError(field, problem);
+  };
+  const absent = value === undefined;
+  const asText = (): string => (typeof value === "string" ? value : fail("expected a text"));
+  const compile = (source: string, flags: string): RegExp => {
+    if (nestedRepeat.test(source)) fail("a repetition inside a repetition can take for ever");
+    try {
+      return new RegExp(source, flags);
+    } catch (error) {
+      return fail(`not a regular expression: ${(error as Error).message}`);
+    }
+  };
+  const asMapping = (): Record<string, unknown> =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : fail("expected a mapping");
+  const asList = (): unknown[] => (absent ? [] : Array.isArray(value) ? value : fail("expected a list"));
+
+  return {
+    field,
+    absent,
+    fail,
+    text: (fallback) => (absent && fallback !== undefined ? fallback : asText()),
+    oneOf(values, fallback) {
+      if (absent && fallback !== undefined) return fallback;
+      return values.find((one) => one === value) ?? fail(`expected one of ${values.join(", ")}`);
+    },
+    count(fallback) {
+      if (absent && fallback !== undefined) return fallback;
+      return Number.isSafeInteger(value) && (value as number) >= 0
+        ? (value as number)
+        : fail("expected a whole number");
+    },
+    pattern(groups = []) {
+      const source = asText();
+      for (const group of groups) if (!source.includes(`(?<${group}>`)) fail(`needs a group named ${group}`);
+      return compile(source, "");
+    },
+    anyPattern() {
+      const sources = asList().map((item, index) => {
+        if (typeof item !== "string") throw new DefinitionError(`${field}[${index}]`, "expected a text");
+        createReader(item, `${field}[${index}]`).pattern();
+        return `(?:${item})`;
+      });
+      return sources.length === 0 ? undefined : new RegExp(sources.join("|"));
+    },
+    list: (read) => asList().map((item, index) => read(createReader(item, `${field}[${index}]`))),
+    entries: (read) =>
+      absent ? [] : Object.entries(asMapping()).map(([key, item]) => read(key, createReader(item, `${field}.${key}`))),
+    object<K extends string>(...fields: readonly K[]) {
+      const mapping = absent ? {} : asMapping();
+      const prefix = field === "" ? "" : `${field}.`;
+      for (const key of Object.keys(mapping)) {
+        if (!(fields as readonly string[]).includes(key)) throw new DefinitionError(`${prefix}${key}`, "unknown field");
+      }
+      return Object.fromEntries(fields.map((key) => [key, createReader(mapping[key], `${prefix}${key}`)])) as Record<
+        K,
+        Reader
+      >;
+    },
+  };
+}

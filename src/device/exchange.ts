@@ -1,0 +1,324 @@
+import type { Clock } from "../domain/clock.js";
+import { DeviceError, type DeviceErrorReason } from "./device-error.js";
+import { createEchoFinder } from "./echo.js";
+import { createOutlet } from "./outlet.js";
+import type { Platform } from "./platform.js";
+import { matchAnyPrompt, type PromptMatch, type PromptMatcher } from "./prompt.js";
+import type { Shell } from "./shell.js";
+
+/** A question that may come and how to answer it, once. */
+export interface Ask {
+  matches(line: string): boolean;
+  /** Without line end. Throws a DeviceError when there is no answer. */
+  answer(): string;
+  readonly hidden: boolean;
+}
+
+/** Something typed, and what may happen until the prompt is back. */
+export interface ExchangeRequest {
+  /** Typed with a line end, its echo awaited; undefined: only listen (at login). */
+  readonly command: string | undefined;
+  /** The last line at the moment of typing. */
+  readonly prompt: string;
+  readonly asks: readonly Ask[];
+  readonly idleTimeoutMs: number;
+  readonly totalTimeoutMs: number;
+  /** What a missing prompt is called. */
+  readonly timeoutReason: DeviceErrorReason;
+  readonly signal?: AbortSignal | undefined;
+  readonly beforeWrite?: (() => void) | undefined;
+  /** Each whole line of output, before it is delivered. */
+  readonly onLine?: ((line: string) => void) | undefined;
+  /** Output in order. What it throws interrupts the command and is what the exchange rejects with. */
+  readonly onText?: ((text: string) => void | Promise<void>) | undefined;
+}
+
+/** What an exchange works with. */
+export interface ExchangeContext {
+  readonly shell: Shell;
+  readonly platform: Platform;
+  readonly matcher: PromptMatcher;
+  readonly clock: Clock;
+  readonly redact: (text: string) => string;
+}
+
+/** How long something must stand still at the end of the output before it is believed, in milliseconds. */
+const stillness = {
+  /** A pager or an expected question, which could also be a line of output cut in two. */
+  text: 15,
+  /** The first prompt of a login. */
+  firstPrompt: 40,
+  /** The prompt after Ctrl-C. */
+  interrupted: 30,
+  /** A question nobody expected. */
+  question: 400,
+  /** Something that looks like a prompt but is not ours. */
+  foreignPrompt: 250,
+};
+const interruptMs = 2_000;
+const mostProbes = 3;
+
+type Phase = "echo" | "output" | "probe" | "interrupted" | "done";
+
+/**
+ * Types a line and reads until the prompt is back. Nothing before the echo of what was typed counts, and only the last
+ * line, when nothing has followed it, can be a prompt. A prompt that came in one piece is believed at once; when lines
+ * come torn (a slow link, a device that dribbles) it has to stand still for four times the longest pause seen inside a
+ * line, so that a prompt-like line of output is not mistaken for the end.
+ *
+ * Afterwards `shell.state` tells whether the device is known to be at its prompt.
+ */
+export function exchange(context: ExchangeContext, request: ExchangeRequest): Promise<PromptMatch> {
+  const { shell, platform, matcher, clock } = context;
+  if (request.signal?.aborted)
+    return Promise.reject(new DeviceError("CANCELLED", "cancelled before anything was sent"));
+  if (shell.gone) return Promise.reject(shell.gone);
+  const echo = request.command === undefined ? undefined : createEchoFinder(platform, request.prompt, request.command);
+
+  return new Promise<PromptMatch>((resolve, reject) => {
+    let phase: Phase = echo ? "echo" : "output";
+    let failure: unknown;
+    let pending = "";
+    let heard = clock.monotonic();
+    let openLine = false;
+    let torn = false;
+    let longestPause = 0;
+    let scheduled = false;
+    let probes = 0;
+    let probed: { readonly line: string; held: boolean } | undefined;
+    const unused = [...request.asks];
+    let cancelStill: (() => void) | undefined;
+    let cancelIdle: () => void = () => undefined;
+
+    const outlet = createOutlet(
+      (text) => request.onText?.(text),
+      shell,
+      (error) => interrupt(error),
+    );
+
+    // Timers
+
+    const still = (ms: number, then: () => void): void => {
+      cancelStill?.();
+      cancelStill = clock.timer(ms, () => {
+        cancelStill = undefined;
+        guarded(then);
+      });
+    };
+    const watchIdle = (ms: number): void => {
+      cancelIdle = clock.timer(ms, () => {
+        if (outlet.busy) heard = clock.monotonic();
+        const left = request.idleTimeoutMs - (clock.monotonic() - heard);
+        if (left > 0.5) watchIdle(left);
+        else interrupt(timeoutError());
+      });
+    };
+    const cancelTotal = clock.timer(request.totalTimeoutMs, () =>
+      interrupt(
+        problem(
+          echo ? "EXECUTION_TIMEOUT" : request.timeoutReason,
+          `not finished after ${request.totalTimeoutMs} ms`,
+          expectation(),
+        ),
+      ),
+    );
+    const onAbort = (): void => interrupt(problem("CANCELLED", "cancelled"));
+
+    // Ends
+
+    const leave = (): void => {
+      phase = "done";
+      cancelStill?.();
+      cancelIdle();
+      cancelTotal();
+      request.signal?.removeEventListener("abort", onAbort);
+      unlisten();
+    };
+    const arrive = (prompt: PromptMatch): void => {
+      matcher.learn(prompt);
+      const interrupted = phase === "interrupted";
+      leave();
+      shell.state = "ready";
+      if (interrupted) return reject(failure);
+      outlet.push(pending);
+      pending = "";
+      void outlet.drained().then(() => (failure === undefined ? resolve(prompt) : reject(failure)));
+    };
+    const giveUp = (error: unknown): void => {
+      if (phase === "done") return;
+      deliver();
+      leave();
+      if (shell.state === "busy") shell.state = "doubtful";
+      void outlet.drained().then(() => reject(error));
+    };
+    /** Fails with this error once the device is back at its prompt, or could not be brought there. */
+    const interrupt = (error: unknown): void => {
+      if (phase === "done") {
+        failure ??= error;
+        return;
+      }
+      if (phase === "interrupted") return;
+      deliver();
+      failure = error;
+      if (!matcher.learnt) return giveUp(error);
+      phase = "interrupted";
+      cancelStill?.();
+      cancelIdle();
+      guarded(() => {
+        shell.send("\x03", { beforeWrite: request.beforeWrite });
+        cancelIdle = clock.timer(interruptMs, () => {
+          giveUp(error);
+          shell.close();
+        });
+      });
+    };
+    const guarded = (action: () => void): void => {
+      if (phase === "done") return;
+      try {
+        action();
+      } catch (error) {
+        giveUp(error);
+      }
+    };
+    const expectation = (): string => (phase === "echo" ? "the echo of the command" : `a prompt of ${platform.name}`);
+    const problem = (
+      reason: DeviceErrorReason,
+      message: string,
+      expected?: string,
+      deviceMessage?: string,
+    ): DeviceError =>
+      new DeviceError(reason, message, {
+        tail: context.redact(shell.recent),
+        expected,
+        deviceMessage: deviceMessage === undefined ? undefined : context.redact(deviceMessage),
+      });
+    const timeoutError = (): DeviceError => {
+      const line = shell.line.trim();
+      if (phase !== "echo" && /[?:]$/.test(line))
+        return problem("UNEXPECTED_QUESTION", "the device asks something", undefined, line);
+      return problem(request.timeoutReason, `nothing came for ${request.idleTimeoutMs} ms`, expectation());
+    };
+
+    // Output
+
+    const output = (text: string, endsLine: boolean): void => {
+      if (endsLine) request.onLine?.(text);
+      pending += endsLine ? `${text}\n` : text;
+    };
+    const deliver = (): void => {
+      if (pending === "" || phase === "interrupted") return;
+      const text = pending;
+      pending = "";
+      outlet.push(text);
+    };
+
+    /** Is this really a prompt? An empty line makes a command line interpreter say it again, and nothing else do so. */
+    const probe = (line: string): void => {
+      if (probes >= mostProbes) return;
+      probes++;
+      probed = { line, held: false };
+      phase = "probe";
+      shell.send("\n", { beforeWrite: request.beforeWrite });
+    };
+    const leaveProbe = (): void => {
+      if (probed?.held) output(probed.line, true);
+      probed = undefined;
+      phase = "output";
+    };
+    const lookAfterProbe = (line: string): void => {
+      if (!probed?.held) return;
+      const prompt = matcher.match(line) ?? matchAnyPrompt(platform, line);
+      if (!prompt || !probed.line.endsWith(line)) return;
+      const before = probed.line.slice(0, probed.line.length - line.length);
+      still(stillness.text, () => {
+        if (before !== "") output(before, false);
+        arrive(prompt);
+      });
+    };
+
+    /** Looks at the last line, once everything that has arrived by now is read. */
+    const look = (): void => {
+      scheduled = false;
+      if (phase === "done" || phase === "echo") return;
+      const line = shell.line;
+      if (line === "") return;
+      if (phase === "probe") return lookAfterProbe(line);
+      const prompt = matcher.match(line);
+      if (phase === "interrupted") {
+        if (prompt) still(stillness.interrupted, () => arrive(prompt));
+        return;
+      }
+      if (prompt)
+        return torn ? still(Math.min(Math.max(4 * longestPause, 10), 500), () => arrive(prompt)) : arrive(prompt);
+      if (platform.pager?.match.test(line)) return still(stillness.text, turnPage);
+      const ask = unused.find((one) => one.matches(line));
+      if (ask) return still(stillness.text, () => answer(ask));
+      const foreign = matchAnyPrompt(platform, line);
+      if (foreign && !matcher.learnt) return still(stillness.firstPrompt, () => arrive(foreign));
+      if (foreign || (request.prompt !== "" && line.endsWith(request.prompt))) {
+        return still(stillness.foreignPrompt, () => probe(line));
+      }
+      if (platform.questions?.test(line)) {
+        still(stillness.question, () =>
+          interrupt(
+            problem("UNEXPECTED_QUESTION", "the device asks something that has no answer", undefined, line.trim()),
+          ),
+        );
+      }
+    };
+    const turnPage = (): void => {
+      shell.dropLine();
+      openLine = false;
+      shell.send(platform.pager?.send ?? " ", { beforeWrite: request.beforeWrite });
+    };
+    const answer = (ask: Ask): void => {
+      unused.splice(unused.indexOf(ask), 1);
+      let text: string;
+      try {
+        text = ask.answer();
+      } catch (error) {
+        return interrupt(error);
+      }
+      shell.send(`${text}\n`, { secret: ask.hidden, beforeWrite: request.beforeWrite });
+    };
+
+    const unlisten = shell.listen({
+      text(text, endsLine) {
+        if (phase === "echo") {
+          if (endsLine && echo?.isEcho(text)) phase = "output";
+        } else if (phase === "probe" && probed) {
+          if (endsLine && !probed.held && text.trimEnd() === probed.line.trimEnd()) probed.held = true;
+          else {
+            leaveProbe();
+            output(text, endsLine);
+          }
+        } else if (phase === "output") output(text, endsLine);
+      },
+      chunk() {
+        const now = clock.monotonic();
+        if (openLine && phase === "output") {
+          torn = true;
+          longestPause = Math.max(longestPause, now - heard);
+        }
+        heard = now;
+        openLine = phase !== "echo" && shell.line !== "";
+        cancelStill?.();
+        cancelStill = undefined;
+        deliver();
+        if (!scheduled && phase !== "done") {
+          scheduled = true;
+          setImmediate(look);
+        }
+      },
+      gone: giveUp,
+    });
+
+    shell.state = "busy";
+    watchIdle(request.idleTimeoutMs);
+    request.signal?.addEventListener("abort", onAbort, { once: true });
+    guarded(() => {
+      if (request.command !== undefined) shell.send(`${request.command}\n`, { beforeWrite: request.beforeWrite });
+      else if (shell.line !== "") setImmediate(look);
+    });
+  });
+}

@@ -1,0 +1,236 @@
+import type { Clock } from "../domain/clock.js";
+import { checkCommand, createOutputGauge } from "./command.js";
+import { createDecoder } from "./decoder.js";
+import { DeviceError } from "./device-error.js";
+import type { Endpoint } from "./endpoint.js";
+import type { LiveSession } from "./live-session.js";
+import { createOutlet } from "./outlet.js";
+import { createRedactor, type Redactor } from "./redact.js";
+import type { CommandOutcome, CommandRequest } from "./session.js";
+import type { OpenOptions } from "./shell-session.js";
+import type { Transcript } from "./transcript.js";
+import type { Channel, ChannelEnd, Transport } from "./transport.js";
+
+/** The only mode of a platform whose commands run in channels of their own. */
+const execMode = "exec";
+const interruptMs = 2_000;
+const tailLength = 4096;
+const mostErrorLines = 32;
+
+/** A session whose commands run in channels of their own, with an exit status and without a terminal. */
+export function openExecSession(transport: Transport, endpoint: Endpoint, options: OpenOptions): LiveSession {
+  const { clock } = options;
+  const { platform, account } = endpoint;
+  const redactor = createRedactor(platform.secrets, [account.password, account.enableSecret, account.passphrase]);
+  let guard = options.beforeWrite;
+  let transcript: Transcript | undefined = options.transcript;
+  let reused = false;
+  let busy = false;
+  let doubtful = false;
+  let closing: Promise<void> | undefined;
+  transcript?.begin(platform.name, redactor);
+
+  const close = (): Promise<void> => (closing ??= transport.close());
+
+  const run = async (request: CommandRequest): Promise<CommandOutcome> => {
+    checkCommand(request);
+    if (busy) throw new Error("this session is already at work");
+    if (request.signal?.aborted) throw new DeviceError("CANCELLED", "cancelled before anything was sent");
+    const started = clock.monotonic();
+    transcript?.note({ d: "exec", command: request.command });
+    busy = true;
+    try {
+      const beforeWrite = (): void => {
+        guard?.();
+        request.beforeWrite?.();
+      };
+      callOrClose(beforeWrite, close);
+      const channel = await transport.exec(request.command);
+      const outcome = await runInChannel({ channel, request, clock, transcript, redactor, beforeWrite });
+      return { ...outcome, durationMs: clock.monotonic() - started };
+    } catch (error) {
+      if (!(error instanceof DeviceError) || error.reason === "DISCONNECTED" || error.reason === "OUTPUT_TIMEOUT")
+        doubtful = true;
+      throw error;
+    } finally {
+      busy = false;
+    }
+  };
+
+  return {
+    get reused() {
+      return reused;
+    },
+    get certain() {
+      return !busy && !doubtful && !transport.closed && closing === undefined;
+    },
+    mode: execMode,
+    loginMode: execMode,
+    prompt: "",
+    heardUnasked: false,
+    hostKey: transport.hostKey,
+    remoteVersion: transport.remoteVersion,
+    timings: { connectMs: transport.connectMs, authMs: transport.authMs, loginMs: 0 },
+    run,
+    enterMode(mode) {
+      if (mode === execMode) return Promise.resolve();
+      return Promise.reject(
+        new DeviceError("UNSUPPORTED_BY_PLATFORM", `${platform.name} has no mode ${mode}`, { mode: execMode }),
+      );
+    },
+    begin(owner) {
+      reused = owner.reused;
+      guard = owner.beforeWrite;
+      transcript = owner.transcript;
+      if (reused) transcript?.begin(platform.name, redactor);
+    },
+    end() {
+      guard = undefined;
+      transcript = undefined;
+    },
+    refresh: () =>
+      transport.closed ? Promise.reject(new DeviceError("DISCONNECTED", "the connection is gone")) : Promise.resolve(),
+    close,
+    onClose: (listener) => transport.onClose(() => listener()),
+  };
+}
+
+function callOrClose(guard: () => void, close: () => Promise<void>): void {
+  try {
+    guard();
+  } catch (error) {
+    void close();
+    throw error;
+  }
+}
+
+interface ExecContext {
+  readonly channel: Channel;
+  readonly request: CommandRequest;
+  readonly clock: Clock;
+  readonly transcript: Transcript | undefined;
+  readonly redactor: Redactor;
+  readonly beforeWrite: () => void;
+}
+
+/** Reads a channel to its end. Output is exact: nothing is rendered, both streams are delivered as they come. */
+function runInChannel(context: ExecContext): Promise<Omit<CommandOutcome, "durationMs">> {
+  const { channel, request, clock, transcript, redactor } = context;
+  return new Promise((resolve, reject) => {
+    const decoders = { out: createDecoder(), err: createDecoder() };
+    const gauge = createOutputGauge(request);
+    const answers = [...(request.answers ?? [])];
+    let heard = clock.monotonic();
+    let tail = "";
+    let errorTail = "";
+    let failure: unknown;
+    let done = false;
+    let cancelIdle: () => void = () => undefined;
+
+    const outlet = createOutlet(
+      (text) => gauge.take(text),
+      channel,
+      (error) => interrupt(error),
+    );
+    const problem = (
+      reason: "OUTPUT_TIMEOUT" | "EXECUTION_TIMEOUT" | "CANCELLED" | "DISCONNECTED",
+      message: string,
+    ): DeviceError =>
+      new DeviceError(reason, message, { tail: redactor.redact(tail), mode: execMode, expected: "the exit status" });
+
+    const settle = (error: unknown, end: ChannelEnd): void => {
+      if (done) return;
+      done = true;
+      cancelIdle();
+      cancelTotal();
+      request.signal?.removeEventListener("abort", onAbort);
+      void outlet.drained().then(() => {
+        const cause = error ?? failure;
+        if (cause !== undefined) return reject(cause);
+        if (end.exitStatus === undefined && end.signal === undefined) {
+          return reject(end.error ?? problem("DISCONNECTED", "the command ended without an exit status"));
+        }
+        const ok = end.exitStatus === 0;
+        const lines = ok
+          ? []
+          : errorTail
+              .split("\n")
+              .map((line) => line.trimEnd())
+              .filter((line) => line !== "");
+        if (end.signal !== undefined) lines.push(`killed by ${end.signal}`);
+        resolve({
+          status: ok ? "ok" : "rejected",
+          errorLines: lines.slice(-mostErrorLines).map((line) => redactor.redact(line)),
+          truncated: gauge.truncated,
+          ...(end.exitStatus === undefined ? {} : { exitStatus: end.exitStatus }),
+        });
+      });
+    };
+    const interrupt = (error: unknown): void => {
+      if (failure !== undefined) return;
+      failure = error;
+      cancelIdle();
+      channel.signal("INT");
+      cancelIdle = clock.timer(interruptMs, () => {
+        channel.close();
+        settle(error, {});
+      });
+    };
+    const onAbort = (): void => interrupt(problem("CANCELLED", "cancelled"));
+    const watchIdle = (ms: number): void => {
+      cancelIdle = clock.timer(ms, () => {
+        if (outlet.busy) heard = clock.monotonic();
+        const left = request.idleTimeoutMs - (clock.monotonic() - heard);
+        if (left > 0.5) watchIdle(left);
+        else interrupt(problem("OUTPUT_TIMEOUT", `nothing came for ${request.idleTimeoutMs} ms`));
+      });
+    };
+    const cancelTotal = clock.timer(request.totalTimeoutMs, () =>
+      interrupt(problem("EXECUTION_TIMEOUT", `not finished after ${request.totalTimeoutMs} ms`)),
+    );
+
+    const take = (text: string, stream: "out" | "err"): void => {
+      if (text === "" || failure !== undefined) return;
+      tail = (tail + text).slice(-tailLength);
+      if (stream === "err") errorTail = (errorTail + text).slice(-tailLength);
+      outlet.push(text);
+    };
+    const answerQuestion = (): void => {
+      const line = tail.slice(tail.lastIndexOf("\n") + 1).trimEnd();
+      const index = answers.findIndex(({ question }) => question.trim() !== "" && line.endsWith(question.trimEnd()));
+      const [answer] = index < 0 ? [] : answers.splice(index, 1);
+      if (!answer || failure !== undefined) return;
+      try {
+        context.beforeWrite();
+      } catch (error) {
+        failure = error;
+        channel.close();
+        return settle(error, {});
+      }
+      transcript?.sent(`${answer.answer}\n`, answer.hidden ?? false);
+      channel.write(`${answer.answer}\n`);
+      if (answers.length === 0) channel.sendEof();
+    };
+
+    request.signal?.addEventListener("abort", onAbort, { once: true });
+    watchIdle(request.idleTimeoutMs);
+    channel.listen({
+      data(bytes, stream) {
+        if (done) return;
+        heard = clock.monotonic();
+        transcript?.received(bytes, stream);
+        take(decoders[stream].push(bytes), stream);
+        if (answers.length > 0) answerQuestion();
+      },
+      end(end) {
+        take(decoders.out.flush(), "out");
+        take(decoders.err.flush(), "err");
+        transcript?.note({ d: "exit", ...(end.exitStatus === undefined ? {} : { status: end.exitStatus }) });
+        settle(undefined, end);
+      },
+    });
+    // Without answers nobody will ever type: a command that reads its input must see its end, not wait for it.
+    if (answers.length === 0) channel.sendEof();
+    if (request.signal?.aborted) onAbort();
+  });
+}

@@ -1,0 +1,24 @@
+import type { Session } from "./session.js";
+import type { Transcript } from "./transcript.js";
+
+/** What the pool knows of a session beyond what its user sees. */
+export interface LiveSession extends Session {
+  /** Its state is known, so another job may have it. */
+  readonly certain: boolean;
+  /** Starts a new owner's time with it. */
+  begin(options: {
+    readonly reused: boolean;
+    readonly beforeWrite?: (() => void) | undefined;
+    readonly transcript?: Transcript | undefined;
+  }): void;
+  /** Ends it: guards and transcript are let go. */
+  end(): void;
+  /** Something was printed since the last owner's time. */
+  readonly heardUnasked: boolean;
+  /** Asks for a fresh prompt and goes back to the mode of the login. Rejects when the device does not answer as it should. */
+  refresh(signal?: AbortSignal): Promise<void>;
+  /** Says goodbye in the device's own words where that is safe, then closes the connection. Never rejects. */
+  close(): Promise<void>;
+  /** Called once when the connection is gone; at once if it is. */
+  onClose(listener: () => void): void;
+}

@@ -1,0 +1,68 @@
+import type { Platform } from "./platform.js";
+
+/** A prompt that was recognised. */
+export interface PromptMatch {
+  readonly mode: string;
+  readonly host: string;
+  /** The whole last line. */
+  readonly text: string;
+}
+
+/** Longer last lines are output, whatever they look like. */
+const longestPrompt = 256;
+
+/** Recognises any prompt of the platform, of whatever device. */
+export function matchAnyPrompt(platform: Platform, line: string): PromptMatch | undefined {
+  if (line.length === 0 || line.length > longestPrompt) return undefined;
+  for (const { name, prompt } of platform.modes) {
+    const host = prompt.exec(line)?.groups?.["host"];
+    if (host !== undefined) return { mode: name, host, text: line };
+  }
+  return undefined;
+}
+
+/** Knows this device's own prompt: once its name is learnt, no other name is taken for a prompt. */
+export interface PromptMatcher {
+  /** The prompt of this device, blanks at its end included, or undefined. */
+  match(line: string): PromptMatch | undefined;
+  /** From now on the device is called as this prompt says. */
+  learn(prompt: PromptMatch): void;
+  /** The next prompt may also bear this name: a command that renames the device was sent. */
+  expectRename(host: string): void;
+  /** False until a first prompt was learnt. */
+  readonly learnt: boolean;
+}
+
+/** A matcher that has learnt nothing yet. */
+export function createPromptMatcher(platform: Platform): PromptMatcher {
+  let host: string | undefined;
+  let blanks = "";
+  let renamed: string | undefined;
+  const isSame = (seen: string, known: string | undefined): boolean =>
+    known !== undefined &&
+    (seen === known || (platform.hostKept > 0 && seen.length >= platform.hostKept && known.startsWith(seen)));
+  return {
+    match(line) {
+      if (host === undefined) return undefined;
+      const found = matchAnyPrompt(platform, line);
+      if (!found || blanksOf(line) !== blanks) return undefined;
+      return isSame(found.host, host) || isSame(found.host, renamed) ? found : undefined;
+    },
+    learn(prompt) {
+      // A cut name in a configuration prompt is no reason to forget the whole one.
+      if (!(prompt.host !== host && isSame(prompt.host, host))) host = prompt.host;
+      blanks = blanksOf(prompt.text);
+      renamed = undefined;
+    },
+    expectRename(next) {
+      renamed = next;
+    },
+    get learnt() {
+      return host !== undefined;
+    },
+  };
+}
+
+function blanksOf(line: string): string {
+  return line.slice(line.trimEnd().length);
+}

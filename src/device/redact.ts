@@ -1,0 +1,93 @@
+/** What stands where a secret stood. */
+export const redacted = "<redacted>";
+
+/** Removes secrets from text. */
+export interface Redactor {
+  /** One or more whole lines. */
+  redact(text: string): string;
+  /** The same length and the secrets' characters as `*`, for records whose offsets must stay. */
+  mask(text: string): string;
+}
+
+/**
+ * `patterns` are matched against each line; what their group `secret` caught is removed. `literals` (our own passwords and
+ * keys) are removed wherever they stand; those shorter than 4 characters only as whole words, since they would tear up
+ * ordinary text.
+ */
+export function createRedactor(patterns: readonly RegExp[], literals: readonly (string | undefined)[] = []): Redactor {
+  const indexed = patterns.map((pattern) => new RegExp(pattern.source, [...new Set(`${pattern.flags}dg`)].join("")));
+  const known = literals
+    .filter((literal): literal is string => literal !== undefined && literal.trim() !== "")
+    .flatMap((literal) =>
+      literal.includes("\n") ? literal.split("\n").filter((line) => line.trim().length > 16) : [literal],
+    )
+    .sort((a, b) => b.length - a.length)
+    .map((literal) => {
+      const escaped = literal.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+      return new RegExp(literal.length < 4 ? `(?<![\\w])${escaped}(?![\\w])` : escaped, "g");
+    });
+
+  const replaceIn = (line: string, put: (secret: string) => string): string => {
+    let result = line;
+    for (const pattern of indexed) {
+      pattern.lastIndex = 0;
+      let cut = "";
+      let from = 0;
+      for (const match of result.matchAll(pattern)) {
+        const span = match.indices?.groups?.["secret"];
+        if (!span || span[0] < from) continue;
+        cut += result.slice(from, span[0]) + put(result.slice(span[0], span[1]));
+        from = span[1];
+      }
+      if (from > 0) result = cut + result.slice(from);
+    }
+    for (const literal of known) result = result.replace(literal, put);
+    return result;
+  };
+  const each = (text: string, put: (secret: string) => string): string =>
+    text
+      .split("\n")
+      .map((line) => replaceIn(line, put))
+      .join("\n");
+
+  return {
+    redact: (text) => each(text, () => redacted),
+    mask: (text) => each(text, (secret) => "*".repeat(secret.length)),
+  };
+}
+
+/** A redactor for text that comes in pieces. */
+export interface RedactingStream {
+  /** The redacted text of all lines that are complete by now. */
+  push(text: string): string;
+  /** The redacted rest, at the end. */
+  flush(): string;
+}
+
+/** Beyond this a line is passed on in pieces, so that memory stays bounded. */
+const longestLine = 65_536;
+
+/** Holds back the last line until its end is known, since a secret may be cut in two. */
+export function createRedactingStream(redactor: Redactor): RedactingStream {
+  let kept = "";
+  return {
+    push(text) {
+      const end = text.lastIndexOf("\n") + 1;
+      if (end === 0) {
+        kept += text;
+        if (kept.length <= longestLine) return "";
+        const long = kept;
+        kept = "";
+        return redactor.redact(long);
+      }
+      const whole = kept + text.slice(0, end);
+      kept = text.slice(end);
+      return redactor.redact(whole);
+    },
+    flush() {
+      const rest = kept;
+      kept = "";
+      return redactor.redact(rest);
+    },
+  };
+}

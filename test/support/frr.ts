@@ -1,0 +1,71 @@
+import { execFile, execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { existsSync } from "node:fs";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { eventually } from "./eventually.js";
+import { isInstalled } from "./openssh.js";
+
+const daemons = "/usr/lib/frr";
+const vtysh = "/usr/bin/vtysh";
+
+/** False where FRRouting is not installed or the user may not start it (its daemons insist on their own user). */
+export function hasFrr(): boolean {
+  return isInstalled(`${daemons}/staticd`, "frr") && isInstalled(vtysh, "frr") && userInfo().uid === 0;
+}
+
+/** FRRouting's own daemons without any network of their own, and the command line on top of them. */
+export interface Frr {
+  /** What an OpenSSH server's ForceCommand has to be, to land in the command line. */
+  readonly forceCommand: string;
+  /** What the command line itself prints for one command. */
+  vtysh(command: string): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** Starts zebra and staticd with `hostname`. */
+export async function startFrr(hostname: string): Promise<Frr> {
+  const dir = await mkdtemp(join(tmpdir(), "pointsman-frr-"));
+  await chmod(dir, 0o755);
+  const started: ChildProcess[] = [];
+  const stop = async (): Promise<void> => {
+    await Promise.all(
+      started.map(async (child) => {
+        if (child.exitCode !== null || child.signalCode !== null) return;
+        const gone = new Promise((resolve) => child.once("exit", resolve));
+        child.kill("SIGTERM");
+        await gone;
+      }),
+    );
+    await rm(dir, { recursive: true, force: true });
+  };
+  try {
+    await writeFile(join(dir, "vtysh.conf"), "no service integrated-vtysh-config\n");
+    for (const daemon of ["zebra", "staticd"]) {
+      const config = join(dir, `${daemon}.conf`);
+      await writeFile(config, `hostname ${hostname}\n`);
+      execFileSync("chown", ["-R", "frr:frr", dir]);
+      const child = spawn(
+        `${daemons}/${daemon}`,
+        ["-z", join(dir, "zserv.api"), "--vty_socket", dir, "-f", config, "-i", join(dir, `${daemon}.pid`), "-P", "0"],
+        { stdio: "ignore" },
+      );
+      started.push(child);
+      await eventually(() => {
+        if (child.exitCode !== null) throw new Error(`${daemon} ended with ${child.exitCode}`);
+        if (!existsSync(join(dir, `${daemon}.vty`))) throw new Error(`${daemon} is not up`);
+      });
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const options = ["--vty_socket", dir, "--config_dir", dir];
+  return {
+    forceCommand: [vtysh, ...options].join(" "),
+    vtysh: async (command) =>
+      (await promisify(execFile)(vtysh, [...options, "-c", command], { maxBuffer: 64 * 1024 * 1024 })).stdout,
+    stop,
+  };
+}
