@@ -17,6 +17,7 @@ import {
   type CancelJobsResult,
   type Job,
   type JobEvent,
+  type JobFilter,
 } from "./v1.js";
 
 /** A job as accepted. */
@@ -79,7 +80,7 @@ export interface Jobs {
   count(filter?: JobFilterInit, options?: CallOptions): Promise<{ total: number; byState: Record<string, number> }>;
   /** Cancels one. The answer says what became of it. */
   cancel(id: string, options?: CancelOptions): Promise<CancelJobResponse>;
-  /** Cancels every job that the filter meets; the filter must not be empty. */
+  /** Cancels every job that the filter meets, however many; the filter must not be empty. */
   cancelMany(filter: JobFilterInit, options?: CancelOptions): Promise<CancelTotals>;
   /** Says what became of an INDETERMINATE job, once, and lifts its device's hold. */
   resolve(id: string, verdict: Verdict, options?: CallOptions): Promise<{ job: Job; rerunJob: Job | undefined }>;
@@ -184,15 +185,17 @@ export function createJobs(connection: Connection): Jobs {
       const cancelledIds: string[] = [];
       const results: CancelJobsResult[] = [];
       let cancelledCount = 0;
-      let pageToken = "";
-      do {
-        const request = { filter: jobFilter(filter), interruptRunning, reason, pageToken };
-        const response = await callUnary(connection, options, (call) => client.cancelJobs(request, call));
-        cancelledCount += response.cancelledCount;
-        cancelledIds.push(...response.cancelledIds);
-        results.push(...response.results);
-        pageToken = response.nextPageToken;
-      } while (pageToken !== "");
+      for (const part of parts(jobFilter(filter))) {
+        let pageToken = "";
+        do {
+          const request = { filter: part, interruptRunning, reason, pageToken };
+          const response = await callUnary(connection, options, (call) => client.cancelJobs(request, call));
+          cancelledCount += response.cancelledCount;
+          cancelledIds.push(...response.cancelledIds);
+          results.push(...response.results);
+          pageToken = response.nextPageToken;
+        } while (pageToken !== "");
+      }
       return { cancelledCount, cancelledIds, results };
     },
     async resolve(id, verdict, options = {}) {
@@ -211,6 +214,15 @@ export function createJobs(connection: Connection): Jobs {
     watchMany: (filter, options) => watchJobs(connection, filter, options),
     wait: (job, options) => waitForJob(connection, typeof job === "string" ? job : job.id, get, options),
   };
+}
+
+/** The same filter in parts that hold no more ids than a request may. */
+function parts(filter: JobFilter): JobFilter[] {
+  if (filter.ids.length <= batchSize) return [filter];
+  const count = Math.ceil(filter.ids.length / batchSize);
+  return Array.from({ length: count }, (_, part) =>
+    jobFilter({ ...filter, ids: filter.ids.slice(part * batchSize, (part + 1) * batchSize) }),
+  );
 }
 
 const kinds = {

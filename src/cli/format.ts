@@ -1,0 +1,120 @@
+import { durationMs, timestampDate } from "@pointsman/sdk";
+import {
+  CommandStatusSchema,
+  EffectClassSchema,
+  EffectSchema,
+  HealthStatusSchema,
+  HostKeyPolicySchema,
+  JobStateSchema,
+  WaitingReasonSchema,
+  WorkerStateSchema,
+  type Job,
+  type JobSpec,
+} from "@pointsman/sdk/v1";
+
+type TimestampLike = Parameters<typeof timestampDate>[0];
+type DurationLike = Parameters<typeof durationMs>[0];
+interface EnumLike {
+  readonly sharedPrefix?: string | undefined;
+  readonly value: Readonly<Record<number, { readonly name: string } | undefined>>;
+}
+
+/** The name of an enum's value as people read it: without its prefix, in small letters, dashes for underscores. */
+function enumName(schema: EnumLike, value: number): string {
+  const name = schema.value[value]?.name ?? String(value);
+  const bare = name.toLowerCase().startsWith(schema.sharedPrefix ?? "")
+    ? name.slice(schema.sharedPrefix?.length ?? 0)
+    : name;
+  return bare === "UNSPECIFIED" ? "" : bare.toLowerCase().replaceAll("_", "-");
+}
+
+/** "queued", "running", … */
+export const stateName = (value: number): string => enumName(JobStateSchema, value);
+/** "device-busy", …; empty when nothing is waited for. */
+export const waitingName = (value: number): string => enumName(WaitingReasonSchema, value);
+/** "read-only", … */
+export const effectClassName = (value: number): string => enumName(EffectClassSchema, value);
+/** "none", "partial", "complete". */
+export const effectName = (value: number): string => enumName(EffectSchema, value);
+/** "ok", "rejected", … */
+export const commandStatusName = (value: number): string => enumName(CommandStatusSchema, value);
+/** "busy", "idle", … */
+export const workerStateName = (value: number): string => enumName(WorkerStateSchema, value);
+/** "serving", … */
+export const healthName = (value: number): string => enumName(HealthStatusSchema, value);
+/** "strict", "accept-new"; empty for the installation's default. */
+export const hostKeyPolicyName = (value: number): string => enumName(HostKeyPolicySchema, value);
+
+/** Local time with its offset, to the second: "2026-11-20T18:51:42+01:00". Empty when there is none. */
+export function time(timestamp: TimestampLike | undefined): string {
+  if (timestamp === undefined) return "";
+  const date = timestampDate(timestamp);
+  const offset = -date.getTimezoneOffset();
+  const two = (value: number): string => String(Math.trunc(Math.abs(value))).padStart(2, "0");
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  const clock = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+  return `${day}T${clock}${offset < 0 ? "-" : "+"}${two(offset / 60)}:${two(offset % 60)}`;
+}
+
+/** The two largest units: "850 ms", "1.2 s", "3 m 4 s", "2 h 5 m", "3 d 4 h". Empty when there is none. */
+export function duration(value: DurationLike | undefined): string {
+  if (value === undefined) return "";
+  const ms = durationMs(value);
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  const pair = (big: number, bigUnit: string, small: number, smallUnit: string): string =>
+    small === 0 ? `${big} ${bigUnit}` : `${big} ${bigUnit} ${small} ${smallUnit}`;
+  if (seconds < 3600) return pair(Math.floor(seconds / 60), "m", seconds % 60, "s");
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 1440) return pair(Math.floor(minutes / 60), "h", minutes % 60, "m");
+  const hours = Math.floor(minutes / 60);
+  return pair(Math.floor(hours / 24), "d", hours % 24, "h");
+}
+
+/** "123 B", "4.0 KiB", "1.5 MiB". */
+export function bytes(count: number): string {
+  if (count < 1024) return `${count} B`;
+  if (count < 1024 ** 2) return `${(count / 1024).toFixed(1)} KiB`;
+  return `${(count / 1024 ** 2).toFixed(1)} MiB`;
+}
+
+/** "k=v,…" in the order of the keys. */
+export function labels(map: Readonly<Record<string, string>>): string {
+  return Object.keys(map)
+    .sort()
+    .map((key) => `${key}=${map[key]}`)
+    .join(",");
+}
+
+/** The device's name, or the address of an inline endpoint. */
+export function targetName(spec: JobSpec | undefined): string {
+  if (spec?.target.case === "device") return spec.target.value;
+  return spec?.target.case === "endpoint" ? hostAndPort(spec.target.value) : "";
+}
+
+/** The address, with the port where it is not 22. */
+export function hostAndPort({ address, port }: { readonly address: string; readonly port: number }): string {
+  if (port === 0 || port === 22) return address;
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** What a job does, on one line. */
+export function workName(spec: JobSpec | undefined): string {
+  if (spec?.operation.case === "probe") return "probe";
+  const commands = spec?.operation.case === "commands" ? spec.operation.value.commands : [];
+  const more = commands.length > 1 ? ` (+${commands.length - 1})` : "";
+  return `${commands[0]?.command ?? ""}${more}`;
+}
+
+/** Why a job waits or how it failed, on one line; empty when neither. */
+export function whyName(job: Job): string {
+  if (job.error) return job.error.reason;
+  const waiting = waitingName(job.waitingReason);
+  if (waiting === "") return "";
+  const facts = [
+    ...(job.position > 0 ? [`position ${job.position}`] : []),
+    ...(job.blockingJob ? [`behind ${job.blockingJob}`] : []),
+  ];
+  return facts.length > 0 ? `${waiting} (${facts.join(", ")})` : waiting;
+}

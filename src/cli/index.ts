@@ -1,0 +1,32 @@
+import type { Command } from "commander";
+import { registerCancel } from "./cancel.js";
+import { createCommandKit } from "./command.js";
+import { registerCredentials } from "./credentials.js";
+import { registerDevices } from "./devices.js";
+import { registerExec } from "./exec.js";
+import { registerHealth } from "./health.js";
+import { processIo, type CliIo } from "./io.js";
+import { registerJob } from "./job.js";
+import { registerJobs } from "./jobs.js";
+import { registerPlatforms } from "./platforms.js";
+import { registerResolve } from "./resolve.js";
+import { registerWatch } from "./watch.js";
+import { registerWorkers } from "./workers.js";
+
+export type { CliIo } from "./io.js";
+
+/** Adds the operator commands to a program. `io` defaults to the process's own terminal. */
+export function registerCliCommands(program: Command, io: CliIo = processIo): void {
+  const kit = createCommandKit(io);
+  registerExec(program, kit);
+  registerJobs(program, kit);
+  registerJob(program, kit);
+  registerWatch(program, kit);
+  registerCancel(program, kit);
+  registerResolve(program, kit);
+  registerDevices(program, kit);
+  registerCredentials(program, kit);
+  registerWorkers(program, kit);
+  registerHealth(program, kit);
+  registerPlatforms(program, kit);
+}

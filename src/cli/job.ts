@@ -1,0 +1,147 @@
+import type { Command } from "commander";
+import { commandResults, toJson } from "@pointsman/sdk";
+import { JobSchema, ResolutionKind, type Job } from "@pointsman/sdk/v1";
+import type { CommandKit, CommonOptions } from "./command.js";
+import {
+  bytes,
+  commandStatusName,
+  duration,
+  effectClassName,
+  effectName,
+  labels,
+  stateName,
+  targetName,
+  time,
+  whyName,
+  workName,
+} from "./format.js";
+import { facts, table } from "./table.js";
+
+interface JobOptions extends CommonOptions {
+  readonly output?: boolean;
+}
+
+/** `job`: everything about one. */
+export function registerJob(program: Command, kit: CommandKit): void {
+  const command = kit
+    .command(program, "job", "Show one job: where it is, why it waits, what its commands gave")
+    .argument("<id>", "the job")
+    .option("--output", "print only what the device printed");
+  kit.run<JobOptions>(command, async ({ client, options, out, signal, words }) => {
+    const job = await client.jobs.get(words[0] ?? "", { signal });
+    if (out.json) return await out.document(toJson(JobSchema, job));
+    if (!options.output) return await out.line(describe(job));
+    const results = commandResults(job);
+    for (const result of results) {
+      if (results.length > 1) await out.note(`> ${result.command}`);
+      await out.raw(result.output === "" || result.output.endsWith("\n") ? result.output : `${result.output}\n`);
+    }
+  });
+}
+
+function describe(job: Job): string {
+  const parts = [
+    facts([
+      ["job", job.id],
+      ["state", stateName(job.state)],
+      ["target", targetName(job.spec)],
+      ["work", workName(job.spec)],
+      ["effect class", effectClassName(job.effectClass)],
+      ["zone", job.zone],
+      ["endpoint", job.endpoint],
+      ["labels", labels(job.spec?.labels ?? {})],
+      ["creator", job.creator],
+      ["created", time(job.createTime)],
+      ["started", time(job.startTime)],
+      ["ended", time(job.endTime)],
+      ["expires", time(job.expireTime)],
+      ["waits for", job.error ? "" : whyName(job)],
+      ["waited", duration(job.waitDuration)],
+      ["ran", duration(job.runDuration)],
+      ["worker", job.worker],
+      ["session", job.result ? (job.result.sessionReused ? "reused" : "new") : ""],
+      ["cancel", job.cancelRequested ? "asked for" : ""],
+      ["effect", effect(job)],
+    ]),
+    failure(job),
+    resolution(job),
+    attempts(job),
+    results(job),
+    probe(job),
+  ];
+  return parts.filter((part) => part !== "").join("\n\n");
+}
+
+function effect(job: Job): string {
+  const name = effectName(job.effect);
+  if (name === "" || job.lastIntendedStep === 0) return name;
+  return `${name}: ${job.lastConfirmedStep} confirmed of ${job.lastIntendedStep} commands that may have been sent`;
+}
+
+function failure({ error }: Job): string {
+  if (error === undefined) return "";
+  return facts([
+    ["error", `${error.message} (${error.reason})`],
+    ["device said", error.deviceMessage],
+    ["expected", error.expected],
+    ["mode", error.mode],
+    ...Object.entries(error.metadata),
+    ["last received", error.tail],
+  ]);
+}
+
+function resolution({ resolution: said }: Job): string {
+  if (said === undefined) return "";
+  const verdict = { [ResolutionKind.APPLIED]: "applied", [ResolutionKind.NOT_APPLIED]: "not applied" } as const;
+  return facts([
+    ["resolved", verdict[said.kind as keyof typeof verdict] ?? "run again"],
+    ["by", said.resolver],
+    ["because", said.reason],
+    ["at", time(said.time)],
+    ["new job", said.rerunJob],
+  ]);
+}
+
+function attempts(job: Job): string {
+  if (job.attempts.length < 2) return "";
+  return table(
+    ["attempt", "worker", "started", "ended", "error"],
+    job.attempts.map((attempt) => [
+      String(attempt.number),
+      attempt.worker,
+      time(attempt.startTime),
+      time(attempt.endTime),
+      attempt.error ? `${attempt.error.message} (${attempt.error.reason})` : "",
+    ]),
+  );
+}
+
+function results(job: Job): string {
+  const commands = commandResults(job);
+  if (commands.length === 0) return "";
+  return table(
+    ["#", "status", "took", "output", "exit", "command", "device said"],
+    commands.map((result, index) => [
+      String(index + 1),
+      commandStatusName(result.status),
+      duration(result.duration),
+      `${bytes(result.outputBytes)}${result.outputTruncated ? ", cut" : ""}${result.outputExpired ? ", removed" : ""}`,
+      result.exitStatus === undefined ? "" : String(result.exitStatus),
+      result.command,
+      result.errorLines.join(" / "),
+    ]),
+  );
+}
+
+function probe(job: Job): string {
+  if (job.result?.result.case !== "probe") return "";
+  const seen = job.result.result.value;
+  return facts([
+    ["login took", duration(seen.loginDuration)],
+    ["prompt took", duration(seen.promptDuration)],
+    ["prompt", seen.prompt],
+    ["mode", seen.mode],
+    ["host key", `${seen.hostKeyType} ${seen.hostKeyFingerprint}`.trim()],
+    ["server", seen.remoteVersion],
+  ]);
+}
