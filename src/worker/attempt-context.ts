@@ -1,0 +1,53 @@
+import type { Session } from "../device/index.js";
+import type { JobRecord } from "../domain/job.js";
+import type { OutputWriter } from "./output-writer.js";
+import type { ReachableEndpoint } from "./reach.js";
+
+/** Why an attempt is told to stop. */
+export type StopCause = "cancel" | "timeout" | "shutdown" | "lease";
+
+/** What an executor works with. One attempt, one context. */
+export interface AttemptContext {
+  readonly job: JobRecord;
+  readonly endpoint: ReachableEndpoint;
+  readonly writer: OutputWriter;
+  /** Aborts when the attempt has to stop; its reason is a {@link StopCause}. */
+  readonly signal: AbortSignal;
+  /** What stopped the attempt, once something has. */
+  stopCause(): StopCause | undefined;
+  /** A session from the pool, or a fresh one. */
+  checkout(how: { readonly fresh: boolean }): Promise<Session>;
+  /**
+   * The point of no return: resolves once it is recorded, in the store and in the journal. Rejects with AttemptEnded
+   * when the attempt must not go on. Does nothing for work that may be repeated.
+   */
+  intent(step: number): Promise<void>;
+  /** Throws when the lease is over. */
+  readonly beforeWrite: () => void;
+  /** Calls back after `ms` unless the attempt has ended by then. */
+  timer(ms: number, run: () => void): void;
+}
+
+/** The attempt ended before its point of no return, by a decision that is not a failure of the work. */
+export class AttemptEnded extends Error {
+  override readonly name = "AttemptEnded";
+  readonly verdict: "CANCELLED" | "EXPIRED";
+  constructor(verdict: "CANCELLED" | "EXPIRED") {
+    super(verdict);
+    this.verdict = verdict;
+  }
+}
+
+/** What an executor did. */
+export interface Executed {
+  /** The encoded JobResult, without outputs. */
+  readonly result: Uint8Array;
+  /** The last step whose answer was seen. */
+  readonly confirmedStep: number;
+  /** The last step that may have been sent. */
+  readonly intendedStep: number;
+  /** Whether anything that can change the device took effect, as far as the answers tell. */
+  readonly changed: boolean;
+  /** What ended it early. */
+  readonly error?: unknown;
+}

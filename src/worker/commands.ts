@@ -1,0 +1,148 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import { durationFromMs, durationMs } from "@bufbuild/protobuf/wkt";
+import {
+  CommandStatus as Status,
+  type CommandResult,
+  CommandResultSchema,
+  type CommandsOperation,
+  JobResultSchema,
+  OnReject,
+  Privilege,
+} from "@pointsman/sdk/v1";
+import type { Session } from "../device/index.js";
+import type { CommandStatus } from "../domain/job-event.js";
+import type { AttemptContext, Executed } from "./attempt-context.js";
+import { AttemptError } from "./failure.js";
+
+const defaultIdleMs = 30_000;
+/** How long a change that is under way may still take after it was asked to stop, before it is interrupted. */
+const graceMs = 5_000;
+
+const statuses: Readonly<Record<CommandStatus, Status>> = {
+  OK: Status.OK,
+  REJECTED: Status.REJECTED,
+  SKIPPED: Status.SKIPPED,
+  INTERRUPTED: Status.INTERRUPTED,
+};
+
+/** Runs command lines in one session, in order, and reports every one of them. */
+export async function runCommands(
+  context: AttemptContext,
+  operation: CommandsOperation,
+  limits: { readonly executionMs: number; readonly outputBytes: number },
+): Promise<Executed> {
+  const { writer, job } = context;
+  const results: CommandResult[] = operation.commands.map(({ command }) =>
+    create(CommandResultSchema, { command, status: Status.SKIPPED }),
+  );
+  const isChange = job.effectClass === "AT_MOST_ONCE";
+  let session: Session | undefined;
+  let confirmedStep = 0;
+  let intendedStep = 0;
+  let changed = false;
+  let bytesLeft = limits.outputBytes;
+  let error: unknown;
+
+  try {
+    session = await context.checkout({ fresh: false });
+    await enterPrivilege(session, operation.privilege, context);
+    for (const [index, command] of operation.commands.entries()) {
+      const step = index + 1;
+      const result = results[index];
+      if (!result || context.signal.aborted) break;
+      if (isChange && step === 1) await context.intent(step);
+      intendedStep = step;
+      writer.intended(step);
+      writer.fact({ kind: "started", command: step, line: command.command });
+      result.status = Status.INTERRUPTED;
+      result.sessionReused = session.reused;
+      const outcome = await session.run({
+        command: command.command,
+        answers: command.answers,
+        idleTimeoutMs: command.idleTimeout ? durationMs(command.idleTimeout) : defaultIdleMs,
+        totalTimeoutMs: limits.executionMs,
+        maxOutputBytes: bytesLeft,
+        signal: isChange ? afterGrace(context) : context.signal,
+        beforeWrite: context.beforeWrite,
+        onOutput: (text) => {
+          const bytes = Buffer.byteLength(text);
+          result.outputBytes += bytes;
+          bytesLeft -= bytes;
+          return writer.output(step, text);
+        },
+      });
+      confirmedStep = step;
+      writer.confirmed(step);
+      const status: CommandStatus = outcome.status === "ok" ? "OK" : "REJECTED";
+      result.status = statuses[status];
+      result.errorLines = [...outcome.errorLines];
+      result.duration = durationFromMs(Math.round(outcome.durationMs));
+      if (outcome.exitStatus !== undefined) result.exitStatus = outcome.exitStatus;
+      writer.fact(ended(step, status, outcome));
+      // A command with an exit status may have done a part of its work before it failed; a refused line did nothing.
+      changed ||= isChange && (status === "OK" || outcome.exitStatus !== undefined);
+      if (status === "REJECTED") {
+        error ??= rejection(command.command, outcome.errorLines, outcome.exitStatus);
+        if (operation.onReject !== OnReject.CONTINUE) break;
+      }
+    }
+  } catch (cause) {
+    error = cause;
+    const result = results[intendedStep - 1];
+    if (result?.status === Status.INTERRUPTED) {
+      const outcome = { errorLines: [], durationMs: 0 };
+      writer.fact(ended(intendedStep, "INTERRUPTED", outcome));
+      if (bytesLeft <= 0) result.outputTruncated = true;
+    }
+  }
+  const sessionReused = session?.reused ?? false;
+  const message = create(JobResultSchema, {
+    result: { case: "commands", value: { commands: results } },
+    sessionReused,
+  });
+  const done = { result: toBinary(JobResultSchema, message), confirmedStep, intendedStep, changed };
+  return error === undefined ? done : { ...done, error };
+}
+
+function ended(
+  command: number,
+  status: CommandStatus,
+  outcome: { readonly errorLines: readonly string[]; readonly durationMs: number; readonly exitStatus?: number },
+) {
+  const { errorLines, durationMs: took, exitStatus } = outcome;
+  const fact = { kind: "ended", command, status, errorLines, durationMs: Math.round(took) } as const;
+  return exitStatus === undefined ? fact : { ...fact, exitStatus };
+}
+
+function rejection(command: string, errorLines: readonly string[], exitStatus: number | undefined): AttemptError {
+  const words = errorLines.join("\n");
+  const what = exitStatus === undefined ? `the device rejected "${command}"` : `"${command}" ended with ${exitStatus}`;
+  return new AttemptError("DEVICE_REJECTED", what, {}, words === "" ? undefined : words);
+}
+
+async function enterPrivilege(session: Session, privilege: Privilege, context: AttemptContext): Promise<void> {
+  if (privilege !== Privilege.ENABLE || session.mode === "enable") return;
+  const { platform } = context.endpoint;
+  if (!platform.modes.some(({ name }) => name === "enable")) {
+    throw new AttemptError("UNSUPPORTED_BY_PLATFORM", `platform ${platform.name} has no privileged mode`);
+  }
+  await session.enterMode("enable", { signal: context.signal, beforeWrite: context.beforeWrite });
+}
+
+/**
+ * A change that is under way when its attempt has to stop is first given the time to be answered: an answer that was
+ * seen leaves no doubt. Losing the lease gives no time.
+ */
+function afterGrace(context: AttemptContext): AbortSignal {
+  const interrupt = new AbortController();
+  const begin = (): void => {
+    if (context.stopCause() === "cancel" || context.stopCause() === "shutdown") {
+      context.timer(graceMs, () => interrupt.abort(context.signal.reason));
+    } else {
+      interrupt.abort(context.signal.reason);
+    }
+  };
+  if (context.signal.aborted) begin();
+  else context.signal.addEventListener("abort", begin, { once: true });
+  return interrupt.signal;
+}

@@ -1,0 +1,137 @@
+import type { Logger } from "pino";
+import type { Clock } from "../domain/clock.js";
+import { createLoop, type Service } from "../domain/service.js";
+import type { Claim, LeaseStore, WorkerIdentity } from "../store/store.js";
+import { StoreError } from "../store/store.js";
+import { instantOf, type Lease } from "./lease.js";
+
+/** A lease is renewed this often. */
+const beatMs = 3_000;
+/** Work is looked for at least this often, in case a hint was lost. */
+const pollMs = 1_000;
+/** Jobs taken in one claim at most: what is taken waits for nobody else. */
+const claimBatch = 32;
+const storeRetryMs = 250;
+
+/** What a worker does for one zone: keep its lease there, and take its work. */
+export interface ZoneWorkerParts {
+  readonly clock: Clock;
+  readonly leases: LeaseStore;
+  readonly lease: Lease;
+  readonly identity: WorkerIdentity;
+  readonly logger: Logger;
+  /** Makes the names of claims, so that one whose answer was lost is answered again. */
+  readonly claimId: () => string;
+  /** How many more jobs may run now. */
+  readonly free: () => number;
+  readonly figures: () => { readonly running: number; readonly sessions: number };
+  readonly draining: () => boolean;
+  readonly begin: (claim: Claim) => void;
+  readonly cancel: (job: string) => void;
+  readonly letGo: (endpoint: string) => void;
+  /** The lease is over, or this worker was buried: every attempt must stop at once. */
+  readonly lost: (how: "expired" | "buried") => void;
+}
+
+/** Services of a worker in one zone, and a way to say that there may be room or work. */
+export interface ZoneWorker extends Service {
+  /** Looks for work soon: an attempt ended. */
+  nudge(): void;
+}
+
+export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
+  const { clock, leases, lease, identity, logger } = parts;
+  let wake: () => void = () => undefined;
+  let nudged = false;
+  let unsubscribe: (() => Promise<void>) | undefined;
+
+  function nudge(): void {
+    nudged = true;
+    wake();
+  }
+
+  async function pause(ms: number, signal: AbortSignal): Promise<void> {
+    if (nudged || signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const cancel = clock.timer(ms, resolve);
+      wake = () => {
+        cancel();
+        resolve();
+      };
+      signal.addEventListener("abort", wake, { once: true });
+    });
+  }
+
+  async function beat(): Promise<void> {
+    const sent = instantOf(clock);
+    const closing = parts.draining() || parts.free() === 0;
+    const answer = await leases.beat(identity, { ...parts.figures(), closing, draining: parts.draining() });
+    if (answer.answer === "DEAD") return parts.lost("buried");
+    lease.renewed(sent);
+    for (const job of answer.cancels) parts.cancel(job);
+  }
+
+  const beating = createLoop(
+    async (signal) => {
+      while (!signal.aborted) {
+        await beat().catch((error: unknown) => {
+          if (error instanceof StoreError) logger.warn({ zone: identity.zone }, "no beat: %s", error.message);
+          else logger.error({ err: error }, "a beat failed");
+        });
+        if (lease.remainingMs() <= 0) parts.lost("expired");
+        await clock.sleep(beatMs, signal).catch(() => undefined);
+      }
+    },
+    (error) => logger.error({ err: error }, "the beat of the lease stopped"),
+  );
+
+  /** Takes what there is. A claim is asked for under one name until its answer has come: it may have been carried out. */
+  async function take(signal: AbortSignal): Promise<number> {
+    const room = Math.min(parts.free(), claimBatch);
+    if (room === 0 || parts.draining() || lease.remainingMs() <= 0) return 0;
+    const request = parts.claimId();
+    while (!signal.aborted) {
+      try {
+        const { answer, claims } = await leases.claim(identity, room, request);
+        for (const claim of claims) parts.begin(claim);
+        if (answer === "DEAD") parts.lost("buried");
+        return claims.length === room ? room : 0;
+      } catch (error) {
+        if (!(error instanceof StoreError)) logger.error({ err: error }, "a claim failed");
+        await clock.sleep(storeRetryMs, signal).catch(() => undefined);
+      }
+    }
+    return 0;
+  }
+
+  const claiming = createLoop(
+    async (signal) => {
+      while (!signal.aborted) {
+        nudged = false;
+        if ((await take(signal)) === 0) await pause(pollMs, signal);
+      }
+    },
+    (error) => logger.error({ err: error }, "claiming stopped"),
+  );
+
+  return {
+    nudge,
+    async start() {
+      const sent = instantOf(clock);
+      await leases.register(identity);
+      lease.renewed(sent);
+      unsubscribe = await leases.onHint(identity, (hint) => {
+        if (hint.kind === "work") nudge();
+        else if (hint.kind === "cancel") parts.cancel(hint.job);
+        else parts.letGo(hint.endpoint);
+      });
+      await beating.start();
+      await claiming.start();
+    },
+    async stop() {
+      await claiming.stop();
+      await beating.stop();
+      await unsubscribe?.();
+    },
+  };
+}
