@@ -16,6 +16,8 @@ export { createRedactingStream, createRedactor } from "./redact.js";
 export type { RedactingStream, Redactor } from "./redact.js";
 export type { Answer, CommandOutcome, CommandRequest, ModeOptions, Session } from "./session.js";
 export { connectSsh } from "./ssh-transport.js";
+export { parseTranscript, replayTranscript } from "./replay.js";
+export type { ReplayOptions, ReplayStep } from "./replay.js";
 export { createTranscript } from "./transcript.js";
 export type { Transcript } from "./transcript.js";
 export type { Channel, ChannelEnd, ChannelListener, Transport, TransportFactory } from "./transport.js";
