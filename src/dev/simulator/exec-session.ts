@@ -23,10 +23,16 @@ export function startExec(context: SessionContext, channel: ServerChannel, comma
     ...{ device, session, clock, faults, interpreter },
     record: (mode, line) => context.record("command", mode, line),
     cut: () => output.whenSent(context.cut),
+    cutAfter: (bytes) => output.cutAfter(bytes),
+    random,
   });
   const wire = (text: string): string => (device.personality.kind === "network" ? text.replaceAll("\n", "\r\n") : text);
+  // Both streams share one window, and ssh2 forgets what stands in the second while the first waits for room.
+  const writeError = (text: string, then?: () => void): void => {
+    channel.write("", () => channel.stderr.write(text, then));
+  };
   const ask = async (question: string, hidden: boolean): Promise<string | undefined> => {
-    channel.stderr.write(question);
+    writeError(question);
     const answer = await input();
     if (answer !== undefined) context.record("answer", interpreter.mode(), hidden ? "" : answer);
     return answer;
@@ -37,9 +43,7 @@ export function startExec(context: SessionContext, channel: ServerChannel, comma
       output.write(wire(source));
       return output.room();
     },
-    error: (text) => {
-      channel.stderr.write(text);
-    },
+    error: (text) => writeError(text),
     ask,
     askKey: async (question) => (await ask(question, false)) || "\r",
     signal: gone.signal,
@@ -54,12 +58,15 @@ export function startExec(context: SessionContext, channel: ServerChannel, comma
   };
   const finish = (status: number): void => {
     output.whenSent(() => {
-      if (device.personality.kind === "shell") channel.exit(status);
-      channel.end();
+      writeError("", () => {
+        if (device.personality.kind === "shell") channel.exit(status);
+        channel.end();
+      });
     });
   };
 
   channel.on("error", () => undefined);
+  channel.stderr.on("error", () => undefined);
   channel.on("close", () => {
     gone.abort();
     output.close();

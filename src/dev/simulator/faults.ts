@@ -26,8 +26,11 @@ export interface Faults {
   readonly promptLikeChance?: number;
   /** The connection is cut after exactly this many bytes of a channel's output, echo and prompts included. */
   readonly disconnectAtByte?: number;
-  /** The connection is cut when such a command was received: before its answer (default), or after answer and prompt. */
-  readonly disconnectOnCommand?: CommandSelector & { readonly when?: "before-answer" | "after-answer" };
+  /**
+   * The connection is cut when such a command was received: before its answer (default), a few bytes into echo and
+   * answer, or after answer and prompt.
+   */
+  readonly disconnectOnCommand?: CommandSelector & { readonly when?: "before-answer" | "in-answer" | "after-answer" };
   /** Such a command is received and never answered; not even Ctrl-C helps. */
   readonly hang?: CommandSelector;
   /** Milliseconds before such a command is answered. Ctrl-C ends the wait. */

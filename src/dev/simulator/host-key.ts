@@ -10,16 +10,20 @@ export interface HostKey {
   readonly line: string;
 }
 
-/** Makes a new Ed25519 host key. */
+/** Makes a new Ed25519 key. */
 export function createHostKey(): HostKey {
-  return describe(ssh2.utils.generateKeyPairSync("ed25519").private);
+  for (;;) {
+    // ssh2 1.17 drops leading zero bytes of the public half, which spoils one key in 256: take the next one then.
+    const { private: privateKey } = ssh2.utils.generateKeyPairSync("ed25519");
+    if (!(ssh2.utils.parseKey(privateKey) instanceof Error)) return readHostKey(privateKey);
+  }
 }
 
 /** The host key kept in `dir` as `host_key` (mode 0600); made at the first call. */
 export function keepHostKey(dir: string): HostKey {
   const path = join(dir, "host_key");
   try {
-    return describe(readFileSync(path, "utf8"));
+    return readHostKey(readFileSync(path, "utf8"));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
@@ -29,7 +33,7 @@ export function keepHostKey(dir: string): HostKey {
 }
 
 /** Reads a private key in OpenSSH or PEM format. Throws when it is not one. */
-export function describe(privateKey: string): HostKey {
+export function readHostKey(privateKey: string): HostKey {
   const parsed = ssh2.utils.parseKey(privateKey);
   if (parsed instanceof Error) throw parsed;
   return { privateKey, line: `${parsed.type} ${parsed.getPublicSSH().toString("base64")}` };

@@ -9,6 +9,8 @@ export interface Output {
   room(): Promise<void> | undefined;
   /** Calls `then` when everything written has left. */
   whenSent(then: () => void): void;
+  /** Cuts the connection when this many more bytes have left. */
+  cutAfter(bytes: number): void;
   /** Nothing more leaves. */
   close(): void;
 }
@@ -29,6 +31,7 @@ const DRIP_TICK_MS = 20;
 export function createOutput({ channel, clock, random, faults, cut }: OutputOptions): Output {
   let queue: Buffer[] = [];
   let sent = 0;
+  let limit = Infinity;
   let closed = false;
   let pausing = false;
   let afterwards: (() => void)[] = [];
@@ -45,7 +48,8 @@ export function createOutput({ channel, clock, random, faults, cut }: OutputOpti
   };
   const shaped = (): boolean => {
     const now = faults();
-    return now.splitBytes !== undefined || now.bytesPerSecond !== undefined || now.disconnectAtByte !== undefined;
+    if (now.splitBytes !== undefined || now.bytesPerSecond !== undefined) return true;
+    return limit !== Infinity || now.disconnectAtByte !== undefined;
   };
   const send = (bytes: Buffer): void => {
     sent += bytes.length;
@@ -54,7 +58,8 @@ export function createOutput({ channel, clock, random, faults, cut }: OutputOpti
 
   const pump = (): void => {
     for (let piece = queue[0]; piece && !pausing && !closed; piece = queue[0]) {
-      const { splitBytes, bytesPerSecond, disconnectAtByte } = faults();
+      const { splitBytes, bytesPerSecond, disconnectAtByte = Infinity } = faults();
+      const end = Math.min(limit, disconnectAtByte);
       let size = piece.length;
       if (splitBytes !== undefined) size = Math.min(size, 1 + Math.floor(random.number() * splitBytes));
       if (bytesPerSecond !== undefined) {
@@ -65,8 +70,8 @@ export function createOutput({ channel, clock, random, faults, cut }: OutputOpti
           pump();
         });
       }
-      const cutHere = disconnectAtByte !== undefined && sent + size >= disconnectAtByte;
-      if (cutHere) size = Math.max(0, disconnectAtByte - sent);
+      const cutHere = sent + size >= end;
+      if (cutHere) size = Math.max(0, end - sent);
       if (size > 0) send(piece.subarray(0, size));
       if (cutHere) {
         close();
@@ -107,6 +112,9 @@ export function createOutput({ channel, clock, random, faults, cut }: OutputOpti
     whenSent(then) {
       if (queue.length === 0 && !pausing) then();
       else afterwards.push(then);
+    },
+    cutAfter(bytes) {
+      limit = sent + bytes;
     },
     close,
   };

@@ -1,4 +1,4 @@
-import type { Clock } from "../../domain/clock.js";
+import type { Clock, Random } from "../../domain/clock.js";
 import type { DeviceState } from "./device-state.js";
 import type { SessionFaults } from "./faults.js";
 import type { CommandIo, Interpreter } from "./interpreter.js";
@@ -15,6 +15,9 @@ export interface ScenarioOptions {
   readonly record: (mode: string, line: string) => void;
   /** Cuts the connection when what was printed has left. */
   readonly cut: () => void;
+  /** Cuts the connection when so many more bytes have left. */
+  readonly cutAfter: (bytes: number) => void;
+  readonly random: Random;
 }
 
 /** Runs one line of a session, the faults included. */
@@ -33,21 +36,31 @@ export function createScenario(options: ScenarioOptions): (line: string, io: Com
     if (!now.hang && !now.delay && !now.question && !now.disconnectOnCommand) return obey(line, io);
     if (line.trim() === "") return obey(line, io);
     const cutting = faults.strikes("disconnectOnCommand", line);
-    if (cutting && now.disconnectOnCommand?.when !== "after-answer") {
+    const when = now.disconnectOnCommand?.when ?? "before-answer";
+    if (cutting && when === "before-answer") {
+      // In a microtask, because the echo is still on its way out.
       queueMicrotask(options.cut);
       return never();
     }
+    if (cutting && when === "in-answer") options.cutAfter(1 + Math.floor(options.random.number() * (line.length + 40)));
     if (faults.strikes("hang", line)) return never();
     const delay = faults.strikes("delay", line) ? now.delay!.ms : 0;
     const question = faults.strikes("question", line) ? now.question!.text : undefined;
-    if (cutting) setImmediate(options.cut);
-    if (delay === 0 && question === undefined) return obey(line, io);
+    // After the prompt at the latest, which follows in the same turn.
+    const ended = (status: number): number => {
+      if (cutting) setImmediate(options.cut);
+      return status;
+    };
+    if (delay === 0 && question === undefined) {
+      const status = obey(line, io);
+      return typeof status === "number" ? ended(status) : status.then(ended);
+    }
     return (async () => {
       if (delay > 0) await clock.sleep(delay, io.signal).catch(() => undefined);
       if (io.signal.aborted) return 130;
       const status = await obey(line, io);
       if (question !== undefined) await io.ask(question, false);
-      return status;
+      return ended(status);
     })();
   };
 }
@@ -90,8 +103,14 @@ function runExtra(
       hostname: device.hostname,
       signal: io.signal,
     };
-    const output = typeof command.output === "function" ? await command.output(context) : command.output;
-    if (output !== undefined) await io.show(typeof output === "string" ? device.fill(output) : output);
+    try {
+      const output = typeof command.output === "function" ? await command.output(context) : command.output;
+      if (output !== undefined) await io.show(typeof output === "string" ? device.fill(output) : output);
+    } catch (error) {
+      // The test's own function failed: say so where the test looks, rather than end the process.
+      io.error(`% Simulated command failed: ${String(error)}\n`);
+      return 1;
+    }
     await generated();
     return finish();
   })();

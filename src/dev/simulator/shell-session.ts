@@ -23,7 +23,7 @@ export function startShell(context: SessionContext, channel: ServerChannel, size
   const end = (status: number): void => {
     terminal.close();
     output.whenSent(() => {
-      channel.exit(status);
+      if (personality.kind === "shell") channel.exit(status);
       channel.end();
       if (personality.kind === "network") context.end();
     });
@@ -42,6 +42,8 @@ export function startShell(context: SessionContext, channel: ServerChannel, size
     ...{ device, session, clock, faults, interpreter },
     record: (mode, line) => context.record("command", mode, line),
     cut: () => output.whenSent(context.cut),
+    cutAfter: (bytes) => output.cutAfter(bytes),
+    random,
   });
   const finish = (status: number): undefined => {
     if (leaving) end(status);

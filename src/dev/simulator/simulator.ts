@@ -83,8 +83,12 @@ interface Member {
   ssh: SshServer | undefined;
   tcp: TcpServer | undefined;
   port: number;
+  /** TCP connections open now. */
   sockets: number;
+  /** Sessions so far, for their names. */
   sessions: number;
+  /** TCP connections so far. */
+  offered: number;
 }
 
 /** Starts simulated devices; resolves when all of them listen. */
@@ -104,7 +108,7 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
       state: createDeviceState(definition, clock, seed),
       open: new Set(),
       hostKey: definition.hostKey ?? hostKey,
-      ...{ ssh: undefined, tcp: undefined, port: definition.port ?? 0, sockets: 0, sessions: 0 },
+      ...{ ssh: undefined, tcp: undefined, port: definition.port ?? 0, sockets: 0, sessions: 0, offered: 0 },
     });
   }
 
@@ -116,7 +120,9 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
       keepaliveInterval: NO_KEEPALIVE_MS,
       keepaliveCountMax: 1,
       ...(personality ? { ident: personality.ssh.ident } : {}),
-      ...(only?.state.definition.banner === undefined ? {} : { banner: only.state.definition.banner }),
+      ...(only?.state.definition.banner === undefined
+        ? {}
+        : { banner: only.state.definition.banner.replaceAll("\n", "\r\n") }),
     });
     server.on("connection", (connection, info) => {
       const socket = waiting.get(`${info.ip}:${info.port}`);
@@ -159,7 +165,7 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
     const refusal = Number(faults.refuseConnection ?? 0);
     if (
       refusal > 0 &&
-      (refusal >= 1 || member!.state.randomFor(`connection ${++member!.sessions}`).number() < refusal)
+      (refusal >= 1 || member!.state.randomFor(`connection ${++member!.offered}`).number() < refusal)
     ) {
       socket.resetAndDestroy();
     } else if (faults.maxConnections !== undefined && member!.sockets > faults.maxConnections) {

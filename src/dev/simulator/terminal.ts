@@ -184,7 +184,18 @@ export function createTerminal(options: TerminalOptions): Terminal {
       pending = pending.slice(1);
       act(key);
     }
+    if (reading === "nothing") interruptCommand();
     flush();
+  };
+  const interruptCommand = (): void => {
+    const at = pending.lastIndexOf("\x03");
+    if (at < 0) return;
+    // Like a real line: an interrupt also throws away what was typed ahead.
+    pending = pending.slice(at + 1);
+    options.interrupted();
+    put(options.interruptText);
+    interruption ??= new AbortController();
+    interruption.abort();
   };
 
   const page = async (source: Source): Promise<void> => {
@@ -215,17 +226,6 @@ export function createTerminal(options: TerminalOptions): Terminal {
     feed(data) {
       if (closed) return;
       pending += decoder.write(data);
-      if (reading === "nothing") {
-        const at = pending.lastIndexOf("\x03");
-        if (at >= 0) {
-          // Like a real line: an interrupt also throws away what was typed ahead.
-          pending = pending.slice(at + 1);
-          options.interrupted();
-          put(options.interruptText);
-          interruption ??= new AbortController();
-          interruption.abort();
-        }
-      }
       drain();
     },
     print,
