@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { Command, Option } from "commander";
-import { Pointsman, PointsmanError } from "@pointsman/sdk";
+import { Pointsman, PointsmanError, UnavailableError } from "@pointsman/sdk";
 import type { CliIo } from "./io.js";
 import { createOutput, type Output } from "./output.js";
 import { UsageError } from "./parse.js";
@@ -99,7 +99,7 @@ async function runCommand<O extends CommonOptions>(
     io.setStatus((await work(context)) ?? status.ok);
   } catch (error) {
     if (interrupt.signal.aborted || error instanceof PromptAborted) io.setStatus(status.interrupted);
-    else io.setStatus(await report(error, out, options.json ?? false));
+    else io.setStatus(await report(named(error, io, options), out, options.json ?? false));
   } finally {
     client?.close();
     secrets.close();
@@ -119,6 +119,13 @@ async function connect(io: CliIo, options: CommonOptions): Promise<Pointsman> {
     if (error instanceof TypeError) throw new UsageError(error.message);
     throw error;
   }
+}
+
+/** Says which server cannot be reached, where the error only knows what happened to the connection. */
+function named(error: unknown, io: CliIo, options: CommonOptions): unknown {
+  if (!(error instanceof UnavailableError) || error.reason !== undefined) return error;
+  const url = options.url ?? io.env["POINTSMAN_URL"] ?? "http://127.0.0.1:9000";
+  return new UnavailableError(`no answer from ${url}: ${error.message}`, { code: "unavailable", cause: error });
 }
 
 /** A file's text; a file that cannot be read is a fault of the command line. "-" is not looked at here. */

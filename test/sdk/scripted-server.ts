@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
-import type { ErrorReason } from "@pointsman/sdk";
+import { durationFromMs, type ErrorReason } from "@pointsman/sdk";
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "@pointsman/sdk/v1";
 
 /** A real server on a real port, whose answers the test writes and whose connections it can cut. */
@@ -71,11 +71,6 @@ export function serviceError(
     ...(facts.violations ? [{ desc: BadRequestSchema, value: { fieldViolations: facts.violations } }] : []),
     ...(facts.retryAfterMs === undefined
       ? []
-      : [
-          {
-            desc: RetryInfoSchema,
-            value: { retryDelay: { seconds: 0n, nanos: Math.round(facts.retryAfterMs * 1_000_000) } },
-          },
-        ]),
+      : [{ desc: RetryInfoSchema, value: { retryDelay: durationFromMs(facts.retryAfterMs) } }]),
   ]);
 }
