@@ -1,0 +1,106 @@
+import { setMaxListeners } from "node:events";
+import type { ConnectRouter } from "@connectrpc/connect";
+import { CredentialService, DeviceService, HealthService, JobService, WorkerService } from "@pointsman/sdk/v1";
+import type { Logger } from "pino";
+import type { Clock, Random } from "../domain/clock.js";
+import { problem } from "../errors.js";
+import type { Sealer } from "../secrets/sealer.js";
+import type { Store } from "../store/store.js";
+import { createAuthenticate } from "./authenticate.js";
+import { createCredentialService } from "./credential-service.js";
+import { createDeviceService } from "./device-service.js";
+import { Health } from "./gen/grpc/health/v1/health_pb.js";
+import { createGrpcHealth } from "./grpc-health.js";
+import { createCallGuard } from "./guard-calls.js";
+import { createHealthMonitor } from "./health-monitor.js";
+import { createHealthService } from "./health-service.js";
+import { createJobService } from "./job-service.js";
+import { assertSafeToServe, isLoopbackHost } from "./loopback.js";
+import { type ConnectionLimits, createOnePortServer, type TlsOptions } from "./one-port-server.js";
+import { createPlainRoutes } from "./plain-routes.js";
+import type { PlatformCatalogue } from "./platform-catalogue.js";
+import { reflectionRoutes } from "./reflection.js";
+import { createRequestHandler } from "./request-handler.js";
+import { createWorkerService } from "./worker-service.js";
+
+/** What the server is made of. */
+export interface ApiServerOptions {
+  readonly store: Store;
+  readonly sealer: Sealer;
+  readonly platforms: PlatformCatalogue;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Version of this server, as health tells it. */
+  readonly version: string;
+  /** Refuses jobs for devices that are not in the inventory. */
+  readonly forbidInlineEndpoints: boolean;
+  /** What devices without a policy of their own keep to. */
+  readonly defaultHostKeyPolicy: "strict" | "accept-new";
+  /** Serves TLS instead of clear text. */
+  readonly tls?: TlsOptions;
+  readonly limits?: ConnectionLimits;
+}
+
+/** The whole API on one port. */
+export interface ApiServer {
+  /** Starts to serve; port 0 takes a free one. Rejects with one clear line where serving would not be safe. */
+  listen(at: {
+    readonly host: string;
+    readonly port: number;
+  }): Promise<{ readonly host: string; readonly port: number }>;
+  /** Ends watches with SHUTTING_DOWN, lets other calls end, and cuts what is left after `graceMs`. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** A server over a store. It keeps nothing itself: any number of them serve one store. */
+export function createApiServer(options: ApiServerOptions): ApiServer {
+  const { store, sealer, clock, random, logger } = options;
+  const shutdown = new AbortController();
+  // Every call under way listens to it.
+  setMaxListeners(0, shutdown.signal);
+  const monitor = createHealthMonitor({ store, clock, version: options.version });
+  let open = false;
+
+  const services = [JobService, DeviceService, CredentialService, WorkerService, HealthService, Health] as const;
+  const routes = (router: ConnectRouter): void => {
+    router.service(JobService, createJobService(options));
+    router.service(DeviceService, createDeviceService(options));
+    router.service(CredentialService, createCredentialService({ credentials: store.credentials, sealer }));
+    router.service(WorkerService, createWorkerService(store.workers));
+    router.service(HealthService, createHealthService({ monitor, clock }));
+    const names = services.map((service) => service.typeName);
+    router.service(Health, createGrpcHealth({ monitor, clock, services: names }));
+    reflectionRoutes(router, services);
+  };
+  const handler = createRequestHandler({
+    routes,
+    plain: createPlainRoutes({ store, clock, monitor, shutdown: shutdown.signal }),
+    interceptors: [createCallGuard(logger)],
+    authenticate: createAuthenticate({ apiKeys: store.apiKeys, clock, open: () => open }),
+    shutdown: shutdown.signal,
+    logger,
+    clock,
+    random,
+  });
+  const server = createOnePortServer({
+    handler,
+    ...(options.tls && { tls: options.tls }),
+    ...(options.limits && { limits: options.limits }),
+  });
+
+  return {
+    async listen(at) {
+      const warning = assertSafeToServe(at.host, await store.apiKeys.any(), options.tls !== undefined);
+      if (warning !== undefined) logger.warn(warning);
+      open = isLoopbackHost(at.host);
+      await monitor.start();
+      return server.listen(at);
+    },
+    async close(graceMs) {
+      monitor.stop();
+      shutdown.abort(problem("SHUTTING_DOWN", "this server is stopping; go on with another", { retryAfterMs: 0 }));
+      await server.close(graceMs);
+    },
+  };
+}

@@ -1,0 +1,246 @@
+import { clone, create, toBinary } from "@bufbuild/protobuf";
+import { durationFromMs, durationMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import {
+  type CommandsOperation,
+  EffectClass,
+  type InlineEndpoint,
+  type JobSpec,
+  JobSpecSchema,
+  OnReject,
+  Privilege,
+  RetryPolicySchema,
+} from "@pointsman/sdk/v1";
+import type { Clock, Random } from "../domain/clock.js";
+import { defaultPort, endpointKey } from "../domain/endpoint-key.js";
+import { createJobId } from "../domain/job-id.js";
+import type { EffectClass as EffectClassName, NewJob } from "../domain/job.js";
+import { invalidRequest, problem } from "../errors.js";
+import { encodeLogin, jobPlace } from "../secrets/login-codec.js";
+import type { Sealer } from "../secrets/sealer.js";
+import type { DeviceRecord, Store } from "../store/store.js";
+import { canonicalBytes } from "./canonical-bytes.js";
+import type { PlatformCatalogue } from "./platform-catalogue.js";
+
+/** Zone of what names none. */
+export const defaultZone = "default";
+
+const second = 1_000;
+const hour = 3_600 * second;
+const defaults = {
+  readQueueMs: 24 * hour,
+  changeQueueMs: hour,
+  executionMs: 300 * second,
+  idleMs: 30 * second,
+  repeatableAttempts: 3,
+  initialBackoffMs: 2 * second,
+  maxBackoffMs: 60 * second,
+  maxOutputBytes: 16 * 1024 * 1024,
+};
+
+/** What creating jobs needs. */
+export interface JobCreation {
+  readonly store: Store;
+  readonly sealer: Sealer;
+  readonly platforms: PlatformCatalogue;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Runs work on inventory devices alone. */
+  readonly forbidInlineEndpoints: boolean;
+}
+
+/** One job asked for. */
+export interface JobWish {
+  readonly spec: JobSpec;
+  /** Path of the spec in the request, such as `job` or `jobs[3]`. */
+  readonly field: string;
+  readonly creator: string;
+  /** Who and which method: what a request id holds for. */
+  readonly scope: string;
+  /** Empty: none was given. */
+  readonly requestId: string;
+}
+
+/** What the wishes of one call point at, read in few round trips. */
+export interface Surroundings {
+  readonly devices: ReadonlyMap<string, DeviceRecord>;
+  readonly zones: ReadonlyMap<string, number>;
+  readonly credentials: ReadonlySet<string>;
+}
+
+/** Reads the devices, zones and credentials that specs name. */
+export async function readSurroundings(store: Store, specs: readonly JobSpec[]): Promise<Surroundings> {
+  const names = new Set<string>();
+  const logins = new Set<string>();
+  for (const { target } of specs) {
+    if (target.case === "device") names.add(target.value);
+    else if (target.case === "endpoint" && target.value.login.case === "credential") {
+      logins.add(target.value.login.value);
+    }
+  }
+  const [devices, zones, credentials] = await Promise.all([
+    names.size > 0 ? store.devices.getMany([...names]) : [],
+    store.zones(),
+    Promise.all(Array.from(logins, (name) => store.credentials.get(name))),
+  ]);
+  return {
+    devices: new Map(devices.flatMap((device) => (device ? [[device.name, device] as const] : []))),
+    zones,
+    credentials: new Set(credentials.flatMap((credential) => (credential ? [credential.name] : []))),
+  };
+}
+
+/**
+ * A wish as a job for the store: target resolved, effect class decided, defaults filled in, secrets sealed apart. Throws
+ * DEVICE_NOT_FOUND, CREDENTIAL_NOT_FOUND, UNKNOWN_PLATFORM, INVALID_REQUEST (unknown zone), NOT_READ_ONLY,
+ * REQUEST_ID_REQUIRED and INLINE_ENDPOINTS_FORBIDDEN.
+ */
+export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWish): NewJob {
+  const target = resolveTarget(parts, around, wish);
+  const effectClass = effectClassOf(parts.platforms, target.platform, wish.spec);
+  const commands = wish.spec.operation.case === "commands" ? wish.spec.operation.value : undefined;
+  if (commands?.onReject === OnReject.CONTINUE && effectClass !== "READ_ONLY") {
+    const field = `${wish.field}.commands.on_reject`;
+    const description = "CONTINUE is for read-only work alone, and not every command is known to be read-only";
+    throw problem("NOT_READ_ONLY", `${field}: ${description}`, { fields: [{ field, description }] });
+  }
+  if (effectClass === "AT_MOST_ONCE" && wish.requestId === "") {
+    const description = "is required for work that is not known to be read-only, so that repeating the call is safe";
+    throw problem("REQUEST_ID_REQUIRED", `request_id: ${description}`, {
+      fields: [{ field: "request_id", description }],
+    });
+  }
+  const id = createJobId(parts.clock.now(), target.zoneNumber, parts.random);
+  const spec = withDefaults(wish.spec, effectClass);
+  const sealedSecret = takeSecret(parts.sealer, id, spec);
+  const startAfterMs = spec.startTime && timestampMs(spec.startTime);
+  return {
+    id,
+    zone: target.zone,
+    effectClass,
+    type: wish.spec.operation.case === "probe" ? "probe" : "commands",
+    endpoint: target.endpoint,
+    address: target.address,
+    ...(target.device !== undefined && { device: target.device }),
+    creator: wish.creator,
+    priority: spec.priority,
+    labels: spec.labels,
+    spec: toBinary(JobSpecSchema, spec, { writeUnknownFields: false }),
+    ...(sealedSecret && { sealedSecret }),
+    ...(startAfterMs !== undefined && startAfterMs > parts.clock.now() && { startAfterMs }),
+    queueTimeoutMs: spec.queueTimeout ? durationMs(spec.queueTimeout) : defaults.changeQueueMs,
+    maxAttempts: spec.retry?.maxAttempts ?? 1,
+    ...(wish.requestId !== "" && {
+      idempotency: {
+        scope: wish.scope,
+        requestId: wish.requestId,
+        fingerprint: parts.sealer.fingerprint(canonicalBytes(JobSpecSchema, wish.spec)),
+      },
+    }),
+  };
+}
+
+interface Target {
+  readonly device?: string;
+  readonly address: string;
+  readonly endpoint: string;
+  readonly platform: string;
+  readonly zone: string;
+  readonly zoneNumber: number;
+}
+
+function resolveTarget(parts: JobCreation, around: Surroundings, wish: JobWish): Target {
+  const { target } = wish.spec;
+  const found =
+    target.case === "endpoint" ? inlineTarget(parts, around, wish, target.value) : deviceTarget(around, wish);
+  if (!parts.platforms.has(found.platform)) {
+    const field = `${wish.field}.${target.case === "endpoint" ? "endpoint.platform" : "device"}`;
+    throw unknownPlatform(field, found.platform);
+  }
+  const zoneNumber = around.zones.get(found.zone);
+  if (zoneNumber === undefined) {
+    const field = `${wish.field}.${target.case === "endpoint" ? "endpoint.zone" : "device"}`;
+    throw invalidRequest({ field, description: `no worker or device is in a zone ${found.zone}` });
+  }
+  return { ...found, zoneNumber };
+}
+
+/** UNKNOWN_PLATFORM for a field. */
+export function unknownPlatform(field: string, name: string): Error {
+  const description = `no platform ${name}; ListPlatforms names those there are`;
+  return problem("UNKNOWN_PLATFORM", `${field}: ${description}`, { fields: [{ field, description }] });
+}
+
+function deviceTarget(around: Surroundings, wish: JobWish): Omit<Target, "zoneNumber"> {
+  const name = wish.spec.target.case === "device" ? wish.spec.target.value : "";
+  const device = around.devices.get(name);
+  if (!device) throw problem("DEVICE_NOT_FOUND", `no device ${name}`, { metadata: { device: name } });
+  const { address, endpoint, platform, zone } = device;
+  return { device: name, address, endpoint, platform, zone };
+}
+
+function inlineTarget(
+  parts: JobCreation,
+  around: Surroundings,
+  wish: JobWish,
+  inline: InlineEndpoint,
+): Omit<Target, "zoneNumber"> {
+  if (parts.forbidInlineEndpoints) {
+    throw problem("INLINE_ENDPOINTS_FORBIDDEN", "this installation runs work on inventory devices alone");
+  }
+  if (inline.login.case === "credential" && !around.credentials.has(inline.login.value)) {
+    const name = inline.login.value;
+    throw problem("CREDENTIAL_NOT_FOUND", `no credential ${name}`, {
+      metadata: { credential: name },
+      fields: [{ field: `${wish.field}.endpoint.credential`, description: "no credential of this name" }],
+    });
+  }
+  return {
+    address: inline.address,
+    endpoint: endpointKey(inline.address, inline.port),
+    platform: inline.platform,
+    zone: inline.zone || defaultZone,
+  };
+}
+
+function effectClassOf(platforms: PlatformCatalogue, platform: string, spec: JobSpec): EffectClassName {
+  if (spec.operation.case === "probe") return "READ_ONLY";
+  const commands = spec.operation.case === "commands" ? spec.operation.value.commands : [];
+  const isRead = commands.every(
+    ({ command, answers }) => answers.length === 0 && platforms.isReadOnly(platform, command),
+  );
+  if (isRead && commands.length > 0) return "READ_ONLY";
+  return spec.effectClass === EffectClass.IDEMPOTENT ? "IDEMPOTENT" : "AT_MOST_ONCE";
+}
+
+function withDefaults(asked: JobSpec, effectClass: EffectClassName): JobSpec {
+  const spec = clone(JobSpecSchema, asked);
+  const queueMs = effectClass === "READ_ONLY" ? defaults.readQueueMs : defaults.changeQueueMs;
+  if (spec.effectClass !== EffectClass.IDEMPOTENT) spec.effectClass = EffectClass.UNSPECIFIED;
+  spec.queueTimeout ??= durationFromMs(queueMs);
+  spec.executionTimeout ??= durationFromMs(defaults.executionMs);
+  spec.maxOutputBytes ||= defaults.maxOutputBytes;
+  spec.retry ??= create(RetryPolicySchema);
+  spec.retry.maxAttempts ||= effectClass === "AT_MOST_ONCE" ? 1 : defaults.repeatableAttempts;
+  spec.retry.initialBackoff ??= durationFromMs(defaults.initialBackoffMs);
+  spec.retry.maxBackoff ??= durationFromMs(defaults.maxBackoffMs);
+  if (spec.operation.case === "commands") fillCommands(spec.operation.value);
+  if (spec.target.case === "endpoint") {
+    spec.target.value.port ||= defaultPort;
+    spec.target.value.zone ||= defaultZone;
+  }
+  return spec;
+}
+
+function fillCommands(operation: CommandsOperation): void {
+  operation.onReject ||= OnReject.STOP;
+  operation.privilege ||= Privilege.LOGIN;
+  for (const command of operation.commands) command.idleTimeout ??= durationFromMs(defaults.idleMs);
+}
+
+/** Takes the login out of a spec that is about to be stored, and seals it for this job alone. */
+function takeSecret(sealer: Sealer, id: string, spec: JobSpec): Uint8Array | undefined {
+  if (spec.target.case !== "endpoint" || spec.target.value.login.case !== "secret") return undefined;
+  const login = spec.target.value.login.value;
+  spec.target.value.login = { case: undefined };
+  return sealer.seal(encodeLogin(login), jobPlace(id));
+}

@@ -1,0 +1,120 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
+import { type JobFilter, JobSpecSchema } from "@pointsman/sdk/v1";
+import type { JobRecord } from "../domain/job.js";
+import type { JobState } from "../domain/job-state.js";
+import type { JobQuery } from "../store/store.js";
+import { stateName } from "./job-enums.js";
+
+const linePrefix = "device/";
+/** No device is named so. */
+const noDevice = "device//";
+
+/** What a filter means to the store. Absent: every job. */
+export function jobQuery(filter: JobFilter | undefined): JobQuery {
+  if (!filter) return {};
+  const lines = filter.queues.map(lineDevice);
+  // Lines narrow by the store's own index when nothing else does, and are compared here beside other devices.
+  const devices = filter.devices.length > 0 ? filter.devices : lines;
+  const also = alsoOf(filter, filter.devices.length > 0 ? lines : []);
+  return {
+    ...list("ids", filter.ids),
+    ...list(
+      "states",
+      filter.states.map(stateName).filter((name): name is JobState => name !== undefined),
+    ),
+    ...list("devices", devices),
+    ...list("workers", filter.workers),
+    ...list("types", filter.types),
+    ...(Object.keys(filter.labels).length > 0 && { labels: filter.labels }),
+    ...list("creators", filter.creators),
+    ...list("errorReasons", filter.errorReasons),
+    ...moment("createdAfterMs", filter.createdAfter),
+    ...moment("createdBeforeMs", filter.createdBefore),
+    ...moment("endedAfterMs", filter.endedAfter),
+    ...moment("endedBeforeMs", filter.endedBefore),
+    ...list("zones", filter.zones),
+    ...(also && { also }),
+  };
+}
+
+/** Whether a query names nothing at all, and so means every job. */
+export function isUnbounded(query: JobQuery): boolean {
+  return Object.keys(query).length === 0;
+}
+
+/** Whether a job may stop or start to meet a query during its life. */
+export function canChange(query: JobQuery): boolean {
+  return Boolean(
+    query.states ??
+    query.workers ??
+    query.errorReasons ??
+    (query.endedAfterMs !== undefined || query.endedBeforeMs !== undefined),
+  );
+}
+
+/** Whether a job meets a query: the same rules as the store's own. */
+export function meets(query: JobQuery, job: JobRecord): boolean {
+  return (
+    meetsForEver(query, job) &&
+    among(query.states, job.state) &&
+    among(query.workers, job.worker) &&
+    among(query.errorReasons, job.error?.reason) &&
+    within(job.endMs, query.endedAfterMs, query.endedBeforeMs)
+  );
+}
+
+/** The part of {@link meets} that is decided when a job is created. */
+export function meetsForEver(query: JobQuery, job: JobRecord): boolean {
+  return (
+    among(query.ids, job.id) &&
+    (!query.devices || query.devices.some((device) => isAt(job, device))) &&
+    among(query.types, job.type) &&
+    Object.entries(query.labels ?? {}).every(([key, value]) => job.labels[key] === value) &&
+    among(query.creators, job.creator) &&
+    within(job.createMs, query.createdAfterMs, query.createdBeforeMs) &&
+    among(query.zones, job.zone) &&
+    (query.also?.(job) ?? true)
+  );
+}
+
+/** A line by its device: "device/<name>", or "device/<endpoint>" as workers show theirs. Other lines have no jobs. */
+function lineDevice(line: string): string {
+  if (!line.startsWith(linePrefix)) return noDevice;
+  const target = line.slice(linePrefix.length);
+  return /:\d+$|^key\//.test(target) ? target : line;
+}
+
+function isAt(job: JobRecord, device: string): boolean {
+  if (device.startsWith(linePrefix)) return device === `${linePrefix}${job.device ?? ""}`;
+  return device === job.device || device === job.endpoint || device.toLowerCase() === job.address.toLowerCase();
+}
+
+function alsoOf(filter: JobFilter, lines: readonly string[]): ((job: JobRecord) => boolean) | undefined {
+  const text = filter.text.toLowerCase();
+  if (text === "" && lines.length === 0) return undefined;
+  return (job) => (lines.length === 0 || lines.some((line) => isAt(job, line))) && (text === "" || says(job, text));
+}
+
+function says(job: JobRecord, text: string): boolean {
+  const { operation } = fromBinary(JobSpecSchema, job.spec);
+  if (operation.case !== "commands") return false;
+  return operation.value.commands.some((command) => command.command.toLowerCase().includes(text));
+}
+
+function among<T>(values: readonly T[] | undefined, value: T | undefined): boolean {
+  return values === undefined || (value !== undefined && values.includes(value));
+}
+
+function within(ms: number | undefined, afterMs: number | undefined, beforeMs: number | undefined): boolean {
+  if (afterMs === undefined && beforeMs === undefined) return true;
+  return ms !== undefined && ms >= (afterMs ?? -Infinity) && ms < (beforeMs ?? Infinity);
+}
+
+function list<Name extends string, T>(name: Name, values: readonly T[]): { [K in Name]?: readonly T[] } {
+  return (values.length > 0 ? { [name]: values } : {}) as { [K in Name]?: readonly T[] };
+}
+
+function moment<Name extends string>(name: Name, time: Timestamp | undefined): { [K in Name]?: number } {
+  return (time ? { [name]: timestampMs(time) } : {}) as { [K in Name]?: number };
+}

@@ -1,0 +1,133 @@
+import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { durationFromMs, type Timestamp, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import {
+  type Job,
+  JobErrorSchema,
+  JobResultSchema,
+  type JobResult,
+  JobSchema,
+  JobSpecSchema,
+  ResolutionSchema,
+} from "@pointsman/sdk/v1";
+import { isFinal } from "../domain/job-state.js";
+import type { Failure, JobRecord, ResolutionRecord, Waiting } from "../domain/job.js";
+import type { JobStore } from "../store/store.js";
+import { deviceText } from "./device-text.js";
+import { effectClassNumbers, effectNumbers, resolutionNumbers, stateNumbers, waitingNumbers } from "./job-enums.js";
+
+/** Jobs without their outputs, as they are now; what they wait for is asked in one round trip. */
+export async function viewJobs(store: JobStore, jobs: readonly JobRecord[]): Promise<Job[]> {
+  const idle = jobs.filter((job) => job.state === "DELAYED" || job.state === "QUEUED");
+  const waiting = new Map<string, Waiting>();
+  const reasons = idle.length > 0 ? await store.waiting(idle) : [];
+  idle.forEach((job, index) => {
+    const reason = reasons[index];
+    if (reason) waiting.set(job.id, reason);
+  });
+  return jobs.map((job) => jobMessage(job, waiting.get(job.id)));
+}
+
+/** One job without its outputs. */
+export async function viewJob(store: JobStore, job: JobRecord): Promise<Job> {
+  return (await viewJobs(store, [job]))[0]!;
+}
+
+/** One job with its outputs. */
+export async function viewFullJob(store: JobStore, job: JobRecord): Promise<Job> {
+  const view = await viewJob(store, job);
+  if (view.result) await fillOutputs(store, job, view.result);
+  return view;
+}
+
+function jobMessage(job: JobRecord, waiting: Waiting | undefined): Job {
+  const final = isFinal(job.state);
+  const isWaiting = job.state === "DELAYED" || job.state === "QUEUED";
+  const readyMs = Math.max(job.createMs, job.startAfterMs ?? 0);
+  return create(JobSchema, {
+    id: job.id,
+    spec: fromBinary(JobSpecSchema, job.spec),
+    state: stateNumbers[job.state],
+    effectClass: effectClassNumbers[job.effectClass],
+    zone: job.zone,
+    endpoint: job.endpoint,
+    creator: job.creator,
+    createTime: timestampFromMs(job.createMs),
+    ...time("queueTime", job.queueMs),
+    ...time("startTime", job.startMs),
+    ...time("endTime", job.endMs),
+    ...time("expireTime", isWaiting ? job.expireMs : undefined),
+    ...(waiting && {
+      waitingReason: waitingNumbers[waiting.reason],
+      blockingJob: waiting.blockingJob ?? "",
+      position: waiting.position,
+    }),
+    worker: job.worker ?? "",
+    attempts: job.attempts.map((attempt) => ({
+      number: attempt.number,
+      worker: attempt.worker,
+      fence: BigInt(attempt.fence),
+      ...time("startTime", attempt.startMs),
+      ...time("endTime", attempt.endMs),
+      ...(attempt.error && { error: errorMessage(attempt.error) }),
+    })),
+    ...(job.error && { error: errorMessage(job.error) }),
+    ...(final && job.effect && { effect: effectNumbers[job.effect] }),
+    lastIntendedStep: job.intendedStep,
+    lastConfirmedStep: job.confirmedStep,
+    ...(job.result && { result: fromBinary(JobResultSchema, job.result) }),
+    ...(job.resolution && { resolution: resolutionMessage(job.resolution) }),
+    lastEvent: job.lastEvent,
+    outputBytes: job.outputBytes,
+    cancelRequested: job.cancelRequested,
+    ...(job.firstStartMs !== undefined && { waitDuration: durationFromMs(Math.max(0, job.firstStartMs - readyMs)) }),
+    ...(final &&
+      job.startMs !== undefined &&
+      job.endMs !== undefined && { runDuration: durationFromMs(Math.max(0, job.endMs - job.startMs)) }),
+  });
+}
+
+/** Why work failed, as the contract says it. */
+export function errorMessage(failure: Failure): MessageInitShape<typeof JobErrorSchema> {
+  return {
+    reason: failure.reason,
+    message: failure.message,
+    deviceMessage: failure.deviceMessage ?? "",
+    tail: failure.tail ?? "",
+    expected: failure.expected ?? "",
+    mode: failure.mode ?? "",
+    metadata: { ...failure.metadata },
+  };
+}
+
+/** A verdict, as the contract says it. */
+export function resolutionMessage(resolution: ResolutionRecord): MessageInitShape<typeof ResolutionSchema> {
+  return {
+    kind: resolutionNumbers[resolution.kind],
+    resolver: resolution.resolver,
+    reason: resolution.reason,
+    time: timestampFromMs(resolution.timeMs),
+    rerunJob: resolution.rerunJob ?? "",
+  };
+}
+
+/** A field that is left out where there is no time. */
+function time<Name extends string>(name: Name, ms: number | undefined): { [K in Name]?: Timestamp } {
+  return (ms === undefined ? {} : { [name]: timestampFromMs(ms) }) as { [K in Name]?: Timestamp };
+}
+
+/**
+ * Adds the outputs. A job's output is all its attempts' outputs, one behind the other; the result is the last attempt's,
+ * whose commands' outputs are the last bytes, in the order of the commands.
+ */
+async function fillOutputs(store: JobStore, job: JobRecord, result: JobResult): Promise<void> {
+  if (result.result.case !== "commands") return;
+  const { commands } = result.result.value;
+  let offset = job.outputBytes - commands.reduce((sum, command) => sum + command.outputBytes, 0);
+  for (const command of commands) {
+    if (command.outputBytes === 0) continue;
+    const bytes = offset < 0 ? undefined : await store.output(job.id, offset, command.outputBytes);
+    if (bytes) command.output = deviceText(bytes);
+    else command.outputExpired = true;
+    offset += command.outputBytes;
+  }
+}

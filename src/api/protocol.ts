@@ -1,0 +1,63 @@
+import type { IncomingHttpHeaders } from "node:http";
+import { type ConnectError } from "@connectrpc/connect";
+import { encodeEnvelope } from "@connectrpc/connect/protocol";
+import {
+  codeToHttpStatus,
+  endStreamFlag,
+  endStreamToJson,
+  errorToJsonBytes,
+} from "@connectrpc/connect/protocol-connect";
+import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
+import type { AnyRequest, AnyResponse } from "./one-port-server.js";
+
+/** How a caller speaks, which decides how an error must look. */
+export type Protocol = "grpc" | "grpc-web" | "connect" | "connect-stream";
+
+/** The protocol of a request, by its content type; plain JSON and GET are Connect. */
+export function protocolOf(headers: IncomingHttpHeaders): Protocol {
+  const type = headers["content-type"] ?? "";
+  if (type.startsWith("application/grpc-web")) return "grpc-web";
+  if (type.startsWith("application/grpc")) return "grpc";
+  return type.startsWith("application/connect+") ? "connect-stream" : "connect";
+}
+
+/** Answers a call with an error without having read its body, in the caller's own protocol. */
+export function refuse(request: AnyRequest, response: AnyResponse, protocol: Protocol, error: ConnectError): void {
+  leaveBody(request, response);
+  if (protocol === "grpc" || protocol === "grpc-web") {
+    const trailer = setTrailerStatus(new Headers(), error);
+    writeHead(response, 200, { "content-type": request.headers["content-type"] ?? "", ...headerFields(trailer) });
+    response.end();
+  } else if (protocol === "connect-stream") {
+    const end = JSON.stringify(endStreamToJson(new Headers(), error, undefined));
+    writeHead(response, 200, { "content-type": request.headers["content-type"] ?? "" });
+    response.end(encodeEnvelope(endStreamFlag, Buffer.from(end)));
+  } else {
+    writeHead(response, codeToHttpStatus(error.code), { "content-type": "application/json" });
+    response.end(errorToJsonBytes(error, undefined));
+  }
+}
+
+/** Header fields as Node takes them. */
+export function headerFields(headers: Headers): Record<string, string> {
+  return Object.fromEntries(headers.entries());
+}
+
+/** Starts an answer. HTTP/1.1 and HTTP/2 declare this differently; the call is the same. */
+export function writeHead(response: AnyResponse, status: number, fields: Record<string, string>): void {
+  (response.writeHead as (status: number, fields: Record<string, string>) => unknown).call(response, status, fields);
+}
+
+/**
+ * Ends the request without reading what is left of its body: an HTTP/2 stream is reset once the answer is out, an
+ * HTTP/1.1 connection is not used again.
+ */
+export function leaveBody(request: AnyRequest, response: AnyResponse): void {
+  if (request.readableEnded || request.complete) return;
+  if ("stream" in response) {
+    const { stream } = response;
+    response.once("finish", () => stream.close());
+  } else if (!response.headersSent) {
+    response.setHeader("connection", "close");
+  }
+}

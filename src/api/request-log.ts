@@ -1,0 +1,44 @@
+import type { ConnectError } from "@connectrpc/connect";
+import { codeToString } from "@connectrpc/connect/protocol-connect";
+import type { Logger } from "pino";
+import type { Clock } from "../domain/clock.js";
+import { reasonOf } from "../errors.js";
+import type { AnyRequest, AnyResponse } from "./one-port-server.js";
+
+/** One line in the log per call: who, what, how it ended, how long it took. Never a body, a header value or a secret. */
+export interface RequestLog {
+  principal?: string;
+  /** Undefined: it ended well. */
+  error?: ConnectError | undefined;
+  /** Whether the call came to its own end. */
+  ended: boolean;
+}
+
+/** Starts the line; it is written when the answer has left or its reader has gone. */
+export function logRequest(
+  parts: { readonly logger: Logger; readonly clock: Clock },
+  request: AnyRequest,
+  response: AnyResponse,
+  call: { readonly requestId: string; readonly path: string; readonly protocol: string },
+): RequestLog {
+  const line: RequestLog = { ended: false };
+  const startMs = parts.clock.monotonic();
+  const peer = request.socket?.remoteAddress;
+  response.once("close", () => {
+    const { error } = line;
+    parts.logger.info(
+      {
+        requestId: call.requestId,
+        method: call.path,
+        protocol: call.protocol,
+        peer,
+        principal: line.principal,
+        code: error ? codeToString(error.code) : line.ended ? "ok" : "canceled",
+        reason: error && reasonOf(error),
+        ms: Math.round(parts.clock.monotonic() - startMs),
+      },
+      "call",
+    );
+  });
+  return line;
+}

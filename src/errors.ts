@@ -1,0 +1,130 @@
+import { create } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { codeFromString } from "@connectrpc/connect/protocol-connect";
+import { type ErrorReason, errorReasons } from "@pointsman/sdk";
+import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "@pointsman/sdk/v1";
+import { StoreError } from "./store/store.js";
+
+/**
+ * Reasons for calls that fail before they mean anything: the same registry in form, kept apart because no caller is
+ * expected to act on them other than by code.
+ */
+export const callReasons = {
+  METHOD_NOT_FOUND: { code: "unimplemented", meaning: "No such method, or not in the way it was called." },
+  DEADLINE_EXCEEDED: { code: "deadline_exceeded", meaning: "The caller's own deadline passed." },
+  CALL_CANCELLED: { code: "canceled", meaning: "The caller went away." },
+  RESPONSE_TOO_LARGE: { code: "resource_exhausted", meaning: "The answer is too large; ask for less at a time." },
+} as const;
+
+/** A reason that a refused call can carry. */
+export type ProblemReason = ErrorReason | keyof typeof callReasons;
+
+/** What is wrong with one field. `field` is its path in proto spelling, such as `job.commands.commands[0].command`. */
+export interface FieldProblem {
+  readonly field: string;
+  readonly description: string;
+}
+
+/** What an error says besides its reason and message. */
+export interface ProblemDetails {
+  /** Becomes google.rpc.BadRequest. */
+  readonly fields?: readonly FieldProblem[];
+  /** Goes into google.rpc.ErrorInfo. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** Becomes google.rpc.RetryInfo. Milliseconds. */
+  readonly retryAfterMs?: number;
+}
+
+const registry: Readonly<Record<ProblemReason, { readonly code: string }>> = { ...errorReasons, ...callReasons };
+
+/** How long a caller should leave the store alone before it tries again. */
+const storeRetryMs = 1_000;
+
+/** An error for a caller: the code of its reason, google.rpc.ErrorInfo of domain "pointsman", and what else is known. */
+export function problem(reason: ProblemReason, message: string, details: ProblemDetails = {}): ConnectError {
+  const { fields = [], metadata = {}, retryAfterMs } = details;
+  const error = new ConnectError(message, codeFromString(registry[reason].code) ?? Code.Internal);
+  error.details.push({
+    desc: ErrorInfoSchema,
+    value: create(ErrorInfoSchema, { reason, domain: "pointsman", metadata }),
+  });
+  if (fields.length > 0) {
+    const fieldViolations = fields.map(({ field, description }) => ({ field, description }));
+    error.details.push({ desc: BadRequestSchema, value: create(BadRequestSchema, { fieldViolations }) });
+  }
+  if (retryAfterMs !== undefined) {
+    const retryDelay = durationFromMs(retryAfterMs);
+    error.details.push({ desc: RetryInfoSchema, value: create(RetryInfoSchema, { retryDelay }) });
+  }
+  return error;
+}
+
+/** INVALID_REQUEST for fields that are wrong, all at once. */
+export function invalidRequest(...fields: readonly FieldProblem[]): ConnectError {
+  const shown = fields.slice(0, 3).map(({ field, description }) => (field ? `${field}: ${description}` : description));
+  const more = fields.length > shown.length ? `; and ${fields.length - shown.length} more` : "";
+  return problem("INVALID_REQUEST", shown.join("; ") + more, { fields });
+}
+
+/** The reason an error carries; undefined for errors that are not ours. */
+export function reasonOf(error: ConnectError): string | undefined {
+  return error.findDetails(ErrorInfoSchema)[0]?.reason;
+}
+
+const networkCodes = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "ENOENT",
+  "EPIPE",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "ENOTFOUND",
+]);
+const storeMessages =
+  /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|OOM|MISCONF|NOREPLICAS|BUSY) |^Connection is closed|^Command timed out|max retries per request|Stream isn't writeable/;
+
+function isStoreConnection(error: Error): boolean {
+  if (error instanceof AggregateError)
+    return error.errors.some((one) => one instanceof Error && isStoreConnection(one));
+  if ("syscall" in error && "code" in error && typeof error.code === "string") return networkCodes.has(error.code);
+  return storeMessages.test(error.message) || error.name === "MaxRetriesPerRequestError";
+}
+
+/** That Redis cannot be reached. The text of its own error stays in the log: it can name hosts. */
+export function storeUnavailable(): ConnectError {
+  return problem("STORE_UNAVAILABLE", "the store cannot be reached or does not answer in time", {
+    retryAfterMs: storeRetryMs,
+  });
+}
+
+/**
+ * The error a caller gets for whatever was thrown. Connect errors pass (those made by {@link problem}, and those of the
+ * framework, which are explained where the call is known); the store's get their reason; anything else is INTERNAL and
+ * handed to `unexpected` once, so that the log has what the caller must not see.
+ */
+export function toProblem(
+  thrown: unknown,
+  call: { readonly requestId: string; readonly unexpected: (error: unknown) => void },
+): ConnectError {
+  if (thrown instanceof ConnectError) {
+    if (reasonOf(thrown) !== undefined) return thrown;
+    if (thrown.code === Code.DeadlineExceeded) return problem("DEADLINE_EXCEEDED", "the caller's deadline passed");
+    if (thrown.code === Code.Canceled || thrown.code === Code.Aborted) return cancelled();
+    return thrown;
+  }
+  if (thrown instanceof StoreError) {
+    if (thrown.reason === "STORE_UNAVAILABLE") return storeUnavailable();
+    return problem(thrown.reason, thrown.message, { metadata: thrown.metadata });
+  }
+  if (thrown instanceof Error && thrown.name === "AbortError") return cancelled();
+  if (thrown instanceof Error && isStoreConnection(thrown)) return storeUnavailable();
+  call.unexpected(thrown);
+  return problem("INTERNAL", `internal error (request ${call.requestId})`, {
+    metadata: { request_id: call.requestId },
+  });
+}
+
+function cancelled(): ConnectError {
+  return problem("CALL_CANCELLED", "the caller went away");
+}
