@@ -1,6 +1,7 @@
 import type { Clock } from "../domain/clock.js";
 import { DeviceError, type DeviceErrorReason } from "./device-error.js";
 import { createEchoFinder } from "./echo.js";
+import { createLogHold } from "./log-hold.js";
 import { createOutlet } from "./outlet.js";
 import type { Platform } from "./platform.js";
 import { matchAnyPrompt, type PromptMatch, type PromptMatcher } from "./prompt.js";
@@ -137,6 +138,7 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
     const arrive = (prompt: PromptMatch): void => {
       matcher.learn(prompt);
       const interrupted = phase === "interrupted";
+      if (!interrupted) hold.end();
       leave();
       shell.state = "ready";
       if (interrupted) return reject(failure);
@@ -201,10 +203,15 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
 
     // Output
 
-    const output = (text: string, endsLine: boolean): void => {
-      if (endsLine) request.onLine?.(text);
-      pending += endsLine ? `${text}\n` : text;
-    };
+    const hold = createLogHold(
+      platform.log,
+      (line) => matcher.match(line) !== undefined,
+      (text, endsLine) => {
+        if (endsLine) request.onLine?.(text);
+        pending += endsLine ? `${text}\n` : text;
+      },
+    );
+    const output = (text: string, endsLine: boolean): void => (endsLine ? hold.line(text) : hold.part(text));
     const deliver = (): void => {
       if (pending === "" || phase === "interrupted") return;
       const text = pending;
@@ -227,6 +234,11 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
     };
     const lookAfterProbe = (line: string): void => {
       if (!probed?.held) return;
+      if (probed.line === "") {
+        const ours = matcher.match(line);
+        if (ours) still(stillness.text, () => arrive(ours));
+        return;
+      }
       const prompt = matcher.match(line) ?? matchAnyPrompt(platform, line);
       if (!prompt || !probed.line.endsWith(line)) return;
       const before = probed.line.slice(0, probed.line.length - line.length);
@@ -241,7 +253,10 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
       scheduled = false;
       if (phase === "done" || phase === "echo") return;
       const line = shell.line;
-      if (line === "") return;
+      if (line === "") {
+        if (phase === "output" && hold.promptBehind) still(stillness.foreignPrompt, () => probe(""));
+        return;
+      }
       if (phase === "probe") return lookAfterProbe(line);
       const prompt = matcher.match(line);
       if (phase === "interrupted") {

@@ -23,7 +23,7 @@ export async function login(context: ExchangeContext, account: Account, options:
   const { shell, platform, clock } = context;
   const { signal } = options;
   const cancelWake = clock.timer(wakeMs, () => {
-    if (shell.recent.trim() !== "" || shell.gone) return;
+    if (shell.line.trim() !== "" || shell.gone) return;
     try {
       shell.send("\n");
     } catch {

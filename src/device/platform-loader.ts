@@ -53,6 +53,7 @@ function readPlatform(reader: Reader): Platform {
     "pager",
     "errors",
     "questions",
+    "log",
     "rename",
     "read_only",
     "secrets",
@@ -82,6 +83,7 @@ function readPlatform(reader: Reader): Platform {
     pager: fields.pager.absent ? undefined : { match: pager.match.pattern(), send: pager.send.text() },
     errors: fields.errors.anyPattern(),
     questions: fields.questions.anyPattern(),
+    log: fields.log.absent ? undefined : fields.log.pattern(),
     rename: fields.rename.absent ? undefined : fields.rename.pattern(["host"]),
     hostKept: fields.host_kept.count(0),
     readOnly: {

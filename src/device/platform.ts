@@ -51,6 +51,8 @@ export interface Platform {
   readonly errors: RegExp | undefined;
   /** Matches a last line that asks a person something. */
   readonly questions: RegExp | undefined;
+  /** Matches a log message that the device may print at any moment. */
+  readonly log: RegExp | undefined;
   /** Matches a command line that changes the device's name; the group `host` is the new one. */
   readonly rename: RegExp | undefined;
   /** A longer host name may be cut in prompts, but never to fewer characters. 0: never cut. */
