@@ -1,0 +1,6 @@
+// Puts what the compiler does not carry (scripts, platforms, personalities) beside the compiled code.
+import { cpSync } from "node:fs";
+
+for (const folder of ["store/scripts", "device/platforms", "dev/simulator/personalities"]) {
+  cpSync(`src/${folder}`, `dist/${folder}`, { recursive: true });
+}

@@ -1,0 +1,107 @@
+import { readFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import type { Logger } from "pino";
+import { type ApiServer, createApiServer } from "../api/api-server.js";
+import type { Config } from "../config.js";
+import { builtInPlatforms } from "../device/index.js";
+import type { Service } from "../domain/service.js";
+import { createDueLoop, createReaper } from "../scheduler/upkeep.js";
+import { createSealer, type Sealer } from "../secrets/sealer.js";
+import { loadSealingKey } from "../secrets/sealing-key.js";
+import { createRedisStore } from "../store/redis-store.js";
+import type { Store } from "../store/store.js";
+import { systemClock } from "../system/clock.js";
+import { systemRandom } from "../system/random.js";
+import { version } from "../version.js";
+import { openJournal } from "../worker/journal.js";
+import { createWorker, type Worker } from "../worker/worker.js";
+import { createPlatformCatalogue } from "./platform-catalogue.js";
+
+/** What both processes stand on. */
+export interface Base {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly store: Store;
+  readonly sealer: Sealer;
+}
+
+export function openStore(config: Config): Promise<Store> {
+  return createRedisStore({
+    address: config.redisUrl,
+    prefix: config.redisPrefix,
+    now: () => systemClock.now(),
+    monotonic: () => systemClock.monotonic(),
+  });
+}
+
+/** Opens the store and the sealing key. `createKey` makes a missing key file, for the embedded stack. */
+export async function openBase(config: Config, logger: Logger, createKey = false): Promise<Base> {
+  const key = await loadSealingKey({
+    ...(config.sealingKey === undefined ? {} : { env: config.sealingKey }),
+    ...(config.sealingKeyFile === undefined ? {} : { file: config.sealingKeyFile }),
+    ...(createKey ? { create: systemRandom } : {}),
+  });
+  const sealer = createSealer({ key, random: systemRandom });
+  return { config, logger, sealer, store: await openStore(config) };
+}
+
+/** A server that listens, with its background loops. */
+export interface RunningServer extends Service {
+  /** Where it listens, once started. */
+  address(): { readonly host: string; readonly port: number };
+}
+
+export function assembleServer({ config, logger, store, sealer }: Base): RunningServer {
+  const parts = { store, clock: systemClock, logger };
+  const loops = [createDueLoop(parts), createReaper(parts)];
+  let server: ApiServer | undefined;
+  let address = { host: config.host, port: config.port };
+  return {
+    address: () => address,
+    async start() {
+      const { tlsCertificate, tlsKey } = config;
+      const tls =
+        tlsCertificate !== undefined && tlsKey !== undefined
+          ? { cert: await readFile(tlsCertificate, "utf8"), key: await readFile(tlsKey, "utf8") }
+          : undefined;
+      server = createApiServer({
+        store,
+        sealer,
+        logger,
+        version,
+        clock: systemClock,
+        random: systemRandom,
+        platforms: createPlatformCatalogue(builtInPlatforms()),
+        forbidInlineEndpoints: config.forbidInlineEndpoints,
+        defaultHostKeyPolicy: config.hostKeyPolicy,
+        ...(tls ? { tls } : {}),
+      });
+      address = await server.listen({ host: config.host, port: config.port });
+      for (const loop of loops) await loop.start();
+      logger.info(address, "server ready");
+    },
+    async stop() {
+      await server?.close(config.drainSeconds * 1000);
+      for (const loop of loops) await loop.stop();
+    },
+  };
+}
+
+export function assembleWorker({ config, logger, store, sealer }: Base): Worker {
+  return createWorker({
+    store,
+    sealer,
+    logger,
+    version,
+    clock: systemClock,
+    random: systemRandom,
+    platforms: builtInPlatforms(),
+    openJournal: (name) => openJournal(config.journalDir, name),
+    hostname: hostname(),
+    pid: process.pid,
+    zones: config.zones,
+    capacity: config.capacity,
+    defaultHostKeyPolicy: config.hostKeyPolicy,
+    drainMs: config.drainSeconds * 1000,
+  });
+}

@@ -1,0 +1,40 @@
+import { resolve } from "node:path";
+import { type Command, Option } from "commander";
+import { type Stack, startStack } from "../dev/stack.js";
+import { createLogger, type LogLevel, logLevels } from "../telemetry/logger.js";
+import { runUntilSignal } from "./run-process.js";
+
+interface DevOptions {
+  readonly data: string;
+  readonly host: string;
+  readonly port: number;
+  readonly devices: number;
+  readonly logLevel: LogLevel;
+}
+
+/** `pointsman dev`: everything embedded, for a first look and for development. */
+export function registerDev(program: Command): void {
+  program
+    .command("dev")
+    .description("run everything in one process: a private Redis, server, worker and simulated devices")
+    .option("--data <dir>", "data folder", ".pointsman")
+    .option("--host <address>", "address to listen on", "127.0.0.1")
+    .option("--port <port>", "port to listen on; 0 takes a free one", Number, 9000)
+    .option("--devices <count>", "simulated devices", Number, 8)
+    .addOption(new Option("--log-level <level>", "what is logged").choices(logLevels).default("warn"))
+    .action(async ({ data, host, port, devices, logLevel }: DevOptions) => {
+      let stack: Stack | undefined;
+      const service = {
+        async start() {
+          const dataDir = resolve(data);
+          stack = await startStack({ dataDir, host, port, devices, logger: createLogger(logLevel) });
+          const names = stack.devices.map((device) => device.name);
+          process.stdout.write(`Pointsman is ready at ${stack.url}\n`);
+          if (names.length > 0) process.stdout.write(`Simulated devices: ${names.join(" ")}\n`);
+          process.stdout.write(`Try: pointsman exec ${names[1] ?? names[0] ?? "DEVICE"} -- show version\n`);
+        },
+        stop: async () => stack?.stop(),
+      };
+      await runUntilSignal([service]);
+    });
+}

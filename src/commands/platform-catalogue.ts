@@ -1,0 +1,21 @@
+import type { PlatformCatalogue } from "../api/platform-catalogue.js";
+import { isReadOnly, type Platform } from "../device/index.js";
+
+/** The platforms as the server knows them: the same definitions that drive the worker's engine. */
+export function createPlatformCatalogue(platforms: ReadonlyMap<string, Platform>): PlatformCatalogue {
+  return {
+    names: () => [...platforms.keys()],
+    has: (name) => platforms.has(name),
+    describe: () =>
+      [...platforms.values()].map(({ name, description, channel, modes }) => ({
+        name,
+        description,
+        channel,
+        modes: modes.map((mode) => mode.name),
+      })),
+    isReadOnly(name, line) {
+      const platform = platforms.get(name);
+      return platform !== undefined && isReadOnly(platform.readOnly, line);
+    },
+  };
+}

@@ -1,0 +1,47 @@
+import { type Command, Option } from "commander";
+import { type Config, loadConfig } from "../config.js";
+import { createLogger } from "../telemetry/logger.js";
+import { assembleServer, assembleWorker, openBase } from "./assemble.js";
+import { runUntilSignal } from "./run-process.js";
+
+/** The option that names the configuration file. */
+export function configOption(): Option {
+  return new Option("--config <file>", "configuration file (YAML)").env("POINTSMAN_CONFIG");
+}
+
+/** `pointsman server` and `pointsman worker`: one process each. */
+export function registerProcesses(program: Command): void {
+  program
+    .command("server")
+    .description("serve the API and do what happens by time")
+    .addOption(configOption())
+    .option("--host <address>", "address to listen on")
+    .option("--port <port>", "port to listen on", Number)
+    .action(async ({ config, host, port }: { config?: string; host?: string; port?: number }) => {
+      const overrides: Partial<Config> = {
+        ...(host === undefined ? {} : { host }),
+        ...(port === undefined ? {} : { port }),
+      };
+      const settings = loadConfig(config, process.env, overrides);
+      const base = await openBase(settings, createLogger(settings.logLevel));
+      const server = assembleServer(base);
+      try {
+        await runUntilSignal([server]);
+      } finally {
+        await base.store.close();
+      }
+    });
+  program
+    .command("worker")
+    .description("claim jobs and run them on devices")
+    .addOption(configOption())
+    .action(async ({ config }: { config?: string }) => {
+      const settings = loadConfig(config, process.env);
+      const base = await openBase(settings, createLogger(settings.logLevel));
+      try {
+        await runUntilSignal([assembleWorker(base)]);
+      } finally {
+        await base.store.close();
+      }
+    });
+}

@@ -1,0 +1,221 @@
+import { readFileSync } from "node:fs";
+import { parse as parseYaml } from "yaml";
+import { type LogLevel, logLevels } from "./telemetry/logger.js";
+
+/** How one setting is read and what it means. */
+interface Setting<T> {
+  /** Where it stands in the file: "server.host" is `host` under `server`. */
+  readonly path: string;
+  readonly env: string;
+  readonly fallback: T;
+  /** Throws what is wrong, as the rest of a sentence: "must be a whole number". */
+  readonly read: (value: unknown) => T;
+  /** What it does, with unit and default. */
+  readonly meaning: string;
+}
+
+function string(value: unknown): string {
+  if (typeof value !== "string" || value === "") throw new Error("must be text");
+  return value;
+}
+
+function optionalString(value: unknown): string | undefined {
+  return string(value);
+}
+
+function whole(min: number, max: number): (value: unknown) => number {
+  return (value) => {
+    const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
+    if (typeof number !== "number" || !Number.isInteger(number) || number < min || number > max) {
+      throw new Error(`must be a whole number from ${min} to ${max}`);
+    }
+    return number;
+  };
+}
+
+function choice<T extends string>(...values: readonly T[]): (value: unknown) => T {
+  return (value) => {
+    const found = values.find((one) => one === value);
+    if (found === undefined) throw new Error(`must be one of ${values.join(", ")}`);
+    return found;
+  };
+}
+
+function yesNo(value: unknown): boolean {
+  if (value === true || value === "true" || value === "1") return true;
+  if (value === false || value === "false" || value === "0") return false;
+  throw new Error("must be true or false");
+}
+
+function names(value: unknown): readonly string[] {
+  const list: unknown[] =
+    typeof value === "string" ? value.split(",").map((part) => part.trim()) : (value as unknown[]);
+  if (!Array.isArray(list) || list.length === 0) throw new Error("must be a list of names");
+  return list.map((name) => {
+    if (typeof name !== "string" || !/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(name)) {
+      throw new Error(`holds ${JSON.stringify(name)}: names are lower-case letters, digits and dashes, at most 32`);
+    }
+    return name;
+  });
+}
+
+function setting<T>(path: string, env: string, fallback: T, read: (value: unknown) => T, meaning: string): Setting<T> {
+  return { path, env, fallback, read, meaning };
+}
+
+/** Every setting there is. */
+export const settings = {
+  redisUrl: setting(
+    "redis.url",
+    "POINTSMAN_REDIS_URL",
+    "redis://127.0.0.1:6379",
+    string,
+    "Where Redis is: redis://, rediss:// or unix:// URL, or the path of a unix socket.",
+  ),
+  redisPrefix: setting("redis.prefix", "POINTSMAN_REDIS_PREFIX", "pm", string, "Lets installations share one Redis."),
+  host: setting("server.host", "POINTSMAN_HOST", "127.0.0.1", string, "Address the server listens on."),
+  port: setting(
+    "server.port",
+    "POINTSMAN_PORT",
+    9000,
+    whole(0, 65_535),
+    "Port the server listens on; 0 takes a free one.",
+  ),
+  tlsCertificate: setting<string | undefined>(
+    "server.tls_certificate",
+    "POINTSMAN_TLS_CERTIFICATE",
+    undefined,
+    optionalString,
+    "File with the certificate chain in PEM. Without it the server speaks clear text.",
+  ),
+  tlsKey: setting<string | undefined>(
+    "server.tls_key",
+    "POINTSMAN_TLS_KEY",
+    undefined,
+    optionalString,
+    "File with the certificate's private key in PEM.",
+  ),
+  forbidInlineEndpoints: setting(
+    "server.forbid_inline_endpoints",
+    "POINTSMAN_FORBID_INLINE_ENDPOINTS",
+    false,
+    yesNo,
+    "Refuses jobs for devices that are not in the inventory.",
+  ),
+  drainSeconds: setting(
+    "drain_seconds",
+    "POINTSMAN_DRAIN_SECONDS",
+    30,
+    whole(0, 86_400),
+    "How long a stopping worker lets running jobs finish, and a stopping server open calls, in seconds.",
+  ),
+  sealingKey: setting<string | undefined>(
+    "sealing_key",
+    "POINTSMAN_SEALING_KEY",
+    undefined,
+    optionalString,
+    "The key that secrets are sealed with: 32 bytes as base64 or hexadecimal. Best left out of files that others read.",
+  ),
+  sealingKeyFile: setting<string | undefined>(
+    "sealing_key_file",
+    "POINTSMAN_SEALING_KEY_FILE",
+    undefined,
+    optionalString,
+    "File with the sealing key, mode 0600.",
+  ),
+  hostKeyPolicy: setting(
+    "host_key_policy",
+    "POINTSMAN_HOST_KEY_POLICY",
+    "strict",
+    choice("strict", "accept-new"),
+    "How unknown host keys are met where a device does not say: strict, or accept-new (the first one is kept).",
+  ),
+  zones: setting<readonly string[]>(
+    "worker.zones",
+    "POINTSMAN_ZONES",
+    ["default"],
+    names,
+    "The zones a worker serves.",
+  ),
+  capacity: setting("worker.capacity", "POINTSMAN_CAPACITY", 1_000, whole(1, 100_000), "Jobs a worker runs at a time."),
+  journalDir: setting(
+    "worker.journal_dir",
+    "POINTSMAN_JOURNAL_DIR",
+    "pointsman-journal",
+    string,
+    "Folder of the worker's journal of changes. It has to outlive the process.",
+  ),
+  logLevel: setting<LogLevel>(
+    "log_level",
+    "POINTSMAN_LOG_LEVEL",
+    "info",
+    choice(...logLevels),
+    "The least grave lines that are logged: trace, debug, info, warn, error or silent.",
+  ),
+} as const;
+
+/** The settings as they are. */
+export type Config = { readonly [K in keyof typeof settings]: (typeof settings)[K]["fallback"] };
+
+/** Everything that is wrong with a configuration, one line each. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}
+
+/**
+ * Reads the configuration: the environment wins over the file, the file over the defaults. Throws ConfigError with all
+ * that is wrong at once: unknown keys of the file, values that are none, a file that cannot be read.
+ */
+export function loadConfig(
+  file: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+  overrides: Partial<Config> = {},
+): Config {
+  const problems: string[] = [];
+  const inFile = file === undefined ? new Map<string, unknown>() : readFile(file, problems);
+  const known = new Set<string>(Object.values(settings).map(({ path }) => path));
+  for (const path of inFile.keys()) if (!known.has(path)) problems.push(`${file}: there is no setting ${path}`);
+
+  const config: Record<string, unknown> = {};
+  for (const [name, entry] of Object.entries(settings) as [string, Setting<unknown>][]) {
+    const fromEnv = env[entry.env];
+    const [value, origin] =
+      fromEnv !== undefined && fromEnv !== ""
+        ? [fromEnv, entry.env]
+        : [inFile.get(entry.path), `${file ?? ""}: ${entry.path}`];
+    try {
+      config[name] = value === undefined ? entry.fallback : entry.read(value);
+    } catch (error) {
+      problems.push(`${origin} ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  const whole = { ...config, ...overrides } as Config;
+  if ((whole.tlsCertificate === undefined) !== (whole.tlsKey === undefined)) {
+    problems.push("server.tls_certificate and server.tls_key go together");
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return whole;
+}
+
+/** The file's values by path. */
+function readFile(file: string, problems: string[]): Map<string, unknown> {
+  const flat = new Map<string, unknown>();
+  const walk = (value: unknown, path: string): void => {
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+      for (const [key, inner] of Object.entries(value)) walk(inner, path === "" ? key : `${path}.${key}`);
+    } else if (path !== "" && value !== null) {
+      flat.set(path, value);
+    }
+  };
+  try {
+    walk(parseYaml(readFileSync(file, "utf8")), "");
+  } catch (error) {
+    problems.push(`${file} cannot be read: ${error instanceof Error ? error.message.split("\n")[0] : String(error)}`);
+  }
+  return flat;
+}
