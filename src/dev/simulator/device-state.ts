@@ -1,6 +1,7 @@
 import type { Clock, Random } from "../../domain/clock.js";
 import { createFaultState, type FaultState } from "./faults.js";
-import { personalityOf, type Personality } from "./personality.js";
+import type { Personality } from "./personality.js";
+import { personalityOf } from "./personality-loader.js";
 import { createRunningConfig, type RunningConfig } from "./running-config.js";
 import { createSeededRandom } from "./seeded-random.js";
 import type { ExtraCommand, SimulatedDevice } from "./simulated-device.js";

@@ -1,4 +1,4 @@
-import type { Source } from "./terminal.js";
+import type { Source } from "./pager.js";
 
 /** What a running command can do: the same on a terminal and in an exec request. */
 export interface CommandIo {

@@ -104,7 +104,10 @@ function runExtra(
       signal: io.signal,
     };
     try {
-      const output = typeof command.output === "function" ? await command.output(context) : command.output;
+      const output =
+        typeof command.output === "function"
+          ? await Promise.race([command.output(context), interrupted(io.signal)])
+          : command.output;
       if (output !== undefined) await io.show(typeof output === "string" ? device.fill(output) : output);
     } catch (error) {
       // The test's own function failed: say so where the test looks, rather than end the process.
@@ -114,6 +117,14 @@ function runExtra(
     await generated();
     return finish();
   })();
+}
+
+/** Resolves, to nothing, when the command is interrupted. */
+function interrupted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener("abort", () => resolve(undefined), { once: true });
+  });
 }
 
 /** A command that is never answered. */

@@ -1,7 +1,7 @@
 import type { Faults } from "./faults.js";
 import { createSeededRandom } from "./seeded-random.js";
 import type { HostKey } from "./host-key.js";
-import type { Source } from "./terminal.js";
+import type { Source } from "./pager.js";
 
 /** Someone who may log in. */
 export interface SimulatedUser {

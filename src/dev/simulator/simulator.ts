@@ -1,12 +1,12 @@
 import { createServer, type AddressInfo, type Server as TcpServer, type Socket } from "node:net";
 import ssh2, { type Server as SshServer } from "ssh2";
 import type { Clock } from "../../domain/clock.js";
-import { serveConnection, type OpenConnection } from "./connection.js";
+import { serveConnection } from "./connection.js";
 import { createDeviceState, type DeviceState } from "./device-state.js";
-import type { Faults } from "./faults.js";
+import { createDeviceHandle, type Member, type SimulatedDeviceHandle } from "./device-handle.js";
 import { createHostKey, type HostKey } from "./host-key.js";
 import { createJournal, type JournalEntry } from "./journal.js";
-import type { ExtraCommand, SimulatedDevice } from "./simulated-device.js";
+import type { SimulatedDevice } from "./simulated-device.js";
 
 /** What {@link createSimulator} needs to know. */
 export interface SimulatorOptions {
@@ -16,7 +16,8 @@ export interface SimulatorOptions {
   readonly seed?: string | number;
   /**
    * `ports: "each"` (default) gives every device its own port; `"one"` one port for all, where the user name selects
-   * the device: `user%device`. `port` is that one port. Host default `127.0.0.1`, port default ephemeral.
+   * the device: `user%device`. `port` is that one port. Host default `127.0.0.1`, port default ephemeral. On one port,
+   * what happens before the user name is known (host key, banner, refused or silent connections) cannot be a device's.
    */
   readonly listen?: { readonly host?: string; readonly ports?: "each" | "one"; readonly port?: number };
   /** Default: a new one. Devices without a key of their own share it. */
@@ -42,60 +43,13 @@ export interface Simulator {
   close(): Promise<void>;
 }
 
-/** One simulated device, to look at and to trouble while it runs. */
-export interface SimulatedDeviceHandle {
-  readonly name: string;
-  readonly platform: string;
-  readonly host: string;
-  readonly port: number;
-  /** The host key as a known_hosts line without the host: `ssh-ed25519 AAAA…`. */
-  readonly hostKeyLine: string;
-  readonly hostname: string;
-  /** The configuration as `show running-config` prints it, without what that command adds. */
-  readonly runningConfig: string;
-  /** SSH connections open now. */
-  readonly connections: number;
-  /** Commands that the device was sent, in order: the `command` entries of the journal in memory. */
-  commands(): readonly string[];
-  /** Replaces all faults; none given clears them. */
-  setFaults(faults?: Faults): void;
-  /** Adds a command, in front of those there are. */
-  addCommand(command: ExtraCommand): void;
-  /** Gives the device another host key; new connections see it. Returns its line. */
-  changeHostKey(key?: HostKey): string;
-  /** Prints a line on every open terminal, between or into whatever happens there (default: a syslog line). */
-  announce(text?: string): void;
-  /** Cuts every connection without a word. */
-  disconnectAll(): void;
-  /** Stops listening (connections are refused), keeping the port for {@link SimulatedDeviceHandle.listen}. */
-  stopListening(): Promise<void>;
-  /** Listens again on the same port. */
-  listen(): Promise<void>;
-}
-
 /** ssh2 takes 0 for its own default of 15 s; this keeps a timer, but one that never fires. */
 const NO_KEEPALIVE_MS = 2 ** 31 - 1;
-
-interface Member {
-  readonly state: DeviceState;
-  readonly open: Set<OpenConnection>;
-  hostKey: HostKey;
-  ssh: SshServer | undefined;
-  tcp: TcpServer | undefined;
-  port: number;
-  /** TCP connections open now. */
-  sockets: number;
-  /** Sessions so far, for their names. */
-  sessions: number;
-  /** TCP connections so far. */
-  offered: number;
-}
 
 /** Starts simulated devices; resolves when all of them listen. */
 export async function createSimulator(options: SimulatorOptions): Promise<Simulator> {
   const { clock } = options;
   const host = options.listen?.host ?? "127.0.0.1";
-  const shared = options.listen?.ports === "one";
   const hostKey = options.hostKey ?? createHostKey();
   const journal = createJournal(clock, options.journal);
   const seed = String(options.seed ?? 1);
@@ -107,7 +61,7 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
     members.set(definition.name, {
       state: createDeviceState(definition, clock, seed),
       open: new Set(),
-      hostKey: definition.hostKey ?? hostKey,
+      hostKey: (options.listen?.ports === "one" ? undefined : definition.hostKey) ?? hostKey,
       ...{ ssh: undefined, tcp: undefined, port: definition.port ?? 0, sockets: 0, sessions: 0, offered: 0 },
     });
   }
@@ -189,62 +143,33 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
 
   let common: TcpServer | undefined;
   let commonPort: number | undefined;
-  if (shared) {
-    const ssh = createSsh(hostKey, undefined);
-    common = createServer({ noDelay: true }, (socket) => take(socket, undefined, () => ssh));
-    commonPort = await listen(common, host, options.listen?.port ?? 0);
-  } else for (const member of members.values()) await open(member);
-
-  const handles = new Map([...members].map(([name, member]) => [name, createHandle(name, member)]));
-  function createHandle(name: string, member: Member): SimulatedDeviceHandle {
-    const { state } = member;
-    return {
-      ...{ name, host, platform: state.definition.platform },
-      get port() {
-        return commonPort ?? member.port;
-      },
-      get hostKeyLine() {
-        return shared ? hostKey.line : member.hostKey.line;
-      },
-      get hostname() {
-        return state.hostname;
-      },
-      get runningConfig() {
-        return state.runningText();
-      },
-      get connections() {
-        return member.open.size;
-      },
-      commands: () =>
-        journal.entries().flatMap((entry) => (entry.device === name && entry.kind === "command" ? [entry.line] : [])),
-      setFaults: (faults = {}) => state.faults.set(faults),
-      addCommand: (command) => {
-        state.extra.push(command);
-      },
-      changeHostKey(key = createHostKey()) {
-        if (shared) throw new Error("Devices on one port share its host key");
-        member.hostKey = key;
-        member.ssh = undefined;
-        return key.line;
-      },
-      announce(text) {
-        const line = text ?? state.fill(state.personality.syslog[0] ?? "");
-        for (const { terminals } of member.open) for (const terminal of terminals) terminal.announce(line);
-      },
-      disconnectAll() {
-        for (const connection of member.open) connection.cut();
-      },
-      async stopListening() {
-        const server = member.tcp;
-        member.tcp = undefined;
-        if (!server) return;
-        // Closing waits for open connections; refusing new ones does not.
-        server.close();
-        await new Promise((resolve) => setImmediate(resolve));
-      },
-      listen: () => open(member),
-    };
+  const close = async (): Promise<void> => {
+    const servers = [common, ...[...members.values()].map(({ tcp }) => tcp)].filter((server) => server?.listening);
+    const closed = servers.map((server) => new Promise((resolve) => server?.close(resolve)));
+    for (const socket of sockets) socket.destroy();
+    await Promise.all(closed);
+    journal.close();
+  };
+  try {
+    if (options.listen?.ports === "one") {
+      const ssh = createSsh(hostKey, undefined);
+      common = createServer({ noDelay: true }, (socket) => take(socket, undefined, () => ssh));
+      commonPort = await listen(common, host, options.listen.port ?? 0);
+    } else for (const member of members.values()) await open(member);
+  } catch (error) {
+    await close();
+    throw error;
   }
+
+  const handles = new Map(
+    [...members].map(([name, member]) => [
+      name,
+      createDeviceHandle(member, {
+        ...{ host, journal, sharedPort: commonPort },
+        listen: () => open(member),
+      }),
+    ]),
+  );
 
   return {
     host,
@@ -257,13 +182,7 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
     },
     journal: journal.entries,
     find: journal.find,
-    async close() {
-      const servers = [common, ...[...members.values()].map(({ tcp }) => tcp)].filter((server) => server !== undefined);
-      const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
-      for (const socket of sockets) socket.destroy();
-      await Promise.all(closed);
-      journal.close();
-    },
+    close,
   };
 }
 

@@ -1,8 +1,6 @@
 import { StringDecoder } from "node:string_decoder";
 import type { Output } from "./output.js";
-
-/** Text to show: whole, or in pieces that are made only as fast as the client takes them. Lines end with `\n`. */
-export type Source = string | Iterable<string> | AsyncIterable<string>;
+import { countRows, showPages, type Source } from "./pager.js";
 
 /** The line discipline of one shell: echo, line editing, questions, paging, Ctrl-C, type-ahead. */
 export interface Terminal {
@@ -198,27 +196,24 @@ export function createTerminal(options: TerminalOptions): Terminal {
     interruption.abort();
   };
 
-  const page = async (source: Source): Promise<void> => {
+  const page = (source: Source): Promise<void> => {
     const { signal } = self;
-    let rows = 0;
-    for await (const piece of typeof source === "string" ? [source] : source) {
-      if (signal.aborted || closed) return;
-      const limit = options.rows();
-      for (const row of limit > 0 ? rowsOf(options.garnish(piece)) : [options.garnish(piece)]) {
-        if (limit > 0 && rows >= limit - 1) {
-          const key = await self.askKey(options.more.text);
-          put(options.more.erase);
-          if (key === "\x03") options.interrupted();
-          if (key !== " " && key !== "\r" && key !== "\n") return;
-          rows = key === " " ? 0 : limit - 2;
-        }
-        print(row);
-        if (row.endsWith("\n")) rows++;
-      }
-      flush();
-      const full = output.room();
-      if (full) await full;
-    }
+    return showPages(source, {
+      rows: options.rows,
+      over: () => signal.aborted || closed,
+      garnish: options.garnish,
+      print,
+      full: () => {
+        flush();
+        return output.room();
+      },
+      async more() {
+        const key = await self.askKey(options.more.text);
+        put(options.more.erase);
+        if (key === "\x03") options.interrupted();
+        return key;
+      },
+    });
   };
 
   const self: Terminal = {
@@ -289,14 +284,4 @@ export function createTerminal(options: TerminalOptions): Terminal {
 
 function toWire(text: string): string {
   return text.replace(/\r?\n/g, "\r\n");
-}
-
-function rowsOf(text: string): string[] {
-  return text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
-}
-
-function countRows(text: string): number {
-  let rows = 0;
-  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) rows++;
-  return rows;
 }
