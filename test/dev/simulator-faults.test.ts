@@ -205,7 +205,7 @@ test("stops listening, so that connections are refused, and listens again on the
   const simulator = await simulate([device("linux")]);
   const server = simulator.device("r1");
   const held = await connect(access(simulator));
-  await server.stopListening();
+  server.stopListening();
   await expect(connect(access(simulator))).rejects.toThrow(/ECONNREFUSED/);
   expect((await exec(held, "echo still here")).stdout).toBe("still here\n");
   held.end();
@@ -279,6 +279,31 @@ test("extra commands: text, function, pattern, question, and a gate that the tes
   open();
   expect(await shell.until("r1#")).toContain("opened\r\n");
   expect(await shell.ask("show clock", "r1#")).toContain("later wins\r\n");
+});
+
+test("Ctrl-C ends a command that waits for the test, and the terminal goes on", async () => {
+  const forever = (): Promise<string> => new Promise(() => undefined);
+  const simulator = await simulate([
+    device("cisco_ios", { ...PRIVILEGED, commands: [{ command: "show gate", output: forever }] }),
+  ]);
+  const shell = await openShell(access(simulator));
+  await shell.until("r1#");
+  shell.type("show gate\r");
+  await simulator.find(({ line }) => line === "show gate");
+  shell.type("\x03");
+  await shell.until("r1#");
+  await shell.ask("show clock", /UTC.*\r\nr1#$/);
+});
+
+test("a simulator that cannot have a port closes what it had opened", async () => {
+  const simulator = await simulate([device("linux")]);
+  const taken = simulator.device("r1").port;
+  const probe = await simulate([device("linux", { name: "probe" })]);
+  const free = probe.device("probe").port;
+  await probe.close();
+  const both = [device("linux", { name: "a", port: free }), device("linux", { name: "b", port: taken })];
+  await expect(simulate(both)).rejects.toThrow(/EADDRINUSE/);
+  await expect(connect({ port: free, ...ADMIN })).rejects.toThrow(/ECONNREFUSED/);
 });
 
 test("generates 10 MB, complete and the same each time, as fast as the client takes it", async () => {
