@@ -19,6 +19,7 @@ import { facts, table } from "./table.js";
 
 interface JobOptions extends CommonOptions {
   readonly output?: boolean;
+  readonly transcript?: boolean;
 }
 
 /** `job`: everything about one. */
@@ -26,10 +27,16 @@ export function registerJob(program: Command, kit: CommandKit): void {
   const command = kit
     .command(program, "job", "Show one job: where it is, why it waits, what its commands gave")
     .argument("<id>", "the job")
-    .option("--output", "print only what the device printed");
+    .option("--output", "print only what the device printed")
+    .option("--transcript", "print only the transcript of a job with --debug, for `pointsman replay`");
   kit.run<JobOptions>(command, async ({ client, options, out, signal, words }) => {
     const job = await client.jobs.get(words[0] ?? "", { signal });
     if (out.json) return await out.document(toJson(JobSchema, job));
+    if (options.transcript) {
+      if (job.transcript === "")
+        throw new Error(`job ${job.id} keeps no transcript: it needs --debug, and to have ended`);
+      return await out.raw(job.transcript);
+    }
     if (!options.output) return await out.line(describe(job));
     const results = commandResults(job);
     for (const result of results) {

@@ -32,6 +32,8 @@ export interface CliSetting {
   readonly now?: Date;
   /** Takes the place of standard output. */
   readonly stdout?: Writable;
+  /** Told when the command leaves at once, in place of ending it there. */
+  readonly onLeave?: (status: number) => void;
 }
 
 class Left extends Error {
@@ -67,7 +69,8 @@ export function startCli(args: readonly string[], setting: CliSetting = {}): Run
       status = value;
     },
     leave: (value) => {
-      throw new Left(value);
+      if (setting.onLeave) setting.onLeave(value);
+      else throw new Left(value);
     },
     onInterrupt: (handler) => {
       interrupts.add(handler);
