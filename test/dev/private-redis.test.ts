@@ -32,8 +32,7 @@ async function gone(pid: number): Promise<void> {
 test("answers on a unix socket only, keeps every write and never evicts", async () => {
   const redis = await startPrivateRedis({ dir });
   const client = new Redis(redis.socketPath);
-  const setting = async (name: string): Promise<string | undefined> =>
-    ((await client.config("GET", name)) as string[])[1];
+  const setting = async (name: string): Promise<string | undefined> => (await client.config("GET", name))[1];
   expect(await setting("port")).toBe("0");
   expect(await setting("appendonly")).toBe("yes");
   expect(await setting("appendfsync")).toBe("always");

@@ -1,4 +1,5 @@
 import { createServer } from "node:net";
+import type { ClientChannel } from "ssh2";
 import { expect, test } from "vitest";
 import type { Faults } from "../../src/dev/simulator/faults.js";
 import { generatedText } from "../../src/dev/simulator/simulated-device.js";
@@ -339,7 +340,7 @@ test("a client that does not read holds the output back instead of filling memor
     }),
   ]);
   const client = await connect(access(simulator));
-  const channel = await new Promise<import("ssh2").ClientChannel>((resolve, reject) => {
+  const channel = await new Promise<ClientChannel>((resolve, reject) => {
     client.exec("endless", (error, opened) => (error ? reject(error) : resolve(opened)));
   });
   channel.pause();

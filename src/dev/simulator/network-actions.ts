@@ -82,5 +82,5 @@ async function askSecret(session: NetworkSession, secret: string, io: CommandIo)
       return;
     }
   }
-  io.show(refused);
+  await io.show(refused);
 }

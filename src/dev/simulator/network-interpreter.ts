@@ -68,10 +68,10 @@ export function createNetworkInterpreter(options: NetworkInterpreterOptions): In
   const isSingle = (canonical: string): boolean =>
     session.modes.some(({ mode }) => byMode.get(mode)!.singles.has(canonical));
 
-  const reject = (missed: Missed, line: string, io: CommandIo, indent: number): undefined => {
+  const reject = (missed: Missed, line: string, io: CommandIo, indent: number): Promise<void> | undefined => {
     const text = { invalid: cli.errors.invalid, incomplete: cli.errors.incomplete, ambiguous: cli.errors.ambiguous };
     const token = missed.kind === "invalid" ? missed : { token: 0, text: "" };
-    io.show(
+    return io.show(
       device.fill(text[missed.kind], {
         caret: " ".repeat(indent + missed.column),
         line: line.trim(),
@@ -79,7 +79,6 @@ export function createNetworkInterpreter(options: NetworkInterpreterOptions): In
         word: token.text,
       }),
     );
-    return undefined;
   };
 
   const askAll = async (asks: readonly Ask[], io: CommandIo): Promise<boolean> => {
@@ -88,7 +87,7 @@ export function createNetworkInterpreter(options: NetworkInterpreterOptions): In
       const question = device.fill(ask.question);
       const answer = ask.key ? await io.askKey(question) : await io.ask(question, false);
       if (answer === undefined || answer === "\x03" || !ask.accept.test(answer)) {
-        io.show(device.fill(ask.refused));
+        await io.show(device.fill(ask.refused));
         return false;
       }
       if (ask.unsaved && /^y/i.test(answer)) device.save();

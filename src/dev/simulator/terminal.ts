@@ -50,7 +50,6 @@ export interface TerminalOptions {
 }
 
 const FLUSH_AT = 64 * 1024;
-// eslint-disable-next-line no-control-regex -- control characters are what a terminal acts on
 const SPECIAL = /[\x00-\x1f\x7f?]/;
 
 /** Makes the terminal of one shell. One chunk of input without faults leads to one write. */
