@@ -32,10 +32,13 @@ export async function viewJob(store: JobStore, job: JobRecord): Promise<Job> {
   return (await viewJobs(store, [job]))[0]!;
 }
 
-/** One job with its outputs. */
+/** One job with its outputs, and with its transcript where one was kept. */
 export async function viewFullJob(store: JobStore, job: JobRecord): Promise<Job> {
   const view = await viewJob(store, job);
   if (view.result) await fillOutputs(store, job, view.result);
+  if (view.spec?.debug && isFinal(job.state)) {
+    view.transcript = new TextDecoder().decode(await store.transcript(job.id));
+  }
   return view;
 }
 

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { Command, Option } from "commander";
+import { type Command, Option } from "commander";
 import { Pointsman, PointsmanError, UnavailableError } from "@pointsman/sdk";
 import type { CliIo } from "./io.js";
 import { createOutput, type Output } from "./output.js";

@@ -86,7 +86,7 @@ function fieldsOf(options: EditOptions): Partial<DeviceFields> {
     hostKeyPolicy,
     connectTimeoutMs: connectTimeout,
   };
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<DeviceFields>;
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
 async function hostKeysOf(options: EditOptions, address: string, port: number): Promise<string[] | undefined> {

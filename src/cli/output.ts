@@ -35,7 +35,6 @@ export function createOutput(io: Pick<CliIo, "stdout" | "stderr">, json: boolean
  * window or answer for the person in front of it.
  */
 export function withoutControls(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are the point
   return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, "");
 }
 

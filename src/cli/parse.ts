@@ -1,4 +1,4 @@
-import { JobState, JobStateSchema } from "@pointsman/sdk/v1";
+import { type JobState, JobStateSchema } from "@pointsman/sdk/v1";
 
 /** The command line itself is wrong: reported on one line, status 2. */
 export class UsageError extends Error {

@@ -28,8 +28,8 @@ export function createSecretSource(io: Pick<CliIo, "stdin" | "stderr">): SecretS
       lines = reader[Symbol.asyncIterator]();
       close = () => reader.close();
     }
-    const { done, value } = await lines.next();
-    return done ? undefined : value;
+    const line = await lines.next();
+    return line.done ? undefined : line.value;
   };
   return {
     async ask(what) {

@@ -45,6 +45,12 @@ function open(
   });
 }
 
+/** The part of ssh2's channel that its types leave out. */
+interface SignallingChannel {
+  readonly _client: { readonly _protocol: { signal(id: number, name: string): void } };
+  readonly outgoing: { readonly id: number; readonly state: string };
+}
+
 function wrap(channel: ClientChannel, gone: () => DeviceError | undefined): Channel {
   let exit: Pick<ChannelEnd, "exitStatus" | "signal"> = {};
   let ended = false;
@@ -67,7 +73,11 @@ function wrap(channel: ClientChannel, gone: () => DeviceError | undefined): Chan
     },
     write: (data) => void channel.write(data),
     sendEof: () => void channel.end(),
-    signal: (name) => channel.signal(name),
+    // ssh2's own `signal` does nothing once no more input will come, which is when it is wanted.
+    signal(name) {
+      const { _client, outgoing } = channel as unknown as SignallingChannel;
+      if (outgoing.state === "open" || outgoing.state === "eof") _client._protocol.signal(outgoing.id, name);
+    },
     pause() {
       channel.pause();
       channel.stderr.pause();

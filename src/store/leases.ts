@@ -3,7 +3,7 @@ import { factBody } from "./event-json.js";
 import { countedAttempts, hashOfPairs, jobOfHash } from "./job-hash.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import { list, type ScriptArgument, type ScriptReply, type Scripts, text } from "./scripts.js";
-import type { Appended, Claim, Fenced, Hint, Holder, LeaseStore, WorkerIdentity } from "./store.js";
+import type { Claim, Fenced, Hint, Holder, LeaseStore, Output, WorkerIdentity } from "./store.js";
 
 /** A session that is open beats a device that waits, unless that one has waited longer by more than this. */
 const warmBonusMs = 2_000;
@@ -16,7 +16,7 @@ function holderArguments(holder: Holder): ScriptArgument[] {
   return [holder.worker, holder.endpoint, holder.job, holder.fence];
 }
 
-const nothing: Appended = { facts: [], output: new Uint8Array() };
+const nothing: Output = { facts: [], output: new Uint8Array() };
 
 /** What a worker does with its lease and its jobs. */
 export function createLeaseStore(hints: Redis, scripts: Scripts, keys: KeySpace): LeaseStore {
@@ -76,7 +76,7 @@ export function createLeaseStore(hints: Redis, scripts: Scripts, keys: KeySpace)
         "append",
         keys.zone(holder.zone),
         ...holderArguments(holder),
-        ...[part.output, part.intendedStep ?? "", part.confirmedStep ?? "", ...part.facts.map(factBody)],
+        ...[part.output, part.intendedStep ?? "", part.confirmedStep ?? "", part.number, ...part.facts.map(factBody)],
       );
       return text(reply) as Fenced;
     },
@@ -92,7 +92,7 @@ export function createLeaseStore(hints: Redis, scripts: Scripts, keys: KeySpace)
         "finish",
         keys.zone(holder.zone),
         ...holderArguments(holder),
-        ...[rest.output, "", end.confirmedStep, end.verdict, failure, end.effect ?? "", end.result ?? ""],
+        ...[rest.output, end.intendedStep, end.confirmedStep, end.verdict, failure, end.effect ?? "", end.result ?? ""],
         ...[end.transcript ?? "", end.retryInMs ?? 0, end.keepDevice ? 1 : 0],
         ...[shown ? JSON.stringify(shown).slice(1, -1) : "", ...rest.facts.map(factBody)],
       );

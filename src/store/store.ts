@@ -331,12 +331,14 @@ export interface AttemptEnd {
   readonly verdict: "SUCCEEDED" | "FAILED" | "CANCELLED" | "EXPIRED" | "INDETERMINATE" | "RETRY" | "REQUEUE";
   readonly error?: Failure;
   readonly effect?: Effect;
+  /** The last step that may have been sent, and the last whose answer was seen. */
+  readonly intendedStep: number;
   readonly confirmedStep: number;
   readonly result?: Uint8Array;
   readonly transcript?: Uint8Array;
   readonly retryInMs?: number;
   /** Output and events not yet written. */
-  readonly rest?: Appended;
+  readonly rest?: Output;
   /** Whether the worker keeps its session, and so the device. */
   readonly keepDevice: boolean;
   /** A failure to reach the device, log in or find its prompt: shown on the device. */
@@ -344,11 +346,18 @@ export interface AttemptEnd {
 }
 
 /** Output and facts in order. Output facts name their place; `output` is the bytes they speak of, joined. */
-export interface Appended {
+export interface Output {
   readonly facts: readonly EventFact[];
   readonly output: Uint8Array;
-  /** Steps that may have been sent, and those whose answers were seen. */
+}
+
+/** A part of an attempt's output. */
+export interface OutputPart extends Output {
+  /** 1 for the attempt's first part, and so on: a part written twice is kept once. */
+  readonly number: number;
+  /** Step that may have been sent. */
   readonly intendedStep?: number;
+  /** Step whose answer was seen. */
   readonly confirmedStep?: number;
 }
 
@@ -368,7 +377,7 @@ export interface LeaseStore {
   ): Promise<{ readonly claims: readonly Claim[]; readonly answer: "OK" | "DEAD" }>;
   /** The point of no return: recorded before the first changing byte. EXPIRED: the job's queue timeout passed meanwhile. */
   intent(holder: Holder, step: number): Promise<Fenced | "EXPIRED" | "CANCELLED">;
-  append(holder: Holder, part: Appended): Promise<Fenced>;
+  append(holder: Holder, part: OutputPart): Promise<Fenced>;
   finish(holder: Holder, end: AttemptEnd): Promise<Fenced>;
   /** Lets devices go that the worker owns and does not use. */
   release(worker: WorkerIdentity, endpoints: readonly string[]): Promise<void>;

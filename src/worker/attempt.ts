@@ -135,6 +135,7 @@ async function run(
   if (intent) await noteDone(parts, holder, end.verdict);
   await tell(parts, holder, {
     ...end,
+    intendedStep: executed?.intendedStep ?? 0,
     confirmedStep: executed?.confirmedStep ?? 0,
     keepDevice,
     rest,

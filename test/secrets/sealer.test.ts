@@ -56,6 +56,12 @@ test("a key of another length is refused", () => {
 });
 
 test("a login comes back whole", () => {
-  const login = create(LoginSchema, { username: "ann", password: "p", privateKey: "k", passphrase: "x", enableSecret: "e" });
+  const login = create(LoginSchema, {
+    username: "ann",
+    password: "p",
+    privateKey: "k",
+    passphrase: "x",
+    enableSecret: "e",
+  });
   expect(equals(LoginSchema, decodeLogin(encodeLogin(login)), login)).toBe(true);
 });

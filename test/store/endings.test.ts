@@ -94,7 +94,7 @@ describe("the point of no return", () => {
     const stale = await started({ ...amo, queueTimeoutMs: 5_000 });
     at.time.now += 5_000;
     expect(await at.store.leases.intent(stale, 1)).toBe("EXPIRED");
-    const end = { verdict: "EXPIRED", effect: "NONE", confirmedStep: 0, keepDevice: true } as const;
+    const end = { verdict: "EXPIRED", effect: "NONE", intendedStep: 0, confirmedStep: 0, keepDevice: true } as const;
     expect(await at.store.leases.finish(stale, end)).toBe("OK");
     const unwanted = await started(amo);
     expect(await at.store.jobs.cancel(unwanted.job, cancelNow)).toBe("CANCELLING");
@@ -112,7 +112,7 @@ describe("a late writer", () => {
     const output = new TextEncoder().encode("late");
     const facts = [{ kind: "output", command: 1, offset: 0, length: 4 }] as const;
     expect(await at.store.leases.intent(late, 1)).toBe("FENCED");
-    expect(await at.store.leases.append(late, { facts, output })).toBe("FENCED");
+    expect(await at.store.leases.append(late, { number: 1, facts, output })).toBe("FENCED");
     expect(await succeed(at.store, late)).toBe("FENCED");
     expect(await at.store.leases.beat(w1, { running: 1, sessions: 1, closing: false, draining: false })).toEqual({
       answer: "DEAD",
@@ -145,7 +145,7 @@ describe("cancelling", () => {
     for (let beat = 0; beat < 2; beat++) {
       expect(await at.store.leases.beat(w1, figures)).toEqual({ answer: "OK", cancels: [running.job] });
     }
-    const retry = { verdict: "RETRY", confirmedStep: 0, retryInMs: 1, keepDevice: true } as const;
+    const retry = { verdict: "RETRY", intendedStep: 0, confirmedStep: 0, retryInMs: 1, keepDevice: true } as const;
     expect(await at.store.leases.finish(running, retry)).toBe("OK");
     expect(await at.store.jobs.get(running.job)).toMatchObject({ state: "CANCELLED", effect: "NONE" });
     expect(await at.store.leases.beat(w1, figures)).toEqual({ answer: "OK", cancels: [] });
@@ -169,7 +169,10 @@ describe("history", () => {
       { kind: "output", command: 1, offset: 0, length: 5 },
       { kind: "ended", command: 1, status: "OK", errorLines: [], durationMs: 3 },
     ] as const;
-    expect(await at.store.leases.append(holder, { facts, output, intendedStep: 1, confirmedStep: 1 })).toBe("OK");
+    const part = { number: 1, facts, output, intendedStep: 1, confirmedStep: 1 };
+    expect(await at.store.leases.append(holder, part)).toBe("OK");
+    // Its answer was lost, so the worker sends it again.
+    expect(await at.store.leases.append(holder, part)).toBe("OK");
     await succeed(at.store, holder);
     const { events, first, last } = await at.store.jobs.events(holder.job, 1, 100);
     expect(events.map(({ number }) => number)).toEqual([1, 2, 3, 4, 5, 6]);

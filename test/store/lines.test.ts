@@ -141,7 +141,14 @@ describe("waiting and time", () => {
     at.time.now += 10;
     const third = (await at.store.jobs.create(newJob(at.time.now))).job.id;
     const error = { reason: "DISCONNECTED", message: "gone" };
-    const end = { verdict: "RETRY", error, confirmedStep: 0, retryInMs: 500, keepDevice: true } as const;
+    const end = {
+      verdict: "RETRY",
+      error,
+      intendedStep: 0,
+      confirmedStep: 0,
+      retryInMs: 500,
+      keepDevice: true,
+    } as const;
     expect(await at.store.leases.finish((await claimOne(at.store, w1))!, end)).toBe("OK");
     expect(await at.store.jobs.get(first)).toMatchObject({ state: "DELAYED", attempts: [{ number: 1, error }] });
     const passing = (await claimOne(at.store, w1))!;

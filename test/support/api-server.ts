@@ -170,7 +170,7 @@ export async function claimNext(store: Store): Promise<ScriptedWorker> {
     },
     async end(end) {
       const answer = await store.leases.finish(holder, {
-        ...{ verdict: "SUCCEEDED", effect: "COMPLETE", confirmedStep: 1, keepDevice: false },
+        ...{ verdict: "SUCCEEDED", effect: "COMPLETE", intendedStep: 1, confirmedStep: 1, keepDevice: false },
         ...end,
       });
       if (answer !== "OK") throw new Error(answer);

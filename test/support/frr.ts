@@ -24,8 +24,8 @@ export interface Frr {
   stop(): Promise<void>;
 }
 
-/** Starts zebra and staticd with `hostname`. */
-export async function startFrr(hostname: string): Promise<Frr> {
+/** Starts zebra and staticd with `hostname`; `config` are further lines of zebra's configuration. */
+export async function startFrr(hostname: string, config: readonly string[] = []): Promise<Frr> {
   const dir = await mkdtemp(join(tmpdir(), "pointsman-frr-"));
   await chmod(dir, 0o755);
   const started: ChildProcess[] = [];
@@ -41,14 +41,14 @@ export async function startFrr(hostname: string): Promise<Frr> {
     await rm(dir, { recursive: true, force: true });
   };
   try {
-    await writeFile(join(dir, "vtysh.conf"), "no service integrated-vtysh-config\n");
+    await writeFile(join(dir, "vtysh.conf"), `no service integrated-vtysh-config\nhostname ${hostname}\n`);
     for (const daemon of ["zebra", "staticd"]) {
-      const config = join(dir, `${daemon}.conf`);
-      await writeFile(config, `hostname ${hostname}\n`);
+      const file = join(dir, `${daemon}.conf`);
+      await writeFile(file, [`hostname ${hostname}`, ...(daemon === "zebra" ? config : []), ""].join("\n"));
       execFileSync("chown", ["-R", "frr:frr", dir]);
       const child = spawn(
         `${daemons}/${daemon}`,
-        ["-z", join(dir, "zserv.api"), "--vty_socket", dir, "-f", config, "-i", join(dir, `${daemon}.pid`), "-P", "0"],
+        ["-z", join(dir, "zserv.api"), "--vty_socket", dir, "-f", file, "-i", join(dir, `${daemon}.pid`), "-P", "0"],
         { stdio: "ignore" },
       );
       started.push(child);

@@ -40,5 +40,11 @@ export async function claimOne(store: Store, by: WorkerIdentity): Promise<Holder
 
 /** Ends a claimed job well. */
 export async function succeed(store: Store, holder: Holder, keepDevice = true): Promise<string> {
-  return store.leases.finish(holder, { verdict: "SUCCEEDED", effect: "COMPLETE", confirmedStep: 1, keepDevice });
+  return store.leases.finish(holder, {
+    verdict: "SUCCEEDED",
+    effect: "COMPLETE",
+    intendedStep: 1,
+    confirmedStep: 1,
+    keepDevice,
+  });
 }

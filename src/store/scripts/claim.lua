@@ -52,7 +52,7 @@ while #taken < limit do
     redis.call('HSETNX', job, 'fs', ms(now))
     redis.call('HSET', job, 'st', 'RUNNING', 'w', worker, 'f', fence, 's', ms(now),
       'a' .. attempt, cjson.encode({ w = worker, f = fence, s = now }))
-    redis.call('HDEL', job, 'it', 'rt', 'is', 'cs')
+    redis.call('HDEL', job, 'it', 'rt', 'is', 'cs', 'part')
     move(id, 'QUEUED', 'RUNNING')
     announce(id, event(id, attempt, state_body('RUNNING') .. ',"w":' .. cjson.encode(worker)))
     taken[#taken + 1] = id .. ' ' .. fence

@@ -1,7 +1,8 @@
 -- Ends an attempt: the job becomes final, waits for another attempt, or goes back into its line.
 -- @include append_facts
 --
--- ARGV  2 worker · 3 endpoint · 4 job · 5 fence · 6 output bytes · 7 '' · 8 step whose answer was seen or ''
+-- ARGV  2 worker · 3 endpoint · 4 job · 5 fence · 6 output bytes · 7 last step that may have been sent · 8 last
+--       step whose answer was seen ·
 --       9 verdict · 10 error as JSON or '' · 11 effect or '' · 12 encoded result or '' · 13 transcript or ''
 --       14 pause before the next attempt, for RETRY · 15 '1' when the worker keeps the device · 16 failure to show on the
 --       device, as the inside of a JSON object, or '' · 17… facts not yet written
@@ -20,7 +21,7 @@ local from, attempt = facts[1], facts[2]
 local verdict, failure = ARGV[9], ARGV[10]
 if facts[3] and (verdict == 'RETRY' or verdict == 'REQUEUE') then verdict = facts[4] and 'FAILED' or 'CANCELLED' end
 
-append_facts(id, ARGV[6], '', ARGV[8], 17)
+append_facts(id, ARGV[6], ARGV[7], ARGV[8], 17)
 
 local closing = '"e":' .. ms(now)
 if failure ~= '' then closing = closing .. ',"x":' .. failure end
