@@ -170,5 +170,5 @@ function defined<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], u
 }
 
 function pick(device: Device, fields: readonly (keyof DeviceFields)[]): Partial<Device> {
-  return Object.fromEntries(fields.map((field) => [paths[field].field, device[paths[field].field]])) as Partial<Device>;
+  return Object.fromEntries(fields.map((field) => [paths[field].field, device[paths[field].field]]));
 }

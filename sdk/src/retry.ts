@@ -15,7 +15,7 @@ export function createRetryingTransport(transport: Transport, backoff: Backoff):
     stream: transport.stream.bind(transport),
     async unary(method, signal, timeoutMs, header, input, contextValues) {
       const deadline = timeoutMs === undefined || timeoutMs <= 0 ? Infinity : performance.now() + timeoutMs;
-      const headers = new Headers(header);
+      const headers = new Headers(header as ConstructorParameters<typeof Headers>[0]);
       for (let attempt = 1; ; attempt++) {
         const left = deadline - performance.now();
         try {

@@ -2,7 +2,7 @@ import { writeFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Code } from "@connectrpc/connect";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { create, toJson } from "@pointsman/sdk";
 import {
   CancelOutcome,
@@ -20,11 +20,7 @@ import { eventually } from "../support/eventually.js";
 import { createScriptedJob, jobId, type ScriptedJob } from "../sdk/scripted-job.js";
 import { serviceError, startScriptedServer, type ScriptedServer } from "../sdk/scripted-server.js";
 import { runCli, startCli } from "./run-cli.js";
-
-const closing: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
+import { afterwards } from "../sdk/services.js";
 
 interface Fleet extends ScriptedServer {
   readonly jobs: ScriptedJob[];
@@ -92,7 +88,7 @@ async function startFleet(script: (job: ScriptedJob, name: string) => void): Pro
       watchJob: (request, context) => find(request.id).watchJob(request, context),
     }),
   );
-  closing.push(() => server.close());
+  afterwards(() => server.close());
   return Object.assign(server, { jobs, created, cancelled });
 }
 
@@ -313,7 +309,7 @@ describe("exec on a device given by address", () => {
 
   it("takes a private key and the host keys of a known_hosts file", async () => {
     const directory = await mkdtemp(join(tmpdir(), "pointsman-cli-"));
-    closing.push(() => rm(directory, { recursive: true }));
+    afterwards(() => rm(directory, { recursive: true }));
     const identity = join(directory, "id");
     const knownHosts = join(directory, "known_hosts");
     await writeFile(identity, "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n");

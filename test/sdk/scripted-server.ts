@@ -58,7 +58,7 @@ export async function startScriptedServer(routes: (router: ConnectRouter) => voi
 /** An error as the service makes them: with an ErrorInfo, and what else the test asks for. */
 export function serviceError(
   code: Code,
-  reason: ErrorReason | string,
+  reason: ErrorReason | (string & {}),
   message: string,
   facts: {
     metadata?: Record<string, string>;

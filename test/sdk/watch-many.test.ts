@@ -1,15 +1,11 @@
 import { Code } from "@connectrpc/connect";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Pointsman, type JobsWatchItem } from "@pointsman/sdk";
 import { JobService, type WatchJobsRequest, type WatchJobsResponse } from "@pointsman/sdk/v1";
 import { eventually } from "../support/eventually.js";
 import { jobId } from "./scripted-job.js";
 import { serviceError, startScriptedServer } from "./scripted-server.js";
-
-const closing: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
+import { afterwards } from "./services.js";
 
 type Message = { cursor: string; item: Partial<WatchJobsResponse["item"]> } | "cut" | "gone" | "end" | "hold";
 
@@ -28,7 +24,7 @@ async function watching(scripts: Message[][]) {
             if (step === "gone") throw serviceError(Code.OutOfRange, "HISTORY_GONE", "gone");
             if (step === "cut") throw serviceError(Code.Unavailable, "SHUTTING_DOWN", "stopping");
             if (step === "hold") await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
-            else yield step as WatchJobsResponse;
+            else yield step;
           }
         } finally {
           open.count--;
@@ -37,10 +33,8 @@ async function watching(scripts: Message[][]) {
     }),
   );
   const client = new Pointsman({ baseUrl: server.url, retry: { initialMs: 1, maxMs: 2 } });
-  closing.push(
-    () => server.close(),
-    () => client.close(),
-  );
+  afterwards(() => server.close());
+  afterwards(() => client.close());
   return { client, requests, open };
 }
 

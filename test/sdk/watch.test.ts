@@ -1,27 +1,23 @@
 import * as fc from "fast-check";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { isFinal, Pointsman, PointsmanError, UnavailableError, type JobWatchItem } from "@pointsman/sdk";
 import { JobService, JobState } from "@pointsman/sdk/v1";
 import { eventually } from "../support/eventually.js";
 import { createScriptedJob, jobId, type ScriptedJob } from "./scripted-job.js";
 import { startScriptedServer, type ScriptedServer } from "./scripted-server.js";
-
-const closing: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
+import { afterwards } from "./services.js";
 
 async function serve(job: ScriptedJob): Promise<ScriptedServer> {
   const server = await startScriptedServer((router) =>
     router.service(JobService, { watchJob: job.watchJob, getJob: () => ({ job: job.job() }) }),
   );
-  closing.push(() => server.close());
+  afterwards(() => server.close());
   return server;
 }
 
 function connect(server: { url: string }): Pointsman {
   const client = new Pointsman({ baseUrl: server.url, retry: { initialMs: 1, maxMs: 5, maxAttempts: 3 } });
-  closing.push(() => client.close());
+  afterwards(() => client.close());
   return client;
 }
 
@@ -93,7 +89,7 @@ describe("watching one job", () => {
           (router) => router.service(JobService, { watchJob: job.watchJob }),
           first.port,
         );
-        closing.push(() => second.close());
+        afterwards(() => second.close());
       });
     }
     await restarted;
@@ -169,7 +165,7 @@ describe("watching one job", () => {
         },
       }),
     );
-    closing.push(() => server.close());
+    afterwards(() => server.close());
     const cuts: unknown[] = [];
     const other = connect(server);
     for await (const item of other.jobs.watch(job.id, { heartbeatMs: 60, onReconnect: (count) => cuts.push(count) })) {
@@ -212,7 +208,6 @@ describe("watching one job", () => {
     const job = createScriptedJob(jobId(1));
     const server = await serve(job);
     await server.close();
-    closing.pop();
     const watching = connect(server).jobs.watch(job.id).next();
     await expect(watching).rejects.toBeInstanceOf(UnavailableError);
   });

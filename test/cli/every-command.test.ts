@@ -1,0 +1,73 @@
+import { Writable } from "node:stream";
+import { Code } from "@connectrpc/connect";
+import { describe, expect, it } from "vitest";
+import { serviceError } from "../sdk/scripted-server.js";
+import { startServices } from "../sdk/services.js";
+import { runCli } from "./run-cli.js";
+import { temporaryFile } from "./temporary-file.js";
+
+describe("every command", () => {
+  it("tells an error on one line, and the wrong fields on one line each", async () => {
+    const violations = [{ field: "name", description: "must not be empty" }];
+    const server = await startServices({
+      devices: {
+        getDevice() {
+          throw serviceError(Code.InvalidArgument, "INVALID_REQUEST", "the request is wrong", { violations });
+        },
+      },
+    });
+    const text = await runCli(["devices", "get", ""], server);
+    expect(text).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: "error: the request is wrong (INVALID_REQUEST)\n  name: must not be empty\n",
+    });
+    const json = await runCli(["devices", "get", "", "--json"], server);
+    expect(JSON.parse(json.stderr)).toMatchObject({
+      error: { reason: "INVALID_REQUEST", fieldViolations: violations },
+    });
+  });
+
+  it("sends the key from a file or the environment, and never shows it", async () => {
+    const keys: (string | null)[] = [];
+    const server = await startServices({
+      workers: {
+        listWorkers(_, context) {
+          keys.push(context.requestHeader.get("x-api-key"));
+          throw serviceError(Code.Unauthenticated, "UNAUTHENTICATED", "no such key");
+        },
+      },
+    });
+    const path = await temporaryFile("key", "k3y-file\n");
+    const outputs = [
+      await runCli(["workers", "--api-key-file", path], server),
+      await runCli(["workers"], { ...server, env: { POINTSMAN_API_KEY: "k3y-env" } }),
+    ];
+    expect(keys).toEqual(["k3y-file", "k3y-env"]);
+    expect(JSON.stringify(outputs)).not.toContain("k3y");
+    expect(outputs[0]?.stderr).toBe("error: no such key (UNAUTHENTICATED)\n");
+  });
+
+  it("names the server that does not answer", async () => {
+    const server = await startServices({});
+    await server.close();
+    const result = await runCli(["workers"], server);
+    expect(result.stderr).toMatch(new RegExp(`^error: no answer from ${server.url}: .*ECONNREFUSED.*\\n$`));
+    expect(result.status).toBe(1);
+  });
+
+  it("ends quietly when nobody reads its output any more", async () => {
+    const server = await startServices({ jobs: { countJobs: () => ({ total: 1, byState: {} }) } });
+    const broken = new Writable({
+      write: (_chunk, _encoding, done) => done(Object.assign(new Error("write EPIPE"), { code: "EPIPE" })),
+    });
+    const left: number[] = [];
+    const result = await runCli(["jobs", "count"], {
+      ...server,
+      stdout: broken,
+      onLeave: (status) => left.push(status),
+    });
+    expect(left).toEqual([141]);
+    expect(result.stderr).toBe("");
+  });
+});

@@ -1,0 +1,214 @@
+import { Code } from "@connectrpc/connect";
+import { describe, expect, it } from "vitest";
+import { create } from "@pointsman/sdk";
+import { DeviceStatusSchema, HealthStatus, JobErrorSchema, JobState, WorkerState } from "@pointsman/sdk/v1";
+import { eventually } from "../support/eventually.js";
+import { createScriptedJob, jobId } from "../sdk/scripted-job.js";
+import { serviceError } from "../sdk/scripted-server.js";
+import { startServices } from "../sdk/services.js";
+import { runCli, startCli } from "./run-cli.js";
+import { temporaryFile } from "./temporary-file.js";
+
+describe("devices", () => {
+  it("are added, changed, shown, listed and removed", async () => {
+    const stored = new Map<string, object>();
+    const masks: (string[] | undefined)[] = [];
+    const server = await startServices({
+      devices: {
+        createDevice({ device: added }) {
+          stored.set(added!.name, added!);
+          return { device: added! };
+        },
+        getDevice: ({ name }) => ({
+          device: {
+            ...stored.get(name),
+            status: create(DeviceStatusSchema, { runningJob: jobId(4), waitingReads: 2, hold: { job: jobId(5) } }),
+          },
+        }),
+        updateDevice({ device: changed, updateMask }) {
+          masks.push(updateMask?.paths);
+          stored.set(changed!.name, changed!);
+          return { device: changed! };
+        },
+        listDevices: () => ({ devices: [...stored.values()] }),
+        deleteDevice({ name }) {
+          if (!stored.delete(name)) throw serviceError(Code.NotFound, "DEVICE_NOT_FOUND", `no device ${name}`);
+          return {};
+        },
+      },
+    });
+    const hosts = await temporaryFile("known_hosts", "[10.0.0.1]:2222 ssh-ed25519 AAAA\n");
+    const fields = ["--address", "10.0.0.1", "--port", "2222", "--platform", "linux", "--credential", "lab"];
+    const more = ["--label", "site=ber", "--label", "role=core", "--known-hosts", hosts, "--host-key-policy", "strict"];
+    expect((await runCli(["devices", "add", "r1", ...fields, ...more], server)).stdout).toContain("r1 added");
+    expect(stored.get("r1")).toMatchObject({ port: 2222, hostKeys: ["ssh-ed25519 AAAA"], hostKeyPolicy: 1 });
+
+    await runCli(["devices", "update", "r1", "--label", "site=muc", "--remove-label", "role", "--zone", "lab"], server);
+    expect(stored.get("r1")).toMatchObject({ labels: { site: "muc" }, zone: "lab", address: "10.0.0.1" });
+    expect(masks).toEqual([["zone", "labels"]]);
+
+    expect((await runCli(["devices"], server)).stdout).toMatch(/\nr1 +10\.0\.0\.1:2222 +linux +lab +lab +site=muc\n/);
+    const shown = (await runCli(["devices", "get", "r1"], server)).stdout;
+    expect(shown).toMatch(new RegExp(`running +${jobId(4)}\\nwaiting +2 reads, 0 changes\\nheld +.*${jobId(5)}`));
+
+    expect((await runCli(["devices", "remove", "r1"], server)).stdout).toBe("r1 removed\n");
+    expect(await runCli(["devices", "remove", "r1"], server)).toMatchObject({
+      status: 1,
+      stderr: "error: no device r1 (DEVICE_NOT_FOUND)\n",
+    });
+  });
+
+  it("are imported from a file; those refused are named and end it with 1", async () => {
+    const server = await startServices({
+      devices: {
+        batchCreateDevices: ({ devices }) => ({
+          results: devices.map((one) =>
+            one.name === "r2"
+              ? {
+                  result: {
+                    case: "error",
+                    value: { code: "already_exists", reason: "ENDPOINT_TAKEN", message: "taken by r1" },
+                  },
+                }
+              : { result: { case: "device", value: one } },
+          ),
+        }),
+      },
+    });
+    const path = await temporaryFile(
+      "devices.yaml",
+      "defaults: { platform: linux, credential: lab }\ndevices:\n  - { name: r1, address: a }\n  - { name: r2, address: a }\n",
+    );
+    expect(await runCli(["devices", "import", path], server)).toEqual({
+      status: 1,
+      stdout: "1 added, 1 refused\n",
+      stderr: "r2: error: taken by r1 (ENDPOINT_TAKEN)\n",
+    });
+    expect((await runCli(["devices", "import", `${path}.not`], server)).stderr).toMatch(
+      /^error: cannot read .*ENOENT\n$/,
+    );
+  });
+
+  it("have a shown host key accepted by its fingerprint or by a person's yes, never unasked", async () => {
+    const accepted: string[] = [];
+    const job = createScriptedJob(jobId(1));
+    job.append({ state: JobState.FAILED });
+    const metadata = { host_key: "ssh-ed25519 AAAAshown", fingerprint: "SHA256:abc" };
+    const error = create(JobErrorSchema, { reason: "HOST_KEY_UNKNOWN", message: "unknown", metadata });
+    const server = await startServices({
+      jobs: {
+        createJob: () => ({ job: job.job() }),
+        watchJob: job.watchJob,
+        getJob: () => ({ job: { ...job.job(), error } }),
+      },
+      devices: {
+        acceptHostKey({ name, hostKey }) {
+          accepted.push(hostKey);
+          return { device: { name } };
+        },
+      },
+    });
+    const command = ["devices", "accept-host-key", "r1"];
+    expect((await runCli(command, server)).status).toBe(2);
+    expect(await runCli([...command, "--fingerprint", "SHA256:other"], server)).toMatchObject({ status: 1 });
+    const no = startCli(command, { ...server, tty: true });
+    await eventually(() => expect(no.stderr()).toContain("accept it?"));
+    no.type("n\r");
+    expect((await no.done).status).toBe(1);
+    expect(accepted).toEqual([]);
+    const yes = startCli(command, { ...server, tty: true });
+    await eventually(() => expect(yes.stderr()).toContain("accept it?"));
+    expect(yes.stderr()).toContain("r1 shows ssh-ed25519 SHA256:abc");
+    yes.type("yes\r");
+    expect((await yes.done).status).toBe(0);
+    expect((await runCli([...command, "--fingerprint", "SHA256:abc"], server)).status).toBe(0);
+    expect(accepted).toEqual(["ssh-ed25519 AAAAshown", "ssh-ed25519 AAAAshown"]);
+  });
+});
+
+describe("credentials", () => {
+  const secret = "pa55-w0rd";
+  async function startVault() {
+    const logins: Record<string, unknown>[] = [];
+    const server = await startServices({
+      credentials: {
+        createCredential({ name, login }) {
+          logins.push({ ...login });
+          return { credential: { name, hasPassword: true, hasEnableSecret: true } };
+        },
+        updateCredential({ name, login }) {
+          logins.push({ ...login });
+          return { credential: { name, version: 2 } };
+        },
+        listCredentials: () => ({ credentials: [{ name: "lab", username: "ann", hasPrivateKey: true, version: 3 }] }),
+        deleteCredential() {
+          throw serviceError(Code.FailedPrecondition, "CREDENTIAL_IN_USE", "r1 uses it");
+        },
+      },
+    });
+    return { server, logins };
+  }
+
+  it("take their secrets from standard input, line by line, and show them nowhere", async () => {
+    const { server, logins } = await startVault();
+    const add = ["credentials", "add", "lab", "--username", "ann", "--enable"];
+    const result = await runCli(add, { ...server, stdin: `${secret}\nen-${secret}\n` });
+    expect(logins[0]).toMatchObject({ username: "ann", password: secret, enableSecret: `en-${secret}` });
+    expect(result).toMatchObject({ status: 0, stdout: "lab stored (password+enable)\n", stderr: "" });
+  });
+
+  it("take the whole login as JSON, and do not quote what they cannot read", async () => {
+    const { server, logins } = await startVault();
+    const update = ["credentials", "update", "lab", "--from-json", "-"];
+    await runCli(update, {
+      ...server,
+      stdin: JSON.stringify({ username: "ann", privateKey: "KEY", passphrase: secret }),
+    });
+    expect(logins[0]).toMatchObject({ username: "ann", privateKey: "KEY", passphrase: secret, password: "" });
+    for (const stdin of [`{"password": ${secret}`, `{"password": ["${secret}"]}`, `{"${secret}": 1}`]) {
+      const result = await runCli(update, { ...server, stdin });
+      expect(result.status).toBe(2);
+      expect(result.stderr).not.toContain(secret);
+    }
+    expect(logins).toHaveLength(1);
+  });
+
+  it("are listed by what they hold, and refusals are told on one line", async () => {
+    const { server } = await startVault();
+    expect((await runCli(["credentials"], server)).stdout).toMatch(/\nlab +ann +key +3\n/);
+    expect(await runCli(["credentials", "remove", "lab"], server)).toMatchObject({
+      status: 1,
+      stderr: "error: r1 uses it (CREDENTIAL_IN_USE)\n",
+    });
+  });
+});
+
+describe("workers, health and platforms", () => {
+  it("are shown, in words and in JSON; health ends with 1 when the service does not work", async () => {
+    let status: HealthStatus = HealthStatus.DEGRADED;
+    const server = await startServices({
+      workers: {
+        listWorkers: () => ({
+          workers: [{ name: "w1", state: WorkerState.BUSY, hostname: "n", pid: 7, capacity: 50 }],
+        }),
+      },
+      health: {
+        check: () => ({
+          health: { status, components: [{ name: "redis", status, message: "slow", figures: { queued: 3n } }] },
+        }),
+      },
+      devices: {
+        listPlatforms: () => ({ platforms: [{ name: "cisco_ios", modes: ["exec", "enable"], channel: "shell" }] }),
+      },
+    });
+    expect((await runCli(["workers"], server)).stdout).toMatch(/w1 +busy +n\/7 +0\/50/);
+    expect((await runCli(["platforms"], server)).stdout).toMatch(/cisco_ios +shell +exec,enable/);
+    const degraded = await runCli(["health"], server);
+    expect(degraded.stdout).toMatch(/status +degraded[\s\S]+redis +degraded +slow, queued 3/);
+    expect(degraded.status).toBe(0);
+    status = HealthStatus.NOT_SERVING;
+    const down = await runCli(["health", "--json"], server);
+    expect(JSON.parse(down.stdout)).toMatchObject({ status: "HEALTH_STATUS_NOT_SERVING" });
+    expect(down.status).toBe(1);
+  });
+});
