@@ -1,0 +1,122 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Effect, JobState, WaitingReason } from "@pointsman/sdk/v1";
+import { afterEach, describe, expect, test } from "vitest";
+import { device, startSystem, type System } from "../support/system.js";
+
+let at: System;
+afterEach(() => at.close());
+
+/** A reaper waits 15 s, and what it frees is taken within five seconds more. */
+const leaseAndFive = 20_000;
+
+describe("kill -9 of the worker in the middle of a job", () => {
+  test("a read-only job is finished by another within the lease plus five seconds; any other is INDETERMINATE and its device held", async () => {
+    const slow = { command: /^slow/, output: "begun\n", delayMs: 3_600_000 };
+    const stuck = { hang: { matching: /^slow/, times: 1 } };
+    at = await startSystem({
+      devices: [
+        device("reads", {
+          commands: [{ command: /^show slow/, output: "read it\n" }],
+          faults: { hang: { matching: "show slow", times: 1 } },
+        }),
+        device("changes", { commands: [slow], faults: stuck }),
+      ],
+    });
+    const { client, simulator, workers } = at;
+    const read = await client.jobs.create({ device: "reads", commands: ["show slow"] });
+    const change = await client.jobs.create({
+      device: "changes",
+      commands: ["show clock", "slow reload of everything"],
+    });
+    await Promise.all(
+      ["show slow", "slow reload of everything"].map((line) => simulator.find((entry) => entry.line === line)),
+    );
+    const behind = await client.jobs.create({ device: "changes", commands: ["clear counters"] });
+    await at.startWorker();
+    await workers[0]!.kill();
+
+    const done = await client.jobs.wait(read.id, { timeoutMs: leaseAndFive + 5_000 });
+    expect(done.state).toBe(JobState.SUCCEEDED);
+    expect(done.attempts).toHaveLength(2);
+    expect(done.attempts[0]?.error?.reason).toBe("WORKER_LOST");
+    const lost = Number(done.attempts[0]?.endTime?.seconds) - Number(done.attempts[0]?.startTime?.seconds);
+    expect(lost).toBeLessThanOrEqual(leaseAndFive / 1000);
+
+    const doubt = await client.jobs.wait(change.id, { timeoutMs: leaseAndFive });
+    expect(doubt).toMatchObject({ state: JobState.INDETERMINATE, lastIntendedStep: 2, lastConfirmedStep: 1 });
+    expect(doubt.error?.reason).toBe("WORKER_LOST");
+    expect((await client.devices.get("changes")).status?.hold?.job).toBe(change.id);
+    expect(await client.jobs.get(behind.id)).toMatchObject({
+      state: JobState.QUEUED,
+      waitingReason: WaitingReason.HELD,
+      blockingJob: change.id,
+    });
+    await client.jobs.run({ device: "changes", commands: ["show clock"] });
+    const { rerunJob } = await client.jobs.resolve(change.id, { kind: "rerun", reason: "it did not happen" });
+    expect(rerunJob?.id).toBeDefined();
+    const freed = await client.jobs.wait(behind.id);
+    expect(freed.state).not.toBe(JobState.QUEUED);
+    const sent = simulator.journal().filter((entry) => entry.line === "slow reload of everything");
+    expect(sent.length).toBeLessThanOrEqual(2);
+
+    const [journal] = (await readdir(join(at.dir, "journal"))).filter((name) =>
+      name.includes(`-${workers[0]!.child.pid}-`),
+    );
+    expect(await readFile(join(at.dir, "journal", journal!), "utf8")).toContain(`"intent"`);
+  }, 60_000);
+
+  test("the server may die at any time: nothing is lost, and a watch goes on with another server on the same address", async () => {
+    at = await startSystem({ devices: [device("r1", { faults: { delay: { ms: 1_500 } } })] });
+    const { client, server } = at;
+    const job = await client.jobs.create({ device: "r1", commands: ["show clock", "show version"] });
+    const numbers: number[] = [];
+    let killed = false;
+    for await (const item of client.jobs.watch(job.id)) {
+      if (item.kind !== "event") continue;
+      numbers.push(item.event.number);
+      if (item.event.event.case === "stateChanged" && item.event.event.value.state === JobState.RUNNING && !killed) {
+        killed = true;
+        await server.kill();
+        const { startOurs } = await import("../support/system.js");
+        const next = startOurs(["server"], { ...at.env, POINTSMAN_PORT: new URL(at.url).port });
+        await next.logged("server ready");
+        at.workers.push(next);
+      }
+    }
+    expect(killed).toBe(true);
+    expect(numbers).toEqual(numbers.map((_, i) => i + 1));
+    expect((await client.jobs.get(job.id)).state).toBe(JobState.SUCCEEDED);
+  }, 60_000);
+});
+
+describe("stopping a worker in good order", () => {
+  test("work that has not passed its point of no return is handed back and done by another, not counted as an attempt lost", async () => {
+    at = await startSystem({ devices: [device("r1", { faults: { hang: { matching: "show clock", times: 1 } } })] });
+    const { client, simulator, workers } = at;
+    const job = await client.jobs.create({ device: "r1", commands: ["show clock"] });
+    await simulator.find((entry) => entry.line === "show clock");
+    await at.startWorker();
+    await workers[0]!.stop();
+    const done = await client.jobs.wait(job.id);
+    expect(done.state).toBe(JobState.SUCCEEDED);
+    expect(done.attempts).toHaveLength(2);
+    expect(workers[0]!.child.exitCode).toBe(0);
+    const { workers: list } = { workers: await client.workers.list() };
+    expect(list.find(({ name }) => name === done.attempts[0]?.worker)?.state).toBe(4);
+  }, 60_000);
+
+  test("a change that is being answered is let finish; one that is not answered ends in doubt, never repeated", async () => {
+    at = await startSystem({
+      devices: [device("r1", { faults: { hang: { matching: "clear counters" } } }), device("r2")],
+    });
+    const { client, simulator, workers } = at;
+    const job = await client.jobs.create({ device: "r1", commands: ["clear counters"] });
+    await simulator.find((entry) => entry.line === "clear counters");
+    await workers[0]!.stop();
+    const doubt = await client.jobs.get(job.id);
+    expect(doubt.state).toBe(JobState.INDETERMINATE);
+    expect(doubt.effect).toBe(Effect.UNSPECIFIED);
+    expect(simulator.journal().filter((entry) => entry.line === "clear counters")).toHaveLength(1);
+  }, 60_000);
+});
