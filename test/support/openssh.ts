@@ -63,7 +63,8 @@ export async function startOpenSsh(config: readonly string[] = []): Promise<Open
       "KbdInteractiveAuthentication no",
       "PrintMotd no",
       "PrintLastLog no",
-      "MaxStartups 1000:30:2000",
+      // Of this one the last line wins.
+      ...(config.some((line) => line.startsWith("MaxStartups")) ? [] : ["MaxStartups 1000:30:2000"]),
       "",
     ].join("\n"),
   );
