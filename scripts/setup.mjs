@@ -50,6 +50,8 @@ if (!has("redis-server") && !has("valkey-server")) {
     }
   }
   if (!has("redis-server")) {
-    fail("Redis is missing: install redis-server 7.0 or newer (Debian: `sudo apt-get install redis-server`), or Valkey.");
+    fail(
+      "Redis is missing: install redis-server 7.0 or newer (Debian: `sudo apt-get install redis-server`), or Valkey.",
+    );
   }
 }

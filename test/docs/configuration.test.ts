@@ -1,0 +1,33 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { ConfigError, loadConfig, settings } from "../../src/config.js";
+
+describe("configuration", () => {
+  test("every setting stands in the documentation with its default, and nothing else does", () => {
+    const rows = readFileSync("docs/configuration.md", "utf8")
+      .split("\n")
+      .filter((line) => line.startsWith("| `"))
+      .map((line) => line.split("|").map((cell) => cell.trim().replaceAll("`", "")));
+    expect(rows.map(([, path, env, fallback, meaning]) => [path, env, fallback, meaning])).toEqual(
+      Object.values(settings).map(({ path, env, fallback, meaning }) => {
+        const shown: unknown = Array.isArray(fallback) ? fallback.join(",") : fallback;
+        return [path, env, shown === undefined ? "none" : String(shown), meaning];
+      }),
+    );
+  });
+
+  test("everything that is wrong is said at once, each with where it stands", () => {
+    const env = { POINTSMAN_PORT: "ninety", POINTSMAN_HOST_KEY_POLICY: "never", POINTSMAN_ZONES: "Fra" };
+    const failing = (): unknown => loadConfig(undefined, env);
+    expect(failing).toThrow(ConfigError);
+    try {
+      failing();
+    } catch (error) {
+      expect((error as ConfigError).problems).toEqual([
+        "POINTSMAN_PORT must be a whole number from 0 to 65535",
+        "POINTSMAN_HOST_KEY_POLICY must be one of strict, accept-new",
+        expect.stringContaining("POINTSMAN_ZONES"),
+      ]);
+    }
+  });
+});
