@@ -90,6 +90,7 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
     const unused = [...request.asks];
     let cancelStill: (() => void) | undefined;
     let cancelIdle: () => void = () => undefined;
+    let cancelTotal: () => void = () => undefined;
 
     const outlet = createOutlet(
       (text) => request.onText?.(text),
@@ -108,21 +109,21 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
     };
     const watchIdle = (ms: number): void => {
       cancelIdle = clock.timer(ms, () => {
-        if (outlet.busy) heard = clock.monotonic();
-        const left = request.idleTimeoutMs - (clock.monotonic() - heard);
-        if (left > 0.5) watchIdle(left);
-        else interrupt(timeoutError());
+        // After a stall of our own event loop the bytes may be here already, unread: let them be read first.
+        const check = setImmediate(() => {
+          if (outlet.busy) heard = clock.monotonic();
+          const left = request.idleTimeoutMs - (clock.monotonic() - heard);
+          if (left > 0.5) watchIdle(left);
+          else interrupt(timeoutError());
+        });
+        cancelIdle = () => clearImmediate(check);
       });
     };
-    const cancelTotal = clock.timer(request.totalTimeoutMs, () =>
-      interrupt(
-        problem(
-          echo ? "EXECUTION_TIMEOUT" : request.timeoutReason,
-          `not finished after ${request.totalTimeoutMs} ms`,
-          expectation(),
-        ),
-      ),
-    );
+    const watchTotal = (): (() => void) =>
+      clock.timer(request.totalTimeoutMs, () => {
+        const reason = echo ? "EXECUTION_TIMEOUT" : request.timeoutReason;
+        interrupt(problem(reason, `not finished after ${request.totalTimeoutMs} ms`, expectation()));
+      });
     const onAbort = (): void => interrupt(problem("CANCELLED", "cancelled"));
 
     // Ends
@@ -329,6 +330,7 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
     });
 
     shell.state = "busy";
+    cancelTotal = watchTotal();
     watchIdle(request.idleTimeoutMs);
     request.signal?.addEventListener("abort", onAbort, { once: true });
     guarded(() => {

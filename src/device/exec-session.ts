@@ -179,10 +179,14 @@ function runInChannel(context: ExecContext): Promise<Omit<CommandOutcome, "durat
     const onAbort = (): void => interrupt(problem("CANCELLED", "cancelled"));
     const watchIdle = (ms: number): void => {
       cancelIdle = clock.timer(ms, () => {
-        if (outlet.busy) heard = clock.monotonic();
-        const left = request.idleTimeoutMs - (clock.monotonic() - heard);
-        if (left > 0.5) watchIdle(left);
-        else interrupt(problem("OUTPUT_TIMEOUT", `nothing came for ${request.idleTimeoutMs} ms`));
+        // After a stall of our own event loop the bytes may be here already, unread: let them be read first.
+        const check = setImmediate(() => {
+          if (outlet.busy) heard = clock.monotonic();
+          const left = request.idleTimeoutMs - (clock.monotonic() - heard);
+          if (left > 0.5) watchIdle(left);
+          else interrupt(problem("OUTPUT_TIMEOUT", `nothing came for ${request.idleTimeoutMs} ms`));
+        });
+        cancelIdle = () => clearImmediate(check);
       });
     };
     const cancelTotal = clock.timer(request.totalTimeoutMs, () =>

@@ -6,7 +6,7 @@ import ssh2, { type AuthContext, type ServerChannel, type Connection } from "ssh
 export interface ScriptedShell {
   readonly channel: ServerChannel;
   write(text: string): void;
-  /** The next line typed, without its end; it is echoed unless `echo` is false. Rejects when the client leaves. */
+  /** The next line typed, without its end; it is echoed unless `echo` is false; Ctrl-C gives `\\x03`. Rejects when the client leaves. */
   line(options?: { readonly echo?: boolean }): Promise<string>;
   /** The next single key. */
   key(): Promise<string>;
@@ -143,7 +143,8 @@ function createShell(channel: ServerChannel, onTyped: (text: string) => void): S
     channel,
     write: (text) => void channel.write(text),
     async line({ echo = true } = {}) {
-      const [, text = ""] = await until(/^([^\n\r\x03]*)[\n\r]/);
+      const [, text = "", key] = await until(/^([^\n\r\x03]*)([\n\r\x03])/);
+      if (key === "\x03") return key;
       channel.write(`${echo ? text : ""}\r\n`);
       return text;
     },
