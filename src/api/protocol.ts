@@ -48,15 +48,22 @@ export function writeHead(response: AnyResponse, status: number, fields: Record<
   (response.writeHead as (status: number, fields: Record<string, string>) => unknown).call(response, status, fields);
 }
 
+/** How long a peer may go on sending a body that nobody reads, so that it sees the answer before the end. */
+const lingerMs = 1_000;
+
 /**
- * Ends the request without reading what is left of its body: an HTTP/2 stream is reset once the answer is out, an
- * HTTP/1.1 connection is not used again.
+ * Ends the request without waiting for what is left of its body: an HTTP/2 stream is reset a moment after the answer is
+ * out, an HTTP/1.1 connection is not used again.
  */
 export function leaveBody(request: AnyRequest, response: AnyResponse): void {
   if (request.readableEnded || request.complete) return;
   if ("stream" in response) {
     const { stream } = response;
-    response.once("finish", () => stream.close());
+    response.once("finish", () => {
+      const timer = setTimeout(() => stream.close(), lingerMs);
+      timer.unref();
+      stream.once("close", () => clearTimeout(timer));
+    });
   } else if (!response.headersSent) {
     response.setHeader("connection", "close");
   }

@@ -17,7 +17,7 @@ import { type Principal, principalKey, requestIdKey } from "./call-context.js";
 import { completeAnswer } from "./complete-answer.js";
 import { explainCallError } from "./explain-call-error.js";
 import type { AnyHandler, AnyRequest, AnyResponse } from "./one-port-server.js";
-import { type Protocol, protocolOf, refuse } from "./protocol.js";
+import { leaveBody, type Protocol, protocolOf, refuse } from "./protocol.js";
 import { flowingBody, maxRequestBytes, wholeBody } from "./request-body.js";
 import { logRequest } from "./request-log.js";
 import { isGone, sendAnswer } from "./send-answer.js";
@@ -130,8 +130,8 @@ export function createRequestHandler(parts: {
         requestId: call.requestId,
         unexpected: call.unexpected,
       });
+    leaveBody(request, response);
     await sendAnswer(completeAnswer(answer, call.protocol, explain, ended), response);
-    if (!request.readableEnded) leaveRest(request, response);
   };
 
   return (request, response) => {
@@ -165,12 +165,6 @@ function jsonOf(request: AnyRequest, protocol: Protocol, body: Uint8Array | unde
   }
   if (!body) return undefined;
   return Buffer.from(protocol === "connect" ? body : body.subarray(5)).toString("utf8");
-}
-
-/** An answer came before the whole request did: the rest is not waited for. */
-function leaveRest(request: AnyRequest, response: AnyResponse): void {
-  if ("stream" in response) response.stream.close();
-  else request.resume();
 }
 
 /** Ends an answer that cannot be ended well, so that its reader does not take it for complete. */

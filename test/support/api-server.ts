@@ -100,7 +100,10 @@ export async function startTestApi(
     defaultHostKeyPolicy: "strict",
     ...rest,
   });
-  const { port } = await server.listen({ host, port: 0 });
+  const { port } = await server.listen({ host, port: 0 }).catch(async (error: unknown) => {
+    await at.close();
+    throw error;
+  });
   const baseUrl = `http://127.0.0.1:${port}`;
   return {
     ...{ server, store, at, sealer, port, baseUrl, log, key },

@@ -1,0 +1,252 @@
+import { connect } from "node:net";
+import * as http2 from "node:http2";
+import { createClient, type Transport } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
+import { CredentialService, DeviceService, HealthService, JobService, WorkerService } from "@pointsman/sdk/v1";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { accessTable, reaches } from "../../src/api/access.js";
+import { createApiKey, matchesHash, parseApiKey } from "../../src/api/api-keys.js";
+import { Health } from "../../src/api/gen/grpc/health/v1/health_pb.js";
+import { ServerReflection } from "../../src/api/gen/grpc/reflection/v1/reflection_pb.js";
+import { ServerReflection as Alpha } from "../../src/api/gen/grpc/reflection/v1alpha/reflection_pb.js";
+import { assertSafeToServe } from "../../src/api/loopback.js";
+import { systemClock } from "../../src/system/clock.js";
+import { systemRandom } from "../../src/system/random.js";
+import { startTestApi, type TestApi } from "../support/api-server.js";
+import { eventually } from "../support/eventually.js";
+import { all, problemOf } from "./problems.js";
+
+const services = [JobService, DeviceService, CredentialService, WorkerService, HealthService, Health];
+const methods = [...services, ServerReflection, Alpha].flatMap((service) => service.methods);
+const pathOf = (method: (typeof methods)[number]): string => `/${method.parent.typeName}/${method.name}`;
+
+let api: TestApi;
+const keys = { reader: "", operator: "", admin: "" };
+beforeAll(async () => {
+  api = await startTestApi({ withKey: true });
+  for (const role of ["reader", "operator", "admin"] as const) keys[role] = await api.key(role);
+});
+afterAll(() => api.close());
+
+function transport(kind: string, key: string | undefined, header = "x-api-key"): Transport {
+  const interceptors = [
+    (next: (request: never) => Promise<never>) => (request: never) => {
+      const { header: headers } = request as { header: Headers };
+      if (key !== undefined) headers.set(header, header === "x-api-key" ? key : `Bearer ${key}`);
+      return next(request);
+    },
+  ] as never;
+  const { baseUrl } = api;
+  if (kind === "grpc") return createGrpcTransport({ baseUrl, interceptors });
+  if (kind === "grpc-web") return createGrpcWebTransport({ baseUrl, httpVersion: "1.1", interceptors });
+  return createConnectTransport({ baseUrl, httpVersion: kind === "connect h1" ? "1.1" : "2", interceptors });
+}
+
+test("every method of every service has an entry, and nothing else has", () => {
+  expect(Object.keys(accessTable).sort()).toEqual(methods.map(pathOf).sort());
+});
+
+test("whatever has a side effect needs more than a reader", () => {
+  const ours = methods.filter((method) => method.parent.typeName.startsWith("pointsman."));
+  const reads = ours.filter((method) => method.idempotency === 1 || method.methodKind !== "unary");
+  expect(reads.length).toBeLessThan(ours.length);
+  for (const method of ours) {
+    if (!reads.includes(method)) expect(reaches("reader", accessTable[pathOf(method)]!), pathOf(method)).toBe(false);
+  }
+});
+
+describe.each(["reader", "operator", "admin"] as const)("a key of role %s", (role) => {
+  test.each(
+    methods.filter((method) => method.methodKind === "unary").map((method) => [pathOf(method), method] as const),
+  )("%s", async (path, method) => {
+    const response = await fetch(`${api.baseUrl}${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-api-key": keys[role] },
+      body: "{}",
+    });
+    const answer = (await response.json()) as { code?: string };
+    const denied = answer.code === "permission_denied";
+    expect(denied).toBe(!reaches(role, accessTable[pathOf(method)]!));
+  });
+});
+
+describe.each(["grpc", "grpc-web", "connect h1", "connect h2"])("over %s", (kind) => {
+  test("without a key, with a wrong secret or an unknown id: UNAUTHENTICATED, in words that do not differ", async () => {
+    const known = parseApiKey(keys.reader)!;
+    const wrong = [`pm_${known.id}_${"0".repeat(52)}`, `pm_${"0".repeat(12)}_${known.secret}`, "nonsense"];
+    const problems = await Promise.all(
+      [undefined, ...wrong].map((key) => problemOf(createClient(JobService, transport(kind, key)).listJobs({}))),
+    );
+    for (const problem of problems) {
+      expect(problem).toMatchObject({ code: "Unauthenticated", reason: "UNAUTHENTICATED", domain: "pointsman" });
+    }
+    expect(new Set(problems.slice(1).map(({ message }) => message)).size).toBe(1);
+  });
+
+  test("a stream is refused in the same way", async () => {
+    const { watchJobs } = createClient(JobService, transport(kind, undefined));
+    expect(await problemOf(all(watchJobs({})))).toMatchObject({ reason: "UNAUTHENTICATED" });
+  });
+
+  test("a role too low: PERMISSION_DENIED; high enough: served, by either header", async () => {
+    const low = createClient(CredentialService, transport(kind, keys.operator));
+    expect(await problemOf(low.deleteCredential({ name: "x" }))).toMatchObject({
+      ...{ code: "PermissionDenied", reason: "PERMISSION_DENIED" },
+    });
+    for (const header of ["x-api-key", "authorization"]) {
+      await createClient(JobService, transport(kind, keys.reader, header)).listJobs({});
+    }
+  });
+
+  test("grpc.health needs no key", async () => {
+    expect((await createClient(Health, transport(kind, undefined)).check({})).status).toBe(1);
+  });
+});
+
+test("the answer comes before the body is read: to a body that never ends, over both versions", async () => {
+  const socket = connect(api.port, "127.0.0.1");
+  socket.write(
+    "POST /pointsman.v1.JobService/CreateJob HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: 4194304\r\n\r\n{",
+  );
+  const head = await new Promise<string>((done) => socket.once("data", (data: Buffer) => done(data.toString())));
+  expect(head).toMatch(/^HTTP\/1\.1 401 /);
+  socket.destroy();
+
+  const session = http2.connect(api.baseUrl);
+  const path = "/pointsman.v1.JobService/CreateJob";
+  const stream = session.request({ ":method": "POST", ":path": path, "content-type": "application/grpc" });
+  stream.write(Buffer.from([0, 0x40]));
+  const headers = await new Promise<http2.IncomingHttpHeaders>((done) => stream.once("response", done));
+  expect(headers["grpc-status"]).toBe("16");
+  await new Promise((done) => stream.once("close", done));
+  session.destroy();
+});
+
+test("Expect: 100-continue is answered with the refusal, not with an invitation to send the body", async () => {
+  const ask = async (key: string): Promise<string> => {
+    const socket = connect(api.port, "127.0.0.1");
+    socket.write(
+      `POST /pointsman.v1.JobService/ListJobs HTTP/1.1\r\nhost: 127.0.0.1\r\nx-api-key: ${key}\r\ncontent-type: application/json\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n`,
+    );
+    const head = await new Promise<string>((done) => socket.once("data", (data: Buffer) => done(data.toString())));
+    socket.destroy();
+    return head.split("\r\n")[0]!;
+  };
+  expect(await ask("wrong")).toBe("HTTP/1.1 401 Unauthorized");
+  expect(await ask(keys.reader)).toBe("HTTP/1.1 100 Continue");
+});
+
+test("a removed key is refused within 5 seconds, and remembered keys and misses do not outlive that", async () => {
+  let now = 0;
+  const clock = { ...systemClock, monotonic: () => now };
+  const own = await startTestApi({ withKey: true, clock: clock as never });
+  try {
+    const key = await own.key("reader");
+    const ask = async (): Promise<number> =>
+      (
+        await fetch(`${own.baseUrl}/pointsman.v1.JobService/ListJobs?encoding=json&message={}`, {
+          headers: { "x-api-key": key },
+        })
+      ).status;
+    expect(await ask()).toBe(200);
+    await own.store.apiKeys.remove(parseApiKey(key)!.id);
+    expect(await ask()).toBe(200);
+    now += 5_001;
+    expect(await ask()).toBe(401);
+  } finally {
+    await own.close();
+  }
+});
+
+describe("while no key is configured", () => {
+  let open: TestApi;
+  beforeAll(async () => {
+    open = await startTestApi();
+  });
+  afterAll(() => open.close());
+
+  const ask = (headers: Record<string, string>): Promise<number> =>
+    new Promise((done) => {
+      const socket = connect(open.port, "127.0.0.1");
+      const fields = { host: "127.0.0.1", connection: "close", ...headers };
+      const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+      socket.write(`GET /pointsman.v1.JobService/ListJobs?encoding=json&message={} HTTP/1.1\r\n${lines.join("")}\r\n`);
+      socket.once("data", (data: Buffer) => {
+        done(Number(data.toString().split(" ")[1]));
+        socket.destroy();
+      });
+    });
+
+  test.each([
+    [{ host: "127.0.0.1:9000" }, 200],
+    [{ host: "localhost" }, 200],
+    [{ host: "[::1]:9000" }, 200],
+    [{ host: "127.0.0.1", origin: "http://localhost:3000" }, 200],
+    [{ host: "evil.example" }, 401],
+    [{ host: "127.0.0.1.evil.example" }, 401],
+    [{ host: "127.0.0.1", origin: "https://evil.example" }, 401],
+    [{ host: "127.0.0.1", origin: "null" }, 401],
+  ])("a request with %j gets %i: a web page cannot reach the server through a browser", async (headers, status) => {
+    expect(await ask(headers)).toBe(status);
+  });
+
+  test("the first key closes it within 5 seconds", async () => {
+    let now = 0;
+    const own = await startTestApi({ clock: { ...systemClock, monotonic: () => now } });
+    try {
+      const url = `${own.baseUrl}/pointsman.v1.JobService/ListJobs?encoding=json&message={}`;
+      expect((await fetch(url)).status).toBe(200);
+      await own.key("admin");
+      now += 5_001;
+      expect((await fetch(url)).status).toBe(401);
+    } finally {
+      await own.close();
+    }
+  });
+
+  test.each([
+    ["127.0.0.1", false, false, undefined],
+    ["localhost", false, false, undefined],
+    ["::1", false, false, undefined],
+    ["0.0.0.0", false, false, "Refusing to listen on 0.0.0.0 without any API key"],
+    ["0.0.0.0", false, true, "Refusing to listen on 0.0.0.0 without any API key"],
+    ["::", false, false, "Refusing to listen on :: without any API key"],
+    ["10.0.0.1", false, false, "Refusing"],
+    ["0.0.0.0", true, true, undefined],
+  ])("listening on %s (any key: %s, TLS: %s) is %s", (host, anyKey, tls, line) => {
+    const serve = (): string | undefined => assertSafeToServe(host, anyKey, tls);
+    if (line === undefined) expect(serve()).toBeUndefined();
+    else expect(serve).toThrow(line);
+  });
+
+  test("a server refuses to listen for the network, with one line", async () => {
+    const refused = await startTestApi({ host: "0.0.0.0" }).catch((error: unknown) => error as Error);
+    expect((refused as Error).message).toMatch(/^Refusing to listen on 0\.0\.0\.0[^\n]*$/);
+  });
+});
+
+describe("an API key", () => {
+  test("is stored as a hash alone, and its secret is compared whole", async () => {
+    const made = await createApiKey(
+      { apiKeys: api.store.apiKeys, random: systemRandom },
+      { name: "ci", role: "operator" },
+    );
+    const parsed = parseApiKey(made.key)!;
+    expect(parsed.secret).toHaveLength(52);
+    expect(matchesHash(parsed.secret, made.record.hash)).toBe(true);
+    expect(matchesHash(`${parsed.secret.slice(0, -1)}0`, made.record.hash)).toBe(parsed.secret.endsWith("0"));
+    expect(JSON.stringify(await api.at.dump())).not.toContain(parsed.secret);
+    expect(await api.store.apiKeys.get(parsed.id)).toMatchObject({ name: "ci", role: "operator" });
+  });
+
+  test.each(["", "local", "two words", "a".repeat(65), "-x"])("is not named %j", async (name) => {
+    const parts = { apiKeys: api.store.apiKeys, random: systemRandom };
+    await expect(createApiKey(parts, { name, role: "reader" })).rejects.toThrow("name of a key");
+  });
+
+  test("never shows in the log, whatever becomes of the call", async () => {
+    await eventually(() => expect(api.log.join("")).toContain("PERMISSION_DENIED"));
+    for (const key of Object.values(keys)) expect(api.log.join("")).not.toContain(parseApiKey(key)!.secret);
+    expect(api.log.join("")).toContain('"principal":"reader-key"');
+  });
+});
