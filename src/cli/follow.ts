@@ -55,9 +55,11 @@ async function followJob(
     },
   });
   let commands = 1;
+  let told = 0;
   for await (const item of items) {
-    if (item.kind === "snapshot" && item.job.spec?.operation.case === "commands") {
-      commands = item.job.spec.operation.value.commands.length;
+    if (item.kind === "snapshot") {
+      told = item.job.lastEvent;
+      if (item.job.spec?.operation.case === "commands") commands = item.job.spec.operation.value.commands.length;
     }
     if (out.json) {
       if (item.kind === "event") {
@@ -67,6 +69,8 @@ async function followJob(
     }
     if (item.kind === "event" && item.event.event.case === "output") await lines.take(item.event.event.value.text);
     else {
+      // The snapshot has told the state that the history leads to.
+      if (item.kind === "event" && item.event.event.case === "stateChanged" && item.event.number <= told) continue;
       const text = remark(item, commands);
       if (text === undefined) continue;
       await lines.flush();

@@ -108,6 +108,20 @@ describe("exec", () => {
     expect(fleet.created[0]?.job?.operation.value).toMatchObject({ commands: [{ command: "show version" }] });
   });
 
+  it("tells the state once: the one it finds, then each that comes", async () => {
+    const fleet = await startFleet((job) => {
+      job.append({ state: JobState.QUEUED });
+      job.append({ state: JobState.RUNNING });
+    });
+    const cli = startCli(["exec", "r1", "--", "show version"], fleet);
+    await eventually(() => expect(cli.stderr()).toContain("running"));
+    fleet.jobs[0]!.append({ state: JobState.DELAYED });
+    fleet.jobs[0]!.append({ state: JobState.RUNNING });
+    fleet.jobs[0]!.append({ state: JobState.SUCCEEDED });
+    const told = (await cli.done).stderr.trimEnd().split("\n");
+    expect(told).toEqual([`r1: job ${jobId(1)} running`, "r1: delayed", "r1: running", "r1: succeeded"]);
+  });
+
   it("puts the device's name before whole lines when there are several", async () => {
     const fleet = await startFleet(succeed);
     const result = await runCli(["exec", "r1", "r2", "-c", "show version"], fleet);
