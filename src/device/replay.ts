@@ -8,7 +8,7 @@ import type { RecordedAnswer, TranscriptEntry, TranscriptHead } from "./transcri
 
 /** What the engine made of one recorded step. */
 export interface ReplayStep {
-  /** `login`, `mode enable`, or the command line. */
+  /** `login`, `refresh`, `mode enable`, or the command line. */
   readonly step: string;
   /** Output without echo and prompt. */
   readonly output: string;
@@ -39,7 +39,11 @@ export async function* replayTranscript(text: string, options: ReplayOptions): A
   const platform = options.platform(head.platform);
   if (!platform) throw new RangeError(`the transcript is of platform ${head.platform}, which is not known here`);
   const silence = options.silenceMs ?? 1_000;
-  const transport = createReplayTransport(entries);
+  // A warm session has its prompt on the screen already.
+  const screen: TranscriptEntry[] = head.start
+    ? [{ t: 0, d: "in", b: Buffer.from(head.start.prompt).toString("base64") }]
+    : [];
+  const transport = createReplayTransport([...screen, ...entries]);
   let session: LiveSession;
   try {
     session = await openSession(
@@ -60,23 +64,28 @@ export async function* replayTranscript(text: string, options: ReplayOptions): A
     yield { step: "login", output: "", error: error as Error };
     return;
   }
+  await new Promise((resolve) => setImmediate(resolve));
   if (!head.start) yield { step: "login", output: "", mode: session.mode, prompt: session.prompt };
   for (const entry of entries) {
-    if (entry.d !== "command" && entry.d !== "exec" && entry.d !== "mode") continue;
+    if (entry.d !== "command" && entry.d !== "exec" && entry.d !== "mode" && entry.d !== "refresh") continue;
     yield await repeat(session, entry, silence);
   }
 }
 
 async function repeat(
   session: LiveSession,
-  entry: Extract<TranscriptEntry, { d: "command" | "exec" | "mode" }>,
+  entry: Extract<TranscriptEntry, { d: "command" | "exec" | "mode" | "refresh" }>,
   silence: number,
 ): Promise<ReplayStep> {
   let output = "";
-  const step = entry.d === "mode" ? `mode ${entry.mode}` : entry.command;
+  const step = entry.d === "mode" ? `mode ${entry.mode}` : entry.d === "refresh" ? "refresh" : entry.command;
   try {
     if (entry.d === "mode") {
       await session.enterMode(entry.mode, { timeoutMs: silence });
+      return { step, output, mode: session.mode, prompt: session.prompt };
+    }
+    if (entry.d === "refresh") {
+      await session.refresh();
       return { step, output, mode: session.mode, prompt: session.prompt };
     }
     const answers: readonly RecordedAnswer[] = "answers" in entry ? (entry.answers ?? []) : [];

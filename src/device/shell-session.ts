@@ -181,6 +181,7 @@ export async function openShellSession(
       shell.transcript = undefined;
     },
     async refresh(signal) {
+      shell.transcript?.note({ d: "refresh" });
       prompt = await exchange(context, {
         command: "",
         prompt: prompt.text,

@@ -21,6 +21,8 @@ export type TranscriptEntry =
       readonly answers?: readonly RecordedAnswer[];
     }
   | { readonly t: number; readonly d: "mode"; readonly mode: string }
+  /** A pooled session was asked for a fresh prompt. */
+  | { readonly t: number; readonly d: "refresh" }
   | { readonly t: number; readonly d: "exec"; readonly command: string }
   | { readonly t: number; readonly d: "exit"; readonly status?: number };
 
@@ -43,7 +45,10 @@ export interface TranscriptHead {
 
 /** What a channel carried, kept for debugging and for `replay`. Times `t` are milliseconds since the start, bytes are base64. */
 export interface Transcript {
-  /** Called by the pool at checkout. `redactor` knows the secrets of platform and account. */
+  /**
+   * Starts, or starts again when a pooled session turned out to be dead and another one took its place. `redactor` knows
+   * the secrets of platform and account.
+   */
   begin(platform: string, redactor: Redactor, start?: TranscriptStart): void;
   received(bytes: Uint8Array, stream: "out" | "err"): void;
   sent(text: string, secret: boolean): void;
@@ -58,6 +63,7 @@ export interface Transcript {
 export type TranscriptNote =
   | { readonly d: "command"; readonly command: string; readonly answers?: readonly RecordedAnswer[] }
   | { readonly d: "mode"; readonly mode: string }
+  | { readonly d: "refresh" }
   | { readonly d: "exec"; readonly command: string }
   | { readonly d: "exit"; readonly status?: number };
 
@@ -86,6 +92,9 @@ export function createTranscript(clock: Clock, maxBytes = 1_048_576): Transcript
 
   return {
     begin(platform, withRedactor, start) {
+      entries.length = 0;
+      left = maxBytes;
+      truncated = false;
       redactor = withRedactor;
       origin = clock.monotonic();
       head = { pointsman: "transcript", version: 1, platform, time: clock.now(), ...(start ? { start } : {}) };
