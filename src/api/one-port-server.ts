@@ -145,16 +145,19 @@ export function createOnePortServer(options: {
 function sniff(socket: net.Socket, timeoutMs: number, decided: (isHttp2: boolean) => void): void {
   const onTimeout = (): void => void socket.destroy();
   socket.setTimeout(timeoutMs, onTimeout);
+  let head: Buffer = Buffer.alloc(0);
   const look = (): void => {
-    const head = socket.read() as Buffer | null;
-    if (head === null) return;
-    socket.unshift(head);
+    const more = socket.read() as Buffer | null;
+    if (more === null) return;
+    head = Buffer.concat([head, more]);
     const seen = Math.min(head.length, preface.length);
     const matches = head.subarray(0, seen).equals(preface.subarray(0, seen));
+    // Put back only once it is decided: bytes put back are read again at once, for ever.
     if (matches && seen < 3) return;
     socket.off("readable", look);
     socket.setTimeout(0);
     socket.off("timeout", onTimeout);
+    socket.unshift(head);
     decided(matches);
   };
   socket.on("readable", look);

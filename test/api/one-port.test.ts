@@ -1,0 +1,193 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import * as http2 from "node:http2";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { createClient } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
+import { JobService, type WatchJobsResponse } from "@pointsman/sdk/v1";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createOnePortServer } from "../../src/api/one-port-server.js";
+import { readSpec, startTestApi, type TestApi, transports } from "../support/api-server.js";
+import { eventually } from "../support/eventually.js";
+import { problemOf } from "./problems.js";
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startTestApi();
+});
+afterAll(() => api.close());
+
+describe("a body in pieces", () => {
+  test("20,000 frames of one byte cost less than 300 ms of processor, and are still read as what they are", async () => {
+    const session = http2.connect(api.baseUrl);
+    const path = "/pointsman.v1.JobService/ListJobs";
+    const message = Buffer.concat([Buffer.from([0x1a, 0x9b, 0x9c, 0x01]), Buffer.alloc(19_995, 0x61)]);
+    const envelope = Buffer.alloc(5);
+    envelope.writeUInt32BE(message.length, 1);
+    const body = Buffer.concat([envelope, message]);
+    const stream = session.request({ ":method": "POST", ":path": path, "content-type": "application/grpc" });
+    const status = new Promise<unknown>((done) => {
+      stream.on("response", (headers) => headers["grpc-status"] !== undefined && done(headers["grpc-status"]));
+      stream.on("trailers", (headers) => done(headers["grpc-status"]));
+    });
+    stream.resume();
+    // The frames are made before the clock starts: sending them is the attacker's cost.
+    const frames = Array.from(body, (byte) => Buffer.of(byte));
+    const ourCost = await sendingCost(frames);
+    const before = process.cpuUsage();
+    for (const frame of frames) stream.write(frame);
+    stream.end();
+    expect(await status).toBe("3");
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1_000 - ourCost).toBeLessThan(300);
+    session.destroy();
+  });
+
+  test("a request in three arbitrary pieces is one request", async () => {
+    const socket = connect(api.port, "127.0.0.1");
+    const request =
+      'POST /pointsman.v1.JobService/ListJobs HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: 14\r\nconnection: close\r\n\r\n{"pageSize":1}';
+    for (const [start, end] of [
+      [0, 1],
+      [1, 3],
+      [3, undefined],
+    ]) {
+      await new Promise<void>((done) => socket.write(request.slice(start, end), () => setImmediate(done)));
+    }
+    const answer = await new Promise<string>((done) => socket.once("data", (data: Buffer) => done(data.toString())));
+    expect(answer).toMatch(/^HTTP\/1\.1 200 OK/);
+    socket.destroy();
+  });
+});
+
+/** What sending frames costs the client, by sending them to a server that only counts. Milliseconds of processor. */
+async function sendingCost(frames: readonly Buffer[]): Promise<number> {
+  const sink = http2.createServer();
+  sink.on("stream", (stream) => {
+    stream.resume();
+    stream.on("end", () => {
+      stream.respond({ ":status": 200 });
+      stream.end();
+    });
+  });
+  await new Promise<void>((done) => sink.listen(0, "127.0.0.1", done));
+  const session = http2.connect(`http://127.0.0.1:${(sink.address() as { port: number }).port}`);
+  const stream = session.request({ ":method": "POST", ":path": "/" });
+  const answered = new Promise((done) => stream.once("response", done));
+  const before = process.cpuUsage();
+  for (const frame of frames) stream.write(frame);
+  stream.end();
+  await answered;
+  const { user, system } = process.cpuUsage(before);
+  session.destroy();
+  sink.close();
+  return (user + system) / 1_000;
+}
+
+describe("a connection that dawdles", () => {
+  test.each([
+    ["says nothing", ""],
+    ["stops within the first bytes", "PR"],
+    ["stops within the head", "GET /livez HTTP/1.1\r\nhost: 127.0.0.1\r\nx-slow"],
+  ])("and %s is cut", async (_how, sent) => {
+    const server = createOnePortServer({
+      handler: (_request, response) => void response.end(),
+      limits: { headMs: 150 },
+    });
+    const { port } = await server.listen({ host: "127.0.0.1", port: 0 });
+    const socket = connect(port, "127.0.0.1");
+    socket.resume();
+    if (sent) socket.write(sent);
+    await new Promise((done) => socket.once("close", done));
+    await server.close(0);
+  });
+
+  test("and leaves a ping unanswered is cut, with everything it held", async () => {
+    const server = createOnePortServer({ handler: () => undefined, limits: { pingMs: 50 } });
+    const { port } = await server.listen({ host: "127.0.0.1", port: 0 });
+    // A peer that speaks just enough HTTP/2 to be one: preface and settings, and then never again.
+    const socket = connect(port, "127.0.0.1");
+    socket.write(
+      Buffer.concat([Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])]),
+    );
+    socket.resume();
+    await new Promise((done) => socket.once("close", done));
+    await server.close(0);
+  });
+});
+
+describe("over TLS", () => {
+  test("HTTP/2 and HTTP/1.1 are told apart by ALPN, on the same port", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "tls-"));
+    const [key, cert] = [join(dir, "key.pem"), join(dir, "cert.pem")];
+    const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
+    const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"];
+    await promisify(execFile)("openssl", ["req", "-x509", ...curve, "-keyout", key, "-out", cert, ...subject]);
+    const tls = { key: await readFile(key), cert: await readFile(cert) };
+    const own = await startTestApi({ tls });
+    try {
+      const baseUrl = `https://localhost:${own.port}`;
+      const nodeOptions = { ca: tls.cert };
+      for (const transport of [
+        createGrpcTransport({ baseUrl, nodeOptions }),
+        createConnectTransport({ baseUrl, httpVersion: "1.1", nodeOptions }),
+      ]) {
+        expect((await createClient(JobService, transport).listJobs({})).jobs).toEqual([]);
+      }
+      const plain = connect(own.port, "127.0.0.1");
+      plain.on("error", () => undefined);
+      plain.write("GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n");
+      const said = await new Promise<string>((done) => {
+        let text = "";
+        plain.on("data", (data: Buffer) => (text += data.toString("latin1")));
+        plain.on("close", () => done(text));
+      });
+      expect(said).not.toContain("ok");
+    } finally {
+      await own.close();
+      await rm(dir, { recursive: true });
+    }
+  });
+});
+
+describe("stopping", () => {
+  test.each(["gRPC over HTTP/2", "gRPC-Web over HTTP/1.1", "Connect JSON over HTTP/1.1", "Connect binary over HTTP/2"])(
+    "ends watches over %s with SHUTTING_DOWN and never cleanly, and waits of GetJob as well",
+    async (name) => {
+      const own = await startTestApi();
+      const { jobs } = own.clients(transports(own.baseUrl)[name]);
+      const { job } = await jobs.createJob({ job: readSpec() as never });
+      const synced: string[] = [];
+      const watch = async (
+        stream: AsyncIterable<{ item: WatchJobsResponse["item"] | { case?: string } }>,
+      ): Promise<void> => {
+        for await (const { item } of stream) if (item.case === "synced") synced.push("");
+      };
+      const calls = [
+        problemOf(watch(jobs.watchJob({ id: job!.id }) as never)),
+        problemOf(watch(jobs.watchJobs({}) as never)),
+        problemOf(jobs.getJob({ id: job!.id, waitTimeout: { seconds: 60n } })),
+      ];
+      await eventually(() => expect(synced).toHaveLength(2));
+      await own.server.close(2_000);
+      for (const problem of await Promise.all(calls)) {
+        expect(problem).toMatchObject({ code: "Unavailable", reason: "SHUTTING_DOWN" });
+      }
+      await own.at.close();
+    },
+  );
+
+  test("cuts what does not end within the grace", async () => {
+    const server = createOnePortServer({ handler: () => undefined });
+    const { port } = await server.listen({ host: "127.0.0.1", port: 0 });
+    const socket = connect(port, "127.0.0.1");
+    const closed = new Promise((done) => socket.once("close", done));
+    socket.resume();
+    await new Promise<void>((done) => socket.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n", () => done()));
+    await server.close(50);
+    await closed;
+  });
+});
