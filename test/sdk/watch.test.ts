@@ -150,30 +150,30 @@ describe("watching one job", () => {
     expect(numbers(items)).toEqual([1]);
   });
 
-  it("is kept by heartbeats alone", async () => {
-    const job = createScriptedJob(jobId(1));
-    const client = connect(await serve(job));
-    let beats = 0;
-    const { watchJob } = job;
-    const server = await startScriptedServer((router) =>
-      router.service(JobService, {
-        async *watchJob(request, context) {
-          for await (const message of watchJob(request, context)) {
-            if (message.item?.case === "heartbeat" && ++beats === 10) job.append({ state: JobState.SUCCEEDED });
-            yield message;
-          }
-        },
-      }),
-    );
-    afterwards(() => server.close());
-    const cuts: unknown[] = [];
-    const other = connect(server);
-    for await (const item of other.jobs.watch(job.id, { heartbeatMs: 60, onReconnect: (count) => cuts.push(count) })) {
-      expect(item.kind).not.toBe("heartbeat");
-    }
-    client.close();
-    expect(beats).toBeGreaterThanOrEqual(10);
-    expect(cuts).toEqual([]);
+  it("is kept by heartbeats alone, for longer than the silence it would bear", async () => {
+    const beatsOfAnUncutWatch = async (): Promise<number> => {
+      const job = createScriptedJob(jobId(1));
+      let beats = 0;
+      const server = await startScriptedServer((router) =>
+        router.service(JobService, {
+          async *watchJob(request, context) {
+            for await (const message of job.watchJob(request, context)) {
+              if (message.item?.case === "heartbeat" && ++beats === 10) job.append({ state: JobState.SUCCEEDED });
+              yield message;
+            }
+          },
+        }),
+      );
+      afterwards(() => server.close());
+      let cuts = 0;
+      const client = connect(server);
+      for await (const item of client.jobs.watch(job.id, { heartbeatMs: 60, onReconnect: () => cuts++ })) {
+        expect(["snapshot", "synced", "event"]).toContain(item.kind);
+      }
+      return cuts === 0 ? beats : 0;
+    };
+    // A machine that stands still for a moment cuts a watch rightly; one that heartbeats do not keep is always cut.
+    await eventually(async () => expect(await beatsOfAnUncutWatch()).toBeGreaterThanOrEqual(10));
   });
 
   it("ends the call on the server when the loop is left", async () => {
