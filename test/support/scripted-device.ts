@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import ssh2, { type AuthContext, type ServerChannel, type Connection } from "ssh2";
 
 /** A shell session of a scripted device: what was typed comes line by line. */
@@ -39,6 +39,10 @@ export interface ScriptedDevice {
 
 const { Server, utils } = ssh2;
 
+function socketOf(client: Connection): Socket {
+  return (client as unknown as { readonly _sock: Socket })._sock;
+}
+
 function newHostKey(): { pem: string; line: string } {
   const pem = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({ type: "pkcs1", format: "pem" });
   const parsed = utils.parseKey(pem);
@@ -64,6 +68,7 @@ export async function startScriptedDevice(
     (client) => {
       connections++;
       clients.add(client);
+      socketOf(client).setNoDelay(true);
       client.on("error", () => undefined);
       client.on("close", () => clients.delete(client));
       client.on("authentication", (context) => {
@@ -105,7 +110,7 @@ export async function startScriptedDevice(
       return typed;
     },
     drop() {
-      for (const client of clients) (client as unknown as { _sock: { destroy(): void } })._sock.destroy();
+      for (const client of clients) socketOf(client).destroy();
     },
     async stop() {
       for (const client of clients) client.end();
