@@ -1,0 +1,176 @@
+import { CancelOutcome, EffectClass, JobState, ResolutionKind } from "@pointsman/sdk/v1";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { rerunLabel } from "../../src/api/job-resolve.js";
+import { claimNext, type Clients, readSpec, startTestApi, type TestApi } from "../support/api-server.js";
+import { problemOf } from "./problems.js";
+
+let api: TestApi;
+let clients: Clients;
+let address = 1;
+beforeAll(async () => {
+  api = await startTestApi();
+  clients = api.clients();
+  await clients.credentials.createCredential({ name: "core", login: { username: "ann", password: "pw" } });
+});
+afterAll(() => api.close());
+afterEach(() => clients.jobs.cancelJobs({ filter: { states: [JobState.QUEUED, JobState.DELAYED] } }));
+
+async function newJob(labels: Record<string, string> = {}, commands?: readonly string[]): Promise<string> {
+  const job = { ...readSpec(address++, commands), labels } as never;
+  return (await clients.jobs.createJob({ job, requestId: crypto.randomUUID() })).job!.id;
+}
+
+async function listAll(filter: object, pageSize = 3): Promise<string[]> {
+  const ids: string[] = [];
+  let pageToken = "";
+  do {
+    const page = await clients.jobs.listJobs({ filter: filter as never, pageSize, pageToken });
+    expect(page.jobs.length).toBeLessThanOrEqual(pageSize);
+    ids.push(...page.jobs.map(({ id }) => id));
+    pageToken = page.nextPageToken;
+  } while (pageToken !== "");
+  return ids;
+}
+
+describe("ListJobs", () => {
+  test("pages newest first, and stays stable while jobs come", async () => {
+    const run = { labels: { run: "paging" } };
+    const made: string[] = [];
+    for (let i = 0; i < 10; i++) made.push(await newJob({ run: "paging" }));
+    const first = await clients.jobs.listJobs({ filter: run, pageSize: 4 });
+    await newJob({ run: "paging" });
+    const second = await clients.jobs.listJobs({ filter: run, pageSize: 100, pageToken: first.nextPageToken });
+    const seen = [...first.jobs, ...second.jobs].map(({ id }) => id);
+    expect(seen).toEqual(made.sort().reverse());
+  });
+
+  test("meets filters by text, type, line, label, creator, time and id", async () => {
+    const at = new Date();
+    const one = await newJob({ run: "filters" }, ["show Interfaces brief"]);
+    const two = await newJob({ run: "filters" });
+    const endpoint = (await clients.jobs.getJob({ id: two })).job!.endpoint;
+    const run = { labels: { run: "filters" } };
+    expect(await listAll({ ...run, text: "interFACES" })).toEqual([one]);
+    expect(await listAll({ ...run, types: ["probe"] })).toEqual([]);
+    expect(await listAll({ ...run, queues: [`device/${endpoint}`] })).toEqual([two]);
+    expect(await listAll({ ...run, queues: ["fifo"] })).toEqual([]);
+    expect(await listAll({ ...run, devices: [endpoint.split(":")[0]] })).toEqual([two]);
+    expect(await listAll({ ...run, devices: [endpoint], queues: ["device/r9"] })).toEqual([]);
+    expect(await listAll({ ...run, creators: ["local"], zones: ["default"] })).toEqual([two, one]);
+    const after = { seconds: BigInt(Math.floor(at.getTime() / 1_000) + 60) };
+    expect(await listAll({ ...run, createdAfter: after })).toEqual([]);
+    expect(await listAll({ ids: [one, "0".repeat(26)] })).toEqual([one]);
+  });
+
+  test.each([
+    ["that is damaged", "AAAA"],
+    ["of another filter", undefined],
+  ])("a page token %s is refused", async (_what, token) => {
+    await newJob();
+    await newJob();
+    const other = (await clients.jobs.listJobs({ pageSize: 1 })).nextPageToken;
+    const call = clients.jobs.listJobs({ filter: { types: ["probe"] }, pageToken: token ?? other });
+    expect(await problemOf(call)).toMatchObject({ reason: "INVALID_PAGE_TOKEN", fields: ["page_token"] });
+  });
+
+  test("CountJobs and BatchGetJobs agree with it", async () => {
+    const ids = [await newJob({ run: "count" }), await newJob({ run: "count" })];
+    await clients.jobs.cancelJob({ id: ids[0]! });
+    const { total, byState } = await clients.jobs.countJobs({ filter: { labels: { run: "count" } } });
+    expect({ total, byState }).toEqual({ total: 2, byState: { QUEUED: 1, CANCELLED: 1 } });
+    const got = await clients.jobs.batchGetJobs({ ids: [ids[1]!, "0".repeat(26), ids[0]!] });
+    expect(got.jobs.map(({ id }) => id)).toEqual([ids[1], ids[0]]);
+    expect(got.notFound).toEqual(["0".repeat(26)]);
+  });
+});
+
+describe("cancelling", () => {
+  test("touches what waits, and what runs only when told to", async () => {
+    const id = await newJob();
+    expect((await clients.jobs.cancelJob({ id, reason: "no need" })).outcome).toBe(CancelOutcome.CANCELLED);
+    expect((await clients.jobs.cancelJob({ id })).outcome).toBe(CancelOutcome.FINAL);
+    const running = await newJob();
+    const worker = await claimNext(api.store);
+    expect(worker.holder.job).toBe(running);
+    expect((await clients.jobs.cancelJob({ id: running })).outcome).toBe(CancelOutcome.RUNNING);
+    const told = await clients.jobs.cancelJob({ id: running, interruptRunning: true });
+    expect(told).toMatchObject({ outcome: CancelOutcome.CANCELLING, job: { state: JobState.CANCELLING } });
+    await worker.end({ verdict: "CANCELLED", effect: "NONE", confirmedStep: 0, intendedStep: 0 });
+    expect((await clients.jobs.getJob({ id: running })).job).toMatchObject({
+      ...{ state: JobState.CANCELLED, cancelRequested: true },
+    });
+  });
+
+  test("by filter says what became of each, in pages, and leaves what came later alone", async () => {
+    const ids = await Promise.all(Array.from({ length: 5 }, () => newJob({ run: "cancel" })));
+    const filter = { labels: { run: "cancel" } };
+    const answer = await clients.jobs.cancelJobs({ filter, reason: "all of them" });
+    expect(answer.cancelledIds.sort()).toEqual(ids.sort());
+    expect(answer).toMatchObject({ cancelledCount: 5, nextPageToken: "" });
+    expect((await clients.jobs.cancelJobs({ filter })).cancelledCount).toBe(0);
+    const byId = await clients.jobs.cancelJobs({ filter: { ids: [ids[0]!, "0".repeat(26)], types: ["probe"] } });
+    expect(byId.results).toMatchObject([{ id: ids[0], outcome: CancelOutcome.FINAL }]);
+  });
+
+  test("by an empty filter is refused: it would mean everything", async () => {
+    expect(await problemOf(clients.jobs.cancelJobs({ filter: {} }))).toMatchObject({
+      ...{ reason: "INVALID_REQUEST", fields: ["filter"] },
+    });
+  });
+});
+
+describe("ResolveJob", () => {
+  async function unknown(login: "credential" | "secret" = "credential"): Promise<string> {
+    const spec = readSpec(address++, ["reload"]) as { target: { value: { login: object } } };
+    if (login === "credential") spec.target.value.login = { case: "credential", value: "core" };
+    const { job } = await clients.jobs.createJob({ job: spec as never, requestId: crypto.randomUUID() });
+    const worker = await claimNext(api.store);
+    await api.store.leases.intent(worker.holder, 1);
+    await worker.end({ verdict: "INDETERMINATE", confirmedStep: 0 });
+    return job!.id;
+  }
+
+  test("writes the verdict once, for jobs whose outcome is unknown alone", async () => {
+    const id = await unknown();
+    const verdict = { id, kind: ResolutionKind.APPLIED, reason: "the banner is there" };
+    const { job } = await clients.jobs.resolveJob(verdict);
+    expect(job!.resolution).toMatchObject({ kind: ResolutionKind.APPLIED, resolver: "local" });
+    expect(job!.state).toBe(JobState.INDETERMINATE);
+    expect(await problemOf(clients.jobs.resolveJob(verdict))).toMatchObject({ reason: "JOB_ALREADY_RESOLVED" });
+    const known = await newJob();
+    expect(await problemOf(clients.jobs.resolveJob({ ...verdict, id: known }))).toMatchObject({
+      ...{ code: "FailedPrecondition", reason: "JOB_NOT_INDETERMINATE" },
+    });
+  });
+
+  test("RERUN makes one new job, however many ask for it at once", async () => {
+    const id = await unknown();
+    const ask = () => clients.jobs.resolveJob({ id, kind: ResolutionKind.RERUN, reason: "do it again" });
+    const answers = await Promise.allSettled([ask(), ask(), ask()]);
+    const won = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
+    expect(won).toHaveLength(1);
+    const rerun = won[0]!.rerunJob!;
+    expect(won[0]!.job!.resolution).toMatchObject({ kind: ResolutionKind.RERUN, rerunJob: rerun.id });
+    expect(rerun).toMatchObject({ effectClass: EffectClass.AT_MOST_ONCE, spec: { labels: { [rerunLabel]: id } } });
+    const live = { labels: { [rerunLabel]: id }, states: [JobState.QUEUED, JobState.DELAYED] };
+    expect(await listAll(live)).toEqual([rerun.id]);
+  });
+
+  test("a RERUN that was cut before its verdict cannot start once the outcome is settled otherwise", async () => {
+    const id = await unknown();
+    const { resolve } = api.store.jobs;
+    Object.assign(api.store.jobs, { resolve: () => Promise.reject(new Error("Connection is closed.")) });
+    const cut = clients.jobs.resolveJob({ id, kind: ResolutionKind.RERUN, reason: "again" });
+    expect(await problemOf(cut)).toMatchObject({ reason: "STORE_UNAVAILABLE" });
+    Object.assign(api.store.jobs, { resolve });
+    const [left] = await listAll({ labels: { [rerunLabel]: id } });
+    await clients.jobs.resolveJob({ id, kind: ResolutionKind.APPLIED, reason: "it was there" });
+    expect((await clients.jobs.getJob({ id: left! })).job!.state).toBe(JobState.CANCELLED);
+  });
+
+  test("RERUN of a job whose own login was erased says so", async () => {
+    const id = await unknown("secret");
+    const call = clients.jobs.resolveJob({ id, kind: ResolutionKind.RERUN, reason: "again" });
+    expect(await problemOf(call)).toMatchObject({ reason: "INVALID_REQUEST", fields: ["kind"] });
+  });
+});
