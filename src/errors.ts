@@ -12,6 +12,7 @@ import { StoreError } from "./store/store.js";
  */
 export const callReasons = {
   METHOD_NOT_FOUND: { code: "unimplemented", meaning: "No such method, or not in the way it was called." },
+  SERVICE_NOT_FOUND: { code: "not_found", meaning: "No service of this name to ask the health of." },
   DEADLINE_EXCEEDED: { code: "deadline_exceeded", meaning: "The caller's own deadline passed." },
   CALL_CANCELLED: { code: "canceled", meaning: "The caller went away." },
   RESPONSE_TOO_LARGE: { code: "resource_exhausted", meaning: "The answer is too large; ask for less at a time." },

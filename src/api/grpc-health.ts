@@ -22,7 +22,7 @@ export function createGrpcHealth(parts: {
     parts.monitor.current().status === HealthStatus.NOT_SERVING ? Serving.NOT_SERVING : Serving.SERVING;
   return {
     check({ service }) {
-      if (!known.has(service)) throw problem("METHOD_NOT_FOUND", "no service of this name");
+      if (!known.has(service)) throw problem("SERVICE_NOT_FOUND", "no service of this name");
       return { status: status() };
     },
     list: () => ({ statuses: Object.fromEntries(Array.from(known, (service) => [service, { status: status() }])) }),
