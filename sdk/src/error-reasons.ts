@@ -24,7 +24,26 @@ export const errorReasons = {
     code: "failed_precondition",
     meaning: "Only a job whose outcome is unknown can be resolved.",
   },
-  JOB_ALREADY_RESOLVED: { code: "failed_precondition", meaning: "The outcome was resolved before; it is written once." },
+  JOB_ALREADY_RESOLVED: {
+    code: "failed_precondition",
+    meaning: "The outcome was resolved before; it is written once.",
+  },
+  JOB_NOT_FINAL: { code: "failed_precondition", meaning: "The job has not ended yet; wait for it or cancel it first." },
+  JOB_NOT_RESOLVED: {
+    code: "failed_precondition",
+    meaning: "The outcome of the job is unknown; say what became of it with ResolveJob first.",
+  },
+  SECRET_ERASED: {
+    code: "failed_precondition",
+    meaning: "The job came with its own login, which was erased at its end; create it anew.",
+  },
+  DUPLICATE_JOB: { code: "already_exists", meaning: "A live job has the same dedupe_key; metadata names it." },
+  DEVICE_LOCKED: {
+    code: "failed_precondition",
+    meaning: "Somebody else has locked the device; metadata names who. Also of jobs that were not to wait.",
+  },
+  DEVICE_NOT_LOCKED: { code: "failed_precondition", meaning: "The device is not locked." },
+  QUEUE_NOT_FOUND: { code: "not_found", meaning: "No queue of this name." },
   DEVICE_HAS_LIVE_JOBS: {
     code: "failed_precondition",
     meaning: "Jobs wait or run on the device, or it is held; end or resolve them first.",
@@ -42,11 +61,20 @@ export const errorReasons = {
   SHUTTING_DOWN: { code: "unavailable", meaning: "This server is stopping; go on with another, from the cursor." },
   INTERNAL: { code: "internal", meaning: "A fault of the service; its log holds the request id." },
 
+  DEVICE_HELD: {
+    code: "job",
+    meaning: "The device is held for a job whose outcome is unknown, and this one was not to wait.",
+  },
+  QUEUE_PAUSED: { code: "job", meaning: "The queue is paused, and the job was not to wait." },
+  LIMIT_REACHED: { code: "job", meaning: "A limit on parallel work is reached, and the job was not to wait." },
   DEVICE_UNREACHABLE: { code: "job", meaning: "No answer from the device within the connect timeout." },
   CONNECTION_REFUSED: { code: "job", meaning: "The device's port refused the connection." },
   CONNECT_RATE_LIMITED: { code: "job", meaning: "The device turned the connection away before the login." },
   KEX_MISMATCH: { code: "job", meaning: "No algorithm that both sides accept." },
-  HOST_KEY_UNKNOWN: { code: "job", meaning: "The host key is not known; metadata holds its fingerprint. No password was sent." },
+  HOST_KEY_UNKNOWN: {
+    code: "job",
+    meaning: "The host key is not known; metadata holds its fingerprint. No password was sent.",
+  },
   HOST_KEY_CHANGED: { code: "job", meaning: "The host key is another than the known one. Nothing was sent." },
   AUTHENTICATION_FAILED: { code: "job", meaning: "The device refused the login. Not retried." },
   PRIVILEGE_DENIED: { code: "job", meaning: "The device refused the privileged mode." },

@@ -1,6 +1,13 @@
 import { setMaxListeners } from "node:events";
 import type { ConnectRouter } from "@connectrpc/connect";
-import { CredentialService, DeviceService, HealthService, JobService, WorkerService } from "@pointsman/sdk/v1";
+import {
+  CredentialService,
+  DeviceService,
+  HealthService,
+  JobService,
+  QueueService,
+  WorkerService,
+} from "@pointsman/sdk/v1";
 import type { Logger } from "pino";
 import type { Clock, Random } from "../domain/clock.js";
 import { problem } from "../errors.js";
@@ -19,6 +26,7 @@ import { assertSafeToServe, isLoopbackHost } from "./loopback.js";
 import { type ConnectionLimits, createOnePortServer, type TlsOptions } from "./one-port-server.js";
 import { createPlainRoutes } from "./plain-routes.js";
 import type { PlatformCatalogue } from "./platform-catalogue.js";
+import { createQueueService } from "./queue-service.js";
 import { reflectionRoutes } from "./reflection.js";
 import { createRequestHandler } from "./request-handler.js";
 import { createWorkerService } from "./worker-service.js";
@@ -62,10 +70,19 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const monitor = createHealthMonitor({ store, clock, version: options.version });
   let open = false;
 
-  const services = [JobService, DeviceService, CredentialService, WorkerService, HealthService, Health] as const;
+  const services = [
+    JobService,
+    DeviceService,
+    QueueService,
+    CredentialService,
+    WorkerService,
+    HealthService,
+    Health,
+  ] as const;
   const routes = (router: ConnectRouter): void => {
     router.service(JobService, createJobService(options));
     router.service(DeviceService, createDeviceService(options));
+    router.service(QueueService, createQueueService({ store, clock }));
     router.service(CredentialService, createCredentialService({ credentials: store.credentials, sealer }));
     router.service(WorkerService, createWorkerService(store.workers));
     router.service(HealthService, createHealthService({ monitor, clock }));

@@ -1,4 +1,5 @@
 import { clone } from "@bufbuild/protobuf";
+import { durationMs } from "@bufbuild/protobuf/wkt";
 import { ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import {
   type Device,
@@ -6,16 +7,17 @@ import {
   DeviceSchema,
   type DeviceService,
   HostKeyPolicy,
+  LockScope,
   type ListDevicesRequest,
   type UpdateDeviceRequest,
 } from "@pointsman/sdk/v1";
 import { invalidRequest, problem } from "../errors.js";
 import { type DeviceRecord, type Store, StoreError } from "../store/store.js";
-import { requestIdKey } from "./call-context.js";
+import { principalKey, requestIdKey } from "./call-context.js";
 import { type DeviceInput, deviceInput, deviceMessage } from "./device-view.js";
 import { badHostKeys } from "./host-keys.js";
 import { unknownPlatform } from "./job-create.js";
-import { itemError } from "./job-service.js";
+import { itemError } from "./item-error.js";
 import { listKey, maxPageSize, pageSize, readPageToken, writePageToken } from "./page-token.js";
 import type { PlatformCatalogue } from "./platform-catalogue.js";
 
@@ -138,6 +140,25 @@ export function createDeviceService(parts: DeviceServiceParts): ServiceImpl<type
       const record = await known(name);
       await devices.setHostKeys(record.zone, record.address, record.port, [hostKey]);
       return { device: await view(record) };
+    },
+
+    async lockDevice({ name, scope, reason, duration }, context) {
+      const record = await known(name);
+      await devices.lock(record, {
+        owner: context.values.get(principalKey).name,
+        scope: scope === LockScope.ALL ? "ALL" : "CHANGES",
+        reason,
+        ...(duration && { forMs: durationMs(duration) }),
+      });
+      return { device: await view(record, true) };
+    },
+
+    async unlockDevice({ name, force }, context) {
+      const record = await known(name);
+      const caller = context.values.get(principalKey);
+      if (force && caller.role !== "admin") throw problem("PERMISSION_DENIED", "force is for admins");
+      await devices.unlock(record, caller.name, force);
+      return { device: await view(record, true) };
     },
 
     listPlatforms: () => ({

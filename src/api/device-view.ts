@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs, durationMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { type Device, DeviceSchema, HostKeyPolicy } from "@pointsman/sdk/v1";
+import { type Device, DeviceSchema, HostKeyPolicy, LockScope } from "@pointsman/sdk/v1";
 import { defaultPort, endpointKey } from "../domain/endpoint-key.js";
 import type { DeviceRecord, DeviceStatusRecord } from "../store/store.js";
 import { defaultZone } from "./job-create.js";
@@ -56,6 +56,16 @@ export function deviceMessage(
         waitingReads: status.waitingReads,
         waitingChanges: status.waitingChanges,
         ...(status.hold && { hold: { job: status.hold.job, time: timestampFromMs(status.hold.timeMs) } }),
+        ...(status.lock && {
+          lock: {
+            owner: status.lock.owner,
+            scope: status.lock.scope === "ALL" ? LockScope.ALL : LockScope.CHANGES,
+            reason: status.lock.reason,
+            time: timestampFromMs(status.lock.timeMs),
+            ...(status.lock.expireMs !== undefined && { expireTime: timestampFromMs(status.lock.expireMs) }),
+          },
+        }),
+        paused: status.paused !== undefined,
         ...(status.lastFailure && {
           lastFailure: {
             reason: status.lastFailure.reason,

@@ -2,18 +2,20 @@ import { clone, create, toBinary } from "@bufbuild/protobuf";
 import { durationFromMs, durationMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import {
   type CommandsOperation,
+  DedupePolicy,
   EffectClass,
   type InlineEndpoint,
   type JobSpec,
   JobSpecSchema,
   OnReject,
   Privilege,
+  RetainOutput,
   RetryPolicySchema,
 } from "@pointsman/sdk/v1";
 import type { Clock, Random } from "../domain/clock.js";
 import { defaultPort, endpointKey } from "../domain/endpoint-key.js";
 import { createJobId } from "../domain/job-id.js";
-import type { EffectClass as EffectClassName, NewJob } from "../domain/job.js";
+import type { DedupePolicy as DedupePolicyName, EffectClass as EffectClassName, NewJob } from "../domain/job.js";
 import { invalidRequest, problem } from "../errors.js";
 import { encodeLogin, jobPlace } from "../secrets/login-codec.js";
 import type { Sealer } from "../secrets/sealer.js";
@@ -58,6 +60,8 @@ export interface JobWish {
   readonly scope: string;
   /** Empty: none was given. */
   readonly requestId: string;
+  /** The job that is done again. */
+  readonly retryOf?: string;
 }
 
 /** What the wishes of one call point at, read in few round trips. */
@@ -129,6 +133,13 @@ export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWi
     ...(startAfterMs !== undefined && startAfterMs > parts.clock.now() && { startAfterMs }),
     queueTimeoutMs: spec.queueTimeout ? durationMs(spec.queueTimeout) : defaults.changeQueueMs,
     maxAttempts: spec.retry?.maxAttempts ?? 1,
+    ...(spec.queue !== "" && { queue: spec.queue }),
+    ...(spec.dedupeKey !== "" && {
+      dedupe: { key: spec.dedupeKey, policy: dedupePolicies[spec.dedupePolicy] ?? "REJECT" },
+    }),
+    ...(spec.failIfBlocked && { failIfBlocked: true }),
+    ...retention(spec.retainOutput),
+    ...(wish.retryOf !== undefined && { retryOf: wish.retryOf }),
     ...(wish.requestId !== "" && {
       idempotency: {
         scope: wish.scope,
@@ -137,6 +148,16 @@ export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWi
       },
     }),
   };
+}
+
+const dedupePolicies: Readonly<Partial<Record<DedupePolicy, DedupePolicyName>>> = {
+  [DedupePolicy.JOIN]: "JOIN",
+  [DedupePolicy.REPLACE]: "REPLACE",
+};
+
+function retention(retain: RetainOutput): Pick<NewJob, "retain"> {
+  if (retain === RetainOutput.METADATA) return { retain: "METADATA" };
+  return retain === RetainOutput.NONE ? { retain: "NONE" } : {};
 }
 
 interface Target {

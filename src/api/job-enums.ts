@@ -49,6 +49,9 @@ export const waitingNumbers: Readonly<Record<Waiting["reason"], WaitingReason>> 
   HELD: WaitingReason.HELD,
   NO_WORKER: WaitingReason.NO_WORKER,
   CLAIM: WaitingReason.CLAIM,
+  LOCKED: WaitingReason.LOCKED,
+  PAUSED: WaitingReason.PAUSED,
+  LIMIT: WaitingReason.LIMIT,
 };
 
 export const commandStatusNumbers: Readonly<Record<CommandStatusName, CommandStatus>> = {

@@ -7,23 +7,20 @@ import type { JobQuery } from "../store/store.js";
 import { stateName } from "./job-enums.js";
 
 const linePrefix = "device/";
-/** No device is named so. */
-const noDevice = "device//";
 
 /** What a filter means to the store. Absent: every job. */
 export function jobQuery(filter: JobFilter | undefined): JobQuery {
   if (!filter) return {};
-  const lines = filter.queues.map(lineDevice);
-  // Lines narrow by the store's own index when nothing else does, and are compared here beside other devices.
-  const devices = filter.devices.length > 0 ? filter.devices : lines;
-  const also = alsoOf(filter, filter.devices.length > 0 ? lines : []);
+  const lines = filter.queues.filter((queue) => queue.startsWith(linePrefix));
+  const named = filter.queues.filter((queue) => !queue.startsWith(linePrefix));
+  const { store, also } = byQueues(filter, lines.map(lineDevice), named);
   return {
     ...list("ids", filter.ids),
     ...list(
       "states",
       filter.states.map(stateName).filter((name): name is JobState => name !== undefined),
     ),
-    ...list("devices", devices),
+    ...store,
     ...list("workers", filter.workers),
     ...list("types", filter.types),
     ...(Object.keys(filter.labels).length > 0 && { labels: filter.labels }),
@@ -34,12 +31,34 @@ export function jobQuery(filter: JobFilter | undefined): JobQuery {
     ...moment("endedAfterMs", filter.endedAfter),
     ...moment("endedBeforeMs", filter.endedBefore),
     ...list("zones", filter.zones),
+    ...(filter.showDeleted && { deleted: true }),
     ...(also && { also }),
   };
 }
 
+/**
+ * Devices and queues of a filter. The store's indexes narrow by devices, or by lines when no device is named; named
+ * queues and lines beside devices are compared on the jobs.
+ */
+function byQueues(
+  filter: JobFilter,
+  lines: readonly string[],
+  named: readonly string[],
+): { readonly store: Pick<JobQuery, "devices" | "queues">; readonly also?: (job: JobRecord) => boolean } {
+  const text = filter.text.toLowerCase();
+  const tests: ((job: JobRecord) => boolean)[] = [];
+  let store: Pick<JobQuery, "devices" | "queues"> = list("devices", filter.devices);
+  if (named.length > 0 && lines.length === 0) store = { ...store, queues: named };
+  else if (lines.length > 0 && named.length === 0 && filter.devices.length === 0) store = { devices: lines };
+  else if (lines.length + named.length > 0) {
+    tests.push((job) => lines.some((line) => isAt(job, line)) || among(named, job.queue));
+  }
+  if (text !== "") tests.push((job) => says(job, text));
+  return tests.length === 0 ? { store } : { store, also: (job) => tests.every((test) => test(job)) };
+}
+
 /** Whether a query names nothing at all, and so means every job. */
-export function isUnbounded(query: JobQuery): boolean {
+export function isUnbounded({ deleted: _, ...query }: JobQuery): boolean {
   return Object.keys(query).length === 0;
 }
 
@@ -74,13 +93,14 @@ export function meetsForEver(query: JobQuery, job: JobRecord): boolean {
     among(query.creators, job.creator) &&
     within(job.createMs, query.createdAfterMs, query.createdBeforeMs) &&
     among(query.zones, job.zone) &&
+    among(query.queues, job.queue) &&
+    (query.deleted === true || job.deleteMs === undefined) &&
     (query.also?.(job) ?? true)
   );
 }
 
-/** A line by its device: "device/<name>", or "device/<endpoint>" as workers show theirs. Other lines have no jobs. */
+/** A line by its device: "device/<name>", or "device/<endpoint>" as workers show theirs. */
 function lineDevice(line: string): string {
-  if (!line.startsWith(linePrefix)) return noDevice;
   const target = line.slice(linePrefix.length);
   return /:\d+$|^key\//.test(target) ? target : line;
 }
@@ -88,12 +108,6 @@ function lineDevice(line: string): string {
 function isAt(job: JobRecord, device: string): boolean {
   if (device.startsWith(linePrefix)) return device === `${linePrefix}${job.device ?? ""}`;
   return device === job.device || device === job.endpoint || device.toLowerCase() === job.address.toLowerCase();
-}
-
-function alsoOf(filter: JobFilter, lines: readonly string[]): ((job: JobRecord) => boolean) | undefined {
-  const text = filter.text.toLowerCase();
-  if (text === "" && lines.length === 0) return undefined;
-  return (job) => (lines.length === 0 || lines.some((line) => isAt(job, line))) && (text === "" || says(job, text));
 }
 
 function says(job: JobRecord, text: string): boolean {

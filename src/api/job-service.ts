@@ -1,26 +1,26 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { ConnectError, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
-import { codeToString } from "@connectrpc/connect/protocol-connect";
 import {
   type BatchCreateJobsRequest,
   type Job,
   JobFilterSchema,
+  JobOrder,
   type JobService,
   type JobSpec,
   JobView,
   type ListJobEventsRequest,
 } from "@pointsman/sdk/v1";
 import type { JobRecord, NewJob } from "../domain/job.js";
-import { reasonOf, toProblem } from "../errors.js";
-import { StoreError } from "../store/store.js";
 import { principalKey, requestIdKey } from "./call-context.js";
 import { historyGone } from "./cursor.js";
+import { type ItemErrorShape, itemError } from "./item-error.js";
 import { cancelJobs } from "./job-cancel.js";
 import { type JobCreation, prepareJob, readSurroundings } from "./job-create.js";
 import { cancelNumbers } from "./job-enums.js";
 import { readEvents } from "./job-events.js";
 import { jobQuery } from "./job-filter.js";
 import { resolveJob } from "./job-resolve.js";
+import { retryJob, retryJobs } from "./job-retry.js";
 import { viewFullJob, viewJob, viewJobs } from "./job-view.js";
 import { waitForEnd } from "./job-wait.js";
 import { jobNotFound, watchJob } from "./job-watch.js";
@@ -65,11 +65,13 @@ export function createJobService(parts: JobCreation): ServiceImpl<typeof JobServ
       };
     },
 
-    async listJobs({ filter, pageSize: size, pageToken }) {
-      const key = listKey("ListJobs", JobFilterSchema, filter);
+    async listJobs({ filter, pageSize: size, pageToken, orderBy }) {
+      const order = orderBy === JobOrder.ENDED ? "ended" : "created";
+      const key = listKey(`ListJobs/${order}`, JobFilterSchema, filter);
       const before = readPageToken(key, 1, pageToken)?.[0];
       const page = await jobs.list(jobQuery(filter), {
         limit: pageSize(size),
+        order,
         ...(before !== undefined && { before }),
       });
       return {
@@ -97,6 +99,19 @@ export function createJobService(parts: JobCreation): ServiceImpl<typeof JobServ
       const { job, rerun } = await resolveJob(parts, request, caller(context));
       return { job: await viewJob(jobs, job), ...(rerun && { rerunJob: await viewJob(jobs, rerun) }) };
     },
+
+    async retryJob({ id, requestId }, context) {
+      const job = await jobs.get(id);
+      if (!job) throw jobNotFound(id);
+      const again = await retryJob(parts, job, { creator: caller(context), method: "RetryJob", requestId });
+      return { job: await viewJob(jobs, again.job), replayed: again.replayed };
+    },
+
+    retryJobs: (request, context) => retryJobs(parts, request, context),
+
+    deleteJob: async ({ id }) => ({ job: await viewJob(jobs, await jobs.mark(id, true)) }),
+
+    undeleteJob: async ({ id }) => ({ job: await viewJob(jobs, await jobs.mark(id, false)) }),
 
     listJobEvents: (request) => listEvents(parts, request),
 
@@ -142,19 +157,6 @@ async function createBatch(
 interface BatchResult {
   result: { case: "job"; value: Job } | { case: "error"; value: ItemErrorShape };
   replayed: boolean;
-}
-
-/** Why one item of a batch was refused. */
-export interface ItemErrorShape {
-  code: string;
-  reason: string;
-  message: string;
-}
-
-/** The error of one item: the same that the single call would end with. */
-export function itemError(thrown: StoreError | ConnectError, requestId: string): ItemErrorShape {
-  const error = toProblem(thrown, { requestId, unexpected: () => undefined });
-  return { code: codeToString(error.code), reason: reasonOf(error) ?? "", message: error.rawMessage };
 }
 
 async function listEvents(

@@ -82,6 +82,9 @@ function jobMessage(job: JobRecord, waiting: Waiting | undefined): Job {
     lastEvent: job.lastEvent,
     outputBytes: job.outputBytes,
     cancelRequested: job.cancelRequested,
+    retryOf: job.retryOf ?? "",
+    retriedBy: job.retriedBy ?? "",
+    ...time("deleteTime", job.deleteMs),
     ...(job.firstStartMs !== undefined && { waitDuration: durationFromMs(Math.max(0, job.firstStartMs - readyMs)) }),
     ...(final &&
       job.startMs !== undefined &&

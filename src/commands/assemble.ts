@@ -5,7 +5,7 @@ import { type ApiServer, createApiServer } from "../api/api-server.js";
 import type { Config } from "../config.js";
 import { builtInPlatforms } from "../device/index.js";
 import type { Service } from "../domain/service.js";
-import { createDueLoop, createReaper } from "../scheduler/upkeep.js";
+import { createDueLoop, createReaper, createRetentionLoop } from "../scheduler/upkeep.js";
 import { createSealer, type Sealer } from "../secrets/sealer.js";
 import { loadSealingKey } from "../secrets/sealing-key.js";
 import { createRedisStore } from "../store/redis-store.js";
@@ -53,7 +53,13 @@ export interface RunningServer extends Service {
 
 export function assembleServer({ config, logger, store, sealer }: Base): RunningServer {
   const parts = { store, clock: systemClock, logger };
-  const loops = [createDueLoop(parts), createReaper(parts)];
+  const rule = {
+    succeededMs: config.keepSucceededHours * 3_600_000,
+    failedMs: config.keepFailedHours * 3_600_000,
+    jobs: config.keepJobs,
+    outputBytes: config.keepOutputMegabytes * 1_000_000,
+  };
+  const loops = [createDueLoop(parts), createReaper(parts), createRetentionLoop(parts, rule)];
   let server: ApiServer | undefined;
   let address = { host: config.host, port: config.port };
   return {

@@ -11,6 +11,8 @@ export function registerReplay(program: Command): void {
     .action(async (file: string) => {
       const platforms = builtInPlatforms();
       const text = await readFile(file, "utf8");
+      // The engine's timers do not hold the process, and there is no connection that would.
+      const hold = setInterval(() => undefined, 60_000);
       for await (const { step, output, outcome, error, mode, prompt } of replayTranscript(text, {
         clock: systemClock,
         platform: (name) => platforms.get(name),
@@ -27,5 +29,6 @@ export function registerReplay(program: Command): void {
           process.stdout.write(`= ${reason}: ${error.message}\n`);
         }
       }
+      clearInterval(hold);
     });
 }

@@ -6,6 +6,9 @@ export type EffectClass = "READ_ONLY" | "IDEMPOTENT" | "AT_MOST_ONCE";
 /** How much of the work took effect. */
 export type Effect = "NONE" | "PARTIAL" | "COMPLETE";
 
+/** What happens to a job whose dedupe key a live job has: refused, answered with that job, or put in its place. */
+export type DedupePolicy = "REJECT" | "JOIN" | "REPLACE";
+
 /** Kinds of operation. */
 export type JobType = "commands" | "probe";
 
@@ -65,6 +68,16 @@ export interface NewJob {
   readonly startAfterMs?: number;
   readonly queueTimeoutMs: number;
   readonly maxAttempts: number;
+  /** Named queue: a label with pause, limit and counts. */
+  readonly queue?: string;
+  /** While a job with this key is live, another is treated as the policy says. */
+  readonly dedupe?: { readonly key: string; readonly policy: DedupePolicy };
+  /** Fails at once when something other than the device's work keeps it from starting. */
+  readonly failIfBlocked?: boolean;
+  /** What is kept of the output when it has ended. Default FULL. */
+  readonly retain?: "METADATA" | "NONE";
+  /** The job this one does again. */
+  readonly retryOf?: string;
   /** Set when the caller gave a request id: who, which method, which id, and a hash of the request as received. */
   readonly idempotency?: {
     readonly scope: string;
@@ -114,13 +127,20 @@ export interface JobRecord {
   readonly lastEvent: number;
   readonly outputBytes: number;
   readonly cancelRequested: boolean;
-  /** Where the job waits again after a failed attempt. */
+  /** When it may start again after a failed attempt. */
   readonly retryMs?: number;
+  readonly queue?: string;
+  /** The job this one does again, and the latest job that does this one again. */
+  readonly retryOf?: string;
+  readonly retriedBy?: string;
+  /** When it was marked as deleted. */
+  readonly deleteMs?: number;
 }
 
 /** Why a job waits, and behind whom. */
 export interface Waiting {
-  readonly reason: "START_TIME" | "RETRY" | "DEVICE_BUSY" | "HELD" | "NO_WORKER" | "CLAIM";
+  readonly reason:
+    "START_TIME" | "RETRY" | "DEVICE_BUSY" | "LOCKED" | "HELD" | "PAUSED" | "LIMIT" | "NO_WORKER" | "CLAIM";
   /** The job that holds the device or stands next in its line. */
   readonly blockingJob?: string;
   /** 1 is next; 0 when not in line. */

@@ -1,12 +1,14 @@
 import type { Logger } from "pino";
 import type { Clock } from "../domain/clock.js";
 import { createLoop, type Service } from "../domain/service.js";
-import { type Store, StoreError } from "../store/store.js";
+import { type RetentionRule, type Store, StoreError } from "../store/store.js";
 
 /** A worker is dead when its beat has not changed for this long while a reaper watched. */
 export const leaseMs = 15_000;
 /** Workers are looked at this often. */
 const watchMs = 1_000;
+/** Between two steps of retention while there is something to do. */
+const retainPauseMs = 20;
 /** Devices freed in one call. */
 const reapChunk = 100;
 
@@ -26,7 +28,8 @@ function everyZone(parts: Parts, what: string, visit: (zone: string) => Promise<
         try {
           for (const zone of (await store.zones()).keys()) nextMs = Math.min(nextMs, await visit(zone));
         } catch (error) {
-          if (!(error instanceof StoreError)) throw error;
+          // Whatever it is, the next round may find it mended; a loop that ended would be missed for ever.
+          if (!(error instanceof StoreError)) logger.error({ err: error }, "%s failed once", what);
         }
         await clock.sleep(Math.max(nextMs, 1), signal).catch(() => undefined);
       }
@@ -40,6 +43,14 @@ export function createDueLoop(parts: Parts): Service {
   return everyZone(parts, "starting due work", async (zone) => {
     const { worked, nextMs } = await parts.store.upkeep.tick(zone);
     return worked > 0 ? 0 : nextMs;
+  });
+}
+
+/** Purges what has been kept long enough and trims outputs, in steps small enough not to be felt. */
+export function createRetentionLoop(parts: Parts, rule: RetentionRule): Service {
+  return everyZone(parts, "retention", async (zone) => {
+    const worked = await parts.store.upkeep.retain(zone, rule);
+    return worked > 0 ? retainPauseMs : watchMs;
   });
 }
 

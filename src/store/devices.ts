@@ -1,12 +1,23 @@
 import type { Redis } from "ioredis";
 import { type KeySpace, keyOf } from "./keys.js";
 import { list, type ScriptReply, type Scripts, text } from "./scripts.js";
-import { type DeviceRecord, type DeviceStatusRecord, type DeviceStore, StoreError } from "./store.js";
+import {
+  type DeviceRecord,
+  type DeviceStatusRecord,
+  type DeviceStore,
+  type LockRecord,
+  type PauseRecord,
+  StoreError,
+} from "./store.js";
 
 type NewDevice = Omit<DeviceRecord, "createMs" | "updateMs">;
 
 function missing(name: string): StoreError {
   return new StoreError("DEVICE_NOT_FOUND", `no device ${name}`, { device: name });
+}
+
+function lockedBy(name: string, owner: string): StoreError {
+  return new StoreError("DEVICE_LOCKED", `device ${name} is locked by ${owner}`, { device: name, owner });
 }
 
 function live(name: string): StoreError {
@@ -125,6 +136,25 @@ export function createDeviceStore(redis: Redis, scripts: Scripts, keys: KeySpace
         : 0;
       return statusOf(device, reads, changes, heldSince);
     },
+    async lock(device, { owner, scope, reason, forMs }) {
+      const zone = keys.zone(device.zone);
+      const body = JSON.stringify({ owner, scope, reason }).slice(1, -1);
+      for (let from: readonly [string, string] = ["", ""]; ;) {
+        const args = [device.endpoint, owner, scope, forMs ?? "", body, ...from];
+        const [answer, line, score] = list(await scripts.run("lock_device", zone, ...args));
+        if (text(answer) === "LOCKED") throw lockedBy(device.name, text(line));
+        if (text(answer) === "OK") return;
+        from = [text(line), text(score)];
+      }
+    },
+    async unlock(device, caller, force) {
+      const args = [device.endpoint, caller, force ? 1 : 0];
+      const [answer, owner] = list(await scripts.run("unlock_device", keys.zone(device.zone), ...args));
+      if (text(answer) === "LOCKED") throw lockedBy(device.name, text(owner));
+      if (text(answer) === "NONE") {
+        throw new StoreError("DEVICE_NOT_LOCKED", `device ${device.name} is not locked`, { device: device.name });
+      }
+    },
     async hostKeys(zone, address, port) {
       const stored = await redis.hget(hostKeysKey, hostKeysField(zone, address, port));
       return stored === null ? [] : (JSON.parse(stored) as string[]);
@@ -147,13 +177,15 @@ function statusOf(
   waitingChanges: number,
   heldSince: number,
 ): DeviceStatusRecord {
-  const { own, run, hold, lf } = device;
+  const { own, run, hold, lf, locked, paused } = device;
   return {
     ...(own === undefined ? {} : { owner: own }),
     ...(run === undefined ? {} : { runningJob: run }),
     waitingReads,
     waitingChanges,
     ...(hold === undefined ? {} : { hold: { job: hold, timeMs: heldSince } }),
+    ...(locked === undefined ? {} : { lock: JSON.parse(locked) as LockRecord }),
+    ...(paused === undefined ? {} : { paused: JSON.parse(paused) as PauseRecord }),
     ...(lf === undefined ? {} : { lastFailure: JSON.parse(lf) as NonNullable<DeviceStatusRecord["lastFailure"]> }),
   };
 }

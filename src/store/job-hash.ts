@@ -29,6 +29,7 @@ export function newJobFields(job: NewJob): (string | Uint8Array)[] {
     ...["max", String(job.maxAttempts), "spec", job.spec],
   ];
   if (job.device !== undefined) fields.push("dev", job.device);
+  if (job.retain !== undefined) fields.push("retain", job.retain);
   return fields;
 }
 
@@ -58,6 +59,8 @@ export function acceptedJob(job: NewJob, now: number, state: JobState, expireMs:
     lastEvent: 1,
     outputBytes: 0,
     cancelRequested: false,
+    ...(job.queue === undefined ? {} : { queue: job.queue }),
+    ...(job.retryOf === undefined ? {} : { retryOf: job.retryOf }),
   };
 }
 
@@ -136,6 +139,10 @@ export function jobOfHash(id: string, zone: string, hash: JobHash): JobRecord {
     outputBytes: number("ob"),
     cancelRequested: hash.has("can"),
     ...optional("retryMs", "rt", Number),
+    ...optional("queue", "queue", String),
+    ...optional("retryOf", "rof", String),
+    ...optional("retriedBy", "rby", String),
+    ...optional("deleteMs", "del", Number),
   };
 }
 

@@ -3,7 +3,7 @@ import type { JobRecord } from "../domain/job.js";
 import { jobIdFloor } from "../domain/job-id.js";
 import { type JobState, jobStates } from "../domain/job-state.js";
 import { type KeySpace, keyOf } from "./keys.js";
-import type { JobPage, JobQuery } from "./store.js";
+import type { JobPage, JobQuery, JobStore } from "./store.js";
 import type { Zones } from "./zones.js";
 
 /** A page looks at no more jobs than this; a filter that meets few of them gives a short page and where to go on. */
@@ -22,7 +22,7 @@ interface Parts {
  * jobs come and go. The narrowest index that a query names is walked; the rest of the query is checked on the jobs.
  */
 export function createJobLists({ redis, keys, zones, read }: Parts): {
-  page(query: JobQuery, page: { readonly limit: number; readonly before?: string }): Promise<JobPage>;
+  page: JobStore["list"];
   count(query: JobQuery): Promise<ReadonlyMap<JobState, number>>;
 } {
   async function zonesOf(query: JobQuery): Promise<readonly string[]> {
@@ -52,31 +52,75 @@ export function createJobLists({ redis, keys, zones, read }: Parts): {
     return [...new Set(parts.flat())].sort((a, b) => (a < b ? 1 : -1)).slice(0, limit);
   }
 
-  return {
-    async page(query, { limit, before }) {
-      if (query.ids?.length) {
-        const jobs = (await read(query.ids)).filter((job) => job !== undefined);
-        return { jobs: jobs.filter((job) => meets(job, query)).sort((a, b) => (a.id < b.id ? 1 : -1)) };
+  /** Walks ids newest first, checks their jobs, and stops at a full page, at the end, or when enough was looked at. */
+  async function collect(
+    query: JobQuery,
+    limit: number,
+    before: string,
+    next: (behind: string, want: number) => Promise<readonly { readonly id: string; readonly place: string }[]>,
+  ): Promise<JobPage> {
+    const found: JobRecord[] = [];
+    let behind = before;
+    for (let looked = 0; looked < scanBudget;) {
+      const want = Math.min(chunk, Math.max(limit - found.length, 20));
+      const entries = await next(behind, want);
+      const jobs = await read(entries.map(({ id }) => id));
+      for (const [index, { place }] of entries.entries()) {
+        behind = place;
+        const job = jobs[index];
+        if (job && meets(job, query)) found.push(job);
+        if (found.length === limit) return { jobs: found, next: behind };
       }
-      const sources = await indexes(query);
-      const floor = query.createdAfterMs === undefined ? "0" : jobIdFloor(query.createdAfterMs);
-      const ceiling = query.createdBeforeMs === undefined ? "~" : jobIdFloor(query.createdBeforeMs);
-      const found: JobRecord[] = [];
-      let behind = before !== undefined && before < ceiling ? before : ceiling;
-      for (let looked = 0; looked < scanBudget;) {
-        const want = Math.min(chunk, Math.max(limit - found.length, 20));
-        const ids = await walk(sources, behind, floor, want);
-        for (const job of await read(ids)) {
-          if (job === undefined) continue;
-          behind = job.id;
-          if (meets(job, query)) found.push(job);
-          if (found.length === limit) return { jobs: found, next: behind };
+      if (entries.length < want) return { jobs: found };
+      looked += entries.length;
+    }
+    return { jobs: found, next: behind };
+  }
+
+  /** Ended jobs of all zones in order of their end: a place is "<end> <id>". */
+  async function walkEnded(sources: readonly string[], behind: string, limit: number) {
+    const [before = ""] = behind.split(" ");
+    const parts = await Promise.all(
+      sources.map(async (source) => {
+        const pairs: { id: string; place: string }[] = [];
+        // Jobs that ended in one millisecond are ordered by id; those of the page before are left out again below.
+        const max = before === "" ? "+inf" : before;
+        const flat = await redis.zrange(source, max, "-inf", "BYSCORE", "REV", "LIMIT", 0, limit * 2, "WITHSCORES");
+        for (let i = 0; i + 1 < flat.length; i += 2) {
+          pairs.push({ id: flat[i] ?? "", place: `${(flat[i + 1] ?? "").padStart(16, "0")} ${flat[i] ?? ""}` });
         }
-        if (ids.length < want) return { jobs: found };
-        looked += ids.length;
-      }
-      return { jobs: found, next: behind };
-    },
+        return pairs;
+      }),
+    );
+    const key = before === "" ? "~" : behind;
+    return parts
+      .flat()
+      .filter(({ place }) => place < key)
+      .sort((a, b) => (a.place < b.place ? 1 : -1))
+      .slice(0, limit);
+  }
+
+  const page: JobStore["list"] = async (query, { limit, before, order }) => {
+    if (query.ids?.length) {
+      const jobs = (await read(query.ids)).filter((job) => job !== undefined);
+      return { jobs: jobs.filter((job) => meets(job, query)).sort((a, b) => (a.id < b.id ? 1 : -1)) };
+    }
+    if (order === "ended") {
+      const roots = (await zonesOf(query)).map((zone) => keys.zone(zone));
+      const sources = roots.flatMap((root) => [keyOf(root, "done:good"), keyOf(root, "done:bad")]);
+      return collect(query, limit, before ?? "", (behind, want) => walkEnded(sources, behind, want));
+    }
+    const sources = await indexes(query);
+    const floor = query.createdAfterMs === undefined ? "0" : jobIdFloor(query.createdAfterMs);
+    const ceiling = query.createdBeforeMs === undefined ? "~" : jobIdFloor(query.createdBeforeMs);
+    const from = before !== undefined && before < ceiling ? before : ceiling;
+    return collect(query, limit, from, async (behind, want) =>
+      (await walk(sources, behind, floor, want)).map((id) => ({ id, place: id })),
+    );
+  };
+
+  return {
+    page,
 
     async count(query) {
       const counts = new Map<JobState, number>();
@@ -92,9 +136,9 @@ export function createJobLists({ redis, keys, zones, read }: Parts): {
       }
       let before: string | undefined;
       do {
-        const page = await this.page(query, { limit: chunk, ...(before === undefined ? {} : { before }) });
-        for (const job of page.jobs) counts.set(job.state, (counts.get(job.state) ?? 0) + 1);
-        before = page.next;
+        const part = await page(query, { limit: chunk, ...(before === undefined ? {} : { before }) });
+        for (const job of part.jobs) counts.set(job.state, (counts.get(job.state) ?? 0) + 1);
+        before = part.next;
       } while (before !== undefined);
       return counts;
     },
@@ -103,7 +147,7 @@ export function createJobLists({ redis, keys, zones, read }: Parts): {
 
 /** Whether the indexes of states alone can count what a query means. */
 function onlyStates(query: JobQuery): boolean {
-  const { states: _states, zones: _zones, ...rest } = query;
+  const { states: _states, zones: _zones, deleted: _deleted, ...rest } = query;
   return Object.values(rest).every(
     (value) => value === undefined || (typeof value === "object" && Object.keys(value as object).length === 0),
   );
@@ -123,6 +167,8 @@ export function meets(job: JobRecord, query: JobQuery): boolean {
     one(query.types, job.type) &&
     one(query.creators, job.creator) &&
     one(query.zones, job.zone) &&
+    one(query.queues, job.queue) &&
+    (query.deleted === true || job.deleteMs === undefined) &&
     one(query.errorReasons, job.error?.reason) &&
     (!query.devices?.length || query.devices.some((device) => isAt(job, device))) &&
     Object.entries(query.labels ?? {}).every(([name, value]) => job.labels[name] === value) &&

@@ -23,12 +23,23 @@ function requestKey(job: NewJob): string {
   return createHash("sha256").update(`${scope}\n${requestId}`).digest("hex").slice(0, 40);
 }
 
+/** Names a job may be limited by: its queue, its caller, each of its labels. */
+function limitNames(job: NewJob): string {
+  const labels = Object.entries(job.labels).map(([name, value]) => `label/${name}=${value}`);
+  return [...(job.queue === undefined ? [] : [`queue/${job.queue}`]), `caller/${job.creator}`, ...labels].join("\n");
+}
+
+function dedupeKey(job: NewJob): string {
+  return job.dedupe ? createHash("sha256").update(job.dedupe.key).digest("hex").slice(0, 40) : "";
+}
+
 function enqueueArguments(job: NewJob): ScriptArgument[] {
   const tokens = [...(job.device === undefined ? [] : [`device/${job.device}`]), job.endpoint];
   return [
     ...[job.id, job.endpoint, lineOf(job.effectClass), job.priority * priorityPointMs, job.startAfterMs ?? ""],
     ...[job.queueTimeoutMs, requestKey(job), job.idempotency?.fingerprint ?? "", job.sealedSecret ?? ""],
-    ...[tokens.join("\n"), ...newJobFields(job)],
+    ...[tokens.join("\n"), limitNames(job), job.queue ?? "", dedupeKey(job), job.dedupe?.policy ?? ""],
+    ...[job.failIfBlocked ? 1 : 0, job.retryOf ?? "", ...newJobFields(job)],
   ];
 }
 
@@ -66,16 +77,27 @@ export function createJobStore(redis: Redis, scripts: Scripts, keys: KeySpace, z
     switch (text(answer)) {
       case "OK": {
         const [now, state, expires] = rest.map((part) => text(part));
+        if (state === "FAILED") {
+          const [failed] = await read([job.id]);
+          if (failed) return { job: failed, replayed: false };
+        }
         return {
           job: acceptedJob(job, Number(now), state as JobState, Number(expires)),
           replayed: false,
         };
       }
-      case "REPLAYED": {
+      case "REPLAYED":
+      case "JOINED": {
         const [earlier] = await read([text(rest[0])]);
         if (earlier) return { job: earlier, replayed: true };
         throw notFound(text(rest[0]));
       }
+      case "DUPLICATE":
+        throw new StoreError("DUPLICATE_JOB", "a live job has the same dedupe_key", { job: text(rest[0]) });
+      case "NOT_RETRYABLE":
+        throw new StoreError("JOB_NOT_FINAL", `job ${job.retryOf ?? ""} has not ended, or its outcome is unknown`, {
+          job: job.retryOf ?? "",
+        });
       case "REUSED":
         throw new StoreError("REQUEST_ID_REUSED", "this request_id was used before with another request", {
           job: text(rest[0]),
@@ -157,6 +179,20 @@ export function createJobStore(redis: Redis, scripts: Scripts, keys: KeySpace, z
       }
       if (answer === "RESOLVED_BEFORE") {
         throw new StoreError("JOB_ALREADY_RESOLVED", `job ${id} was resolved before`, { job: id });
+      }
+      const [job] = await read([id]);
+      if (!job) throw notFound(id);
+      return job;
+    },
+    async mark(id, deleted) {
+      const { root } = await need(id);
+      const answer = text(await scripts.run("mark_deleted", root, id, deleted ? 1 : 0));
+      if (answer === "NONE") throw notFound(id);
+      if (answer === "NOT_FINAL") {
+        throw new StoreError("JOB_NOT_FINAL", `job ${id} has not ended; cancel it first`, { job: id });
+      }
+      if (answer === "UNRESOLVED") {
+        throw new StoreError("JOB_NOT_RESOLVED", `the outcome of job ${id} is unknown; resolve it first`, { job: id });
       }
       const [job] = await read([id]);
       if (!job) throw notFound(id);

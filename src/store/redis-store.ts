@@ -12,6 +12,7 @@ import { createDeviceStore } from "./devices.js";
 import { createJobStore } from "./jobs.js";
 import { createKeySpace } from "./keys.js";
 import { createLeaseStore } from "./leases.js";
+import { createQueueStore } from "./queues.js";
 import { createScripts } from "./scripts.js";
 import type { Store } from "./store.js";
 import { createUpkeepStore } from "./upkeep.js";
@@ -50,13 +51,13 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Stor
     jobs: guarded(createJobStore(state, scripts, keys, zones)),
     watches: guarded(watches),
     devices: guarded(createDeviceStore(state, scripts, keys)),
+    queues: guarded(createQueueStore(state, scripts, keys)),
     credentials: guarded(createCredentialStore(state, scripts, keys)),
     apiKeys: guarded(createApiKeyStore(state, keys, options.now)),
     workers: guarded(createWorkerStore(state, keys, zones)),
     leases: guarded(createLeaseStore(hints, scripts, keys)),
     upkeep: guarded(createUpkeepStore(scripts, keys)),
-    zones: () => zones.all(),
-    ensureZone: (name) => zones.ensure(name),
+    ...guarded({ zones: () => zones.all(), ensureZone: (name: string) => zones.ensure(name) }),
     async ping() {
       const before = options.monotonic();
       await state.ping().catch((error: unknown) => {

@@ -7,6 +7,7 @@ export interface Store {
   readonly jobs: JobStore;
   readonly watches: WatchStore;
   readonly devices: DeviceStore;
+  readonly queues: QueueStore;
   readonly credentials: CredentialStore;
   readonly apiKeys: ApiKeyStore;
   readonly workers: WorkerStore;
@@ -29,6 +30,11 @@ export class StoreError extends Error {
     | "JOB_NOT_FOUND"
     | "JOB_NOT_INDETERMINATE"
     | "JOB_ALREADY_RESOLVED"
+    | "JOB_NOT_FINAL"
+    | "JOB_NOT_RESOLVED"
+    | "DUPLICATE_JOB"
+    | "DEVICE_LOCKED"
+    | "DEVICE_NOT_LOCKED"
     | "DEVICE_NOT_FOUND"
     | "DEVICE_EXISTS"
     | "ENDPOINT_TAKEN"
@@ -62,6 +68,10 @@ export interface JobQuery {
   readonly endedAfterMs?: number;
   readonly endedBeforeMs?: number;
   readonly zones?: readonly string[];
+  /** Named queues. */
+  readonly queues?: readonly string[];
+  /** Also jobs that are marked as deleted. */
+  readonly deleted?: boolean;
   /** Decides what only the caller can read, such as text inside the spec. */
   readonly also?: (job: JobRecord) => boolean;
 }
@@ -69,7 +79,7 @@ export interface JobQuery {
 /** A part of a list, newest first, and where the next part begins. */
 export interface JobPage {
   readonly jobs: readonly JobRecord[];
-  /** Ids below this one come next. Absent: the list is at its end. */
+  /** What to hand in as `before` for the next part. Absent: the list is at its end. */
   readonly next?: string;
 }
 
@@ -89,8 +99,11 @@ export interface JobStore {
   getMany(ids: readonly string[]): Promise<readonly (JobRecord | undefined)[]>;
   /** Why each job waits; undefined for jobs that do not. */
   waiting(jobs: readonly JobRecord[]): Promise<readonly (Waiting | undefined)[]>;
-  /** Newest first, ids below `before`. Looks at no more than a bounded number of jobs, so a page may be short or empty. */
-  list(query: JobQuery, page: { readonly limit: number; readonly before?: string }): Promise<JobPage>;
+  /** Newest first, by creation or by end (then only what has ended), behind `before`. Looks at no more than a bounded number of jobs, so a page may be short or empty. */
+  list(
+    query: JobQuery,
+    page: { readonly limit: number; readonly before?: string; readonly order?: "created" | "ended" },
+  ): Promise<JobPage>;
   /** Counts by state. */
   count(query: JobQuery): Promise<ReadonlyMap<JobState, number>>;
   /** JOB_NOT_FOUND. */
@@ -108,6 +121,8 @@ export interface JobStore {
       readonly rerunJob?: string;
     },
   ): Promise<JobRecord>;
+  /** Marks a final job as deleted, or takes the mark away. JOB_NOT_FOUND, JOB_NOT_FINAL, JOB_NOT_RESOLVED. */
+  mark(id: string, deleted: boolean): Promise<JobRecord>;
   /** Events numbered from `from` on, at most `limit`. `first` and `last` are the numbers kept. JOB_NOT_FOUND. */
   events(
     id: string,
@@ -160,6 +175,22 @@ export interface DeviceRecord {
   readonly updateMs: number;
 }
 
+/** A person's lock: keeps changes, or everything, of others from starting. */
+export interface LockRecord {
+  readonly owner: string;
+  readonly scope: "CHANGES" | "ALL";
+  readonly reason: string;
+  readonly timeMs: number;
+  readonly expireMs?: number;
+}
+
+/** Who paused a queue, why and when. */
+export interface PauseRecord {
+  readonly caller: string;
+  readonly reason: string;
+  readonly timeMs: number;
+}
+
 /** What holds a device and what waits for it. */
 export interface DeviceStatusRecord {
   readonly owner?: string;
@@ -167,6 +198,8 @@ export interface DeviceStatusRecord {
   readonly waitingReads: number;
   readonly waitingChanges: number;
   readonly hold?: { readonly job: string; readonly timeMs: number };
+  readonly lock?: LockRecord;
+  readonly paused?: PauseRecord;
   readonly lastFailure?: {
     readonly reason: string;
     readonly message: string;
@@ -191,6 +224,17 @@ export interface DeviceStore {
   /** DEVICE_NOT_FOUND, DEVICE_HAS_LIVE_JOBS. */
   remove(name: string): Promise<void>;
   status(zone: string, endpoint: string): Promise<DeviceStatusRecord>;
+  /** Locks a device for `owner`, or changes the lock the owner has. DEVICE_LOCKED by another (metadata `owner`). */
+  lock(
+    device: { readonly name: string; readonly zone: string; readonly endpoint: string },
+    lock: Omit<LockRecord, "timeMs" | "expireMs"> & { readonly forMs?: number },
+  ): Promise<void>;
+  /** DEVICE_NOT_LOCKED; DEVICE_LOCKED by another, unless `force`. */
+  unlock(
+    device: { readonly name: string; readonly zone: string; readonly endpoint: string },
+    caller: string,
+    force: boolean,
+  ): Promise<void>;
   /** Host keys known for an address and port in a zone (two zones may use the same addresses), as "ssh-ed25519 AAAA…". */
   hostKeys(zone: string, address: string, port: number): Promise<readonly string[]>;
   /** Replaces the host keys known for an address and port. */
@@ -198,6 +242,38 @@ export interface DeviceStore {
   /** Keeps a first key; answers with those known after it, so that of two first sights one wins. */
   pinFirstHostKey(zone: string, address: string, port: number, key: string): Promise<readonly string[]>;
 }
+
+/** A line of work and what it holds. */
+export interface QueueRecord {
+  readonly zone: string;
+  /** "device/<name>", or the name of a named queue. */
+  readonly name: string;
+  readonly waiting: number;
+  readonly running: number;
+  /** Acceptance of the oldest job that waits. */
+  readonly oldestMs?: number;
+  readonly paused?: PauseRecord;
+  /** Jobs that may run at a time. */
+  readonly limit?: number;
+}
+
+/** Lines of work, and limits on parallel work. All hold within a zone. */
+export interface QueueStore {
+  /** Pauses a device's own line, or a named queue; undefined resumes. */
+  pause(target: QueueTarget, pause: PauseRecord | undefined): Promise<void>;
+  get(target: QueueTarget): Promise<QueueRecord>;
+  /** Named queues of a zone that have been used, by name. */
+  named(zone: string): Promise<readonly string[]>;
+  /** Limits of a zone by name: queue/<name>, caller/<name>, label/<key> (for each of its values). */
+  limits(zone: string): Promise<ReadonlyMap<string, number>>;
+  /** Sets a limit; undefined lifts it. */
+  setLimit(zone: string, name: string, most: number | undefined): Promise<void>;
+}
+
+/** Which queue is meant. */
+export type QueueTarget =
+  | { readonly zone: string; readonly device: string; readonly endpoint: string }
+  | { readonly zone: string; readonly queue: string };
 
 /** A credential as stored: its secrets sealed. */
 export interface CredentialRecord {
@@ -393,10 +469,24 @@ export type Hint =
   | { readonly kind: "cancel"; readonly job: string }
   | { readonly kind: "release"; readonly endpoint: string };
 
+/** How much history is kept in each zone. Unresolved INDETERMINATE jobs are always kept. */
+export interface RetentionRule {
+  /** How long jobs that succeeded are kept after their end. */
+  readonly succeededMs: number;
+  /** How long the others are. */
+  readonly failedMs: number;
+  /** Ended jobs kept at most; those that succeeded go first. */
+  readonly jobs: number;
+  /** Bytes of output kept at most; the oldest go first. */
+  readonly outputBytes: number;
+}
+
 /** What every server does by time, in bounded steps, without a leader. */
 export interface UpkeepStore {
   /** Starts what is due, expires what waited too long, hands on what its owner leaves lying. Answers with the time until something is due, at most 1 s. */
   tick(zone: string): Promise<{ readonly worked: number; readonly nextMs: number }>;
+  /** Purges what has been kept long enough and trims outputs, a bounded step. Answers with how much was done. */
+  retain(zone: string, rule: RetentionRule): Promise<number>;
   /** Buries a worker whose beat is still `beat` and frees up to `limit` of its devices. `left`: devices still to free. */
   reap(
     zone: string,

@@ -4,6 +4,9 @@ import type { UpkeepStore } from "./store.js";
 
 /** How much one call does at most, so that no call keeps Redis from its other work for long. */
 const tickLimit = 100;
+const retainLimit = 50;
+/** A request id is known for at least this long, also when its job is gone. */
+const requestIdMs = 7 * 86_400_000;
 /** Due things are looked for at least this often. */
 const longestMs = 1_000;
 
@@ -14,6 +17,10 @@ export function createUpkeepStore(scripts: Scripts, keys: KeySpace): UpkeepStore
       const [worked, next] = list(await scripts.run("tick", keys.zone(zone), tickLimit)).map(Number);
       const due = next === undefined || next < 0 ? longestMs : next;
       return { worked: worked ?? 0, nextMs: Math.min(longestMs, due) };
+    },
+    async retain(zone, { succeededMs, failedMs, jobs, outputBytes }) {
+      const rule = [retainLimit, succeededMs, failedMs, jobs, outputBytes, requestIdMs];
+      return Number(await scripts.run("retain", keys.zone(zone), ...rule));
     },
     async reap(zone, worker, beat, limit) {
       const [buried, left] = list(await scripts.run("reap", keys.zone(zone), worker, beat, limit));

@@ -86,6 +86,10 @@ async function run(
     fenced: () => stop("lease"),
     giveUp: parts.giveUp,
   });
+  if (spec.warnAfter) {
+    const message = `still running after ${durationMs(spec.warnAfter) / 1000} s`;
+    timer(durationMs(spec.warnAfter), () => writer.fact({ kind: "log", level: "warning", message }));
+  }
   const transcript = spec.debug ? createTranscript(clock, transcriptBytes) : undefined;
   let session: Session | undefined;
   let intent = false;

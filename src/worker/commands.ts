@@ -9,7 +9,7 @@ import {
   OnReject,
   Privilege,
 } from "@pointsman/sdk/v1";
-import type { Session } from "../device/index.js";
+import { createRedactingStream, createRedactor, type Session } from "../device/index.js";
 import type { CommandStatus } from "../domain/job-event.js";
 import type { AttemptContext, Executed } from "./attempt-context.js";
 import { AttemptError } from "./failure.js";
@@ -36,6 +36,13 @@ export async function runCommands(
     create(CommandResultSchema, { command, status: Status.SKIPPED }),
   );
   const isChange = job.effectClass === "AT_MOST_ONCE";
+  const { platform, account } = context.endpoint;
+  const redactor = createRedactor(platform.secrets, [
+    account.password,
+    account.privateKey,
+    account.passphrase,
+    account.enableSecret,
+  ]);
   let session: Session | undefined;
   let confirmedStep = 0;
   let intendedStep = 0;
@@ -56,21 +63,27 @@ export async function runCommands(
       writer.fact({ kind: "started", command: step, line: command.command });
       result.status = Status.INTERRUPTED;
       result.sessionReused = session.reused;
-      const outcome = await session.run({
-        command: command.command,
-        answers: command.answers,
-        idleTimeoutMs: command.idleTimeout ? durationMs(command.idleTimeout) : defaultIdleMs,
-        totalTimeoutMs: limits.executionMs,
-        maxOutputBytes: bytesLeft,
-        signal: isChange ? afterGrace(context) : context.signal,
-        beforeWrite: context.beforeWrite,
-        onOutput: (text) => {
-          const bytes = Buffer.byteLength(text);
-          result.outputBytes += bytes;
-          bytesLeft -= bytes;
-          return writer.output(step, text);
-        },
-      });
+      const redacting = createRedactingStream(redactor);
+      const pass = (text: string): Promise<void> | undefined => {
+        if (text === "") return undefined;
+        result.outputBytes += Buffer.byteLength(text);
+        return writer.output(step, text);
+      };
+      const outcome = await session
+        .run({
+          command: command.command,
+          answers: command.answers,
+          idleTimeoutMs: command.idleTimeout ? durationMs(command.idleTimeout) : defaultIdleMs,
+          totalTimeoutMs: limits.executionMs,
+          maxOutputBytes: bytesLeft,
+          signal: isChange ? afterGrace(context) : context.signal,
+          beforeWrite: context.beforeWrite,
+          onOutput: (text) => {
+            bytesLeft -= Buffer.byteLength(text);
+            return pass(redacting.push(text));
+          },
+        })
+        .finally(() => void pass(redacting.flush()));
       confirmedStep = step;
       writer.confirmed(step);
       const status: CommandStatus = outcome.status === "ok" ? "OK" : "REJECTED";

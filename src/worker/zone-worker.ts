@@ -53,12 +53,15 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
   async function pause(ms: number, signal: AbortSignal): Promise<void> {
     if (nudged || signal.aborted) return;
     await new Promise<void>((resolve) => {
-      const cancel = clock.timer(ms, resolve);
+      const cancel = clock.timer(ms, () => wake());
       wake = () => {
+        wake = () => undefined;
         cancel();
+        signal.removeEventListener("abort", wakeNow);
         resolve();
       };
-      signal.addEventListener("abort", wake, { once: true });
+      const wakeNow = (): void => wake();
+      signal.addEventListener("abort", wakeNow, { once: true });
     });
   }
 

@@ -2,7 +2,14 @@ import { connect } from "node:net";
 import * as http2 from "node:http2";
 import { createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
-import { CredentialService, DeviceService, HealthService, JobService, WorkerService } from "@pointsman/sdk/v1";
+import {
+  CredentialService,
+  DeviceService,
+  HealthService,
+  JobService,
+  QueueService,
+  WorkerService,
+} from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { accessTable, reaches } from "../../src/api/access.js";
 import { createApiKey, matchesHash, parseApiKey } from "../../src/api/api-keys.js";
@@ -16,7 +23,7 @@ import { startTestApi, type TestApi } from "../support/api-server.js";
 import { eventually } from "../support/eventually.js";
 import { all, problemOf } from "./problems.js";
 
-const services = [JobService, DeviceService, CredentialService, WorkerService, HealthService, Health];
+const services = [JobService, DeviceService, QueueService, CredentialService, WorkerService, HealthService, Health];
 const methods = [...services, ServerReflection, Alpha].flatMap((service) => service.methods);
 const pathOf = (method: (typeof methods)[number]): string => `/${method.parent.typeName}/${method.name}`;
 

@@ -204,7 +204,7 @@ describe("history", () => {
     await succeed(at.store, (await claimOne(at.store, w1))!, false);
     await at.store.leases.retire(w1);
     const left = Object.keys(await at.dump()).filter(
-      (key) => !/:(job|events|ix|feed|worker|workers|graves|fence|order|zones)/.test(key),
+      (key) => !/:(job|events|ix|feed|worker|workers|graves|done|fence|order|zones)/.test(key),
     );
     expect(left.filter((key) => key !== "{pm:default}:ep:10.0.0.1:22")).toEqual([]);
     expect(await at.redis.hkeys("{pm:default}:ep:10.0.0.1:22")).toEqual(["f"]);

@@ -25,10 +25,8 @@ if state == 'RUNNING' then
 end
 
 redis.call('HSET', job, 'can', 1, 'eff', 'NONE')
+withdraw(id, endpoint, facts[3])
 close_job(id, state, 'CANCELLED')
-redis.call('ZREM', key('delayed'), id)
-redis.call('SREM', key('later', endpoint), id)
-redis.call('ZREM', key(facts[3], endpoint), id)
 event(id, attempt, ARGV[4])
 announce(id, event(id, attempt, state_body('CANCELLED')))
 place(endpoint)

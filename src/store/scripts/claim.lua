@@ -23,8 +23,9 @@ if known[2] == request then return answer(known[3]) end
 if known[4] == '1' then return { 'OK' } end
 
 local ready, warm, bonus = key('ready'), key('warm', worker), tonumber(ARGV[5])
-local taken = {}
-while #taken < limit do
+-- Jobs put aside under limits count as well, so that one call looks at a bounded number.
+local taken, looked = {}, 0
+while #taken < limit and looked < limit + 100 do
   local own = redis.call('ZRANGE', warm, 0, 0, 'WITHSCORES')
   local cold = redis.call('ZRANGE', ready, 0, 0, 'WITHSCORES')
   local endpoint
@@ -39,27 +40,38 @@ while #taken < limit do
     break
   end
 
-  local device = key('ep', endpoint)
-  local _, id, line = head(endpoint, redis.call('HGET', device, 'hold'))
+  looked = looked + 1
+  local device = gates(endpoint)
+  local _, id, line = head(endpoint, device)
   if id then
-    local fence = ms(redis.call('INCR', key('fence')))
     local job = key('job', id)
-    local attempt = redis.call('HINCRBY', job, 'att', 1)
+    local facts = redis.call('HMGET', job, 'names', 'sc', 'ex', 'permits')
+    local full = facts[1] and acquire(id, facts[1])
     redis.call('ZREM', key(line, endpoint), id)
-    redis.call('ZREM', key('expire'), id)
-    redis.call('HSET', device, 'own', worker, 'run', id, 'f', fence)
-    redis.call('SADD', key('owned', worker), endpoint)
-    redis.call('HSETNX', job, 'fs', ms(now))
-    redis.call('HSET', job, 'st', 'RUNNING', 'w', worker, 'f', fence, 's', ms(now),
-      'a' .. attempt, cjson.encode({ w = worker, f = fence, s = now }))
-    redis.call('HDEL', job, 'it', 'rt', 'is', 'cs', 'part')
-    move(id, 'QUEUED', 'RUNNING')
-    announce(id, event(id, attempt, state_body('RUNNING') .. ',"w":' .. cjson.encode(worker)))
-    taken[#taken + 1] = id .. ' ' .. fence
+    if device.lock then redis.call('ZREM', key(line .. '-pass', endpoint), id) end
+    if full then
+      if facts[4] then give_back(id, facts[1]) end
+      park(id, endpoint, full, facts[2], facts[3])
+      place(endpoint)
+    else
+      local fence = ms(redis.call('INCR', key('fence')))
+      local attempt = redis.call('HINCRBY', job, 'att', 1)
+      redis.call('ZREM', key('expire'), id)
+      redis.call('HSET', key('ep', endpoint), 'own', worker, 'run', id, 'f', fence)
+      redis.call('SADD', key('owned', worker), endpoint)
+      redis.call('HSETNX', job, 'fs', ms(now))
+      redis.call('HSET', job, 'st', 'RUNNING', 'w', worker, 'f', fence, 's', ms(now),
+        'a' .. attempt, cjson.encode({ w = worker, f = fence, s = now }))
+      redis.call('HDEL', job, 'it', 'rt', 'is', 'cs', 'part')
+      move(id, 'QUEUED', 'RUNNING')
+      announce(id, event(id, attempt, state_body('RUNNING') .. ',"w":' .. cjson.encode(worker)))
+      taken[#taken + 1] = id .. ' ' .. fence
+    end
   end
 end
 
 local ids = table.concat(taken, ' ')
 redis.call('HSET', me, 'claim', request, 'claimed', ids)
+-- Registered as idle in the same step in which nothing more was found: no wake-up can fall in between.
 if #taken < limit then redis.call('SADD', key('idle'), worker) end
 return answer(ids)

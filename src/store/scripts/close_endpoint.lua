@@ -5,8 +5,8 @@
 -- Cost  O(1)
 
 local endpoint = ARGV[2]
-local device = redis.call('HMGET', key('ep', endpoint), 'run', 'hold')
-if device[1] or device[2]
+local device = gates(endpoint)
+if device.run or device.hold
   or redis.call('EXISTS', key('reads', endpoint), key('changes', endpoint), key('later', endpoint)) > 0 then
   return 'LIVE'
 end

@@ -16,7 +16,7 @@ local worker, endpoint, id = ARGV[2], ARGV[3], ARGV[4]
 if not holds(worker, endpoint, id, ARGV[5]) then return 'FENCED' end
 
 local job = key('job', id)
-local facts = redis.call('HMGET', job, 'st', 'att', 'can', 'it', 'sc', 'ex', 'line')
+local facts = redis.call('HMGET', job, 'st', 'att', 'can', 'it', 'sc', 'ex', 'line', 'retain')
 local from, attempt = facts[1], facts[2]
 local verdict, failure = ARGV[9], ARGV[10]
 if facts[3] and (verdict == 'RETRY' or verdict == 'REQUEUE') then verdict = facts[4] and 'FAILED' or 'CANCELLED' end
@@ -34,15 +34,16 @@ if ARGV[16] ~= '' then redis.call('HSET', device, 'lf', '{' .. ARGV[16] .. ',"ti
 
 local body
 if FINAL[verdict] then
-  close_job(id, from, verdict)
   if failure ~= '' then redis.call('HSET', job, 'err', failure) end
   local effect = verdict == 'CANCELLED' and 'NONE' or ARGV[11]
   if effect ~= '' then redis.call('HSET', job, 'eff', effect) end
-  if ARGV[12] ~= '' then redis.call('HSET', job, 'res', ARGV[12]) end
+  if ARGV[12] ~= '' and facts[8] ~= 'NONE' then redis.call('HSET', job, 'res', ARGV[12]) end
+  close_job(id, from, verdict)
   if verdict == 'INDETERMINATE' then hold(endpoint, id) end
   redis.call('HINCRBY', key('worker', worker), verdict == 'SUCCEEDED' and 'good' or 'bad', 1)
   body = state_body(verdict)
 elseif verdict == 'RETRY' then
+  yield_permits(id)
   local due = now + tonumber(ARGV[14])
   move(id, from, 'DELAYED')
   redis.call('HSET', job, 'st', 'DELAYED', 'rt', ms(due))
@@ -51,6 +52,7 @@ elseif verdict == 'RETRY' then
   redis.call('ZADD', key('expire'), facts[6], id)
   body = state_body('DELAYED') .. ',"r":' .. ms(due)
 else
+  yield_permits(id)
   move(id, from, 'QUEUED')
   redis.call('HSET', job, 'st', 'QUEUED', 'qt', ms(now))
   redis.call('HINCRBY', job, 'ref', 1)

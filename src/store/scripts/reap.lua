@@ -36,8 +36,8 @@ local function lose(id, endpoint)
     to = 'FAILED'
   end
   if to then
-    close_job(id, from, to)
     redis.call('HSET', job, 'err', LOST)
+    close_job(id, from, to)
     if to == 'INDETERMINATE' then
       hold(endpoint, id)
     else
@@ -45,6 +45,7 @@ local function lose(id, endpoint)
     end
   else
     to = 'QUEUED'
+    yield_permits(id)
     move(id, from, to)
     redis.call('HSET', job, 'st', to, 'qt', ms(now))
     redis.call('HINCRBY', job, 'ref', 1)

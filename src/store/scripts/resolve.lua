@@ -14,6 +14,7 @@ if facts[4] then return 'RESOLVED_BEFORE' end
 local endpoint = facts[2]
 local body = ARGV[3] .. ',"timeMs":' .. ms(now)
 redis.call('HSET', job, 'rsl', '{' .. body .. '}')
+redis.call('ZADD', key('done:bad'), now, id)
 announce(id, event(id, facts[3], '"k":"resolved",' .. body))
 redis.call('ZREM', key('holds', endpoint), id)
 local other = redis.call('ZRANGE', key('holds', endpoint), 0, 0)[1]

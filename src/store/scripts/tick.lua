@@ -1,5 +1,6 @@
--- What is due: jobs whose time has come, jobs that waited too long, devices whose owner leaves their work lying, and
--- workers buried an hour ago. A bounded number of each.
+-- What is due: jobs whose time has come, jobs that waited too long, devices whose owner leaves their work lying, locks
+-- that ran out, room under limits, and workers buried an hour ago. A bounded number of each.
+-- @include unlock
 --
 -- ARGV  2 how many of each at most
 -- Gives {how much was done, milliseconds until something is due or -1}
@@ -19,11 +20,9 @@ for _, id in ipairs(due('expire', now)) do
   local facts = redis.call('HMGET', job, 'st', 'ep', 'line', 'att')
   local endpoint = facts[2]
   local failure = '{"reason":"QUEUE_TIMEOUT","message":"No worker could take the job in time."}'
-  redis.call('ZREM', key('delayed'), id)
-  redis.call('SREM', key('later', endpoint), id)
-  redis.call('ZREM', key(facts[3], endpoint), id)
-  close_job(id, facts[1], 'EXPIRED')
+  withdraw(id, endpoint, facts[3])
   redis.call('HSET', job, 'err', failure, 'eff', 'NONE')
+  close_job(id, facts[1], 'EXPIRED')
   announce(id, event(id, facts[4], state_body('EXPIRED') .. ',"x":' .. failure))
   place(endpoint)
 end
@@ -48,6 +47,14 @@ for _, endpoint in ipairs(due('handoff', now - HANDOFF_MS)) do
   place(endpoint)
 end
 
+for _, endpoint in ipairs(due('locks', now)) do
+  unlock(endpoint)
+  place(endpoint)
+end
+
+-- What came free without anybody noticing, such as a limit that was raised, is handed out here.
+for _, name in ipairs(redis.call('SRANDMEMBER', key('crowds'), limit)) do admit(name) end
+
 for _, worker in ipairs(due('graves', now - GRAVE_MS)) do
   if redis.call('SCARD', key('owned', worker)) == 0 then
     redis.call('ZREM', key('graves'), worker)
@@ -57,7 +64,7 @@ for _, worker in ipairs(due('graves', now - GRAVE_MS)) do
 end
 
 local next_due = -1
-for name, grace in pairs({ delayed = 0, expire = 0, handoff = HANDOFF_MS }) do
+for name, grace in pairs({ delayed = 0, expire = 0, locks = 0, handoff = HANDOFF_MS }) do
   local first = redis.call('ZRANGE', key(name), 0, 0, 'WITHSCORES')[2]
   if first then
     local wait = math.max(0, tonumber(first) + grace - now)

@@ -8,32 +8,40 @@ local served = redis.call('SCARD', key('alive')) > 0
 local reply = {}
 for i = 2, #ARGV do
   local id = ARGV[i]
-  local job = redis.call('HMGET', key('job', id), 'st', 'ep', 'line', 'sc', 'rt')
+  local job = redis.call('HMGET', key('job', id), 'st', 'ep', 'line', 'sc', 'rt', 'parked', 'by')
   local answer = {}
   if job[1] == 'DELAYED' then
     answer = { job[5] and 'RETRY' or 'START_TIME', '', 0 }
+  elseif job[1] == 'QUEUED' and job[6] then
+    local ahead = redis.call('ZRANK', key('parked', job[6]), id) or 0
+    answer = { ceiling(job[6]) == 0 and 'PAUSED' or 'LIMIT', '', ahead + 1 }
   elseif job[1] == 'QUEUED' then
     local endpoint, line = job[2], job[3]
-    local device = redis.call('HMGET', key('ep', endpoint), 'run', 'hold')
+    local device = gates(endpoint)
     local other = line == 'reads' and 'changes' or 'reads'
     local ahead = redis.call('ZRANK', key(line, endpoint), id) or 0
-    -- Changes that a hold keeps from starting are not in the way of reads.
-    if not (device[2] and other == 'changes') then
+    -- Only what could start before it is in its way.
+    if source(endpoint, other, device) then
       ahead = ahead + redis.call('ZCOUNT', key(other, endpoint), '-inf', '(' .. job[4])
     end
-    local blocked = device[2] and line == 'changes'
-    local _, first = head(endpoint, device[2])
-    if blocked then
-      answer = { 'HELD', device[2], ahead + 1 }
-    elseif device[1] then
-      answer = { 'DEVICE_BUSY', device[1], ahead + 1 }
+    local locker = device.lock and (device.lock == 'ALL' or line == 'changes')
+      and redis.call('HGET', key('ep', endpoint), 'locker')
+    local _, first = head(endpoint, device)
+    local reason, blocking = 'CLAIM', ''
+    if device.hold and line == 'changes' then
+      reason, blocking = 'HELD', device.hold
+    elseif device.paused then
+      reason = 'PAUSED'
+    elseif locker and locker ~= job[7] then
+      reason = 'LOCKED'
+    elseif device.run then
+      reason, blocking = 'DEVICE_BUSY', device.run
     elseif not served then
-      answer = { 'NO_WORKER', '', ahead + 1 }
+      reason = 'NO_WORKER'
     elseif first ~= id then
-      answer = { 'DEVICE_BUSY', first or '', ahead + 1 }
-    else
-      answer = { 'CLAIM', '', ahead + 1 }
+      reason, blocking = 'DEVICE_BUSY', first or ''
     end
+    answer = { reason, blocking, ahead + 1 }
   end
   reply[#reply + 1] = answer
 end

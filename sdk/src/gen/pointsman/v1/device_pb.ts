@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file pointsman/v1/device.proto.
  */
 export const file_pointsman_v1_device: GenFile = /*@__PURE__*/
-  fileDesc("Chlwb2ludHNtYW4vdjEvZGV2aWNlLnByb3RvEgxwb2ludHNtYW4udjEisAcKBkRldmljZRJECgRuYW1lGAEgASgJQja6SDNyMRABGIABMipeW0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyQSGQoHYWRkcmVzcxgCIAEoCUIIukgFcgOoAQESFwoEcG9ydBgDIAEoDUIJukgGKgQY//8DEi4KCHBsYXRmb3JtGAQgASgJQhy6SBlyFxABGD8yEV5bYS16XVthLXowLTlfXSokEkoKCmNyZWRlbnRpYWwYBSABKAlCNrpIM3IxEAEYgAEyKl5bQS1aYS16MC05XShbQS1aYS16MC05Ll8tXSpbQS1aYS16MC05XSk/JBI8CgR6b25lGAYgASgJQi66SCvYAQFyJjIkXlthLXowLTldKFthLXowLTktXXswLDMwfVthLXowLTldKT8kEk4KDWV4Y2x1c2l2ZV9rZXkYByABKAlCN7pINNgBAXIvGIABMipeW0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyQSiwEKBmxhYmVscxgIIAMoCzIgLnBvaW50c21hbi52MS5EZXZpY2UuTGFiZWxzRW50cnlCWbpIVpoBUxBAIjNyMRABGD8yK15bQS1aYS16MC05XShbQS1aYS16MC05Ll8vLV0qW0EtWmEtejAtOV0pPyQqGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEj4KD2hvc3Rfa2V5X3BvbGljeRgJIAEoDjIbLnBvaW50c21hbi52MS5Ib3N0S2V5UG9saWN5Qgi6SAWCAQIQARJCCglob3N0X2tleXMYCiADKAlCL7pILJIBKRAQIiVyIxiAQDIeXlthLXowLTlALi1dKyBbQS1aYS16MC05Ky89XSskEkEKD2Nvbm5lY3RfdGltZW91dBgLIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINukgKqgEHIgMIrAIqABIvCgtjcmVhdGVfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGVuZHBvaW50GA4gASgJEioKBnN0YXR1cxgPIAEoCzIaLnBvaW50c21hbi52MS5EZXZpY2VTdGF0dXMaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK9AQoMRGV2aWNlU3RhdHVzEg0KBW93bmVyGAEgASgJEhMKC3J1bm5pbmdfam9iGAIgASgJEhUKDXdhaXRpbmdfcmVhZHMYAyABKA0SFwoPd2FpdGluZ19jaGFuZ2VzGAQgASgNEiYKBGhvbGQYBSABKAsyGC5wb2ludHNtYW4udjEuRGV2aWNlSG9sZBIxCgxsYXN0X2ZhaWx1cmUYBiABKAsyGy5wb2ludHNtYW4udjEuRGV2aWNlRmFpbHVyZSJDCgpEZXZpY2VIb2xkEgsKA2pvYhgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJnCg1EZXZpY2VGYWlsdXJlEg4KBnJlYXNvbhgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgsKA2pvYhgEIAEoCSpsCg1Ib3N0S2V5UG9saWN5Eh8KG0hPU1RfS0VZX1BPTElDWV9VTlNQRUNJRklFRBAAEhoKFkhPU1RfS0VZX1BPTElDWV9TVFJJQ1QQARIeChpIT1NUX0tFWV9QT0xJQ1lfQUNDRVBUX05FVxACYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chlwb2ludHNtYW4vdjEvZGV2aWNlLnByb3RvEgxwb2ludHNtYW4udjEisAcKBkRldmljZRJECgRuYW1lGAEgASgJQja6SDNyMRABGIABMipeW0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyQSGQoHYWRkcmVzcxgCIAEoCUIIukgFcgOoAQESFwoEcG9ydBgDIAEoDUIJukgGKgQY//8DEi4KCHBsYXRmb3JtGAQgASgJQhy6SBlyFxABGD8yEV5bYS16XVthLXowLTlfXSokEkoKCmNyZWRlbnRpYWwYBSABKAlCNrpIM3IxEAEYgAEyKl5bQS1aYS16MC05XShbQS1aYS16MC05Ll8tXSpbQS1aYS16MC05XSk/JBI8CgR6b25lGAYgASgJQi66SCvYAQFyJjIkXlthLXowLTldKFthLXowLTktXXswLDMwfVthLXowLTldKT8kEk4KDWV4Y2x1c2l2ZV9rZXkYByABKAlCN7pINNgBAXIvGIABMipeW0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyQSiwEKBmxhYmVscxgIIAMoCzIgLnBvaW50c21hbi52MS5EZXZpY2UuTGFiZWxzRW50cnlCWbpIVpoBUxBAIjNyMRABGD8yK15bQS1aYS16MC05XShbQS1aYS16MC05Ll8vLV0qW0EtWmEtejAtOV0pPyQqGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEj4KD2hvc3Rfa2V5X3BvbGljeRgJIAEoDjIbLnBvaW50c21hbi52MS5Ib3N0S2V5UG9saWN5Qgi6SAWCAQIQARJCCglob3N0X2tleXMYCiADKAlCL7pILJIBKRAQIiVyIxiAQDIeXlthLXowLTlALi1dKyBbQS1aYS16MC05Ky89XSskEkEKD2Nvbm5lY3RfdGltZW91dBgLIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINukgKqgEHIgMIrAIqABIvCgtjcmVhdGVfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGVuZHBvaW50GA4gASgJEioKBnN0YXR1cxgPIAEoCzIaLnBvaW50c21hbi52MS5EZXZpY2VTdGF0dXMaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASL1AQoMRGV2aWNlU3RhdHVzEg0KBW93bmVyGAEgASgJEhMKC3J1bm5pbmdfam9iGAIgASgJEhUKDXdhaXRpbmdfcmVhZHMYAyABKA0SFwoPd2FpdGluZ19jaGFuZ2VzGAQgASgNEiYKBGhvbGQYBSABKAsyGC5wb2ludHNtYW4udjEuRGV2aWNlSG9sZBIxCgxsYXN0X2ZhaWx1cmUYBiABKAsyGy5wb2ludHNtYW4udjEuRGV2aWNlRmFpbHVyZRImCgRsb2NrGAcgASgLMhgucG9pbnRzbWFuLnYxLkRldmljZUxvY2sSDgoGcGF1c2VkGAggASgIIq4BCgpEZXZpY2VMb2NrEg0KBW93bmVyGAEgASgJEiYKBXNjb3BlGAIgASgOMhcucG9pbnRzbWFuLnYxLkxvY2tTY29wZRIOCgZyZWFzb24YAyABKAkSKAoEdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkMKCkRldmljZUhvbGQSCwoDam9iGAEgASgJEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImcKDURldmljZUZhaWx1cmUSDgoGcmVhc29uGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSKAoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASCwoDam9iGAQgASgJKmwKDUhvc3RLZXlQb2xpY3kSHwobSE9TVF9LRVlfUE9MSUNZX1VOU1BFQ0lGSUVEEAASGgoWSE9TVF9LRVlfUE9MSUNZX1NUUklDVBABEh4KGkhPU1RfS0VZX1BPTElDWV9BQ0NFUFRfTkVXEAIqUwoJTG9ja1Njb3BlEhoKFkxPQ0tfU0NPUEVfVU5TUEVDSUZJRUQQABIWChJMT0NLX1NDT1BFX0NIQU5HRVMQARISCg5MT0NLX1NDT1BFX0FMTBACYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A thing reached over SSH.
@@ -181,6 +181,20 @@ export type DeviceStatus = Message<"pointsman.v1.DeviceStatus"> & {
    * @generated from field: pointsman.v1.DeviceFailure last_failure = 6;
    */
   lastFailure?: DeviceFailure | undefined;
+
+  /**
+   * Set while somebody has locked it.
+   *
+   * @generated from field: pointsman.v1.DeviceLock lock = 7;
+   */
+  lock?: DeviceLock | undefined;
+
+  /**
+   * Whether its queue is paused.
+   *
+   * @generated from field: bool paused = 8;
+   */
+  paused: boolean;
 };
 
 /**
@@ -189,6 +203,55 @@ export type DeviceStatus = Message<"pointsman.v1.DeviceStatus"> & {
  */
 export const DeviceStatusSchema: GenMessage<DeviceStatus> = /*@__PURE__*/
   messageDesc(file_pointsman_v1_device, 1);
+
+/**
+ * A person's lock. Work of its owner passes it.
+ *
+ * @generated from message pointsman.v1.DeviceLock
+ */
+export type DeviceLock = Message<"pointsman.v1.DeviceLock"> & {
+  /**
+   * Who locked it.
+   *
+   * @generated from field: string owner = 1;
+   */
+  owner: string;
+
+  /**
+   * What it keeps from starting.
+   *
+   * @generated from field: pointsman.v1.LockScope scope = 2;
+   */
+  scope: LockScope;
+
+  /**
+   * Why.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * Since when.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 4;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * Until when. Unset: until it is unlocked.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 5;
+   */
+  expireTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message pointsman.v1.DeviceLock.
+ * Use `create(DeviceLockSchema)` to create a new message.
+ */
+export const DeviceLockSchema: GenMessage<DeviceLock> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_device, 2);
 
 /**
  * Why a device takes no change.
@@ -216,7 +279,7 @@ export type DeviceHold = Message<"pointsman.v1.DeviceHold"> & {
  * Use `create(DeviceHoldSchema)` to create a new message.
  */
 export const DeviceHoldSchema: GenMessage<DeviceHold> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_device, 2);
+  messageDesc(file_pointsman_v1_device, 3);
 
 /**
  * A failure to reach a device.
@@ -258,7 +321,7 @@ export type DeviceFailure = Message<"pointsman.v1.DeviceFailure"> & {
  * Use `create(DeviceFailureSchema)` to create a new message.
  */
 export const DeviceFailureSchema: GenMessage<DeviceFailure> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_device, 3);
+  messageDesc(file_pointsman_v1_device, 4);
 
 /**
  * How an unknown host key is met.
@@ -300,4 +363,45 @@ export type HostKeyPolicy = (typeof HostKeyPolicy)[keyof typeof HostKeyPolicy] |
  */
 export const HostKeyPolicySchema: GenEnum<HostKeyPolicy> = /*@__PURE__*/
   enumDesc(file_pointsman_v1_device, 0);
+
+/**
+ * What a lock keeps from starting.
+ *
+ * @generated from enum pointsman.v1.LockScope
+ */
+export const LockScope = {
+  /**
+   * The same as CHANGES.
+   *
+   * @generated from enum value: LOCK_SCOPE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Work that can change the device.
+   *
+   * @generated from enum value: LOCK_SCOPE_CHANGES = 1;
+   */
+  CHANGES: 1,
+
+  /**
+   * All work.
+   *
+   * @generated from enum value: LOCK_SCOPE_ALL = 2;
+   */
+  ALL: 2,
+} as const;
+
+/**
+ * What a lock keeps from starting.
+ *
+ * @generated from enum pointsman.v1.LockScope
+ */
+export type LockScope = (typeof LockScope)[keyof typeof LockScope] | UnknownEnum;
+
+/**
+ * Describes the enum pointsman.v1.LockScope.
+ */
+export const LockScopeSchema: GenEnum<LockScope> = /*@__PURE__*/
+  enumDesc(file_pointsman_v1_device, 1);
 

@@ -5,9 +5,9 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
-import type { FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Device } from "./device_pb.js";
+import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Device, LockScope } from "./device_pb.js";
 import { file_pointsman_v1_device } from "./device_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file pointsman/v1/device_service.proto.
  */
 export const file_pointsman_v1_device_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFwb2ludHNtYW4vdjEvZGV2aWNlX3NlcnZpY2UucHJvdG8SDHBvaW50c21hbi52MSJDChNDcmVhdGVEZXZpY2VSZXF1ZXN0EiwKBmRldmljZRgBIAEoCzIULnBvaW50c21hbi52MS5EZXZpY2VCBrpIA8gBASI8ChRDcmVhdGVEZXZpY2VSZXNwb25zZRIkCgZkZXZpY2UYASABKAsyFC5wb2ludHNtYW4udjEuRGV2aWNlIk8KGUJhdGNoQ3JlYXRlRGV2aWNlc1JlcXVlc3QSMgoHZGV2aWNlcxgBIAMoCzIULnBvaW50c21hbi52MS5EZXZpY2VCC7pICJIBBQgBEOgHIlUKGkJhdGNoQ3JlYXRlRGV2aWNlc1Jlc3BvbnNlEjcKB3Jlc3VsdHMYASADKAsyJi5wb2ludHNtYW4udjEuQmF0Y2hDcmVhdGVEZXZpY2VzUmVzdWx0InwKGEJhdGNoQ3JlYXRlRGV2aWNlc1Jlc3VsdBImCgZkZXZpY2UYASABKAsyFC5wb2ludHNtYW4udjEuRGV2aWNlSAASLgoFZXJyb3IYAiABKAsyHS5wb2ludHNtYW4udjEuRGV2aWNlSXRlbUVycm9ySABCCAoGcmVzdWx0IkAKD0RldmljZUl0ZW1FcnJvchIMCgRjb2RlGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIlgKEEdldERldmljZVJlcXVlc3QSRAoEbmFtZRgBIAEoCUI2ukgzcjEQARiAATIqXltBLVphLXowLTldKFtBLVphLXowLTkuXy1dKltBLVphLXowLTldKT8kIjkKEUdldERldmljZVJlc3BvbnNlEiQKBmRldmljZRgBIAEoCzIULnBvaW50c21hbi52MS5EZXZpY2UiewoSTGlzdERldmljZXNSZXF1ZXN0EioKBmZpbHRlchgBIAEoCzIaLnBvaW50c21hbi52MS5EZXZpY2VGaWx0ZXISGwoJcGFnZV9zaXplGAIgASgNQgi6SAUqAxjoBxIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiACCLoAQoMRGV2aWNlRmlsdGVyEiEKBW5hbWVzGAEgAygJQhK6SA+SAQwQ6AciB3IFEAEYgAESIwoJcGxhdGZvcm1zGAIgAygJQhC6SA2SAQoQQCIGcgQQARg/Eh8KBXpvbmVzGAMgAygJQhC6SA2SAQoQQCIGcgQQARggEkAKBmxhYmVscxgEIAMoCzImLnBvaW50c21hbi52MS5EZXZpY2VGaWx0ZXIuTGFiZWxzRW50cnlCCLpIBZoBAhAQGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiVQoTTGlzdERldmljZXNSZXNwb25zZRIlCgdkZXZpY2VzGAEgAygLMhQucG9pbnRzbWFuLnYxLkRldmljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkidAoTVXBkYXRlRGV2aWNlUmVxdWVzdBIsCgZkZXZpY2UYASABKAsyFC5wb2ludHNtYW4udjEuRGV2aWNlQga6SAPIAQESLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIjwKFFVwZGF0ZURldmljZVJlc3BvbnNlEiQKBmRldmljZRgBIAEoCzIULnBvaW50c21hbi52MS5EZXZpY2UiWwoTRGVsZXRlRGV2aWNlUmVxdWVzdBJECgRuYW1lGAEgASgJQja6SDNyMRABGIABMipeW0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyQiFgoURGVsZXRlRGV2aWNlUmVzcG9uc2UimAEKFEFjY2VwdEhvc3RLZXlSZXF1ZXN0EkQKBG5hbWUYASABKAlCNrpIM3IxEAEYgAEyKl5bQS1aYS16MC05XShbQS1aYS16MC05Ll8tXSpbQS1aYS16MC05XSk/JBI6Cghob3N0X2tleRgCIAEoCUIoukglciMYgEAyHl5bYS16MC05QC4tXSsgW0EtWmEtejAtOSsvPV0rJCI9ChVBY2NlcHRIb3N0S2V5UmVzcG9uc2USJAoGZGV2aWNlGAEgASgLMhQucG9pbnRzbWFuLnYxLkRldmljZSIWChRMaXN0UGxhdGZvcm1zUmVxdWVzdCJCChVMaXN0UGxhdGZvcm1zUmVzcG9uc2USKQoJcGxhdGZvcm1zGAEgAygLMhYucG9pbnRzbWFuLnYxLlBsYXRmb3JtInwKCFBsYXRmb3JtEgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSDQoFbW9kZXMYAyADKAkSDwoHY2hhbm5lbBgEIAEoCRItCglsb2FkX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wMuIFCg1EZXZpY2VTZXJ2aWNlElUKDENyZWF0ZURldmljZRIhLnBvaW50c21hbi52MS5DcmVhdGVEZXZpY2VSZXF1ZXN0GiIucG9pbnRzbWFuLnYxLkNyZWF0ZURldmljZVJlc3BvbnNlEmcKEkJhdGNoQ3JlYXRlRGV2aWNlcxInLnBvaW50c21hbi52MS5CYXRjaENyZWF0ZURldmljZXNSZXF1ZXN0GigucG9pbnRzbWFuLnYxLkJhdGNoQ3JlYXRlRGV2aWNlc1Jlc3BvbnNlElEKCUdldERldmljZRIeLnBvaW50c21hbi52MS5HZXREZXZpY2VSZXF1ZXN0Gh8ucG9pbnRzbWFuLnYxLkdldERldmljZVJlc3BvbnNlIgOQAgESVwoLTGlzdERldmljZXMSIC5wb2ludHNtYW4udjEuTGlzdERldmljZXNSZXF1ZXN0GiEucG9pbnRzbWFuLnYxLkxpc3REZXZpY2VzUmVzcG9uc2UiA5ACARJVCgxVcGRhdGVEZXZpY2USIS5wb2ludHNtYW4udjEuVXBkYXRlRGV2aWNlUmVxdWVzdBoiLnBvaW50c21hbi52MS5VcGRhdGVEZXZpY2VSZXNwb25zZRJVCgxEZWxldGVEZXZpY2USIS5wb2ludHNtYW4udjEuRGVsZXRlRGV2aWNlUmVxdWVzdBoiLnBvaW50c21hbi52MS5EZWxldGVEZXZpY2VSZXNwb25zZRJYCg1BY2NlcHRIb3N0S2V5EiIucG9pbnRzbWFuLnYxLkFjY2VwdEhvc3RLZXlSZXF1ZXN0GiMucG9pbnRzbWFuLnYxLkFjY2VwdEhvc3RLZXlSZXNwb25zZRJdCg1MaXN0UGxhdGZvcm1zEiIucG9pbnRzbWFuLnYxLkxpc3RQbGF0Zm9ybXNSZXF1ZXN0GiMucG9pbnRzbWFuLnYxLkxpc3RQbGF0Zm9ybXNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_pointsman_v1_device]);
+  fileDesc("CiFwb2ludHNtYW4vdjEvZGV2aWNlX3NlcnZpY2UucHJvdG8SDHBvaW50c21hbi52MSJDChNDcmVhdGVEZXZpY2VSZXF1ZXN0EiwKBmRldmljZRgBIAEoCzIULnBvaW50c21hbi52MS5EZXZpY2VCBrpIA8gBASI8ChRDcmVhdGVEZXZpY2VSZXNwb25zZRIkCgZkZXZpY2UYASABKAsyFC5wb2ludHNtYW4udjEuRGV2aWNlIk8KGUJhdGNoQ3JlYXRlRGV2aWNlc1JlcXVlc3QSMgoHZGV2aWNlcxgBIAMoCzIULnBvaW50c21hbi52MS5EZXZpY2VCC7pICJIBBQgBEOgHIlUKGkJhdGNoQ3JlYXRlRGV2aWNlc1Jlc3BvbnNlEjcKB3Jlc3VsdHMYASADKAsyJi5wb2ludHNtYW4udjEuQmF0Y2hDcmVhdGVEZXZpY2VzUmVzdWx0InwKGEJhdGNoQ3JlYXRlRGV2aWNlc1Jlc3VsdBImCgZkZXZpY2UYASABKAsyFC5wb2ludHNtYW4udjEuRGV2aWNlSAASLgoFZXJyb3IYAiABKAsyHS5wb2ludHNtYW4udjEuRGV2aWNlSXRlbUVycm9ySABCCAoGcmVzdWx0IkAKD0RldmljZUl0ZW1FcnJvchIMCgRjb2RlGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIlgKEEdldERldmljZVJlcXVlc3QSRAoEbmFtZRgBIAEoCUI2ukgzcjEQARiAATIqXltBLVphLXowLTldKFtBLVphLXowLTkuXy1dKltBLVphLXowLTldKT8kIjkKEUdldERldmljZVJlc3BvbnNlEiQKBmRldmljZRgBIAEoCzIULnBvaW50c21hbi52MS5EZXZpY2UiewoSTGlzdERldmljZXNSZXF1ZXN0EioKBmZpbHRlchgBIAEoCzIaLnBvaW50c21hbi52MS5EZXZpY2VGaWx0ZXISGwoJcGFnZV9zaXplGAIgASgNQgi6SAUqAxjoBxIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiACCLoAQoMRGV2aWNlRmlsdGVyEiEKBW5hbWVzGAEgAygJQhK6SA+SAQwQ6AciB3IFEAEYgAESIwoJcGxhdGZvcm1zGAIgAygJQhC6SA2SAQoQQCIGcgQQARg/Eh8KBXpvbmVzGAMgAygJQhC6SA2SAQoQQCIGcgQQARggEkAKBmxhYmVscxgEIAMoCzImLnBvaW50c21hbi52MS5EZXZpY2VGaWx0ZXIuTGFiZWxzRW50cnlCCLpIBZoBAhAQGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiVQoTTGlzdERldmljZXNSZXNwb25zZRIlCgdkZXZpY2VzGAEgAygLMhQucG9pbnRzbWFuLnYxLkRldmljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkidAoTVXBkYXRlRGV2aWNlUmVxdWVzdBIsCgZkZXZpY2UYASABKAsyFC5wb2ludHNtYW4udjEuRGV2aWNlQga6SAPIAQESLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIjwKFFVwZGF0ZURldmljZVJlc3BvbnNlEiQKBmRldmljZRgBIAEoCzIULnBvaW50c21hbi52MS5EZXZpY2UiWwoTRGVsZXRlRGV2aWNlUmVxdWVzdBJECgRuYW1lGAEgASgJQja6SDNyMRABGIABMipeW0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyQiFgoURGVsZXRlRGV2aWNlUmVzcG9uc2UimAEKFEFjY2VwdEhvc3RLZXlSZXF1ZXN0EkQKBG5hbWUYASABKAlCNrpIM3IxEAEYgAEyKl5bQS1aYS16MC05XShbQS1aYS16MC05Ll8tXSpbQS1aYS16MC05XSk/JBI6Cghob3N0X2tleRgCIAEoCUIoukglciMYgEAyHl5bYS16MC05QC4tXSsgW0EtWmEtejAtOSsvPV0rJCI9ChVBY2NlcHRIb3N0S2V5UmVzcG9uc2USJAoGZGV2aWNlGAEgASgLMhQucG9pbnRzbWFuLnYxLkRldmljZSLlAQoRTG9ja0RldmljZVJlcXVlc3QSRAoEbmFtZRgBIAEoCUI2ukgzcjEQARiAATIqXltBLVphLXowLTldKFtBLVphLXowLTkuXy1dKltBLVphLXowLTldKT8kEjAKBXNjb3BlGAIgASgOMhcucG9pbnRzbWFuLnYxLkxvY2tTY29wZUIIukgFggECEAESGgoGcmVhc29uGAMgASgJQgq6SAdyBRABGIAEEjwKCGR1cmF0aW9uGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiBQiAmp4BKgAiOgoSTG9ja0RldmljZVJlc3BvbnNlEiQKBmRldmljZRgBIAEoCzIULnBvaW50c21hbi52MS5EZXZpY2UiagoTVW5sb2NrRGV2aWNlUmVxdWVzdBJECgRuYW1lGAEgASgJQja6SDNyMRABGIABMipeW0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyQSDQoFZm9yY2UYAiABKAgiPAoUVW5sb2NrRGV2aWNlUmVzcG9uc2USJAoGZGV2aWNlGAEgASgLMhQucG9pbnRzbWFuLnYxLkRldmljZSIWChRMaXN0UGxhdGZvcm1zUmVxdWVzdCJCChVMaXN0UGxhdGZvcm1zUmVzcG9uc2USKQoJcGxhdGZvcm1zGAEgAygLMhYucG9pbnRzbWFuLnYxLlBsYXRmb3JtInwKCFBsYXRmb3JtEgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSDQoFbW9kZXMYAyADKAkSDwoHY2hhbm5lbBgEIAEoCRItCglsb2FkX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wMooHCg1EZXZpY2VTZXJ2aWNlElUKDENyZWF0ZURldmljZRIhLnBvaW50c21hbi52MS5DcmVhdGVEZXZpY2VSZXF1ZXN0GiIucG9pbnRzbWFuLnYxLkNyZWF0ZURldmljZVJlc3BvbnNlEmcKEkJhdGNoQ3JlYXRlRGV2aWNlcxInLnBvaW50c21hbi52MS5CYXRjaENyZWF0ZURldmljZXNSZXF1ZXN0GigucG9pbnRzbWFuLnYxLkJhdGNoQ3JlYXRlRGV2aWNlc1Jlc3BvbnNlElEKCUdldERldmljZRIeLnBvaW50c21hbi52MS5HZXREZXZpY2VSZXF1ZXN0Gh8ucG9pbnRzbWFuLnYxLkdldERldmljZVJlc3BvbnNlIgOQAgESVwoLTGlzdERldmljZXMSIC5wb2ludHNtYW4udjEuTGlzdERldmljZXNSZXF1ZXN0GiEucG9pbnRzbWFuLnYxLkxpc3REZXZpY2VzUmVzcG9uc2UiA5ACARJVCgxVcGRhdGVEZXZpY2USIS5wb2ludHNtYW4udjEuVXBkYXRlRGV2aWNlUmVxdWVzdBoiLnBvaW50c21hbi52MS5VcGRhdGVEZXZpY2VSZXNwb25zZRJVCgxEZWxldGVEZXZpY2USIS5wb2ludHNtYW4udjEuRGVsZXRlRGV2aWNlUmVxdWVzdBoiLnBvaW50c21hbi52MS5EZWxldGVEZXZpY2VSZXNwb25zZRJYCg1BY2NlcHRIb3N0S2V5EiIucG9pbnRzbWFuLnYxLkFjY2VwdEhvc3RLZXlSZXF1ZXN0GiMucG9pbnRzbWFuLnYxLkFjY2VwdEhvc3RLZXlSZXNwb25zZRJPCgpMb2NrRGV2aWNlEh8ucG9pbnRzbWFuLnYxLkxvY2tEZXZpY2VSZXF1ZXN0GiAucG9pbnRzbWFuLnYxLkxvY2tEZXZpY2VSZXNwb25zZRJVCgxVbmxvY2tEZXZpY2USIS5wb2ludHNtYW4udjEuVW5sb2NrRGV2aWNlUmVxdWVzdBoiLnBvaW50c21hbi52MS5VbmxvY2tEZXZpY2VSZXNwb25zZRJdCg1MaXN0UGxhdGZvcm1zEiIucG9pbnRzbWFuLnYxLkxpc3RQbGF0Zm9ybXNSZXF1ZXN0GiMucG9pbnRzbWFuLnYxLkxpc3RQbGF0Zm9ybXNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_pointsman_v1_device]);
 
 /**
  * Asks to add a device.
@@ -455,6 +455,118 @@ export const AcceptHostKeyResponseSchema: GenMessage<AcceptHostKeyResponse> = /*
   messageDesc(file_pointsman_v1_device_service, 16);
 
 /**
+ * Asks to lock a device.
+ *
+ * @generated from message pointsman.v1.LockDeviceRequest
+ */
+export type LockDeviceRequest = Message<"pointsman.v1.LockDeviceRequest"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * What is kept from starting. Default CHANGES.
+   *
+   * @generated from field: pointsman.v1.LockScope scope = 2;
+   */
+  scope: LockScope;
+
+  /**
+   * Why. 1 to 512 characters.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * How long. Default: until it is unlocked; at most 30 days.
+   *
+   * @generated from field: google.protobuf.Duration duration = 4;
+   */
+  duration?: Duration | undefined;
+};
+
+/**
+ * Describes the message pointsman.v1.LockDeviceRequest.
+ * Use `create(LockDeviceRequestSchema)` to create a new message.
+ */
+export const LockDeviceRequestSchema: GenMessage<LockDeviceRequest> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_device_service, 17);
+
+/**
+ * The device, locked.
+ *
+ * @generated from message pointsman.v1.LockDeviceResponse
+ */
+export type LockDeviceResponse = Message<"pointsman.v1.LockDeviceResponse"> & {
+  /**
+   * The device.
+   *
+   * @generated from field: pointsman.v1.Device device = 1;
+   */
+  device?: Device | undefined;
+};
+
+/**
+ * Describes the message pointsman.v1.LockDeviceResponse.
+ * Use `create(LockDeviceResponseSchema)` to create a new message.
+ */
+export const LockDeviceResponseSchema: GenMessage<LockDeviceResponse> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_device_service, 18);
+
+/**
+ * Asks to unlock a device.
+ *
+ * @generated from message pointsman.v1.UnlockDeviceRequest
+ */
+export type UnlockDeviceRequest = Message<"pointsman.v1.UnlockDeviceRequest"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Also when somebody else has locked it. For admins.
+   *
+   * @generated from field: bool force = 2;
+   */
+  force: boolean;
+};
+
+/**
+ * Describes the message pointsman.v1.UnlockDeviceRequest.
+ * Use `create(UnlockDeviceRequestSchema)` to create a new message.
+ */
+export const UnlockDeviceRequestSchema: GenMessage<UnlockDeviceRequest> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_device_service, 19);
+
+/**
+ * The device, unlocked.
+ *
+ * @generated from message pointsman.v1.UnlockDeviceResponse
+ */
+export type UnlockDeviceResponse = Message<"pointsman.v1.UnlockDeviceResponse"> & {
+  /**
+   * The device.
+   *
+   * @generated from field: pointsman.v1.Device device = 1;
+   */
+  device?: Device | undefined;
+};
+
+/**
+ * Describes the message pointsman.v1.UnlockDeviceResponse.
+ * Use `create(UnlockDeviceResponseSchema)` to create a new message.
+ */
+export const UnlockDeviceResponseSchema: GenMessage<UnlockDeviceResponse> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_device_service, 20);
+
+/**
  * Asks for the platforms.
  *
  * @generated from message pointsman.v1.ListPlatformsRequest
@@ -467,7 +579,7 @@ export type ListPlatformsRequest = Message<"pointsman.v1.ListPlatformsRequest"> 
  * Use `create(ListPlatformsRequestSchema)` to create a new message.
  */
 export const ListPlatformsRequestSchema: GenMessage<ListPlatformsRequest> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_device_service, 17);
+  messageDesc(file_pointsman_v1_device_service, 21);
 
 /**
  * The platforms, by name.
@@ -488,7 +600,7 @@ export type ListPlatformsResponse = Message<"pointsman.v1.ListPlatformsResponse"
  * Use `create(ListPlatformsResponseSchema)` to create a new message.
  */
 export const ListPlatformsResponseSchema: GenMessage<ListPlatformsResponse> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_device_service, 18);
+  messageDesc(file_pointsman_v1_device_service, 22);
 
 /**
  * A kind of device that can be driven.
@@ -537,7 +649,7 @@ export type Platform = Message<"pointsman.v1.Platform"> & {
  * Use `create(PlatformSchema)` to create a new message.
  */
 export const PlatformSchema: GenMessage<Platform> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_device_service, 19);
+  messageDesc(file_pointsman_v1_device_service, 23);
 
 /**
  * Keeps the inventory: what can be reached, how, and who holds it now.
@@ -614,6 +726,26 @@ export const DeviceService: GenService<{
     methodKind: "unary";
     input: typeof AcceptHostKeyRequestSchema;
     output: typeof AcceptHostKeyResponseSchema;
+  },
+  /**
+   * Keeps others' work from starting on a device, until it is unlocked or the lock runs out. What runs goes on.
+   *
+   * @generated from rpc pointsman.v1.DeviceService.LockDevice
+   */
+  lockDevice: {
+    methodKind: "unary";
+    input: typeof LockDeviceRequestSchema;
+    output: typeof LockDeviceResponseSchema;
+  },
+  /**
+   * Takes a lock away. Another's only by an admin, with force.
+   *
+   * @generated from rpc pointsman.v1.DeviceService.UnlockDevice
+   */
+  unlockDevice: {
+    methodKind: "unary";
+    input: typeof UnlockDeviceRequestSchema;
+    output: typeof UnlockDeviceResponseSchema;
   },
   /**
    * Lists the platforms that can be driven.

@@ -17,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file pointsman/v1/job.proto.
  */
 export const file_pointsman_v1_job: GenFile = /*@__PURE__*/
-  fileDesc("ChZwb2ludHNtYW4vdjEvam9iLnByb3RvEgxwb2ludHNtYW4udjEiywYKB0pvYlNwZWMSSAoGZGV2aWNlGAEgASgJQja6SDNyMRABGIABMipeW0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyRIABIwCghlbmRwb2ludBgCIAEoCzIcLnBvaW50c21hbi52MS5JbmxpbmVFbmRwb2ludEgAEjMKCGNvbW1hbmRzGAMgASgLMh8ucG9pbnRzbWFuLnYxLkNvbW1hbmRzT3BlcmF0aW9uSAESLQoFcHJvYmUYBCABKAsyHC5wb2ludHNtYW4udjEuUHJvYmVPcGVyYXRpb25IARI5CgxlZmZlY3RfY2xhc3MYBSABKA4yGS5wb2ludHNtYW4udjEuRWZmZWN0Q2xhc3NCCLpIBYIBAhABEiQKCHByaW9yaXR5GAYgASgFQhK6SA8aDRhkKJz//////////wESLgoKc3RhcnRfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASQQoNcXVldWVfdGltZW91dBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIPukgMqgEJIgUIgJqeASoAEkQKEWV4ZWN1dGlvbl90aW1lb3V0GAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqABIoCgVyZXRyeRgKIAEoCzIZLnBvaW50c21hbi52MS5SZXRyeVBvbGljeRKMAQoGbGFiZWxzGAsgAygLMiEucG9pbnRzbWFuLnYxLkpvYlNwZWMuTGFiZWxzRW50cnlCWbpIVpoBUxBAIjNyMRABGD8yK15bQS1aYS16MC05XShbQS1aYS16MC05Ll8vLV0qW0EtWmEtejAtOV0pPyQqGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEioKEG1heF9vdXRwdXRfYnl0ZXMYDCABKA1CELpIDdgBASoIGICAgAgogAgSDQoFZGVidWcYDSABKAgaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIPCgZ0YXJnZXQSBbpIAggBQhIKCW9wZXJhdGlvbhIFukgCCAEi3QcKA0pvYhIKCgJpZBgBIAEoCRIjCgRzcGVjGAIgASgLMhUucG9pbnRzbWFuLnYxLkpvYlNwZWMSJQoFc3RhdGUYAyABKA4yFi5wb2ludHNtYW4udjEuSm9iU3RhdGUSLwoMZWZmZWN0X2NsYXNzGAQgASgOMhkucG9pbnRzbWFuLnYxLkVmZmVjdENsYXNzEgwKBHpvbmUYBSABKAkSEAoIZW5kcG9pbnQYBiABKAkSDwoHY3JlYXRvchgHIAEoCRIvCgtjcmVhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcXVldWVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg53YWl0aW5nX3JlYXNvbhgNIAEoDjIbLnBvaW50c21hbi52MS5XYWl0aW5nUmVhc29uEhQKDGJsb2NraW5nX2pvYhgOIAEoCRIQCghwb3NpdGlvbhgPIAEoDRIOCgZ3b3JrZXIYECABKAkSJwoIYXR0ZW1wdHMYESADKAsyFS5wb2ludHNtYW4udjEuQXR0ZW1wdBIlCgVlcnJvchgSIAEoCzIWLnBvaW50c21hbi52MS5Kb2JFcnJvchIkCgZlZmZlY3QYEyABKA4yFC5wb2ludHNtYW4udjEuRWZmZWN0EhoKEmxhc3RfaW50ZW5kZWRfc3RlcBgUIAEoDRIbChNsYXN0X2NvbmZpcm1lZF9zdGVwGBUgASgNEicKBnJlc3VsdBgWIAEoCzIXLnBvaW50c21hbi52MS5Kb2JSZXN1bHQSLAoKcmVzb2x1dGlvbhgXIAEoCzIYLnBvaW50c21hbi52MS5SZXNvbHV0aW9uEhIKCmxhc3RfZXZlbnQYGCABKA0SFAoMb3V0cHV0X2J5dGVzGBkgASgNEhgKEGNhbmNlbF9yZXF1ZXN0ZWQYGiABKAgSMAoNd2FpdF9kdXJhdGlvbhgbIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIvCgxydW5fZHVyYXRpb24YHCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEgoKdHJhbnNjcmlwdBgdIAEoCSK9AQoHQXR0ZW1wdBIOCgZudW1iZXIYASABKA0SDgoGd29ya2VyGAIgASgJEg0KBWZlbmNlGAMgASgEEi4KCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIlCgVlcnJvchgGIAEoCzIWLnBvaW50c21hbi52MS5Kb2JFcnJvciLaAQoISm9iRXJyb3ISDgoGcmVhc29uGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSFgoOZGV2aWNlX21lc3NhZ2UYAyABKAkSDAoEdGFpbBgEIAEoCRIQCghleHBlY3RlZBgFIAEoCRIMCgRtb2RlGAYgASgJEjYKCG1ldGFkYXRhGAcgAygLMiQucG9pbnRzbWFuLnYxLkpvYkVycm9yLk1ldGFkYXRhRW50cnkaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIosBCglKb2JSZXN1bHQSMAoIY29tbWFuZHMYASABKAsyHC5wb2ludHNtYW4udjEuQ29tbWFuZHNSZXN1bHRIABIqCgVwcm9iZRgCIAEoCzIZLnBvaW50c21hbi52MS5Qcm9iZVJlc3VsdEgAEhYKDnNlc3Npb25fcmV1c2VkGAMgASgIQggKBnJlc3VsdCI/Cg5Db21tYW5kc1Jlc3VsdBItCghjb21tYW5kcxgBIAMoCzIbLnBvaW50c21hbi52MS5Db21tYW5kUmVzdWx0IqkCCg1Db21tYW5kUmVzdWx0Eg8KB2NvbW1hbmQYASABKAkSKwoGc3RhdHVzGAIgASgOMhsucG9pbnRzbWFuLnYxLkNvbW1hbmRTdGF0dXMSDgoGb3V0cHV0GAMgASgJEhMKC2Vycm9yX2xpbmVzGAQgAygJEisKCGR1cmF0aW9uGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhgKC2V4aXRfc3RhdHVzGAYgASgFSACIAQESGAoQb3V0cHV0X3RydW5jYXRlZBgHIAEoCBIWCg5zZXNzaW9uX3JldXNlZBgIIAEoCBIUCgxvdXRwdXRfYnl0ZXMYCSABKA0SFgoOb3V0cHV0X2V4cGlyZWQYCiABKAhCDgoMX2V4aXRfc3RhdHVzIt8BCgtQcm9iZVJlc3VsdBIxCg5sb2dpbl9kdXJhdGlvbhgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIyCg9wcm9tcHRfZHVyYXRpb24YAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGcHJvbXB0GAMgASgJEgwKBG1vZGUYBCABKAkSFQoNaG9zdF9rZXlfdHlwZRgFIAEoCRIcChRob3N0X2tleV9maW5nZXJwcmludBgGIAEoCRIWCg5yZW1vdGVfdmVyc2lvbhgHIAEoCSKXAQoKUmVzb2x1dGlvbhIqCgRraW5kGAEgASgOMhwucG9pbnRzbWFuLnYxLlJlc29sdXRpb25LaW5kEhAKCHJlc29sdmVyGAIgASgJEg4KBnJlYXNvbhgDIAEoCRIoCgR0aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglyZXJ1bl9qb2IYBSABKAkq/wEKCEpvYlN0YXRlEhkKFUpPQl9TVEFURV9VTlNQRUNJRklFRBAAEhUKEUpPQl9TVEFURV9ERUxBWUVEEAESFAoQSk9CX1NUQVRFX1FVRVVFRBACEhUKEUpPQl9TVEFURV9SVU5OSU5HEAMSGAoUSk9CX1NUQVRFX0NBTkNFTExJTkcQBBIXChNKT0JfU1RBVEVfU1VDQ0VFREVEEAUSFAoQSk9CX1NUQVRFX0ZBSUxFRBAGEhcKE0pPQl9TVEFURV9DQU5DRUxMRUQQBxIVChFKT0JfU1RBVEVfRVhQSVJFRBAIEhsKF0pPQl9TVEFURV9JTkRFVEVSTUlOQVRFEAkq2QEKDVdhaXRpbmdSZWFzb24SHgoaV0FJVElOR19SRUFTT05fVU5TUEVDSUZJRUQQABIdChlXQUlUSU5HX1JFQVNPTl9TVEFSVF9USU1FEAESGAoUV0FJVElOR19SRUFTT05fUkVUUlkQAhIeChpXQUlUSU5HX1JFQVNPTl9ERVZJQ0VfQlVTWRADEhcKE1dBSVRJTkdfUkVBU09OX0hFTEQQBBIcChhXQUlUSU5HX1JFQVNPTl9OT19XT1JLRVIQBRIYChRXQUlUSU5HX1JFQVNPTl9DTEFJTRAGKloKBkVmZmVjdBIWChJFRkZFQ1RfVU5TUEVDSUZJRUQQABIPCgtFRkZFQ1RfTk9ORRABEhIKDkVGRkVDVF9QQVJUSUFMEAISEwoPRUZGRUNUX0NPTVBMRVRFEAMqnwEKDUNvbW1hbmRTdGF0dXMSHgoaQ09NTUFORF9TVEFUVVNfVU5TUEVDSUZJRUQQABIVChFDT01NQU5EX1NUQVRVU19PSxABEhsKF0NPTU1BTkRfU1RBVFVTX1JFSkVDVEVEEAISGgoWQ09NTUFORF9TVEFUVVNfU0tJUFBFRBADEh4KGkNPTU1BTkRfU1RBVFVTX0lOVEVSUlVQVEVEEAQqigEKDlJlc29sdXRpb25LaW5kEh8KG1JFU09MVVRJT05fS0lORF9VTlNQRUNJRklFRBAAEhsKF1JFU09MVVRJT05fS0lORF9BUFBMSUVEEAESHwobUkVTT0xVVElPTl9LSU5EX05PVF9BUFBMSUVEEAISGQoVUkVTT0xVVElPTl9LSU5EX1JFUlVOEANiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_pointsman_v1_operation, file_pointsman_v1_target]);
+  fileDesc("ChZwb2ludHNtYW4vdjEvam9iLnByb3RvEgxwb2ludHNtYW4udjEi+QgKB0pvYlNwZWMSSAoGZGV2aWNlGAEgASgJQja6SDNyMRABGIABMipeW0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyRIABIwCghlbmRwb2ludBgCIAEoCzIcLnBvaW50c21hbi52MS5JbmxpbmVFbmRwb2ludEgAEjMKCGNvbW1hbmRzGAMgASgLMh8ucG9pbnRzbWFuLnYxLkNvbW1hbmRzT3BlcmF0aW9uSAESLQoFcHJvYmUYBCABKAsyHC5wb2ludHNtYW4udjEuUHJvYmVPcGVyYXRpb25IARI5CgxlZmZlY3RfY2xhc3MYBSABKA4yGS5wb2ludHNtYW4udjEuRWZmZWN0Q2xhc3NCCLpIBYIBAhABEiQKCHByaW9yaXR5GAYgASgFQhK6SA8aDRhkKJz//////////wESLgoKc3RhcnRfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASQQoNcXVldWVfdGltZW91dBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIPukgMqgEJIgUIgJqeASoAEkQKEWV4ZWN1dGlvbl90aW1lb3V0GAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqABIoCgVyZXRyeRgKIAEoCzIZLnBvaW50c21hbi52MS5SZXRyeVBvbGljeRKMAQoGbGFiZWxzGAsgAygLMiEucG9pbnRzbWFuLnYxLkpvYlNwZWMuTGFiZWxzRW50cnlCWbpIVpoBUxBAIjNyMRABGD8yK15bQS1aYS16MC05XShbQS1aYS16MC05Ll8vLV0qW0EtWmEtejAtOV0pPyQqGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEioKEG1heF9vdXRwdXRfYnl0ZXMYDCABKA1CELpIDdgBASoIGICAgAgogAgSDQoFZGVidWcYDSABKAgSPAoFcXVldWUYDiABKAlCLbpIKtgBAXIlGD8yIV5bYS16MC05XShbYS16MC05Ll8tXSpbYS16MC05XSk/JBIcCgpkZWR1cGVfa2V5GA8gASgJQgi6SAVyAxj/ARI7Cg1kZWR1cGVfcG9saWN5GBAgASgOMhoucG9pbnRzbWFuLnYxLkRlZHVwZVBvbGljeUIIukgFggECEAESFwoPZmFpbF9pZl9ibG9ja2VkGBEgASgIEjsKDXJldGFpbl9vdXRwdXQYEiABKA4yGi5wb2ludHNtYW4udjEuUmV0YWluT3V0cHV0Qgi6SAWCAQIQARI9Cgp3YXJuX2FmdGVyGBMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqABotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg8KBnRhcmdldBIFukgCCAFCEgoJb3BlcmF0aW9uEgW6SAIIASK0CAoDSm9iEgoKAmlkGAEgASgJEiMKBHNwZWMYAiABKAsyFS5wb2ludHNtYW4udjEuSm9iU3BlYxIlCgVzdGF0ZRgDIAEoDjIWLnBvaW50c21hbi52MS5Kb2JTdGF0ZRIvCgxlZmZlY3RfY2xhc3MYBCABKA4yGS5wb2ludHNtYW4udjEuRWZmZWN0Q2xhc3MSDAoEem9uZRgFIAEoCRIQCghlbmRwb2ludBgGIAEoCRIPCgdjcmVhdG9yGAcgASgJEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpxdWV1ZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKDndhaXRpbmdfcmVhc29uGA0gASgOMhsucG9pbnRzbWFuLnYxLldhaXRpbmdSZWFzb24SFAoMYmxvY2tpbmdfam9iGA4gASgJEhAKCHBvc2l0aW9uGA8gASgNEg4KBndvcmtlchgQIAEoCRInCghhdHRlbXB0cxgRIAMoCzIVLnBvaW50c21hbi52MS5BdHRlbXB0EiUKBWVycm9yGBIgASgLMhYucG9pbnRzbWFuLnYxLkpvYkVycm9yEiQKBmVmZmVjdBgTIAEoDjIULnBvaW50c21hbi52MS5FZmZlY3QSGgoSbGFzdF9pbnRlbmRlZF9zdGVwGBQgASgNEhsKE2xhc3RfY29uZmlybWVkX3N0ZXAYFSABKA0SJwoGcmVzdWx0GBYgASgLMhcucG9pbnRzbWFuLnYxLkpvYlJlc3VsdBIsCgpyZXNvbHV0aW9uGBcgASgLMhgucG9pbnRzbWFuLnYxLlJlc29sdXRpb24SEgoKbGFzdF9ldmVudBgYIAEoDRIUCgxvdXRwdXRfYnl0ZXMYGSABKA0SGAoQY2FuY2VsX3JlcXVlc3RlZBgaIAEoCBIwCg13YWl0X2R1cmF0aW9uGBsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KDHJ1bl9kdXJhdGlvbhgcIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhISCgp0cmFuc2NyaXB0GB0gASgJEhAKCHJldHJ5X29mGB4gASgJEhIKCnJldHJpZWRfYnkYHyABKAkSLwoLZGVsZXRlX3RpbWUYICABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIr0BCgdBdHRlbXB0Eg4KBm51bWJlchgBIAEoDRIOCgZ3b3JrZXIYAiABKAkSDQoFZmVuY2UYAyABKAQSLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiUKBWVycm9yGAYgASgLMhYucG9pbnRzbWFuLnYxLkpvYkVycm9yItoBCghKb2JFcnJvchIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCRIWCg5kZXZpY2VfbWVzc2FnZRgDIAEoCRIMCgR0YWlsGAQgASgJEhAKCGV4cGVjdGVkGAUgASgJEgwKBG1vZGUYBiABKAkSNgoIbWV0YWRhdGEYByADKAsyJC5wb2ludHNtYW4udjEuSm9iRXJyb3IuTWV0YWRhdGFFbnRyeRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiiwEKCUpvYlJlc3VsdBIwCghjb21tYW5kcxgBIAEoCzIcLnBvaW50c21hbi52MS5Db21tYW5kc1Jlc3VsdEgAEioKBXByb2JlGAIgASgLMhkucG9pbnRzbWFuLnYxLlByb2JlUmVzdWx0SAASFgoOc2Vzc2lvbl9yZXVzZWQYAyABKAhCCAoGcmVzdWx0Ij8KDkNvbW1hbmRzUmVzdWx0Ei0KCGNvbW1hbmRzGAEgAygLMhsucG9pbnRzbWFuLnYxLkNvbW1hbmRSZXN1bHQiqQIKDUNvbW1hbmRSZXN1bHQSDwoHY29tbWFuZBgBIAEoCRIrCgZzdGF0dXMYAiABKA4yGy5wb2ludHNtYW4udjEuQ29tbWFuZFN0YXR1cxIOCgZvdXRwdXQYAyABKAkSEwoLZXJyb3JfbGluZXMYBCADKAkSKwoIZHVyYXRpb24YBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGAoLZXhpdF9zdGF0dXMYBiABKAVIAIgBARIYChBvdXRwdXRfdHJ1bmNhdGVkGAcgASgIEhYKDnNlc3Npb25fcmV1c2VkGAggASgIEhQKDG91dHB1dF9ieXRlcxgJIAEoDRIWCg5vdXRwdXRfZXhwaXJlZBgKIAEoCEIOCgxfZXhpdF9zdGF0dXMi3wEKC1Byb2JlUmVzdWx0EjEKDmxvZ2luX2R1cmF0aW9uGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjIKD3Byb21wdF9kdXJhdGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZwcm9tcHQYAyABKAkSDAoEbW9kZRgEIAEoCRIVCg1ob3N0X2tleV90eXBlGAUgASgJEhwKFGhvc3Rfa2V5X2ZpbmdlcnByaW50GAYgASgJEhYKDnJlbW90ZV92ZXJzaW9uGAcgASgJIpcBCgpSZXNvbHV0aW9uEioKBGtpbmQYASABKA4yHC5wb2ludHNtYW4udjEuUmVzb2x1dGlvbktpbmQSEAoIcmVzb2x2ZXIYAiABKAkSDgoGcmVhc29uGAMgASgJEigKBHRpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXJlcnVuX2pvYhgFIAEoCSr/AQoISm9iU3RhdGUSGQoVSk9CX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRSk9CX1NUQVRFX0RFTEFZRUQQARIUChBKT0JfU1RBVEVfUVVFVUVEEAISFQoRSk9CX1NUQVRFX1JVTk5JTkcQAxIYChRKT0JfU1RBVEVfQ0FOQ0VMTElORxAEEhcKE0pPQl9TVEFURV9TVUNDRUVERUQQBRIUChBKT0JfU1RBVEVfRkFJTEVEEAYSFwoTSk9CX1NUQVRFX0NBTkNFTExFRBAHEhUKEUpPQl9TVEFURV9FWFBJUkVEEAgSGwoXSk9CX1NUQVRFX0lOREVURVJNSU5BVEUQCSqpAgoNV2FpdGluZ1JlYXNvbhIeChpXQUlUSU5HX1JFQVNPTl9VTlNQRUNJRklFRBAAEh0KGVdBSVRJTkdfUkVBU09OX1NUQVJUX1RJTUUQARIYChRXQUlUSU5HX1JFQVNPTl9SRVRSWRACEh4KGldBSVRJTkdfUkVBU09OX0RFVklDRV9CVVNZEAMSFwoTV0FJVElOR19SRUFTT05fSEVMRBAEEhwKGFdBSVRJTkdfUkVBU09OX05PX1dPUktFUhAFEhgKFFdBSVRJTkdfUkVBU09OX0NMQUlNEAYSGQoVV0FJVElOR19SRUFTT05fTE9DS0VEEAcSGQoVV0FJVElOR19SRUFTT05fUEFVU0VEEAgSGAoUV0FJVElOR19SRUFTT05fTElNSVQQCSpaCgZFZmZlY3QSFgoSRUZGRUNUX1VOU1BFQ0lGSUVEEAASDwoLRUZGRUNUX05PTkUQARISCg5FRkZFQ1RfUEFSVElBTBACEhMKD0VGRkVDVF9DT01QTEVURRADKnoKDERlZHVwZVBvbGljeRIdChlERURVUEVfUE9MSUNZX1VOU1BFQ0lGSUVEEAASGAoUREVEVVBFX1BPTElDWV9SRUpFQ1QQARIWChJERURVUEVfUE9MSUNZX0pPSU4QAhIZChVERURVUEVfUE9MSUNZX1JFUExBQ0UQAyp5CgxSZXRhaW5PdXRwdXQSHQoZUkVUQUlOX09VVFBVVF9VTlNQRUNJRklFRBAAEhYKElJFVEFJTl9PVVRQVVRfRlVMTBABEhoKFlJFVEFJTl9PVVRQVVRfTUVUQURBVEEQAhIWChJSRVRBSU5fT1VUUFVUX05PTkUQAyqfAQoNQ29tbWFuZFN0YXR1cxIeChpDT01NQU5EX1NUQVRVU19VTlNQRUNJRklFRBAAEhUKEUNPTU1BTkRfU1RBVFVTX09LEAESGwoXQ09NTUFORF9TVEFUVVNfUkVKRUNURUQQAhIaChZDT01NQU5EX1NUQVRVU19TS0lQUEVEEAMSHgoaQ09NTUFORF9TVEFUVVNfSU5URVJSVVBURUQQBCqKAQoOUmVzb2x1dGlvbktpbmQSHwobUkVTT0xVVElPTl9LSU5EX1VOU1BFQ0lGSUVEEAASGwoXUkVTT0xVVElPTl9LSU5EX0FQUExJRUQQARIfChtSRVNPTFVUSU9OX0tJTkRfTk9UX0FQUExJRUQQAhIZChVSRVNPTFVUSU9OX0tJTkRfUkVSVU4QA2IGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_pointsman_v1_operation, file_pointsman_v1_target]);
 
 /**
  * What a caller asks for.
@@ -135,6 +135,48 @@ export type JobSpec = Message<"pointsman.v1.JobSpec"> & {
    * @generated from field: bool debug = 13;
    */
   debug: boolean;
+
+  /**
+   * A named queue: a label with pause, limit and counts. The job still waits in its device's line. Default: none.
+   *
+   * @generated from field: string queue = 14;
+   */
+  queue: string;
+
+  /**
+   * While a job with this key is live in the zone, another is treated as dedupe_policy says. At most 255 characters.
+   *
+   * @generated from field: string dedupe_key = 15;
+   */
+  dedupeKey: string;
+
+  /**
+   * What happens to a second job with the key. Default REJECT.
+   *
+   * @generated from field: pointsman.v1.DedupePolicy dedupe_policy = 16;
+   */
+  dedupePolicy: DedupePolicy;
+
+  /**
+   * Ends FAILED at once when a lock, a hold, a pause or a limit keeps it from starting, instead of waiting.
+   *
+   * @generated from field: bool fail_if_blocked = 17;
+   */
+  failIfBlocked: boolean;
+
+  /**
+   * What is kept of the output when it has ended. Default FULL.
+   *
+   * @generated from field: pointsman.v1.RetainOutput retain_output = 18;
+   */
+  retainOutput: RetainOutput;
+
+  /**
+   * A warning is written into the history when an attempt takes longer than this. Default: none; at most 24 h.
+   *
+   * @generated from field: google.protobuf.Duration warn_after = 19;
+   */
+  warnAfter?: Duration | undefined;
 };
 
 /**
@@ -354,6 +396,27 @@ export type Job = Message<"pointsman.v1.Job"> & {
    * @generated from field: string transcript = 29;
    */
   transcript: string;
+
+  /**
+   * The job that this one does again.
+   *
+   * @generated from field: string retry_of = 30;
+   */
+  retryOf: string;
+
+  /**
+   * The latest job that does this one again.
+   *
+   * @generated from field: string retried_by = 31;
+   */
+  retriedBy: string;
+
+  /**
+   * When it was marked as deleted. Retention purges it like any other.
+   *
+   * @generated from field: google.protobuf.Timestamp delete_time = 32;
+   */
+  deleteTime?: Timestamp | undefined;
 };
 
 /**
@@ -887,6 +950,27 @@ export const WaitingReason = {
    * @generated from enum value: WAITING_REASON_CLAIM = 6;
    */
   CLAIM: 6,
+
+  /**
+   * Somebody has locked the device.
+   *
+   * @generated from enum value: WAITING_REASON_LOCKED = 7;
+   */
+  LOCKED: 7,
+
+  /**
+   * Its queue is paused.
+   *
+   * @generated from enum value: WAITING_REASON_PAUSED = 8;
+   */
+  PAUSED: 8,
+
+  /**
+   * A limit on parallel work is reached.
+   *
+   * @generated from enum value: WAITING_REASON_LIMIT = 9;
+   */
+  LIMIT: 9,
 } as const;
 
 /**
@@ -951,6 +1035,102 @@ export const EffectSchema: GenEnum<Effect> = /*@__PURE__*/
   enumDesc(file_pointsman_v1_job, 2);
 
 /**
+ * What happens to a job whose dedupe_key a live job has.
+ *
+ * @generated from enum pointsman.v1.DedupePolicy
+ */
+export const DedupePolicy = {
+  /**
+   * The same as REJECT.
+   *
+   * @generated from enum value: DEDUPE_POLICY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It is refused with DUPLICATE_JOB, which names the live one.
+   *
+   * @generated from enum value: DEDUPE_POLICY_REJECT = 1;
+   */
+  REJECT: 1,
+
+  /**
+   * The caller gets the live one in its place.
+   *
+   * @generated from enum value: DEDUPE_POLICY_JOIN = 2;
+   */
+  JOIN: 2,
+
+  /**
+   * It takes the place of the live one, which is cancelled unless it has started; then it waits behind it.
+   *
+   * @generated from enum value: DEDUPE_POLICY_REPLACE = 3;
+   */
+  REPLACE: 3,
+} as const;
+
+/**
+ * What happens to a job whose dedupe_key a live job has.
+ *
+ * @generated from enum pointsman.v1.DedupePolicy
+ */
+export type DedupePolicy = (typeof DedupePolicy)[keyof typeof DedupePolicy] | UnknownEnum;
+
+/**
+ * Describes the enum pointsman.v1.DedupePolicy.
+ */
+export const DedupePolicySchema: GenEnum<DedupePolicy> = /*@__PURE__*/
+  enumDesc(file_pointsman_v1_job, 3);
+
+/**
+ * What is kept of a job's output when it has ended.
+ *
+ * @generated from enum pointsman.v1.RetainOutput
+ */
+export const RetainOutput = {
+  /**
+   * The same as FULL.
+   *
+   * @generated from enum value: RETAIN_OUTPUT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * All of it.
+   *
+   * @generated from enum value: RETAIN_OUTPUT_FULL = 1;
+   */
+  FULL: 1,
+
+  /**
+   * How each command ended, without what it printed.
+   *
+   * @generated from enum value: RETAIN_OUTPUT_METADATA = 2;
+   */
+  METADATA: 2,
+
+  /**
+   * Nothing but the state and the error.
+   *
+   * @generated from enum value: RETAIN_OUTPUT_NONE = 3;
+   */
+  NONE: 3,
+} as const;
+
+/**
+ * What is kept of a job's output when it has ended.
+ *
+ * @generated from enum pointsman.v1.RetainOutput
+ */
+export type RetainOutput = (typeof RetainOutput)[keyof typeof RetainOutput] | UnknownEnum;
+
+/**
+ * Describes the enum pointsman.v1.RetainOutput.
+ */
+export const RetainOutputSchema: GenEnum<RetainOutput> = /*@__PURE__*/
+  enumDesc(file_pointsman_v1_job, 4);
+
+/**
  * How a command ended.
  *
  * @generated from enum pointsman.v1.CommandStatus
@@ -1003,7 +1183,7 @@ export type CommandStatus = (typeof CommandStatus)[keyof typeof CommandStatus] |
  * Describes the enum pointsman.v1.CommandStatus.
  */
 export const CommandStatusSchema: GenEnum<CommandStatus> = /*@__PURE__*/
-  enumDesc(file_pointsman_v1_job, 3);
+  enumDesc(file_pointsman_v1_job, 5);
 
 /**
  * Verdicts on an INDETERMINATE job.
@@ -1051,5 +1231,5 @@ export type ResolutionKind = (typeof ResolutionKind)[keyof typeof ResolutionKind
  * Describes the enum pointsman.v1.ResolutionKind.
  */
 export const ResolutionKindSchema: GenEnum<ResolutionKind> = /*@__PURE__*/
-  enumDesc(file_pointsman_v1_job, 4);
+  enumDesc(file_pointsman_v1_job, 6);
 

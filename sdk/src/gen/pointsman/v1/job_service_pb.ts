@@ -17,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file pointsman/v1/job_service.proto.
  */
 export const file_pointsman_v1_job_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5wb2ludHNtYW4vdjEvam9iX3NlcnZpY2UucHJvdG8SDHBvaW50c21hbi52MSKMBgoJSm9iRmlsdGVyEjQKA2lkcxgBIAMoCUInukgkkgEhEOgHIhxyGjIYXlswLTlhLWhqa21ucC10di16XXsyNn0kEjkKBnN0YXRlcxgCIAMoDjIWLnBvaW50c21hbi52MS5Kb2JTdGF0ZUIRukgOkgELEAoiB4IBBBABIAASIwoHZGV2aWNlcxgDIAMoCUISukgPkgEMEOgHIgdyBRABGIACEiIKBnF1ZXVlcxgEIAMoCUISukgPkgEMEOgHIgdyBRABGIACEiIKB3dvcmtlcnMYBSADKAlCEbpIDpIBCxBkIgdyBRABGIABEiwKBXR5cGVzGAYgAygJQh26SBqSARcQECITchFSCGNvbW1hbmRzUgVwcm9iZRI9CgZsYWJlbHMYByADKAsyIy5wb2ludHNtYW4udjEuSm9iRmlsdGVyLkxhYmVsc0VudHJ5Qgi6SAWaAQIQEBIjCghjcmVhdG9ycxgIIAMoCUIRukgOkgELEGQiB3IFEAEYgAESOwoNZXJyb3JfcmVhc29ucxgJIAMoCUIkukghkgEeEEAiGnIYMhZeW0EtWl1bQS1aMC05X117MCw2Mn0kEjEKDWNyZWF0ZWRfYWZ0ZXIYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmNyZWF0ZWRfYmVmb3JlGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtlbmRlZF9hZnRlchgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMZW5kZWRfYmVmb3JlGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJBCgV6b25lcxgOIAMoCUIyukgvkgEsEEAiKHImMiReW2EtejAtOV0oW2EtejAtOS1dezAsMzB9W2EtejAtOV0pPyQSFgoEdGV4dBgPIAEoCUIIukgFcgMYgAIaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJvChBDcmVhdGVKb2JSZXF1ZXN0EioKA2pvYhgBIAEoCzIVLnBvaW50c21hbi52MS5Kb2JTcGVjQga6SAPIAQESLwoKcmVxdWVzdF9pZBgCIAEoCUIbukgY2AEBchMYgAEyDl5bXHgyMS1ceDdlXSskIkUKEUNyZWF0ZUpvYlJlc3BvbnNlEh4KA2pvYhgBIAEoCzIRLnBvaW50c21hbi52MS5Kb2ISEAoIcmVwbGF5ZWQYAiABKAgiegoWQmF0Y2hDcmVhdGVKb2JzUmVxdWVzdBIwCgRqb2JzGAEgAygLMhUucG9pbnRzbWFuLnYxLkpvYlNwZWNCC7pICJIBBQgBEOgHEi4KCnJlcXVlc3RfaWQYAiABKAlCGrpIF9gBAXISGHgyDl5bXHgyMS1ceDdlXSskIk8KF0JhdGNoQ3JlYXRlSm9ic1Jlc3BvbnNlEjQKB3Jlc3VsdHMYASADKAsyIy5wb2ludHNtYW4udjEuQmF0Y2hDcmVhdGVKb2JzUmVzdWx0In8KFUJhdGNoQ3JlYXRlSm9ic1Jlc3VsdBIgCgNqb2IYASABKAsyES5wb2ludHNtYW4udjEuSm9iSAASKAoFZXJyb3IYAiABKAsyFy5wb2ludHNtYW4udjEuSXRlbUVycm9ySAASEAoIcmVwbGF5ZWQYAyABKAhCCAoGcmVzdWx0IjoKCUl0ZW1FcnJvchIMCgRjb2RlGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIqoBCg1HZXRKb2JSZXF1ZXN0EisKAmlkGAEgASgJQh+6SBxyGjIYXlswLTlhLWhqa21ucC10di16XXsyNn0kEj0KDHdhaXRfdGltZW91dBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIMukgJqgEGIgIIPDIAEi0KBHZpZXcYAyABKA4yFS5wb2ludHNtYW4udjEuSm9iVmlld0IIukgFggECEAEiMAoOR2V0Sm9iUmVzcG9uc2USHgoDam9iGAEgASgLMhEucG9pbnRzbWFuLnYxLkpvYiJNChNCYXRjaEdldEpvYnNSZXF1ZXN0EjYKA2lkcxgBIAMoCUIpukgmkgEjCAEQ6AciHHIaMhheWzAtOWEtaGprbW5wLXR2LXpdezI2fSQiSgoUQmF0Y2hHZXRKb2JzUmVzcG9uc2USHwoEam9icxgBIAMoCzIRLnBvaW50c21hbi52MS5Kb2ISEQoJbm90X2ZvdW5kGAIgAygJInUKD0xpc3RKb2JzUmVxdWVzdBInCgZmaWx0ZXIYASABKAsyFy5wb2ludHNtYW4udjEuSm9iRmlsdGVyEhsKCXBhZ2Vfc2l6ZRgCIAEoDUIIukgFKgMY6AcSHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAgiTAoQTGlzdEpvYnNSZXNwb25zZRIfCgRqb2JzGAEgAygLMhEucG9pbnRzbWFuLnYxLkpvYhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiOwoQQ291bnRKb2JzUmVxdWVzdBInCgZmaWx0ZXIYASABKAsyFy5wb2ludHNtYW4udjEuSm9iRmlsdGVyIpIBChFDb3VudEpvYnNSZXNwb25zZRINCgV0b3RhbBgBIAEoDRI+CghieV9zdGF0ZRgCIAMoCzIsLnBvaW50c21hbi52MS5Db3VudEpvYnNSZXNwb25zZS5CeVN0YXRlRW50cnkaLgoMQnlTdGF0ZUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDToCOAEidAoQQ2FuY2VsSm9iUmVxdWVzdBIrCgJpZBgBIAEoCUIfukgcchoyGF5bMC05YS1oamttbnAtdHYtel17MjZ9JBIZChFpbnRlcnJ1cHRfcnVubmluZxgCIAEoCBIYCgZyZWFzb24YAyABKAlCCLpIBXIDGIAEImEKEUNhbmNlbEpvYlJlc3BvbnNlEh4KA2pvYhgBIAEoCzIRLnBvaW50c21hbi52MS5Kb2ISLAoHb3V0Y29tZRgCIAEoDjIbLnBvaW50c21hbi52MS5DYW5jZWxPdXRjb21lIpcBChFDYW5jZWxKb2JzUmVxdWVzdBIvCgZmaWx0ZXIYASABKAsyFy5wb2ludHNtYW4udjEuSm9iRmlsdGVyQga6SAPIAQESGQoRaW50ZXJydXB0X3J1bm5pbmcYAiABKAgSGAoGcmVhc29uGAMgASgJQgi6SAVyAxiABBIcCgpwYWdlX3Rva2VuGAQgASgJQgi6SAVyAxiACCKOAQoSQ2FuY2VsSm9ic1Jlc3BvbnNlEhcKD2NhbmNlbGxlZF9jb3VudBgBIAEoDRIVCg1jYW5jZWxsZWRfaWRzGAIgAygJEi8KB3Jlc3VsdHMYAyADKAsyHi5wb2ludHNtYW4udjEuQ2FuY2VsSm9ic1Jlc3VsdBIXCg9uZXh0X3BhZ2VfdG9rZW4YBCABKAkiTAoQQ2FuY2VsSm9ic1Jlc3VsdBIKCgJpZBgBIAEoCRIsCgdvdXRjb21lGAIgASgOMhsucG9pbnRzbWFuLnYxLkNhbmNlbE91dGNvbWUilAEKEVJlc29sdmVKb2JSZXF1ZXN0EisKAmlkGAEgASgJQh+6SBxyGjIYXlswLTlhLWhqa21ucC10di16XXsyNn0kEjYKBGtpbmQYAiABKA4yHC5wb2ludHNtYW4udjEuUmVzb2x1dGlvbktpbmRCCrpIB4IBBBABIAASGgoGcmVhc29uGAMgASgJQgq6SAdyBRABGIAIIloKElJlc29sdmVKb2JSZXNwb25zZRIeCgNqb2IYASABKAsyES5wb2ludHNtYW4udjEuSm9iEiQKCXJlcnVuX2pvYhgCIAEoCzIRLnBvaW50c21hbi52MS5Kb2IifgoUTGlzdEpvYkV2ZW50c1JlcXVlc3QSKwoCaWQYASABKAlCH7pIHHIaMhheWzAtOWEtaGprbW5wLXR2LXpdezI2fSQSGwoJcGFnZV9zaXplGAIgASgNQgi6SAUqAxjoBxIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiACCJYChVMaXN0Sm9iRXZlbnRzUmVzcG9uc2USJgoGZXZlbnRzGAEgAygLMhYucG9pbnRzbWFuLnYxLkpvYkV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSK2AQoPV2F0Y2hKb2JSZXF1ZXN0EisKAmlkGAEgASgJQh+6SBxyGjIYXlswLTlhLWhqa21ucC10di16XXsyNn0kEhgKBmN1cnNvchgCIAEoCUIIukgFcgMYgAISFAoMc2tpcF9oaXN0b3J5GAMgASgIEkYKEmhlYXJ0YmVhdF9pbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIPukgMqgEJIgMIrAIyAggBItABChBXYXRjaEpvYlJlc3BvbnNlEg4KBmN1cnNvchgBIAEoCRIlCghzbmFwc2hvdBgCIAEoCzIRLnBvaW50c21hbi52MS5Kb2JIABInCgVldmVudBgDIAEoCzIWLnBvaW50c21hbi52MS5Kb2JFdmVudEgAEiYKBnN5bmNlZBgEIAEoCzIULnBvaW50c21hbi52MS5TeW5jZWRIABIsCgloZWFydGJlYXQYBSABKAsyFy5wb2ludHNtYW4udjEuSGVhcnRiZWF0SABCBgoEaXRlbSIICgZTeW5jZWQiCwoJSGVhcnRiZWF0IrMBChBXYXRjaEpvYnNSZXF1ZXN0EicKBmZpbHRlchgBIAEoCzIXLnBvaW50c21hbi52MS5Kb2JGaWx0ZXISGAoGY3Vyc29yGAIgASgJQgi6SAVyAxiACBIUCgxza2lwX2luaXRpYWwYAyABKAgSRgoSaGVhcnRiZWF0X2ludGVydmFsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiAwisAjICCAEiugEKEVdhdGNoSm9ic1Jlc3BvbnNlEg4KBmN1cnNvchgBIAEoCRIkCgdjaGFuZ2VkGAIgASgLMhEucG9pbnRzbWFuLnYxLkpvYkgAEhEKB3JlbW92ZWQYAyABKAlIABImCgZzeW5jZWQYBCABKAsyFC5wb2ludHNtYW4udjEuU3luY2VkSAASLAoJaGVhcnRiZWF0GAUgASgLMhcucG9pbnRzbWFuLnYxLkhlYXJ0YmVhdEgAQgYKBGl0ZW0qSgoHSm9iVmlldxIYChRKT0JfVklFV19VTlNQRUNJRklFRBAAEhIKDkpPQl9WSUVXX0JBU0lDEAESEQoNSk9CX1ZJRVdfRlVMTBACKqIBCg1DYW5jZWxPdXRjb21lEh4KGkNBTkNFTF9PVVRDT01FX1VOU1BFQ0lGSUVEEAASHAoYQ0FOQ0VMX09VVENPTUVfQ0FOQ0VMTEVEEAESHQoZQ0FOQ0VMX09VVENPTUVfQ0FOQ0VMTElORxACEhoKFkNBTkNFTF9PVVRDT01FX1JVTk5JTkcQAxIYChRDQU5DRUxfT1VUQ09NRV9GSU5BTBAEMvQHCgpKb2JTZXJ2aWNlEkwKCUNyZWF0ZUpvYhIeLnBvaW50c21hbi52MS5DcmVhdGVKb2JSZXF1ZXN0Gh8ucG9pbnRzbWFuLnYxLkNyZWF0ZUpvYlJlc3BvbnNlEl4KD0JhdGNoQ3JlYXRlSm9icxIkLnBvaW50c21hbi52MS5CYXRjaENyZWF0ZUpvYnNSZXF1ZXN0GiUucG9pbnRzbWFuLnYxLkJhdGNoQ3JlYXRlSm9ic1Jlc3BvbnNlEkgKBkdldEpvYhIbLnBvaW50c21hbi52MS5HZXRKb2JSZXF1ZXN0GhwucG9pbnRzbWFuLnYxLkdldEpvYlJlc3BvbnNlIgOQAgESWgoMQmF0Y2hHZXRKb2JzEiEucG9pbnRzbWFuLnYxLkJhdGNoR2V0Sm9ic1JlcXVlc3QaIi5wb2ludHNtYW4udjEuQmF0Y2hHZXRKb2JzUmVzcG9uc2UiA5ACARJOCghMaXN0Sm9icxIdLnBvaW50c21hbi52MS5MaXN0Sm9ic1JlcXVlc3QaHi5wb2ludHNtYW4udjEuTGlzdEpvYnNSZXNwb25zZSIDkAIBElEKCUNvdW50Sm9icxIeLnBvaW50c21hbi52MS5Db3VudEpvYnNSZXF1ZXN0Gh8ucG9pbnRzbWFuLnYxLkNvdW50Sm9ic1Jlc3BvbnNlIgOQAgESUQoJQ2FuY2VsSm9iEh4ucG9pbnRzbWFuLnYxLkNhbmNlbEpvYlJlcXVlc3QaHy5wb2ludHNtYW4udjEuQ2FuY2VsSm9iUmVzcG9uc2UiA5ACAhJPCgpDYW5jZWxKb2JzEh8ucG9pbnRzbWFuLnYxLkNhbmNlbEpvYnNSZXF1ZXN0GiAucG9pbnRzbWFuLnYxLkNhbmNlbEpvYnNSZXNwb25zZRJPCgpSZXNvbHZlSm9iEh8ucG9pbnRzbWFuLnYxLlJlc29sdmVKb2JSZXF1ZXN0GiAucG9pbnRzbWFuLnYxLlJlc29sdmVKb2JSZXNwb25zZRJdCg1MaXN0Sm9iRXZlbnRzEiIucG9pbnRzbWFuLnYxLkxpc3RKb2JFdmVudHNSZXF1ZXN0GiMucG9pbnRzbWFuLnYxLkxpc3RKb2JFdmVudHNSZXNwb25zZSIDkAIBEksKCFdhdGNoSm9iEh0ucG9pbnRzbWFuLnYxLldhdGNoSm9iUmVxdWVzdBoeLnBvaW50c21hbi52MS5XYXRjaEpvYlJlc3BvbnNlMAESTgoJV2F0Y2hKb2JzEh4ucG9pbnRzbWFuLnYxLldhdGNoSm9ic1JlcXVlc3QaHy5wb2ludHNtYW4udjEuV2F0Y2hKb2JzUmVzcG9uc2UwAWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_pointsman_v1_job, file_pointsman_v1_job_event]);
+  fileDesc("Ch5wb2ludHNtYW4vdjEvam9iX3NlcnZpY2UucHJvdG8SDHBvaW50c21hbi52MSKiBgoJSm9iRmlsdGVyEjQKA2lkcxgBIAMoCUInukgkkgEhEOgHIhxyGjIYXlswLTlhLWhqa21ucC10di16XXsyNn0kEjkKBnN0YXRlcxgCIAMoDjIWLnBvaW50c21hbi52MS5Kb2JTdGF0ZUIRukgOkgELEAoiB4IBBBABIAASIwoHZGV2aWNlcxgDIAMoCUISukgPkgEMEOgHIgdyBRABGIACEiIKBnF1ZXVlcxgEIAMoCUISukgPkgEMEOgHIgdyBRABGIACEiIKB3dvcmtlcnMYBSADKAlCEbpIDpIBCxBkIgdyBRABGIABEiwKBXR5cGVzGAYgAygJQh26SBqSARcQECITchFSCGNvbW1hbmRzUgVwcm9iZRI9CgZsYWJlbHMYByADKAsyIy5wb2ludHNtYW4udjEuSm9iRmlsdGVyLkxhYmVsc0VudHJ5Qgi6SAWaAQIQEBIjCghjcmVhdG9ycxgIIAMoCUIRukgOkgELEGQiB3IFEAEYgAESOwoNZXJyb3JfcmVhc29ucxgJIAMoCUIkukghkgEeEEAiGnIYMhZeW0EtWl1bQS1aMC05X117MCw2Mn0kEjEKDWNyZWF0ZWRfYWZ0ZXIYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmNyZWF0ZWRfYmVmb3JlGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtlbmRlZF9hZnRlchgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMZW5kZWRfYmVmb3JlGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJBCgV6b25lcxgOIAMoCUIyukgvkgEsEEAiKHImMiReW2EtejAtOV0oW2EtejAtOS1dezAsMzB9W2EtejAtOV0pPyQSFgoEdGV4dBgPIAEoCUIIukgFcgMYgAISFAoMc2hvd19kZWxldGVkGBAgASgIGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEibwoQQ3JlYXRlSm9iUmVxdWVzdBIqCgNqb2IYASABKAsyFS5wb2ludHNtYW4udjEuSm9iU3BlY0IGukgDyAEBEi8KCnJlcXVlc3RfaWQYAiABKAlCG7pIGNgBAXITGIABMg5eW1x4MjEtXHg3ZV0rJCJFChFDcmVhdGVKb2JSZXNwb25zZRIeCgNqb2IYASABKAsyES5wb2ludHNtYW4udjEuSm9iEhAKCHJlcGxheWVkGAIgASgIInoKFkJhdGNoQ3JlYXRlSm9ic1JlcXVlc3QSMAoEam9icxgBIAMoCzIVLnBvaW50c21hbi52MS5Kb2JTcGVjQgu6SAiSAQUIARDoBxIuCgpyZXF1ZXN0X2lkGAIgASgJQhq6SBfYAQFyEhh4Mg5eW1x4MjEtXHg3ZV0rJCJPChdCYXRjaENyZWF0ZUpvYnNSZXNwb25zZRI0CgdyZXN1bHRzGAEgAygLMiMucG9pbnRzbWFuLnYxLkJhdGNoQ3JlYXRlSm9ic1Jlc3VsdCJ/ChVCYXRjaENyZWF0ZUpvYnNSZXN1bHQSIAoDam9iGAEgASgLMhEucG9pbnRzbWFuLnYxLkpvYkgAEigKBWVycm9yGAIgASgLMhcucG9pbnRzbWFuLnYxLkl0ZW1FcnJvckgAEhAKCHJlcGxheWVkGAMgASgIQggKBnJlc3VsdCI6CglJdGVtRXJyb3ISDAoEY29kZRgBIAEoCRIOCgZyZWFzb24YAiABKAkSDwoHbWVzc2FnZRgDIAEoCSKqAQoNR2V0Sm9iUmVxdWVzdBIrCgJpZBgBIAEoCUIfukgcchoyGF5bMC05YS1oamttbnAtdHYtel17MjZ9JBI9Cgx3YWl0X3RpbWVvdXQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDLpICaoBBiICCDwyABItCgR2aWV3GAMgASgOMhUucG9pbnRzbWFuLnYxLkpvYlZpZXdCCLpIBYIBAhABIjAKDkdldEpvYlJlc3BvbnNlEh4KA2pvYhgBIAEoCzIRLnBvaW50c21hbi52MS5Kb2IiTQoTQmF0Y2hHZXRKb2JzUmVxdWVzdBI2CgNpZHMYASADKAlCKbpIJpIBIwgBEOgHIhxyGjIYXlswLTlhLWhqa21ucC10di16XXsyNn0kIkoKFEJhdGNoR2V0Sm9ic1Jlc3BvbnNlEh8KBGpvYnMYASADKAsyES5wb2ludHNtYW4udjEuSm9iEhEKCW5vdF9mb3VuZBgCIAMoCSKpAQoPTGlzdEpvYnNSZXF1ZXN0EicKBmZpbHRlchgBIAEoCzIXLnBvaW50c21hbi52MS5Kb2JGaWx0ZXISGwoJcGFnZV9zaXplGAIgASgNQgi6SAUqAxjoBxIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiACBIyCghvcmRlcl9ieRgEIAEoDjIWLnBvaW50c21hbi52MS5Kb2JPcmRlckIIukgFggECEAEiTAoQTGlzdEpvYnNSZXNwb25zZRIfCgRqb2JzGAEgAygLMhEucG9pbnRzbWFuLnYxLkpvYhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiOwoQQ291bnRKb2JzUmVxdWVzdBInCgZmaWx0ZXIYASABKAsyFy5wb2ludHNtYW4udjEuSm9iRmlsdGVyIpIBChFDb3VudEpvYnNSZXNwb25zZRINCgV0b3RhbBgBIAEoDRI+CghieV9zdGF0ZRgCIAMoCzIsLnBvaW50c21hbi52MS5Db3VudEpvYnNSZXNwb25zZS5CeVN0YXRlRW50cnkaLgoMQnlTdGF0ZUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDToCOAEidAoQQ2FuY2VsSm9iUmVxdWVzdBIrCgJpZBgBIAEoCUIfukgcchoyGF5bMC05YS1oamttbnAtdHYtel17MjZ9JBIZChFpbnRlcnJ1cHRfcnVubmluZxgCIAEoCBIYCgZyZWFzb24YAyABKAlCCLpIBXIDGIAEImEKEUNhbmNlbEpvYlJlc3BvbnNlEh4KA2pvYhgBIAEoCzIRLnBvaW50c21hbi52MS5Kb2ISLAoHb3V0Y29tZRgCIAEoDjIbLnBvaW50c21hbi52MS5DYW5jZWxPdXRjb21lIpcBChFDYW5jZWxKb2JzUmVxdWVzdBIvCgZmaWx0ZXIYASABKAsyFy5wb2ludHNtYW4udjEuSm9iRmlsdGVyQga6SAPIAQESGQoRaW50ZXJydXB0X3J1bm5pbmcYAiABKAgSGAoGcmVhc29uGAMgASgJQgi6SAVyAxiABBIcCgpwYWdlX3Rva2VuGAQgASgJQgi6SAVyAxiACCKOAQoSQ2FuY2VsSm9ic1Jlc3BvbnNlEhcKD2NhbmNlbGxlZF9jb3VudBgBIAEoDRIVCg1jYW5jZWxsZWRfaWRzGAIgAygJEi8KB3Jlc3VsdHMYAyADKAsyHi5wb2ludHNtYW4udjEuQ2FuY2VsSm9ic1Jlc3VsdBIXCg9uZXh0X3BhZ2VfdG9rZW4YBCABKAkiTAoQQ2FuY2VsSm9ic1Jlc3VsdBIKCgJpZBgBIAEoCRIsCgdvdXRjb21lGAIgASgOMhsucG9pbnRzbWFuLnYxLkNhbmNlbE91dGNvbWUilAEKEVJlc29sdmVKb2JSZXF1ZXN0EisKAmlkGAEgASgJQh+6SBxyGjIYXlswLTlhLWhqa21ucC10di16XXsyNn0kEjYKBGtpbmQYAiABKA4yHC5wb2ludHNtYW4udjEuUmVzb2x1dGlvbktpbmRCCrpIB4IBBBABIAASGgoGcmVhc29uGAMgASgJQgq6SAdyBRABGIAIIloKElJlc29sdmVKb2JSZXNwb25zZRIeCgNqb2IYASABKAsyES5wb2ludHNtYW4udjEuSm9iEiQKCXJlcnVuX2pvYhgCIAEoCzIRLnBvaW50c21hbi52MS5Kb2IibwoPUmV0cnlKb2JSZXF1ZXN0EisKAmlkGAEgASgJQh+6SBxyGjIYXlswLTlhLWhqa21ucC10di16XXsyNn0kEi8KCnJlcXVlc3RfaWQYAiABKAlCG7pIGNgBAXITGIABMg5eW1x4MjEtXHg3ZV0rJCJEChBSZXRyeUpvYlJlc3BvbnNlEh4KA2pvYhgBIAEoCzIRLnBvaW50c21hbi52MS5Kb2ISEAoIcmVwbGF5ZWQYAiABKAgikQEKEFJldHJ5Sm9ic1JlcXVlc3QSLwoGZmlsdGVyGAEgASgLMhcucG9pbnRzbWFuLnYxLkpvYkZpbHRlckIGukgDyAEBEi4KCnJlcXVlc3RfaWQYAiABKAlCGrpIF9gBAXISGGQyDl5bXHgyMS1ceDdlXSskEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIAIInMKEVJldHJ5Sm9ic1Jlc3BvbnNlEhUKDXJldHJpZWRfY291bnQYASABKA0SLgoHcmVzdWx0cxgCIAMoCzIdLnBvaW50c21hbi52MS5SZXRyeUpvYnNSZXN1bHQSFwoPbmV4dF9wYWdlX3Rva2VuGAMgASgJImcKD1JldHJ5Sm9ic1Jlc3VsdBIKCgJpZBgBIAEoCRIUCgpyZXRyaWVkX2J5GAIgASgJSAASKAoFZXJyb3IYAyABKAsyFy5wb2ludHNtYW4udjEuSXRlbUVycm9ySABCCAoGcmVzdWx0Ij8KEERlbGV0ZUpvYlJlcXVlc3QSKwoCaWQYASABKAlCH7pIHHIaMhheWzAtOWEtaGprbW5wLXR2LXpdezI2fSQiMwoRRGVsZXRlSm9iUmVzcG9uc2USHgoDam9iGAEgASgLMhEucG9pbnRzbWFuLnYxLkpvYiJBChJVbmRlbGV0ZUpvYlJlcXVlc3QSKwoCaWQYASABKAlCH7pIHHIaMhheWzAtOWEtaGprbW5wLXR2LXpdezI2fSQiNQoTVW5kZWxldGVKb2JSZXNwb25zZRIeCgNqb2IYASABKAsyES5wb2ludHNtYW4udjEuSm9iIn4KFExpc3RKb2JFdmVudHNSZXF1ZXN0EisKAmlkGAEgASgJQh+6SBxyGjIYXlswLTlhLWhqa21ucC10di16XXsyNn0kEhsKCXBhZ2Vfc2l6ZRgCIAEoDUIIukgFKgMY6AcSHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAgiWAoVTGlzdEpvYkV2ZW50c1Jlc3BvbnNlEiYKBmV2ZW50cxgBIAMoCzIWLnBvaW50c21hbi52MS5Kb2JFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkitgEKD1dhdGNoSm9iUmVxdWVzdBIrCgJpZBgBIAEoCUIfukgcchoyGF5bMC05YS1oamttbnAtdHYtel17MjZ9JBIYCgZjdXJzb3IYAiABKAlCCLpIBXIDGIACEhQKDHNraXBfaGlzdG9yeRgDIAEoCBJGChJoZWFydGJlYXRfaW50ZXJ2YWwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CD7pIDKoBCSIDCKwCMgIIASLQAQoQV2F0Y2hKb2JSZXNwb25zZRIOCgZjdXJzb3IYASABKAkSJQoIc25hcHNob3QYAiABKAsyES5wb2ludHNtYW4udjEuSm9iSAASJwoFZXZlbnQYAyABKAsyFi5wb2ludHNtYW4udjEuSm9iRXZlbnRIABImCgZzeW5jZWQYBCABKAsyFC5wb2ludHNtYW4udjEuU3luY2VkSAASLAoJaGVhcnRiZWF0GAUgASgLMhcucG9pbnRzbWFuLnYxLkhlYXJ0YmVhdEgAQgYKBGl0ZW0iCAoGU3luY2VkIgsKCUhlYXJ0YmVhdCKzAQoQV2F0Y2hKb2JzUmVxdWVzdBInCgZmaWx0ZXIYASABKAsyFy5wb2ludHNtYW4udjEuSm9iRmlsdGVyEhgKBmN1cnNvchgCIAEoCUIIukgFcgMYgAgSFAoMc2tpcF9pbml0aWFsGAMgASgIEkYKEmhlYXJ0YmVhdF9pbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIPukgMqgEJIgMIrAIyAggBIroBChFXYXRjaEpvYnNSZXNwb25zZRIOCgZjdXJzb3IYASABKAkSJAoHY2hhbmdlZBgCIAEoCzIRLnBvaW50c21hbi52MS5Kb2JIABIRCgdyZW1vdmVkGAMgASgJSAASJgoGc3luY2VkGAQgASgLMhQucG9pbnRzbWFuLnYxLlN5bmNlZEgAEiwKCWhlYXJ0YmVhdBgFIAEoCzIXLnBvaW50c21hbi52MS5IZWFydGJlYXRIAEIGCgRpdGVtKkoKB0pvYlZpZXcSGAoUSk9CX1ZJRVdfVU5TUEVDSUZJRUQQABISCg5KT0JfVklFV19CQVNJQxABEhEKDUpPQl9WSUVXX0ZVTEwQAipRCghKb2JPcmRlchIZChVKT0JfT1JERVJfVU5TUEVDSUZJRUQQABIVChFKT0JfT1JERVJfQ1JFQVRFRBABEhMKD0pPQl9PUkRFUl9FTkRFRBACKqIBCg1DYW5jZWxPdXRjb21lEh4KGkNBTkNFTF9PVVRDT01FX1VOU1BFQ0lGSUVEEAASHAoYQ0FOQ0VMX09VVENPTUVfQ0FOQ0VMTEVEEAESHQoZQ0FOQ0VMX09VVENPTUVfQ0FOQ0VMTElORxACEhoKFkNBTkNFTF9PVVRDT01FX1JVTk5JTkcQAxIYChRDQU5DRUxfT1VUQ09NRV9GSU5BTBAEMrkKCgpKb2JTZXJ2aWNlEkwKCUNyZWF0ZUpvYhIeLnBvaW50c21hbi52MS5DcmVhdGVKb2JSZXF1ZXN0Gh8ucG9pbnRzbWFuLnYxLkNyZWF0ZUpvYlJlc3BvbnNlEl4KD0JhdGNoQ3JlYXRlSm9icxIkLnBvaW50c21hbi52MS5CYXRjaENyZWF0ZUpvYnNSZXF1ZXN0GiUucG9pbnRzbWFuLnYxLkJhdGNoQ3JlYXRlSm9ic1Jlc3BvbnNlEkgKBkdldEpvYhIbLnBvaW50c21hbi52MS5HZXRKb2JSZXF1ZXN0GhwucG9pbnRzbWFuLnYxLkdldEpvYlJlc3BvbnNlIgOQAgESWgoMQmF0Y2hHZXRKb2JzEiEucG9pbnRzbWFuLnYxLkJhdGNoR2V0Sm9ic1JlcXVlc3QaIi5wb2ludHNtYW4udjEuQmF0Y2hHZXRKb2JzUmVzcG9uc2UiA5ACARJOCghMaXN0Sm9icxIdLnBvaW50c21hbi52MS5MaXN0Sm9ic1JlcXVlc3QaHi5wb2ludHNtYW4udjEuTGlzdEpvYnNSZXNwb25zZSIDkAIBElEKCUNvdW50Sm9icxIeLnBvaW50c21hbi52MS5Db3VudEpvYnNSZXF1ZXN0Gh8ucG9pbnRzbWFuLnYxLkNvdW50Sm9ic1Jlc3BvbnNlIgOQAgESUQoJQ2FuY2VsSm9iEh4ucG9pbnRzbWFuLnYxLkNhbmNlbEpvYlJlcXVlc3QaHy5wb2ludHNtYW4udjEuQ2FuY2VsSm9iUmVzcG9uc2UiA5ACAhJPCgpDYW5jZWxKb2JzEh8ucG9pbnRzbWFuLnYxLkNhbmNlbEpvYnNSZXF1ZXN0GiAucG9pbnRzbWFuLnYxLkNhbmNlbEpvYnNSZXNwb25zZRJPCgpSZXNvbHZlSm9iEh8ucG9pbnRzbWFuLnYxLlJlc29sdmVKb2JSZXF1ZXN0GiAucG9pbnRzbWFuLnYxLlJlc29sdmVKb2JSZXNwb25zZRJJCghSZXRyeUpvYhIdLnBvaW50c21hbi52MS5SZXRyeUpvYlJlcXVlc3QaHi5wb2ludHNtYW4udjEuUmV0cnlKb2JSZXNwb25zZRJMCglSZXRyeUpvYnMSHi5wb2ludHNtYW4udjEuUmV0cnlKb2JzUmVxdWVzdBofLnBvaW50c21hbi52MS5SZXRyeUpvYnNSZXNwb25zZRJRCglEZWxldGVKb2ISHi5wb2ludHNtYW4udjEuRGVsZXRlSm9iUmVxdWVzdBofLnBvaW50c21hbi52MS5EZWxldGVKb2JSZXNwb25zZSIDkAICElcKC1VuZGVsZXRlSm9iEiAucG9pbnRzbWFuLnYxLlVuZGVsZXRlSm9iUmVxdWVzdBohLnBvaW50c21hbi52MS5VbmRlbGV0ZUpvYlJlc3BvbnNlIgOQAgISXQoNTGlzdEpvYkV2ZW50cxIiLnBvaW50c21hbi52MS5MaXN0Sm9iRXZlbnRzUmVxdWVzdBojLnBvaW50c21hbi52MS5MaXN0Sm9iRXZlbnRzUmVzcG9uc2UiA5ACARJLCghXYXRjaEpvYhIdLnBvaW50c21hbi52MS5XYXRjaEpvYlJlcXVlc3QaHi5wb2ludHNtYW4udjEuV2F0Y2hKb2JSZXNwb25zZTABEk4KCVdhdGNoSm9icxIeLnBvaW50c21hbi52MS5XYXRjaEpvYnNSZXF1ZXN0Gh8ucG9pbnRzbWFuLnYxLldhdGNoSm9ic1Jlc3BvbnNlMAFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_pointsman_v1_job, file_pointsman_v1_job_event]);
 
 /**
  * Which jobs are meant. Fields are joined by AND, the values of a field by OR; an empty filter means all.
@@ -47,7 +47,7 @@ export type JobFilter = Message<"pointsman.v1.JobFilter"> & {
   devices: string[];
 
   /**
-   * By line: "device/<name>". At most 1,000.
+   * By line: "device/<name>", or by named queue. At most 1,000.
    *
    * @generated from field: repeated string queues = 4;
    */
@@ -129,6 +129,13 @@ export type JobFilter = Message<"pointsman.v1.JobFilter"> & {
    * @generated from field: string text = 15;
    */
   text: string;
+
+  /**
+   * Also jobs that are marked as deleted.
+   *
+   * @generated from field: bool show_deleted = 16;
+   */
+  showDeleted: boolean;
 };
 
 /**
@@ -449,11 +456,18 @@ export type ListJobsRequest = Message<"pointsman.v1.ListJobsRequest"> & {
   pageSize: number;
 
   /**
-   * From the page before, with the same filter.
+   * From the page before, with the same filter and order.
    *
    * @generated from field: string page_token = 3;
    */
   pageToken: string;
+
+  /**
+   * Default CREATED.
+   *
+   * @generated from field: pointsman.v1.JobOrder order_by = 4;
+   */
+  orderBy: JobOrder;
 };
 
 /**
@@ -779,6 +793,260 @@ export const ResolveJobResponseSchema: GenMessage<ResolveJobResponse> = /*@__PUR
   messageDesc(file_pointsman_v1_job_service, 21);
 
 /**
+ * Asks to do a job again.
+ *
+ * @generated from message pointsman.v1.RetryJobRequest
+ */
+export type RetryJobRequest = Message<"pointsman.v1.RetryJobRequest"> & {
+  /**
+   * The job. Final; an INDETERMINATE one must be resolved.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * As in CreateJob.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message pointsman.v1.RetryJobRequest.
+ * Use `create(RetryJobRequestSchema)` to create a new message.
+ */
+export const RetryJobRequestSchema: GenMessage<RetryJobRequest> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_job_service, 22);
+
+/**
+ * The new job.
+ *
+ * @generated from message pointsman.v1.RetryJobResponse
+ */
+export type RetryJobResponse = Message<"pointsman.v1.RetryJobResponse"> & {
+  /**
+   * The job.
+   *
+   * @generated from field: pointsman.v1.Job job = 1;
+   */
+  job?: Job | undefined;
+
+  /**
+   * Whether an earlier call with the same request_id created it.
+   *
+   * @generated from field: bool replayed = 2;
+   */
+  replayed: boolean;
+};
+
+/**
+ * Describes the message pointsman.v1.RetryJobResponse.
+ * Use `create(RetryJobResponseSchema)` to create a new message.
+ */
+export const RetryJobResponseSchema: GenMessage<RetryJobResponse> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_job_service, 23);
+
+/**
+ * Asks to do jobs again.
+ *
+ * @generated from message pointsman.v1.RetryJobsRequest
+ */
+export type RetryJobsRequest = Message<"pointsman.v1.RetryJobsRequest"> & {
+  /**
+   * Which. Must not be empty. Of those it meets, only final ones are done again.
+   *
+   * @generated from field: pointsman.v1.JobFilter filter = 1;
+   */
+  filter?: JobFilter | undefined;
+
+  /**
+   * As in BatchCreateJobs: the job that does X again holds "<request_id>#<X>".
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
+
+  /**
+   * From the answer before, with the same filter. Jobs created after the first call are not touched.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message pointsman.v1.RetryJobsRequest.
+ * Use `create(RetryJobsRequestSchema)` to create a new message.
+ */
+export const RetryJobsRequestSchema: GenMessage<RetryJobsRequest> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_job_service, 24);
+
+/**
+ * What became of the jobs.
+ *
+ * @generated from message pointsman.v1.RetryJobsResponse
+ */
+export type RetryJobsResponse = Message<"pointsman.v1.RetryJobsResponse"> & {
+  /**
+   * How many are done again.
+   *
+   * @generated from field: uint32 retried_count = 1;
+   */
+  retriedCount: number;
+
+  /**
+   * What became of each job that was met.
+   *
+   * @generated from field: repeated pointsman.v1.RetryJobsResult results = 2;
+   */
+  results: RetryJobsResult[];
+
+  /**
+   * When more remain.
+   *
+   * @generated from field: string next_page_token = 3;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message pointsman.v1.RetryJobsResponse.
+ * Use `create(RetryJobsResponseSchema)` to create a new message.
+ */
+export const RetryJobsResponseSchema: GenMessage<RetryJobsResponse> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_job_service, 25);
+
+/**
+ * What became of one job.
+ *
+ * @generated from message pointsman.v1.RetryJobsResult
+ */
+export type RetryJobsResult = Message<"pointsman.v1.RetryJobsResult"> & {
+  /**
+   * The job.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Either of the two.
+   *
+   * @generated from oneof pointsman.v1.RetryJobsResult.result
+   */
+  result: {
+    /**
+     * The id of the job that does it again.
+     *
+     * @generated from field: string retried_by = 2;
+     */
+    value: string;
+    case: "retriedBy";
+  } | {
+    /**
+     * Why it is not done again.
+     *
+     * @generated from field: pointsman.v1.ItemError error = 3;
+     */
+    value: ItemError;
+    case: "error";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message pointsman.v1.RetryJobsResult.
+ * Use `create(RetryJobsResultSchema)` to create a new message.
+ */
+export const RetryJobsResultSchema: GenMessage<RetryJobsResult> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_job_service, 26);
+
+/**
+ * Asks to mark a job as deleted.
+ *
+ * @generated from message pointsman.v1.DeleteJobRequest
+ */
+export type DeleteJobRequest = Message<"pointsman.v1.DeleteJobRequest"> & {
+  /**
+   * The job. Final; an INDETERMINATE one must be resolved.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message pointsman.v1.DeleteJobRequest.
+ * Use `create(DeleteJobRequestSchema)` to create a new message.
+ */
+export const DeleteJobRequestSchema: GenMessage<DeleteJobRequest> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_job_service, 27);
+
+/**
+ * The job, marked.
+ *
+ * @generated from message pointsman.v1.DeleteJobResponse
+ */
+export type DeleteJobResponse = Message<"pointsman.v1.DeleteJobResponse"> & {
+  /**
+   * The job.
+   *
+   * @generated from field: pointsman.v1.Job job = 1;
+   */
+  job?: Job | undefined;
+};
+
+/**
+ * Describes the message pointsman.v1.DeleteJobResponse.
+ * Use `create(DeleteJobResponseSchema)` to create a new message.
+ */
+export const DeleteJobResponseSchema: GenMessage<DeleteJobResponse> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_job_service, 28);
+
+/**
+ * Asks to take the mark away.
+ *
+ * @generated from message pointsman.v1.UndeleteJobRequest
+ */
+export type UndeleteJobRequest = Message<"pointsman.v1.UndeleteJobRequest"> & {
+  /**
+   * The job.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message pointsman.v1.UndeleteJobRequest.
+ * Use `create(UndeleteJobRequestSchema)` to create a new message.
+ */
+export const UndeleteJobRequestSchema: GenMessage<UndeleteJobRequest> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_job_service, 29);
+
+/**
+ * The job, not marked.
+ *
+ * @generated from message pointsman.v1.UndeleteJobResponse
+ */
+export type UndeleteJobResponse = Message<"pointsman.v1.UndeleteJobResponse"> & {
+  /**
+   * The job.
+   *
+   * @generated from field: pointsman.v1.Job job = 1;
+   */
+  job?: Job | undefined;
+};
+
+/**
+ * Describes the message pointsman.v1.UndeleteJobResponse.
+ * Use `create(UndeleteJobResponseSchema)` to create a new message.
+ */
+export const UndeleteJobResponseSchema: GenMessage<UndeleteJobResponse> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_job_service, 30);
+
+/**
  * Asks for a page of a job's events.
  *
  * @generated from message pointsman.v1.ListJobEventsRequest
@@ -811,7 +1079,7 @@ export type ListJobEventsRequest = Message<"pointsman.v1.ListJobEventsRequest"> 
  * Use `create(ListJobEventsRequestSchema)` to create a new message.
  */
 export const ListJobEventsRequestSchema: GenMessage<ListJobEventsRequest> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_job_service, 22);
+  messageDesc(file_pointsman_v1_job_service, 31);
 
 /**
  * A page of a job's events, oldest first.
@@ -839,7 +1107,7 @@ export type ListJobEventsResponse = Message<"pointsman.v1.ListJobEventsResponse"
  * Use `create(ListJobEventsResponseSchema)` to create a new message.
  */
 export const ListJobEventsResponseSchema: GenMessage<ListJobEventsResponse> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_job_service, 23);
+  messageDesc(file_pointsman_v1_job_service, 32);
 
 /**
  * Asks to follow a job.
@@ -881,7 +1149,7 @@ export type WatchJobRequest = Message<"pointsman.v1.WatchJobRequest"> & {
  * Use `create(WatchJobRequestSchema)` to create a new message.
  */
 export const WatchJobRequestSchema: GenMessage<WatchJobRequest> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_job_service, 24);
+  messageDesc(file_pointsman_v1_job_service, 33);
 
 /**
  * One thing seen while following a job.
@@ -941,7 +1209,7 @@ export type WatchJobResponse = Message<"pointsman.v1.WatchJobResponse"> & {
  * Use `create(WatchJobResponseSchema)` to create a new message.
  */
 export const WatchJobResponseSchema: GenMessage<WatchJobResponse> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_job_service, 25);
+  messageDesc(file_pointsman_v1_job_service, 34);
 
 /**
  * Everything up to now was sent.
@@ -956,7 +1224,7 @@ export type Synced = Message<"pointsman.v1.Synced"> & {
  * Use `create(SyncedSchema)` to create a new message.
  */
 export const SyncedSchema: GenMessage<Synced> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_job_service, 26);
+  messageDesc(file_pointsman_v1_job_service, 35);
 
 /**
  * Nothing happened for a while; the watch is alive.
@@ -971,7 +1239,7 @@ export type Heartbeat = Message<"pointsman.v1.Heartbeat"> & {
  * Use `create(HeartbeatSchema)` to create a new message.
  */
 export const HeartbeatSchema: GenMessage<Heartbeat> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_job_service, 27);
+  messageDesc(file_pointsman_v1_job_service, 36);
 
 /**
  * Asks to follow jobs.
@@ -1013,7 +1281,7 @@ export type WatchJobsRequest = Message<"pointsman.v1.WatchJobsRequest"> & {
  * Use `create(WatchJobsRequestSchema)` to create a new message.
  */
 export const WatchJobsRequestSchema: GenMessage<WatchJobsRequest> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_job_service, 28);
+  messageDesc(file_pointsman_v1_job_service, 37);
 
 /**
  * One thing seen while following jobs.
@@ -1073,7 +1341,7 @@ export type WatchJobsResponse = Message<"pointsman.v1.WatchJobsResponse"> & {
  * Use `create(WatchJobsResponseSchema)` to create a new message.
  */
 export const WatchJobsResponseSchema: GenMessage<WatchJobsResponse> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_job_service, 29);
+  messageDesc(file_pointsman_v1_job_service, 38);
 
 /**
  * How much of a job an answer holds.
@@ -1115,6 +1383,47 @@ export type JobView = (typeof JobView)[keyof typeof JobView] | UnknownEnum;
  */
 export const JobViewSchema: GenEnum<JobView> = /*@__PURE__*/
   enumDesc(file_pointsman_v1_job_service, 0);
+
+/**
+ * How a list is ordered, newest first.
+ *
+ * @generated from enum pointsman.v1.JobOrder
+ */
+export const JobOrder = {
+  /**
+   * The same as CREATED.
+   *
+   * @generated from enum value: JOB_ORDER_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * By creation.
+   *
+   * @generated from enum value: JOB_ORDER_CREATED = 1;
+   */
+  CREATED: 1,
+
+  /**
+   * By end; only jobs that have ended, and none whose unknown outcome is not resolved yet.
+   *
+   * @generated from enum value: JOB_ORDER_ENDED = 2;
+   */
+  ENDED: 2,
+} as const;
+
+/**
+ * How a list is ordered, newest first.
+ *
+ * @generated from enum pointsman.v1.JobOrder
+ */
+export type JobOrder = (typeof JobOrder)[keyof typeof JobOrder] | UnknownEnum;
+
+/**
+ * Describes the enum pointsman.v1.JobOrder.
+ */
+export const JobOrderSchema: GenEnum<JobOrder> = /*@__PURE__*/
+  enumDesc(file_pointsman_v1_job_service, 1);
 
 /**
  * What cancelling did to a job.
@@ -1169,7 +1478,7 @@ export type CancelOutcome = (typeof CancelOutcome)[keyof typeof CancelOutcome] |
  * Describes the enum pointsman.v1.CancelOutcome.
  */
 export const CancelOutcomeSchema: GenEnum<CancelOutcome> = /*@__PURE__*/
-  enumDesc(file_pointsman_v1_job_service, 1);
+  enumDesc(file_pointsman_v1_job_service, 2);
 
 /**
  * Queues work for devices and follows it to its end.
@@ -1266,6 +1575,46 @@ export const JobService: GenService<{
     methodKind: "unary";
     input: typeof ResolveJobRequestSchema;
     output: typeof ResolveJobResponseSchema;
+  },
+  /**
+   * Does a final job again, as a new job with the same specification; each names the other.
+   *
+   * @generated from rpc pointsman.v1.JobService.RetryJob
+   */
+  retryJob: {
+    methodKind: "unary";
+    input: typeof RetryJobRequestSchema;
+    output: typeof RetryJobResponseSchema;
+  },
+  /**
+   * Does again the final jobs that a filter meets, at most 1,000 a call, and says what became of each.
+   *
+   * @generated from rpc pointsman.v1.JobService.RetryJobs
+   */
+  retryJobs: {
+    methodKind: "unary";
+    input: typeof RetryJobsRequestSchema;
+    output: typeof RetryJobsResponseSchema;
+  },
+  /**
+   * Marks a final job as deleted: lists leave it out, and it stays readable by id until retention purges it.
+   *
+   * @generated from rpc pointsman.v1.JobService.DeleteJob
+   */
+  deleteJob: {
+    methodKind: "unary";
+    input: typeof DeleteJobRequestSchema;
+    output: typeof DeleteJobResponseSchema;
+  },
+  /**
+   * Takes the mark away.
+   *
+   * @generated from rpc pointsman.v1.JobService.UndeleteJob
+   */
+  undeleteJob: {
+    methodKind: "unary";
+    input: typeof UndeleteJobRequestSchema;
+    output: typeof UndeleteJobResponseSchema;
   },
   /**
    * Pages through a job's events.

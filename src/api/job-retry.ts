@@ -1,0 +1,97 @@
+import { create, fromBinary } from "@bufbuild/protobuf";
+import { ConnectError, type HandlerContext } from "@connectrpc/connect";
+import {
+  JobFilterSchema,
+  JobSpecSchema,
+  type RetryJobsRequest,
+  type RetryJobsResponse,
+  RetryJobsResponseSchema,
+} from "@pointsman/sdk/v1";
+import { jobIdFloor } from "../domain/job-id.js";
+import { isFinal, jobStates } from "../domain/job-state.js";
+import type { JobRecord } from "../domain/job.js";
+import { invalidRequest, problem } from "../errors.js";
+import { StoreError } from "../store/store.js";
+import { principalKey, requestIdKey } from "./call-context.js";
+import { type ItemErrorShape, itemError } from "./item-error.js";
+import { type JobCreation, prepareJob, readSurroundings } from "./job-create.js";
+import { isUnbounded, jobQuery } from "./job-filter.js";
+import { listKey, maxPageSize, readPageToken, writePageToken } from "./page-token.js";
+
+const finalStates = jobStates.filter(isFinal);
+/** Jobs created at a time. */
+const together = 50;
+
+/**
+ * Does a final job again, as a new job with the same specification. Throws JOB_NOT_FINAL while it has not ended or its
+ * outcome is unknown, and SECRET_ERASED when it came with its own login.
+ */
+export async function retryJob(
+  parts: JobCreation,
+  job: JobRecord,
+  by: { readonly creator: string; readonly method: string; readonly requestId: string },
+): Promise<{ readonly job: JobRecord; readonly replayed: boolean }> {
+  const { id } = job;
+  if (!isFinal(job.state) || (job.state === "INDETERMINATE" && !job.resolution)) {
+    throw problem("JOB_NOT_FINAL", `job ${id} is ${job.state}: only what has ended and is resolved is done again`, {
+      metadata: { job: id },
+    });
+  }
+  const spec = fromBinary(JobSpecSchema, job.spec);
+  if (spec.target.case === "endpoint" && spec.target.value.login.case === undefined) {
+    throw problem("SECRET_ERASED", `job ${id} came with its own login, which is erased; create it anew`);
+  }
+  delete spec.startTime;
+  const around = await readSurroundings(parts.store, [spec]);
+  const { creator, method, requestId } = by;
+  const wish = { spec, field: "job", creator, scope: `${creator}/${method}`, requestId, retryOf: id };
+  return parts.store.jobs.create(prepareJob(parts, around, wish));
+}
+
+/** Does one call's worth of what a filter meets again. Ids win over everything else in it. */
+export async function retryJobs(
+  parts: JobCreation,
+  request: RetryJobsRequest,
+  context: HandlerContext,
+): Promise<RetryJobsResponse> {
+  const { jobs } = parts.store;
+  const query = jobQuery(request.filter);
+  if (isUnbounded(query)) throw invalidRequest({ field: "filter", description: "must name at least one thing" });
+  const key = listKey("RetryJobs", JobFilterSchema, request.filter);
+  const before = readPageToken(key, 1, request.pageToken)?.[0] ?? jobIdFloor(parts.clock.now() + 1);
+  const states = (query.states ?? finalStates).filter(isFinal);
+  const page = query.ids
+    ? { jobs: (await jobs.getMany(query.ids)).filter((job) => job !== undefined) }
+    : states.length > 0
+      ? await jobs.list({ ...query, states }, { limit: maxPageSize, before })
+      : { jobs: [] };
+  const { name: creator } = context.values.get(principalKey);
+  const callId = context.values.get(requestIdKey);
+
+  async function one(job: JobRecord): Promise<RetryResult> {
+    const requestId = request.requestId === "" ? "" : `${request.requestId}#${job.id}`;
+    try {
+      const again = await retryJob(parts, job, { creator, method: "RetryJobs", requestId });
+      return { id: job.id, result: { case: "retriedBy", value: again.job.id } };
+    } catch (error) {
+      if (!(error instanceof StoreError || error instanceof ConnectError)) throw error;
+      return { id: job.id, result: { case: "error", value: itemError(error, callId) } };
+    }
+  }
+
+  const results: RetryResult[] = [];
+  for (let start = 0; start < page.jobs.length; start += together) {
+    results.push(...(await Promise.all(page.jobs.slice(start, start + together).map(one))));
+  }
+  const next = "next" in page ? page.next : undefined;
+  return create(RetryJobsResponseSchema, {
+    retriedCount: results.filter(({ result }) => result.case === "retriedBy").length,
+    results,
+    nextPageToken: next === undefined ? "" : writePageToken(key, [next]),
+  });
+}
+
+interface RetryResult {
+  id: string;
+  result: { case: "retriedBy"; value: string } | { case: "error"; value: ItemErrorShape };
+}
