@@ -1,5 +1,5 @@
 import { toJsonString } from "@bufbuild/protobuf";
-import { ConnectError } from "@connectrpc/connect";
+import { type ConnectError } from "@connectrpc/connect";
 import { errorToJson } from "@connectrpc/connect/protocol-connect";
 import { type JobEvent, JobEventSchema, type WatchJobResponse } from "@pointsman/sdk/v1";
 import type { Clock } from "../domain/clock.js";
@@ -48,7 +48,7 @@ export async function answerEventStream(
   const gone = new AbortController();
   response.once("close", () => gone.abort());
   const signal = AbortSignal.any([gone.signal, parts.shutdown]);
-  const sights = watchJob(parts, { id: call.id, cursor, skipHistory: false } as never, signal);
+  const sights = watchJob(parts, { id: call.id, cursor, skipHistory: false }, signal);
   let last = cursor;
   let begun = false;
   try {

@@ -2,12 +2,12 @@ import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs, type Timestamp, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
   type Job,
-  JobErrorSchema,
+  type JobErrorSchema,
   JobResultSchema,
   type JobResult,
   JobSchema,
   JobSpecSchema,
-  ResolutionSchema,
+  type ResolutionSchema,
 } from "@pointsman/sdk/v1";
 import { isFinal } from "../domain/job-state.js";
 import type { Failure, JobRecord, ResolutionRecord, Waiting } from "../domain/job.js";

@@ -1,4 +1,3 @@
-import type { DescMethod } from "@bufbuild/protobuf";
 import {
   type ConnectError,
   type ConnectRouter,
@@ -125,7 +124,7 @@ export function createRequestHandler(parts: {
     const answer = await method({ ...universal, body });
     const explain = (error: ConnectError): ConnectError =>
       explainCallError(error, {
-        method: method.method as DescMethod,
+        method: method.method,
         json: () => jsonOf(request, call.protocol, seen),
         requestId: call.requestId,
         unexpected: call.unexpected,

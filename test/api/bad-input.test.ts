@@ -11,6 +11,7 @@ import {
   DeviceService,
   HealthService,
   JobService,
+  QueueService,
   WorkerService,
 } from "@pointsman/sdk/v1";
 import { ConnectError } from "@connectrpc/connect";
@@ -18,7 +19,7 @@ import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
 import { describe, expect, test } from "vitest";
 import { validateRequest } from "../../src/api/validate-request.js";
 
-const services = [JobService, DeviceService, CredentialService, WorkerService, HealthService];
+const services = [JobService, DeviceService, QueueService, CredentialService, WorkerService, HealthService];
 const methods: DescMethod[] = services.flatMap((service) => service.methods);
 
 /** A request with one field wrong, and the path that must be named. */
@@ -147,11 +148,7 @@ function setField(leaf: ReflectMessage, field: DescField, value: unknown): void 
     leaf.clear(field);
     return;
   }
-  const target = field.oneof ? { case: field.localName, value } : value;
-  const filled =
-    field.fieldKind === "message" && typeof value === "object" && value !== null
-      ? create(field.message, value)
-      : target;
+  const filled = field.fieldKind === "message" ? create(field.message, value as Record<string, unknown>) : value;
   const message = leaf.message as unknown as Record<string, unknown>;
   if (field.oneof) message[field.oneof.localName] = { case: field.localName, value };
   else message[field.localName] = filled;

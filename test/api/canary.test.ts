@@ -1,11 +1,18 @@
 import { randomUUID } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { type DescMethod, toJsonString } from "@bufbuild/protobuf";
-import { CredentialService, DeviceService, HealthService, JobService, WorkerService } from "@pointsman/sdk/v1";
+import {
+  CredentialService,
+  DeviceService,
+  HealthService,
+  JobService,
+  QueueService,
+  WorkerService,
+} from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { claimNext, startTestApi, type TestApi } from "../support/api-server.js";
 
-const services = [JobService, DeviceService, CredentialService, WorkerService, HealthService];
+const services = [JobService, DeviceService, QueueService, CredentialService, WorkerService, HealthService];
 const secrets = ["password", "privateKey", "passphrase", "enableSecret"] as const;
 
 let api: TestApi;

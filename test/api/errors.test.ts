@@ -134,7 +134,7 @@ describe("what the framework refuses carries a reason too", () => {
       return new Promise<http2.IncomingHttpHeaders>((done, failed) => {
         let fields: http2.IncomingHttpHeaders = {};
         stream.on("response", (headers) => (fields = { ...fields, ...headers }));
-        stream.on("trailers", (headers) => (fields = { ...fields, ...headers }));
+        stream.on("trailers", (headers: http2.IncomingHttpHeaders) => (fields = { ...fields, ...headers }));
         stream.on("close", () => done(fields));
         stream.on("error", failed);
       });

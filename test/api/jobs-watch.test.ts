@@ -31,7 +31,7 @@ function collect(request: object): { seen: WatchJobsResponse[]; stop(): Promise<
   const seen: WatchJobsResponse[] = [];
   const abort = new AbortController();
   const reading = (async () => {
-    for await (const item of clients.jobs.watchJobs(request as never, { signal: abort.signal })) seen.push(item);
+    for await (const item of clients.jobs.watchJobs(request, { signal: abort.signal })) seen.push(item);
   })().catch((error: unknown) => {
     if (!abort.signal.aborted) throw error;
   });

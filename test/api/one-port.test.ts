@@ -31,7 +31,7 @@ describe("a body in pieces", () => {
     const stream = session.request({ ":method": "POST", ":path": path, "content-type": "application/grpc" });
     const status = new Promise<unknown>((done) => {
       stream.on("response", (headers) => headers["grpc-status"] !== undefined && done(headers["grpc-status"]));
-      stream.on("trailers", (headers) => done(headers["grpc-status"]));
+      stream.on("trailers", (headers: http2.IncomingHttpHeaders) => done(headers["grpc-status"]));
     });
     stream.resume();
     // The frames are made before the clock starts: sending them is the attacker's cost.
