@@ -1,9 +1,9 @@
-import type { Redis } from "ioredis";
+import type { StoreConnection } from "./connection.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import type { ApiKeyRecord, ApiKeyStore, Role } from "./store.js";
 
 /** Keys of callers: one hash, by the public part of the key. */
-export function createApiKeyStore(redis: Redis, keys: KeySpace, now: () => number): ApiKeyStore {
+export function createApiKeyStore(redis: StoreConnection, keys: KeySpace, now: () => number): ApiKeyStore {
   const all = keyOf(keys.installation, "apikeys");
   const read = (id: string, body: string): ApiKeyRecord => {
     const { name, role, hash, createMs } = JSON.parse(body) as { name: string; role: Role } & ApiKeyRecord;

@@ -1,4 +1,4 @@
-import type { Redis } from "ioredis";
+import type { StoreConnection } from "./connection.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import { list, type Scripts, text } from "./scripts.js";
 import { type CredentialRecord, type CredentialStore, StoreError } from "./store.js";
@@ -10,7 +10,7 @@ function missing(name: string): StoreError {
 }
 
 /** Logins. What is secret in them reaches the store sealed. */
-export function createCredentialStore(redis: Redis, scripts: Scripts, keys: KeySpace): CredentialStore {
+export function createCredentialStore(redis: StoreConnection, scripts: Scripts, keys: KeySpace): CredentialStore {
   const root = keys.installation;
 
   async function get(name: string): Promise<CredentialRecord | undefined> {

@@ -1,4 +1,4 @@
-import type { Redis } from "ioredis";
+import type { StoreConnection } from "./connection.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import { list, type ScriptReply, type Scripts, text } from "./scripts.js";
 import {
@@ -31,7 +31,7 @@ function slotOf(device: { readonly zone: string; readonly endpoint: string }): s
 }
 
 /** The inventory. Exclusivity lives in the devices' zones; here is only who they are. */
-export function createDeviceStore(redis: Redis, scripts: Scripts, keys: KeySpace): DeviceStore {
+export function createDeviceStore(redis: StoreConnection, scripts: Scripts, keys: KeySpace): DeviceStore {
   const root = keys.installation;
 
   function read(name: string, fields: Readonly<Record<string, string>>): DeviceRecord | undefined {

@@ -1,4 +1,4 @@
-import type { Redis } from "ioredis";
+import type { StoreConnection } from "./connection.js";
 import type { JobRecord } from "../domain/job.js";
 import { jobIdFloor } from "../domain/job-id.js";
 import { type JobState, jobStates } from "../domain/job-state.js";
@@ -11,7 +11,7 @@ const scanBudget = 2_000;
 const chunk = 200;
 
 interface Parts {
-  readonly redis: Redis;
+  readonly redis: StoreConnection;
   readonly keys: KeySpace;
   readonly zones: Zones;
   readonly read: (ids: readonly string[]) => Promise<(JobRecord | undefined)[]>;

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Redis } from "ioredis";
+import type { StoreConnection } from "./connection.js";
 import type { JobRecord, NewJob, Waiting } from "../domain/job.js";
 import { isJobId, zoneOfJobId } from "../domain/job-id.js";
 import type { JobState } from "../domain/job-state.js";
@@ -44,7 +44,7 @@ function enqueueArguments(job: NewJob): ScriptArgument[] {
 }
 
 /** Jobs, as callers see them. */
-export function createJobStore(redis: Redis, scripts: Scripts, keys: KeySpace, zones: Zones): JobStore {
+export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: KeySpace, zones: Zones): JobStore {
   /** The zone an id names, and the root of its keys; undefined when there can be no such job. */
   async function locate(id: string): Promise<{ zone: string; root: string } | undefined> {
     if (!isJobId(id)) return undefined;

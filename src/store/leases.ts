@@ -1,5 +1,6 @@
-import type { Redis } from "ioredis";
+import type { RedisLinks } from "./connection.js";
 import { factBody } from "./event-json.js";
+import { openHintLine } from "./hint-line.js";
 import { countedAttempts, hashOfPairs, jobOfHash } from "./job-hash.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import { list, type ScriptArgument, type ScriptReply, type Scripts, text } from "./scripts.js";
@@ -19,15 +20,21 @@ function holderArguments(holder: Holder): ScriptArgument[] {
 const nothing: Output = { facts: [], output: new Uint8Array() };
 
 /** What a worker does with its lease and its jobs. */
-export function createLeaseStore(hints: Redis, scripts: Scripts, keys: KeySpace): LeaseStore {
+export async function openLeaseStore(
+  links: Pick<RedisLinks, "dial">,
+  scripts: Scripts,
+  keys: KeySpace,
+): Promise<LeaseStore & { stop(): Promise<void> }> {
   const listeners = new Map<string, Set<(hint: Hint) => void>>();
-  hints.on("message", (channel: string, message: string) => {
-    const hint = parseHint(message);
-    if (hint) for (const listener of listeners.get(channel) ?? []) listener(hint);
-  });
-  // After a break, hints may have been lost: everybody looks for work.
-  hints.on("ready", () => {
-    for (const some of listeners.values()) for (const listener of some) listener({ kind: "work" });
+  const hints = await openHintLine(() => links.dial(), {
+    message(channel, message) {
+      const hint = parseHint(message);
+      if (hint) for (const listener of listeners.get(channel) ?? []) listener(hint);
+    },
+    // After a break, hints may have been lost: everybody looks for work.
+    back() {
+      for (const some of listeners.values()) for (const listener of some) listener({ kind: "work" });
+    },
   });
 
   function claimOf(zone: string, reply: ScriptReply): Claim {
@@ -114,9 +121,10 @@ export function createLeaseStore(hints: Redis, scripts: Scripts, keys: KeySpace)
         some.delete(hint);
         if (some.size > 0) return;
         listeners.delete(channel);
-        await hints.unsubscribe(channel).catch(() => undefined);
+        await hints.unsubscribe(channel);
       };
     },
+    stop: () => hints.stop(),
   };
 }
 

@@ -1,10 +1,10 @@
-import type { Redis } from "ioredis";
+import type { StoreConnection } from "./connection.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import type { Scripts } from "./scripts.js";
 import type { PauseRecord, QueueRecord, QueueStore, QueueTarget } from "./store.js";
 
 /** Lines of work, and limits on parallel work. */
-export function createQueueStore(redis: Redis, scripts: Scripts, keys: KeySpace): QueueStore {
+export function createQueueStore(redis: StoreConnection, scripts: Scripts, keys: KeySpace): QueueStore {
   const pauseOf = (json: string | null | undefined): { paused?: PauseRecord } =>
     json ? { paused: JSON.parse(json) as PauseRecord } : {};
   const oldest = ([, score]: readonly string[]): { oldestMs?: number } =>

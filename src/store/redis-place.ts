@@ -65,7 +65,9 @@ const tlsOptions = ["ca", "cert", "key", "servername"] as const;
 
 /** Reads where Redis is. Throws what is wrong as the rest of a sentence, without any part that may be secret. */
 export function parseRedisUrl(url: RedisUrl): RedisPlace {
-  const whole = /^([a-z-]+):\/\/(?:([^/?]*)@)?([^/?@]*)(\/[^?]*)?(?:\?(.*))?$/.exec(url.startsWith("/") ? `unix://${url}` : url);
+  const whole = /^([a-z-]+):\/\/(?:([^/?]*)@)?([^/?@]*)(\/[^?]*)?(?:\?(.*))?$/.exec(
+    url.startsWith("/") ? `unix://${url}` : url,
+  );
   const scheme = schemes[whole?.[1] ?? ""];
   if (!whole || !scheme) {
     throw new Error(`must be the path of a unix socket, or a URL of ${Object.keys(schemes).join(", ")}`);
@@ -73,9 +75,13 @@ export function parseRedisUrl(url: RedisUrl): RedisPlace {
   const { kind, tls } = scheme;
   const [, , userinfo, hosts = "", rawPath = "", query = ""] = whole;
   const options = new URLSearchParams(query);
-  const allowed = [...(tls ? tlsOptions : []), ...(kind === "sentinel" ? ["sentinel_username", "sentinel_password"] : [])];
+  const allowed = [
+    ...(tls ? tlsOptions : []),
+    ...(kind === "sentinel" ? ["sentinel_username", "sentinel_password"] : []),
+  ];
   for (const name of options.keys()) {
-    if (!allowed.includes(name)) throw new Error(`has the option ${JSON.stringify(name)}, which ${whole[1]}:// does not know`);
+    if (!allowed.includes(name))
+      throw new Error(`has the option ${JSON.stringify(name)}, which ${whole[1]}:// does not know`);
   }
   const option = (name: string): string | undefined => options.get(name) ?? undefined;
   if ((option("cert") === undefined) !== (option("key") === undefined)) throw new Error("needs cert and key together");
@@ -88,13 +94,16 @@ export function parseRedisUrl(url: RedisUrl): RedisPlace {
   }
   return {
     kind,
-    hosts: kind === "socket" ? [] : hosts.split(",").map((host) => readHost(host, kind === "sentinel" ? 26_379 : 6_379)),
+    hosts:
+      kind === "socket" ? [] : hosts.split(",").map((host) => readHost(host, kind === "sentinel" ? 26_379 : 6_379)),
     path: kind === "socket" ? path : "",
     primary,
     database: kind === "socket" ? 0 : readDatabase(database),
     login: readLogin(userinfo),
     sentinelLogin: login(option("sentinel_username"), option("sentinel_password")),
-    tls: tls ? Object.fromEntries(tlsOptions.flatMap((name) => (options.has(name) ? [[name, option(name)]] : []))) : undefined,
+    tls: tls
+      ? Object.fromEntries(tlsOptions.flatMap((name) => (options.has(name) ? [[name, option(name)]] : [])))
+      : undefined,
   };
 }
 
@@ -129,7 +138,9 @@ function readDatabase(text: string): number {
 function readLogin(userinfo: string | undefined): Login {
   if (userinfo === undefined) return {};
   const colon = userinfo.indexOf(":");
-  return colon < 0 ? login(decode(userinfo), undefined) : login(decode(userinfo.slice(0, colon)), decode(userinfo.slice(colon + 1)));
+  return colon < 0
+    ? login(decode(userinfo), undefined)
+    : login(decode(userinfo.slice(0, colon)), decode(userinfo.slice(colon + 1)));
 }
 
 function login(username: string | undefined, password: string | undefined): Login {

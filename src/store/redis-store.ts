@@ -1,19 +1,16 @@
 import { createApiKeyStore } from "./api-keys.js";
-import {
-  asStoreError,
-  connectForFeed,
-  connectForHints,
-  connectForState,
-  open,
-  type RedisAddress,
-} from "./connection.js";
+import type { RedisLinks } from "./connection.js";
 import { createCredentialStore } from "./credentials.js";
 import { createDeviceStore } from "./devices.js";
 import { createJobStore } from "./jobs.js";
 import { createKeySpace } from "./keys.js";
-import { createLeaseStore } from "./leases.js";
+import { openLeaseStore } from "./leases.js";
+import { openRedis } from "./open-redis.js";
 import { createQueueStore } from "./queues.js";
+import type { RedisUrl } from "./redis-place.js";
+import { openSchema } from "./schema.js";
 import { createScripts } from "./scripts.js";
+import { asStoreError } from "./store-errors.js";
 import type { Store } from "./store.js";
 import { createUpkeepStore } from "./upkeep.js";
 import { createWatchStore } from "./watches.js";
@@ -22,7 +19,7 @@ import { createZones, defaultZone } from "./zones.js";
 
 /** How to open the store. */
 export interface RedisStoreOptions {
-  readonly address: RedisAddress;
+  readonly address: RedisUrl;
   /** Lets several installations share one Redis. Default "pm". */
   readonly prefix?: string;
   /** Monotonic milliseconds, for measuring. */
@@ -33,19 +30,29 @@ export interface RedisStoreOptions {
   readonly scriptTimeMs?: () => number;
 }
 
-/** Opens the store. Three connections a process: state, hints, feed. STORE_UNAVAILABLE when Redis cannot be reached. */
+/**
+ * Opens the store. Connections of a process: one for state to each primary, one for hints, and those of the feeds once
+ * somebody watches. STORE_UNAVAILABLE when Redis cannot be used, SchemaError when its content is not for this version.
+ */
 export async function createRedisStore(options: RedisStoreOptions): Promise<Store> {
-  const keys = createKeySpace(options.prefix ?? "pm");
-  const state = connectForState(options.address);
-  const hints = connectForHints(options.address);
-  const feed = connectForFeed(options.address);
-  await open(state, options.address);
-  await Promise.all([open(hints, options.address), open(feed, options.address)]);
+  const links = await openRedis(options.address);
+  try {
+    return await openOn(links, options);
+  } catch (error) {
+    await links.close();
+    throw asStoreError(error);
+  }
+}
 
+async function openOn(links: RedisLinks, options: RedisStoreOptions): Promise<Store> {
+  const keys = createKeySpace(options.prefix ?? "pm");
+  const { state } = links;
   const scripts = createScripts(state, options.scriptTimeMs);
+  await openSchema(state, scripts, keys);
   const zones = createZones(state, scripts, keys);
   await zones.ensure(defaultZone);
-  const watches = createWatchStore(state, feed, keys, zones);
+  const watches = createWatchStore(links, keys, zones);
+  const leases = await openLeaseStore(links, scripts, keys);
 
   return {
     jobs: guarded(createJobStore(state, scripts, keys, zones)),
@@ -55,20 +62,20 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Stor
     credentials: guarded(createCredentialStore(state, scripts, keys)),
     apiKeys: guarded(createApiKeyStore(state, keys, options.now)),
     workers: guarded(createWorkerStore(state, keys, zones)),
-    leases: guarded(createLeaseStore(hints, scripts, keys)),
+    leases: guarded(leases),
     upkeep: guarded(createUpkeepStore(scripts, keys)),
     ...guarded({ zones: () => zones.all(), ensureZone: (name: string) => zones.ensure(name) }),
     async ping() {
       const before = options.monotonic();
-      await state.ping().catch((error: unknown) => {
+      await links.ping(keys.installation).catch((error: unknown) => {
         throw asStoreError(error);
       });
       return options.monotonic() - before;
     },
     async close() {
       await watches.stop();
-      hints.disconnect();
-      await state.quit().catch(() => undefined);
+      await leases.stop();
+      await links.close();
     },
   };
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { ChainableCommander, Redis } from "ioredis";
+import type { StoreConnection } from "./connection.js";
 
 /** Every script, one transition each. A script's header says what it takes, what it gives and what it costs. */
 const names = [
@@ -30,6 +30,7 @@ const names = [
   "waiting",
   "write_credential",
   "write_device",
+  "write_schema",
 ] as const;
 
 export type ScriptName = (typeof names)[number];
@@ -44,8 +45,6 @@ export type ScriptReply = Buffer | number | null | readonly ScriptReply[];
 export interface Scripts {
   /** Runs one script on the keys under `root`. */
   run(name: ScriptName, root: string, ...args: readonly ScriptArgument[]): Promise<ScriptReply>;
-  /** Adds a script to a pipeline, whose keys must all lie under one root's slot. */
-  add(pipeline: ChainableCommander, name: ScriptName, root: string, ...args: readonly ScriptArgument[]): void;
 }
 
 function source(name: string): string {
@@ -62,28 +61,21 @@ export function scriptText(name: ScriptName): string {
 const texts = new Map<ScriptName, string>();
 
 /** Makes the scripts known to a connection. `timeMs` puts a simulation's clock in the place of the server's. */
-export function createScripts(redis: Redis, timeMs?: () => number): Scripts {
+export function createScripts(redis: StoreConnection, timeMs?: () => number): Scripts {
   for (const name of names) {
     let text = texts.get(name);
     if (text === undefined) texts.set(name, (text = scriptText(name)));
     redis.defineCommand(command(name), { numberOfKeys: 1, lua: text });
   }
   const time = (): string => (timeMs ? String(timeMs()) : "");
-  type Call = (...args: unknown[]) => unknown;
-  const call = (
-    target: Redis | ChainableCommander,
-    name: ScriptName,
-    root: string,
-    args: readonly ScriptArgument[],
-  ) => {
-    // ioredis adds defined commands at run time; its `Buffer` twin answers with bytes, which specs and outputs are.
-    const run = (target as unknown as Record<string, Call>)[`${command(name)}Buffer`];
-    if (!run) throw new Error(`script ${name} is not defined on this connection`);
-    return run.call(target, root, time(), ...args.map(plain));
-  };
   return {
-    run: (name, root, ...args) => call(redis, name, root, args) as Promise<ScriptReply>,
-    add: (pipeline, name, root, ...args) => void call(pipeline, name, root, args),
+    async run(name, root, ...args) {
+      // ioredis adds defined commands at run time; its `Buffer` twin answers with bytes, which specs and outputs are.
+      const defined = redis as unknown as Record<string, (...given: (string | Buffer)[]) => Promise<ScriptReply>>;
+      const run = defined[`${command(name)}Buffer`];
+      if (!run) throw new Error(`script ${name} is not defined on this connection`);
+      return run.call(redis, root, time(), ...args.map(plain));
+    },
   };
 }
 

@@ -1,10 +1,8 @@
-import type { Redis } from "ioredis";
+import type { RedisLinks } from "./connection.js";
+import { followFeeds, tailOf } from "./feeds.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import { type Change, StoreError, type WatchStore } from "./store.js";
 import type { Zones } from "./zones.js";
-
-/** How long one read of the feed blocks: news of a zone made meanwhile is seen after this at the latest. */
-const blockMs = 1_000;
 
 /** The stream ids of a feed: "<milliseconds>-<n>". */
 export function isBehind(a: string, b: string): boolean {
@@ -14,71 +12,34 @@ export function isBehind(a: string, b: string): boolean {
 }
 
 /**
- * Live news, from one blocking read per process over all zones' feeds. A follower gets a hint, never the thing itself:
- * it reads what it wants at its own pace, and so costs the same however far it falls behind.
+ * Live news, from a few blocking reads per process. A follower gets a hint, never the thing itself: it reads what it
+ * wants at its own pace, and so costs the same however far it falls behind.
  */
 export function createWatchStore(
-  redis: Redis,
-  feed: Redis,
+  links: RedisLinks,
   keys: KeySpace,
   zones: Zones,
 ): WatchStore & { stop(): Promise<void> } {
+  const redis = links.state;
   const byJob = new Map<string, Set<() => void>>();
   const everyone = new Set<() => void>();
-  let running: Promise<void> | undefined;
-  let stopped = false;
+  let feeds: ReturnType<typeof followFeeds> | undefined;
 
-  function hintAll(): void {
-    for (const listeners of byJob.values()) for (const changed of listeners) changed();
-    for (const changed of everyone) changed();
-  }
-
-  async function tail(zone: string): Promise<string> {
-    const [last] = await redis.xrevrange(keyOf(keys.zone(zone), "feed"), "+", "-", "COUNT", 1);
-    return last?.[0] ?? "0-0";
-  }
-
-  async function follow(): Promise<void> {
-    const positions = new Map<string, string>();
-    while (!stopped) {
-      try {
-        for (const zone of (await zones.all()).keys()) {
-          if (!positions.has(zone)) positions.set(zone, await tail(zone));
-        }
-        const names = [...positions.keys()];
-        const streams = names.map((zone) => keyOf(keys.zone(zone), "feed"));
-        const news = await feed.xread(
-          ...(["COUNT", 1_000, "BLOCK", blockMs, "STREAMS", ...streams, ...positions.values()] as [
-            "COUNT",
-            number,
-            "BLOCK",
-            number,
-            "STREAMS",
-            ...string[],
-          ]),
-        );
-        for (const [stream, entries] of news ?? []) {
-          const zone = names[streams.indexOf(stream)];
-          const last = entries.at(-1)?.[0];
-          if (zone !== undefined && last !== undefined) positions.set(zone, last);
-          for (const [, fields] of entries) {
-            const id = fields[1];
-            if (id !== undefined) for (const changed of byJob.get(id) ?? []) changed();
-          }
-        }
-        if (news) for (const changed of everyone) changed();
-      } catch {
-        if (stopped) return;
-        // The connection was lost: news may have been missed, so everybody looks for themselves once it is back.
-        await feed.ping().catch(() => undefined);
-        positions.clear();
-        hintAll();
-      }
-    }
-  }
-
+  /** Nothing is read before somebody follows. */
   function started(): void {
-    running ??= follow();
+    feeds ??= followFeeds(
+      { links, keys, zones },
+      {
+        news(jobs) {
+          for (const id of jobs) for (const changed of byJob.get(id) ?? []) changed();
+          for (const changed of everyone) changed();
+        },
+        caughtUp() {
+          for (const listeners of byJob.values()) for (const changed of listeners) changed();
+          for (const changed of everyone) changed();
+        },
+      },
+    );
   }
 
   return {
@@ -106,7 +67,7 @@ export function createWatchStore(
     },
     async tails() {
       const names = [...(await zones.all()).keys()];
-      const ends = await Promise.all(names.map(tail));
+      const ends = await Promise.all(names.map((zone) => tailOf(redis, keyOf(keys.zone(zone), "feed"))));
       return new Map(names.map((zone, i) => [zone, ends[i] ?? "0-0"]));
     },
     async changes(zone, behind, limit) {
@@ -127,9 +88,7 @@ export function createWatchStore(
       }));
     },
     async stop() {
-      stopped = true;
-      feed.disconnect();
-      await running;
+      await feeds?.stop();
     },
   };
 }

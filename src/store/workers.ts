@@ -1,10 +1,10 @@
-import type { Redis } from "ioredis";
+import type { StoreConnection } from "./connection.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import type { WorkerRecord, WorkerStore } from "./store.js";
 import type { Zones } from "./zones.js";
 
 /** Workers, as their beats describe them. */
-export function createWorkerStore(redis: Redis, keys: KeySpace, zones: Zones): WorkerStore {
+export function createWorkerStore(redis: StoreConnection, keys: KeySpace, zones: Zones): WorkerStore {
   async function inZone(zone: string): Promise<WorkerRecord[]> {
     const root = keys.zone(zone);
     const names = await redis.smembers(keyOf(root, "workers"));

@@ -1,4 +1,4 @@
-import type { Redis } from "ioredis";
+import type { StoreConnection } from "./connection.js";
 import { maxZones } from "../domain/job-id.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import type { Scripts } from "./scripts.js";
@@ -14,7 +14,7 @@ export interface Zones {
   named(number: number): Promise<string | undefined>;
 }
 
-export function createZones(redis: Redis, scripts: Scripts, keys: KeySpace): Zones {
+export function createZones(redis: StoreConnection, scripts: Scripts, keys: KeySpace): Zones {
   const numbers = new Map<string, number>();
   const names = new Map<number, string>();
 

@@ -1,0 +1,103 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { Redis } from "ioredis";
+import type { RedisLinks, StoreConnection } from "./connection.js";
+import { type KeySpace, keyOf } from "./keys.js";
+import { backoff } from "./node-connection.js";
+import type { Zones } from "./zones.js";
+
+/** How long one read of a feed blocks, and how often zones are looked for: a new zone's news begin to flow after it. */
+const blockMs = 1_000;
+
+/** What a follower of the feeds is told. */
+export interface FeedListener {
+  /** These jobs have news. */
+  news(jobs: readonly string[]): void;
+  /** From here on no news is missed; what was before may have been, so everybody looks for themselves. */
+  caughtUp(): void;
+}
+
+/** Where a feed ends now. */
+export async function tailOf(redis: StoreConnection, feed: string): Promise<string> {
+  const [last] = await redis.xrevrange(feed, "+", "-", "COUNT", 1);
+  return last?.[0] ?? "0-0";
+}
+
+interface Parts {
+  readonly links: RedisLinks;
+  readonly keys: KeySpace;
+  readonly zones: Zones;
+}
+
+/**
+ * Follows the feeds of all zones with blocking reads: one for all where Redis lets one command read them, and in a
+ * cluster, where a command keeps to one slot, one for each zone. A connection that fails is replaced by one to
+ * wherever the feed is then.
+ */
+export function followFeeds({ links, keys, zones }: Parts, listener: FeedListener): { stop(): Promise<void> } {
+  const readers = new Map<string, Promise<void>>();
+  const open = new Set<Redis>();
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  let known: readonly string[] = [];
+
+  const feedOf = (zone: string): string => keyOf(keys.zone(zone), "feed");
+  const rest = (ms: number): Promise<void> => pause(ms, undefined, { signal, ref: false }).catch(() => undefined);
+
+  /** Reads the feeds that can be read together, on one connection, until that breaks. */
+  async function readOn(connection: Redis, group: string): Promise<void> {
+    const positions = new Map<string, string>();
+    while (!signal.aborted) {
+      const added = known.filter((zone) => links.together(feedOf(zone)) === group && !positions.has(feedOf(zone)));
+      for (const zone of added) positions.set(feedOf(zone), await tailOf(links.state, feedOf(zone)));
+      if (added.length > 0) listener.caughtUp();
+      const streams = [...positions.keys(), ...positions.values()];
+      const news = await connection.xread("COUNT", 1_000, "BLOCK", blockMs, "STREAMS", ...streams);
+      for (const [stream, entries] of news ?? []) {
+        const last = entries.at(-1)?.[0];
+        if (last !== undefined) positions.set(stream, last);
+        listener.news(entries.flatMap(([, fields]) => fields[1] ?? []));
+      }
+    }
+  }
+
+  async function read(group: string, key: string): Promise<void> {
+    for (let tries = 0; !signal.aborted; tries++) {
+      let connection: Redis | undefined;
+      try {
+        connection = await links.dial(key);
+        open.add(connection);
+        tries = 0;
+        await readOn(connection, group);
+      } catch {
+        await rest(backoff(tries));
+      } finally {
+        connection?.disconnect();
+        if (connection) open.delete(connection);
+      }
+    }
+  }
+
+  async function lookForZones(): Promise<void> {
+    while (!signal.aborted) {
+      known = await zones.all().then(
+        (all) => [...all.keys()],
+        () => known,
+      );
+      for (const zone of known) {
+        const group = links.together(feedOf(zone));
+        if (!readers.has(group)) readers.set(group, read(group, feedOf(zone)));
+      }
+      await rest(blockMs);
+    }
+  }
+
+  const looking = lookForZones();
+  return {
+    async stop() {
+      stopping.abort();
+      for (const connection of open) connection.disconnect();
+      await looking;
+      await Promise.all(readers.values());
+    },
+  };
+}

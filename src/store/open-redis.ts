@@ -1,0 +1,30 @@
+import { openCluster } from "./cluster.js";
+import type { RedisLinks } from "./connection.js";
+import { accessTo, connected, dial, stateConnection } from "./node-connection.js";
+import { parseRedisUrl, type RedisUrl, showPlace } from "./redis-place.js";
+import { requireVersion } from "./server-version.js";
+import { reasonOf } from "./store-errors.js";
+import { StoreError } from "./store.js";
+
+/** Connects, or throws STORE_UNAVAILABLE with one line that says why not. */
+export async function openRedis(url: RedisUrl): Promise<RedisLinks> {
+  const place = parseRedisUrl(url);
+  try {
+    const access = await accessTo(place);
+    if (place.kind === "cluster") return await openCluster(place, access);
+    // The first connection says why it fails; the one for state would go on trying.
+    const first = await dial(access);
+    await requireVersion(first).finally(() => first.disconnect());
+    const state = stateConnection(access);
+    await connected(state);
+    return {
+      state,
+      dial: () => dial(access),
+      together: () => "",
+      ping: async () => void (await state.ping()),
+      close: async () => void (await state.quit().catch(() => undefined)),
+    };
+  } catch (error) {
+    throw new StoreError("STORE_UNAVAILABLE", `cannot use Redis at ${showPlace(place)}: ${reasonOf(error)}`);
+  }
+}
