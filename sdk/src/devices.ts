@@ -1,12 +1,20 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { FieldMaskSchema } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
+import { itemError, noResult, present } from "./answer.js";
 import { callUnary, type CallOptions, type Connection } from "./call.js";
 import type { PointsmanError } from "./errors.js";
 import { optionalDuration } from "./job-input.js";
-import { itemError, present } from "./jobs.js";
 import { createPagedList, type ListOptions, type PagedList } from "./page.js";
-import { DeviceFilterSchema, DeviceSchema, DeviceService, HostKeyPolicy, type Device, type Platform } from "./v1.js";
+import {
+  DeviceFilterSchema,
+  DeviceSchema,
+  DeviceService,
+  HostKeyPolicy,
+  LockScope,
+  type Device,
+  type Platform,
+} from "./v1.js";
 
 /** What a caller can say of a device. */
 export interface DeviceFields {
@@ -41,6 +49,16 @@ export type CreateDevicesResult =
   | { readonly device: Device; readonly error?: undefined }
   | { readonly error: PointsmanError; readonly device?: undefined };
 
+/** How a device is locked. */
+export interface LockInput {
+  /** What others cannot start: work that can change the device, or all work. Default "changes". */
+  readonly scope?: "changes" | "all" | undefined;
+  /** Why, for those who meet the lock. */
+  readonly reason: string;
+  /** Milliseconds until it runs out. Default: until it is unlocked. */
+  readonly forMs?: number | undefined;
+}
+
 /** Which devices are meant: fields are joined by AND, the values of a field by OR. */
 export type DeviceFilterInit = MessageInitShape<typeof DeviceFilterSchema>;
 
@@ -59,6 +77,10 @@ export interface Devices {
   delete(name: string, options?: CallOptions): Promise<void>;
   /** Accepts a host key, "ssh-ed25519 AAAA…", in place of all those known before. */
   acceptHostKey(name: string, hostKey: string, options?: CallOptions): Promise<Device>;
+  /** Keeps others' work from starting, until it is unlocked or the lock runs out. What runs goes on. */
+  lock(name: string, lock: LockInput, options?: CallOptions): Promise<Device>;
+  /** Takes a lock away: one's own, or with `force`, as an admin, anybody's. */
+  unlock(name: string, options?: CallOptions & { readonly force?: boolean | undefined }): Promise<Device>;
   /** The platforms that can be driven, by name. */
   platforms(options?: CallOptions): Promise<Platform[]>;
 }
@@ -84,9 +106,7 @@ export function createDevices(connection: Connection): Devices {
         const response = await callUnary(connection, options, (call) => client.batchCreateDevices(request, call));
         for (const { result } of response.results) {
           results.push(
-            result.case === "device"
-              ? { device: result.value }
-              : { error: itemError(result.value ?? { code: "internal", reason: "", message: "no result" }) },
+            result.case === "device" ? { device: result.value } : { error: itemError(result.value ?? noResult) },
           );
         }
       }
@@ -100,17 +120,13 @@ export function createDevices(connection: Connection): Devices {
       }, options.pageToken);
     },
     async update(name, changes, options = {}) {
-      // The contract checks the whole device, also what the mask leaves alone: so it is sent as it is now.
-      const now = await get(name, options);
       const fields = (Object.keys(changes) as (keyof DeviceFields)[]).filter((field) => field in paths);
+      if (fields.length === 0) return await get(name, options);
       const wanted = deviceMessage({ name, address: "", platform: "", credential: "", ...defined(changes) });
-      const device = create(DeviceSchema, { ...now, ...pick(wanted, fields) });
-      delete device.status;
       const request = {
-        device,
+        device: Object.assign(create(DeviceSchema, { name }), pick(wanted, fields)),
         updateMask: create(FieldMaskSchema, { paths: fields.map((field) => paths[field].path) }),
       };
-      if (fields.length === 0) return now;
       return present((await callUnary(connection, options, (call) => client.updateDevice(request, call))).device);
     },
     async delete(name, options = {}) {
@@ -119,6 +135,15 @@ export function createDevices(connection: Connection): Devices {
     async acceptHostKey(name, hostKey, options = {}) {
       const request = { name, hostKey };
       return present((await callUnary(connection, options, (call) => client.acceptHostKey(request, call))).device);
+    },
+    async lock(name, { scope = "changes", reason, forMs }, options = {}) {
+      const request = { name, scope: scopes[scope], reason, ...optionalDuration("duration", forMs) };
+      return present((await callUnary(connection, options, (call) => client.lockDevice(request, call))).device);
+    },
+    async unlock(name, { force = false, ...options } = {}) {
+      return present(
+        (await callUnary(connection, options, (call) => client.unlockDevice({ name, force }, call))).device,
+      );
     },
     async platforms(options = {}) {
       return (await callUnary(connection, options, (call) => client.listPlatforms({}, call))).platforms;
@@ -145,6 +170,8 @@ const policies = {
   strict: HostKeyPolicy.STRICT,
   "accept-new": HostKeyPolicy.ACCEPT_NEW,
 } as const;
+
+const scopes = { changes: LockScope.CHANGES, all: LockScope.ALL } as const;
 
 function deviceMessage(device: DeviceInput | Device): Device {
   if ("$typeName" in device) return device;

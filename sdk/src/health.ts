@@ -1,7 +1,7 @@
 import { createClient } from "@connectrpc/connect";
+import { present } from "./answer.js";
 import { callUnary, type CallOptions, type Connection } from "./call.js";
 import type { WatchOptions } from "./job-watch.js";
-import { present } from "./jobs.js";
 import { resume } from "./resume.js";
 import { HealthService, type Health } from "./v1.js";
 

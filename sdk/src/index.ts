@@ -3,15 +3,8 @@ export { Pointsman, type PointsmanOptions } from "./pointsman.js";
 export type { CallOptions } from "./call.js";
 export type { RetryOptions } from "./backoff.js";
 export type { ListOptions, Page, PagedList } from "./page.js";
-export type {
-  CancelOptions,
-  CancelTotals,
-  CreatedJob,
-  CreateManyResult,
-  CreateOptions,
-  Jobs,
-  Verdict,
-} from "./jobs.js";
+export type { CreatedJob, CreateManyResult, CreateOptions, Jobs, ListJobsOptions, Verdict } from "./jobs.js";
+export type { CancelOptions, CancelTotals, RetryResult, RetryTotals } from "./jobs-by-filter.js";
 export type {
   CommandInput,
   EndpointInput,
@@ -26,7 +19,15 @@ export type { JobFilterInit } from "./job-filter.js";
 export type { WaitOptions } from "./job-wait.js";
 export type { JobWatchItem, WatchJobOptions, WatchOptions } from "./job-watch.js";
 export type { JobsWatchItem, WatchJobsOptions } from "./jobs-watch.js";
-export type { CreateDevicesResult, DeviceFields, DeviceFilterInit, DeviceInput, Devices } from "./devices.js";
+export type {
+  CreateDevicesResult,
+  DeviceFields,
+  DeviceFilterInit,
+  DeviceInput,
+  Devices,
+  LockInput,
+} from "./devices.js";
+export type { InZone, Queues, ZoneFilter } from "./queues.js";
 export type { Credentials } from "./credentials.js";
 export type { WorkerFilterInit, Workers } from "./workers.js";
 export type { HealthChecks } from "./health.js";

@@ -1,6 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromDate } from "./time.js";
-import { EffectClass, JobSpecSchema, OnReject, Privilege, type JobSpec } from "./v1.js";
+import { DedupePolicy, EffectClass, JobSpecSchema, OnReject, Privilege, RetainOutput, type JobSpec } from "./v1.js";
 
 /** One command line with what it may ask. */
 export interface CommandInput {
@@ -92,6 +92,19 @@ export interface JobConditions {
   readonly maxOutputBytes?: number | undefined;
   /** Keeps a bounded transcript for `pointsman replay`. */
   readonly debug?: boolean | undefined;
+  /** A named queue: a label with pause, limit and counts. The job still waits in its device's line. Default: none. */
+  readonly queue?: string | undefined;
+  /**
+   * While a job with this key is live in the zone, this one is refused with DUPLICATE_JOB ("reject", the default), the
+   * caller gets the live one in its place ("join"), or the live one is cancelled unless it has started ("replace").
+   */
+  readonly dedupe?: { readonly key: string; readonly policy?: "reject" | "join" | "replace" | undefined } | undefined;
+  /** Ends FAILED at once when a lock, a hold, a pause or a limit keeps it from starting. Default: it waits. */
+  readonly failIfBlocked?: boolean | undefined;
+  /** What is kept of the output when it has ended: all, how each command ended, or nothing. Default "full". */
+  readonly retainOutput?: "full" | "metadata" | "none" | undefined;
+  /** Milliseconds after which a warning is written into the history of an attempt that still runs. Default: none. */
+  readonly warnAfterMs?: number | undefined;
 }
 
 /** The contract's own form, as a message or as the plain object to make one from. */
@@ -131,8 +144,26 @@ function fromInput(input: JobInput): JobSpec {
     labels: { ...input.labels },
     maxOutputBytes: input.maxOutputBytes ?? 0,
     debug: input.debug ?? false,
+    queue: input.queue ?? "",
+    dedupeKey: input.dedupe?.key ?? "",
+    dedupePolicy: input.dedupe?.policy ? policies[input.dedupe.policy] : DedupePolicy.UNSPECIFIED,
+    failIfBlocked: input.failIfBlocked ?? false,
+    retainOutput: input.retainOutput ? retained[input.retainOutput] : RetainOutput.UNSPECIFIED,
+    ...optionalDuration("warnAfter", input.warnAfterMs),
   });
 }
+
+const policies = {
+  reject: DedupePolicy.REJECT,
+  join: DedupePolicy.JOIN,
+  replace: DedupePolicy.REPLACE,
+} as const;
+
+const retained = {
+  full: RetainOutput.FULL,
+  metadata: RetainOutput.METADATA,
+  none: RetainOutput.NONE,
+} as const;
 
 function operation(work: JobWork): NonNullable<JobSpecInit["operation"]> {
   if (work.commands === undefined) return { case: "probe", value: {} };

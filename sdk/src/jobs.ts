@@ -1,23 +1,30 @@
 import { randomUUID } from "node:crypto";
 import { createClient } from "@connectrpc/connect";
+import { itemError, noResult, present } from "./answer.js";
 import { callUnary, type CallOptions, type Connection } from "./call.js";
-import { createPointsmanError, type ErrorCode, type PointsmanError } from "./errors.js";
+import type { PointsmanError } from "./errors.js";
 import { jobFilter, type JobFilterInit } from "./job-filter.js";
 import { jobSpec, optionalDuration, type JobInput, type JobSpecInit } from "./job-input.js";
 import { isFinal } from "./job-state.js";
 import { waitForJob, type WaitOptions } from "./job-wait.js";
 import { watchJob, type JobWatchItem, type WatchJobOptions } from "./job-watch.js";
+import {
+  cancelByFilter,
+  retryByFilter,
+  type CancelOptions,
+  type CancelTotals,
+  type RetryTotals,
+} from "./jobs-by-filter.js";
 import { watchJobs, type JobsWatchItem, type WatchJobsOptions } from "./jobs-watch.js";
 import { createPagedList, type ListOptions, type PagedList } from "./page.js";
 import {
+  JobOrder,
   JobService,
   JobView,
   ResolutionKind,
   type CancelJobResponse,
-  type CancelJobsResult,
   type Job,
   type JobEvent,
-  type JobFilter,
 } from "./v1.js";
 
 /** A job as accepted. */
@@ -31,28 +38,16 @@ export type CreateManyResult =
   | { readonly job: Job; readonly replayed: boolean; readonly error?: undefined }
   | { readonly error: PointsmanError; readonly job?: undefined };
 
-/** What creating can be given. */
+/** What creating, and doing again, can be given. */
 export interface CreateOptions extends CallOptions {
   /** Makes the call safe to repeat, also by another process. Default: a new UUID, kept over the retries of this call. */
   readonly requestId?: string | undefined;
 }
 
-/** What cancelling can be given. */
-export interface CancelOptions extends CallOptions {
-  /** Also what has started. Default: only what waits. */
-  readonly interruptRunning?: boolean | undefined;
-  /** Why, for the history. */
-  readonly reason?: string | undefined;
-}
-
-/** What cancelling by filter did, over all its calls. */
-export interface CancelTotals {
-  /** How many were cancelled or told to stop. */
-  readonly cancelledCount: number;
-  /** Their ids. */
-  readonly cancelledIds: readonly string[];
-  /** What became of each job that the filter met. */
-  readonly results: readonly CancelJobsResult[];
+/** How jobs are listed. */
+export interface ListJobsOptions extends CallOptions, ListOptions {
+  /** Newest first by creation, or by end: then only jobs that have ended. Default "created". */
+  readonly orderBy?: "created" | "ended" | undefined;
 }
 
 /** What is said of a job whose outcome is unknown. */
@@ -75,7 +70,7 @@ export interface Jobs {
   /** Many jobs by id, without their outputs, and the ids that are not known. */
   getMany(ids: readonly string[], options?: CallOptions): Promise<{ jobs: Job[]; notFound: string[] }>;
   /** Jobs, newest first, without their outputs. */
-  list(filter?: JobFilterInit, options?: CallOptions & ListOptions): PagedList<Job>;
+  list(filter?: JobFilterInit, options?: ListJobsOptions): PagedList<Job>;
   /** How many, in all and by state ("QUEUED", …). */
   count(filter?: JobFilterInit, options?: CallOptions): Promise<{ total: number; byState: Record<string, number> }>;
   /** Cancels one. The answer says what became of it. */
@@ -84,6 +79,14 @@ export interface Jobs {
   cancelMany(filter: JobFilterInit, options?: CancelOptions): Promise<CancelTotals>;
   /** Says what became of an INDETERMINATE job, once, and lifts its device's hold. */
   resolve(id: string, verdict: Verdict, options?: CallOptions): Promise<{ job: Job; rerunJob: Job | undefined }>;
+  /** Does an ended job again, as a new job with the same specification; each names the other. */
+  retry(id: string, options?: CreateOptions): Promise<CreatedJob>;
+  /** Does every ended job that the filter meets again, however many; the filter must not be empty. */
+  retryMany(filter: JobFilterInit, options?: CreateOptions): Promise<RetryTotals>;
+  /** Marks an ended job as deleted: lists leave it out unless `showDeleted` is set. It stays readable by its id. */
+  delete(id: string, options?: CallOptions): Promise<Job>;
+  /** Takes the mark away. */
+  undelete(id: string, options?: CallOptions): Promise<Job>;
   /** A job's events so far, oldest first. */
   events(id: string, options?: CallOptions & ListOptions): PagedList<JobEvent>;
   /** Follows one job to its end. */
@@ -137,9 +140,7 @@ export function createJobs(connection: Connection): Jobs {
         const response = await callUnary(connection, options, (call) => client.batchCreateJobs(request, call));
         for (const { result, replayed } of response.results) {
           results.push(
-            result.case === "job"
-              ? { job: result.value, replayed }
-              : { error: itemError(result.value ?? { code: "internal", reason: "", message: "no result" }) },
+            result.case === "job" ? { job: result.value, replayed } : { error: itemError(result.value ?? noResult) },
           );
         }
       }
@@ -164,8 +165,9 @@ export function createJobs(connection: Connection): Jobs {
       return { jobs, notFound };
     },
     list(filter = {}, options = {}) {
+      const orderBy = orders[options.orderBy ?? "created"];
       return createPagedList(async (pageToken) => {
-        const request = { filter: jobFilter(filter), pageSize: options.pageSize ?? 0, pageToken };
+        const request = { filter: jobFilter(filter), pageSize: options.pageSize ?? 0, pageToken, orderBy };
         const response = await callUnary(connection, options, (call) => client.listJobs(request, call));
         return { items: response.jobs, nextPageToken: response.nextPageToken };
       }, options.pageToken);
@@ -180,28 +182,23 @@ export function createJobs(connection: Connection): Jobs {
       const request = { id, interruptRunning: options.interruptRunning ?? false, reason: options.reason ?? "" };
       return callUnary(connection, options, (call) => client.cancelJob(request, call));
     },
-    async cancelMany(filter, options = {}) {
-      const { interruptRunning = false, reason = "" } = options;
-      const cancelledIds: string[] = [];
-      const results: CancelJobsResult[] = [];
-      let cancelledCount = 0;
-      for (const part of parts(jobFilter(filter))) {
-        let pageToken = "";
-        do {
-          const request = { filter: part, interruptRunning, reason, pageToken };
-          const response = await callUnary(connection, options, (call) => client.cancelJobs(request, call));
-          cancelledCount += response.cancelledCount;
-          cancelledIds.push(...response.cancelledIds);
-          results.push(...response.results);
-          pageToken = response.nextPageToken;
-        } while (pageToken !== "");
-      }
-      return { cancelledCount, cancelledIds, results };
-    },
+    cancelMany: (filter, options = {}) => cancelByFilter(connection, client, filter, options),
     async resolve(id, verdict, options = {}) {
       const request = { id, kind: kinds[verdict.kind], reason: verdict.reason };
       const response = await callUnary(connection, options, (call) => client.resolveJob(request, call));
       return { job: present(response.job), rerunJob: response.rerunJob };
+    },
+    async retry(id, options = {}) {
+      const request = { id, requestId: options.requestId ?? randomUUID() };
+      const response = await callUnary(connection, options, (call) => client.retryJob(request, call));
+      return Object.assign(present(response.job), { replayed: response.replayed });
+    },
+    retryMany: (filter, options = {}) => retryByFilter(connection, client, filter, options),
+    async delete(id, options = {}) {
+      return present((await callUnary(connection, options, (call) => client.deleteJob({ id }, call))).job);
+    },
+    async undelete(id, options = {}) {
+      return present((await callUnary(connection, options, (call) => client.undeleteJob({ id }, call))).job);
     },
     events(id, options = {}) {
       return createPagedList(async (pageToken) => {
@@ -216,28 +213,10 @@ export function createJobs(connection: Connection): Jobs {
   };
 }
 
-/** The same filter in parts that hold no more ids than a request may. */
-function parts(filter: JobFilter): JobFilter[] {
-  if (filter.ids.length <= batchSize) return [filter];
-  const count = Math.ceil(filter.ids.length / batchSize);
-  return Array.from({ length: count }, (_, part) =>
-    jobFilter({ ...filter, ids: filter.ids.slice(part * batchSize, (part + 1) * batchSize) }),
-  );
-}
-
 const kinds = {
   applied: ResolutionKind.APPLIED,
   "not-applied": ResolutionKind.NOT_APPLIED,
   rerun: ResolutionKind.RERUN,
 } as const;
 
-/** The error of one item of a batch, as if a call of its own had failed with it. */
-export function itemError(item: { code: string; reason: string; message: string }): PointsmanError {
-  return createPointsmanError(item.message, { code: item.code as ErrorCode, reason: item.reason || undefined });
-}
-
-/** The message an answer always holds. */
-export function present<T>(message: T | undefined): T {
-  if (message === undefined) throw createPointsmanError("the answer is empty", { code: "internal" });
-  return message;
-}
+const orders = { created: JobOrder.CREATED, ended: JobOrder.ENDED } as const;

@@ -6,6 +6,7 @@ import { createDevices, type Devices } from "./devices.js";
 import { createHealth, type HealthChecks } from "./health.js";
 import { createJobs, type Jobs } from "./jobs.js";
 import { linkSignals } from "./link.js";
+import { createQueues, type Queues } from "./queues.js";
 import { createRetryingTransport } from "./retry.js";
 import { createNodeTransport } from "./transport.js";
 import { createWorkers, type Workers } from "./workers.js";
@@ -35,6 +36,8 @@ export class Pointsman {
   readonly jobs: Jobs;
   /** Keeps the inventory. */
   readonly devices: Devices;
+  /** Shows lines of work, pauses them, and limits how much runs at a time. */
+  readonly queues: Queues;
   /** Keeps logins for devices. */
   readonly credentials: Credentials;
   /** Shows the processes that do the work. */
@@ -59,6 +62,7 @@ export class Pointsman {
     };
     this.jobs = createJobs(connection);
     this.devices = createDevices(connection);
+    this.queues = createQueues(connection);
     this.credentials = createCredentials(connection);
     this.workers = createWorkers(connection);
     this.health = createHealth(connection);

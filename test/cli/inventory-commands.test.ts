@@ -27,7 +27,8 @@ describe("devices", () => {
         }),
         updateDevice({ device: changed, updateMask }) {
           masks.push(updateMask?.paths);
-          stored.set(changed!.name, changed!);
+          const { zone, labels } = changed!;
+          stored.set(changed!.name, { ...stored.get(changed!.name), zone, labels });
           return { device: changed! };
         },
         listDevices: () => ({ devices: [...stored.values()] }),

@@ -1,6 +1,18 @@
 import { describe, expect, it } from "vitest";
-import { NotFoundError } from "@pointsman/sdk";
-import { CancelOutcome, HealthStatus, JobState, JobView, type UpdateDeviceRequest } from "@pointsman/sdk/v1";
+import { create, NotFoundError, PreconditionError } from "@pointsman/sdk";
+import {
+  CancelOutcome,
+  DedupePolicy,
+  DeviceSchema,
+  HealthStatus,
+  JobOrder,
+  JobState,
+  JobView,
+  LockScope,
+  RetainOutput,
+  type JobSpec,
+  type UpdateDeviceRequest,
+} from "@pointsman/sdk/v1";
 import { eventually } from "../support/eventually.js";
 import { jobId } from "./scripted-job.js";
 import { startWithClient } from "./services.js";
@@ -114,6 +126,105 @@ describe("jobs", () => {
     expect(totals).toMatchObject({ cancelledCount: 4, cancelledIds: [1, 2, 3, 4].map(jobId) });
   });
 
+  it("are done again page by page to the last, all under one request id, refusals in their places", async () => {
+    const calls: { ids: number; token: string; requestId: string }[] = [];
+    const { client } = await startWithClient({
+      jobs: {
+        retryJobs(request) {
+          calls.push({
+            ids: request.filter?.ids.length ?? 0,
+            token: request.pageToken,
+            requestId: request.requestId,
+          });
+          const refusal = { code: "failed_precondition", reason: "JOB_NOT_FINAL", message: "runs" };
+          return {
+            retriedCount: 1,
+            results: [
+              { id: jobId(1), result: { case: "retriedBy", value: jobId(2) } },
+              { id: jobId(3), result: { case: "error", value: refusal } },
+            ],
+            nextPageToken: request.pageToken ? "" : "2",
+          };
+        },
+      },
+    });
+    const ids = Array.from({ length: 1_200 }, (_, index) => jobId(index));
+    const totals = await client.jobs.retryMany({ ids }, { requestId: "again" });
+    expect(calls).toEqual(
+      [1_000, 1_000, 200, 200].map((count, index) => ({
+        ids: count,
+        token: index % 2 === 0 ? "" : "2",
+        requestId: "again",
+      })),
+    );
+    expect(totals.retriedCount).toBe(4);
+    expect(totals.results).toHaveLength(8);
+    expect(totals.results[0]).toEqual({ id: jobId(1), retriedBy: jobId(2) });
+    expect(totals.results[1]?.error).toBeInstanceOf(PreconditionError);
+    expect(totals.results[1]?.error).toMatchObject({ reason: "JOB_NOT_FINAL" });
+    calls.length = 0;
+    await client.jobs.retryMany({ states: [JobState.FAILED] });
+    expect(calls[0]?.requestId).toMatch(/^[0-9a-f-]{36}$/);
+    expect(calls[1]?.requestId).toBe(calls[0]?.requestId);
+  });
+
+  it("are done again one by one, marked as deleted, and listed by their end", async () => {
+    const seen: unknown[] = [];
+    const { client } = await startWithClient({
+      jobs: {
+        retryJob(request) {
+          seen.push(request.requestId);
+          return { job: { id: jobId(2), retryOf: request.id }, replayed: true };
+        },
+        deleteJob: ({ id }) => ({ job: { id, deleteTime: { seconds: 7n } } }),
+        undeleteJob: ({ id }) => ({ job: { id } }),
+        listJobs(request) {
+          seen.push(request.orderBy, request.filter?.showDeleted);
+          return { jobs: [] };
+        },
+      },
+    });
+    const again = await client.jobs.retry(jobId(1), { requestId: "once" });
+    expect(again).toMatchObject({ id: jobId(2), retryOf: jobId(1), replayed: true });
+    expect((await client.jobs.delete(jobId(1))).deleteTime?.seconds).toBe(7n);
+    expect((await client.jobs.undelete(jobId(1))).deleteTime).toBeUndefined();
+    await client.jobs.list({ showDeleted: true }, { orderBy: "ended" });
+    await client.jobs.list();
+    expect(seen).toEqual(["once", JobOrder.ENDED, true, JobOrder.CREATED, false]);
+  });
+
+  it("say how they queue, what a twin means and what is kept", async () => {
+    const seen: (JobSpec | undefined)[] = [];
+    const { client } = await startWithClient({
+      jobs: {
+        createJob(request) {
+          seen.push(request.job);
+          return { job: {} };
+        },
+      },
+    });
+    const work = { device: "r1", commands: ["show clock"] };
+    await client.jobs.create({
+      ...work,
+      queue: "backups",
+      dedupe: { key: "r1/nightly", policy: "join" },
+      failIfBlocked: true,
+      retainOutput: "metadata",
+      warnAfterMs: 90_000,
+    });
+    await client.jobs.create({ ...work, dedupe: { key: "k" } });
+    expect(seen[0]).toMatchObject({
+      queue: "backups",
+      dedupeKey: "r1/nightly",
+      dedupePolicy: DedupePolicy.JOIN,
+      failIfBlocked: true,
+      retainOutput: RetainOutput.METADATA,
+      warnAfter: { seconds: 90n },
+    });
+    expect(seen[1]).toMatchObject({ queue: "", dedupeKey: "k", dedupePolicy: DedupePolicy.UNSPECIFIED });
+    expect(seen[1]?.warnAfter).toBeUndefined();
+  });
+
   it("are taken in the contract's own form too", async () => {
     const seen: unknown[] = [];
     const { client } = await startWithClient({
@@ -139,17 +250,13 @@ describe("jobs", () => {
 describe("devices", () => {
   it("are changed in the fields that are given, and only those", async () => {
     const updates: UpdateDeviceRequest[] = [];
-    const now = {
-      name: "r1",
-      address: "10.0.0.1",
-      platform: "linux",
-      credential: "lab",
-      port: 2222,
-      labels: { a: "b" },
-    };
+    let looks = 0;
     const { client } = await startWithClient({
       devices: {
-        getDevice: () => ({ device: { ...now, status: { owner: "w1" } } }),
+        getDevice({ name }) {
+          looks++;
+          return { device: { name } };
+        },
         updateDevice(request) {
           updates.push(request);
           return { device: request.device! };
@@ -158,17 +265,61 @@ describe("devices", () => {
     });
     await client.devices.update("r1", { labels: { site: "ber" }, port: undefined, connectTimeoutMs: 5_000 });
     expect(updates[0]?.updateMask?.paths).toEqual(["labels", "port", "connect_timeout"]);
-    expect(updates[0]?.device).toMatchObject({
-      address: "10.0.0.1",
-      platform: "linux",
-      credential: "lab",
-      labels: { site: "ber" },
-      port: 0,
-      connectTimeout: { seconds: 5n },
-    });
-    expect(updates[0]?.device?.status).toBeUndefined();
-    await client.devices.update("r1", {});
+    expect(updates[0]?.device).toEqual(
+      create(DeviceSchema, { name: "r1", labels: { site: "ber" }, connectTimeout: { seconds: 5n } }),
+    );
+    expect(looks).toBe(0);
+    expect((await client.devices.update("r1", {})).name).toBe("r1");
     expect(updates).toHaveLength(1);
+  });
+
+  it("are locked for changes unless told otherwise, and unlocked by force only when told so", async () => {
+    const seen: unknown[] = [];
+    const { client } = await startWithClient({
+      devices: {
+        lockDevice({ name, scope, reason, duration }) {
+          seen.push([scope, reason, duration?.seconds]);
+          return { device: { name, status: { lock: { owner: "ann", scope, reason } } } };
+        },
+        unlockDevice({ name, force }) {
+          seen.push(force);
+          return { device: { name } };
+        },
+      },
+    });
+    const locked = await client.devices.lock("r1", { reason: "swap" });
+    expect(locked.status?.lock?.owner).toBe("ann");
+    await client.devices.lock("r1", { scope: "all", reason: "swap", forMs: 60_000 });
+    await client.devices.unlock("r1");
+    await client.devices.unlock("r1", { force: true });
+    expect(seen).toEqual([[LockScope.CHANGES, "swap", undefined], [LockScope.ALL, "swap", 60n], false, true]);
+  });
+});
+
+describe("queues", () => {
+  it("are listed, shown, paused and resumed, and limits set, each in its zone", async () => {
+    const seen: unknown[] = [];
+    const { client } = await startWithClient({
+      queues: {
+        listQueues: ({ zones }) => ({ queues: zones.map((zone) => ({ zone, name: "backups" })) }),
+        getQueue: ({ name, zone }) => ({ queue: { name, zone, waiting: 3 } }),
+        pauseQueue({ name, zone, reason }, context) {
+          seen.push(context.requestHeader.get("x-team"));
+          return { queue: { name, zone, pause: { reason } } };
+        },
+        resumeQueue: ({ name, zone }) => ({ queue: { name, zone } }),
+        listLimits: () => ({ limits: [{ zone: "default", name: "queue/backups", maxRunning: 5 }] }),
+        setLimit: ({ name, zone, maxRunning }) => ({ limit: { name, zone, maxRunning } }),
+      },
+    });
+    expect((await client.queues.list({ zones: ["a", "b"] })).map(({ zone }) => zone)).toEqual(["a", "b"]);
+    expect(await client.queues.get("backups", { zone: "a" })).toMatchObject({ zone: "a", waiting: 3 });
+    const paused = await client.queues.pause("device/r1", { reason: "vendor", headers: { "x-team": "core" } });
+    expect(paused).toMatchObject({ name: "device/r1", zone: "", pause: { reason: "vendor" } });
+    expect(seen).toEqual(["core"]);
+    expect((await client.queues.resume("backups", { zone: "a" })).pause).toBeUndefined();
+    expect((await client.queues.limits())[0]).toMatchObject({ name: "queue/backups", maxRunning: 5 });
+    expect(await client.queues.setLimit("label/site", 2, { zone: "a" })).toMatchObject({ zone: "a", maxRunning: 2 });
   });
 });
 

@@ -1,6 +1,13 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import { Pointsman, type PointsmanOptions } from "@pointsman/sdk";
-import { CredentialService, DeviceService, HealthService, JobService, WorkerService } from "@pointsman/sdk/v1";
+import {
+  CredentialService,
+  DeviceService,
+  HealthService,
+  JobService,
+  QueueService,
+  WorkerService,
+} from "@pointsman/sdk/v1";
 import { afterEach } from "vitest";
 import { startScriptedServer, type ScriptedServer } from "./scripted-server.js";
 
@@ -18,6 +25,7 @@ export function afterwards(close: () => unknown): void {
 export interface Services {
   readonly jobs?: Partial<ServiceImpl<typeof JobService>>;
   readonly devices?: Partial<ServiceImpl<typeof DeviceService>>;
+  readonly queues?: Partial<ServiceImpl<typeof QueueService>>;
   readonly credentials?: Partial<ServiceImpl<typeof CredentialService>>;
   readonly workers?: Partial<ServiceImpl<typeof WorkerService>>;
   readonly health?: Partial<ServiceImpl<typeof HealthService>>;
@@ -28,6 +36,7 @@ export async function startServices(services: Services): Promise<ScriptedServer>
   const server = await startScriptedServer((router) => {
     router.service(JobService, services.jobs ?? {});
     router.service(DeviceService, services.devices ?? {});
+    router.service(QueueService, services.queues ?? {});
     router.service(CredentialService, services.credentials ?? {});
     router.service(WorkerService, services.workers ?? {});
     router.service(HealthService, services.health ?? {});
