@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { registerCliCommands } from "./cli/index.js";
 import { registerDemo } from "./commands/demo.js";
 import { registerDev } from "./commands/dev.js";
+import { registerFsck } from "./commands/fsck.js";
 import { registerKeys } from "./commands/keys.js";
 import { registerReplay } from "./commands/replay.js";
 import { registerProcesses } from "./commands/server.js";
@@ -18,6 +19,7 @@ registerProcesses(program);
 registerDev(program);
 registerDemo(program);
 registerKeys(program);
+registerFsck(program);
 registerReplay(program);
 registerCliCommands(program);
 

@@ -2,6 +2,7 @@ import { createApiKeyStore } from "./api-keys.js";
 import type { RedisLinks } from "./connection.js";
 import { createCredentialStore } from "./credentials.js";
 import { createDeviceStore } from "./devices.js";
+import { createFsck } from "./fsck.js";
 import { createJobStore } from "./jobs.js";
 import { createKeySpace } from "./keys.js";
 import { openLeaseStore } from "./leases.js";
@@ -64,6 +65,7 @@ async function openOn(links: RedisLinks, options: RedisStoreOptions): Promise<St
     workers: guarded(createWorkerStore(state, keys, zones)),
     leases: guarded(leases),
     upkeep: guarded(createUpkeepStore(scripts, keys)),
+    fsck: guarded(createFsck({ scripts, keys, dial: (key) => links.dial(key) })),
     ...guarded({ zones: () => zones.all(), ensureZone: (name: string) => zones.ensure(name) }),
     async ping() {
       const before = options.monotonic();

@@ -1,6 +1,7 @@
 import type { Effect, Failure, JobRecord, NewJob, Waiting } from "../domain/job.js";
 import type { EventFact, EventRecord } from "../domain/job-event.js";
 import type { JobState } from "../domain/job-state.js";
+import type { FsckStore } from "./fsck.js";
 
 /** Everything the service keeps, in Redis. Nobody outside this folder knows a key or a script. */
 export interface Store {
@@ -13,6 +14,7 @@ export interface Store {
   readonly workers: WorkerStore;
   readonly leases: LeaseStore;
   readonly upkeep: UpkeepStore;
+  readonly fsck: FsckStore;
   /** The zones that exist, with their numbers. "default" always does. */
   zones(): Promise<ReadonlyMap<string, number>>;
   /** Makes a zone known and answers with its number. */

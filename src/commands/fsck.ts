@@ -1,0 +1,44 @@
+import type { Command } from "commander";
+import { loadConfig } from "../config.js";
+import type { Problem } from "../store/fsck.js";
+import { openStore } from "./assemble.js";
+import { configOption } from "./server.js";
+
+interface Options {
+  readonly repair?: boolean;
+  readonly json?: boolean;
+  readonly config?: string;
+}
+
+/** `pointsman fsck`: what must hold between the keys of the store. Exit status 0: it holds; 1: problems are left. */
+export function registerFsck(program: Command): void {
+  program
+    .command("fsck")
+    .description("check what the store holds, and mend it (works on Redis directly, also while the service runs)")
+    .option("--repair", "mend what can be mended without a person's judgement")
+    .option("--json", "print a line of JSON for each problem")
+    .addOption(configOption())
+    .action(async ({ repair = false, json = false, config }: Options) => {
+      const store = await openStore(loadConfig(config, process.env));
+      try {
+        let left = 0;
+        for (const zone of (await store.zones()).keys()) {
+          const report = (problem: Problem) => {
+            process.stdout.write(`${json ? JSON.stringify({ zone, ...problem }) : lineOf(problem)}\n`);
+          };
+          const summary = await store.fsck.check(zone, { repair, report });
+          left += summary.left;
+          const { found, repaired } = summary;
+          process.stderr.write(`zone ${zone}: ${found} found, ${repaired} repaired, ${summary.left} left\n`);
+        }
+        if (left > 0) process.exitCode = 1;
+      } finally {
+        await store.close();
+      }
+    });
+}
+
+function lineOf({ invariant, key, detail, repairable, repaired }: Problem): string {
+  const outcome = repaired ? "repaired" : repairable ? "repairable" : "needs a person";
+  return `${invariant}  ${key}  ${detail} (${outcome})`;
+}

@@ -1,0 +1,131 @@
+import type { Redis } from "ioredis";
+import { type Batch, membersOf, walk } from "./fsck-walk.js";
+import { type KeySpace, keyOf } from "./keys.js";
+import { list, type Scripts, text } from "./scripts.js";
+
+/** A broken invariant between keys. */
+export interface Problem {
+  /** Which invariant: a fixed name such as "queued-in-line". */
+  readonly invariant: string;
+  /** The key that is not as it must be. */
+  readonly key: string;
+  readonly detail: string;
+  /** Whether it can be mended without a person's judgement. */
+  readonly repairable: boolean;
+  /** Whether it was mended now. */
+  readonly repaired: boolean;
+}
+
+/** What a check came to. `left`: problems that are still there. */
+export interface CheckSummary {
+  readonly found: number;
+  readonly repaired: number;
+  readonly left: number;
+}
+
+/** Checks what has to hold between the keys of a zone. */
+export interface FsckStore {
+  /**
+   * Looks at everything in the zone in bounded steps and reports each problem that is there twice: when it is met, and
+   * again when all else was looked at. Safe while the service runs. With `repair` mends what can be mended.
+   */
+  check(
+    zone: string,
+    how: { readonly repair: boolean; readonly report: (problem: Problem) => void },
+  ): Promise<CheckSummary>;
+}
+
+interface Parts {
+  readonly scripts: Scripts;
+  readonly keys: KeySpace;
+  /** A connection for one life to the process that holds this key. */
+  readonly dial: (key: string) => Promise<Redis>;
+}
+
+/** Mending one thing can bring another to light; so many rounds at most. */
+const mostRounds = 5;
+
+/** Opens a connection for each check, because only the process that holds a zone can list its keys. */
+export function createFsck({ scripts, keys, dial }: Parts): FsckStore {
+  async function judge(root: string, batch: Batch, repair: boolean): Promise<(Problem & { readonly thing: string })[]> {
+    const reply = await scripts.run(batch.script, root, repair ? 1 : 0, ...batch.fixed, ...batch.things);
+    return list(reply).map((finding) => {
+      const [thing, invariant, key, detail, repairable, repaired] = list(finding);
+      return {
+        thing: text(thing),
+        invariant: text(invariant),
+        key: text(key),
+        detail: text(detail),
+        repairable: repairable === 1,
+        repaired: repaired === 1,
+      };
+    });
+  }
+
+  /** The things that have problems, as batches again. */
+  async function suspects(redis: Redis, root: string): Promise<Batch[]> {
+    const found = new Map<string, Batch & { readonly things: string[] }>();
+    for await (const batch of walk(redis, root)) {
+      for (const { thing } of await judge(root, batch, false)) {
+        // Each alone, so that mending one cannot hide behind another of its batch.
+        found.set([batch.script, ...batch.fixed, thing].join("\n"), { ...batch, things: [thing] });
+      }
+    }
+    return [...found.values()];
+  }
+
+  /** How many bytes the outputs have, when that did not move meanwhile; else undefined. */
+  async function outputSum(redis: Redis, root: string): Promise<{ stood: string; sum: number } | undefined> {
+    const stand = async (): Promise<string> => (await redis.get(keyOf(root, "outbytes"))) ?? "0";
+    const stood = await stand();
+    const seen = new Set<string>();
+    let sum = 0;
+    for await (const ids of membersOf(redis, keyOf(root, "outputs"))) {
+      const fresh = ids.filter((id) => !seen.has(id));
+      const sizes = await Promise.all(fresh.map((id) => redis.hget(keyOf(root, "job", id), "ob")));
+      fresh.forEach((id) => seen.add(id));
+      sum = sizes.reduce((total, size) => total + Number(size ?? 0), sum);
+    }
+    return (await stand()) === stood ? { stood, sum } : undefined;
+  }
+
+  async function sumProblems(redis: Redis, root: string, repair: boolean): Promise<Problem[]> {
+    // Twice, because two moves can make up for each other between the first look and the last.
+    for (let look = 0, before = NaN; look < mostRounds; look++) {
+      const now = await outputSum(redis, root);
+      if (now && Number(now.stood) === now.sum) return [];
+      if (now?.sum === before) {
+        return judge(root, { script: "fsck_outbytes", fixed: [now.stood, String(now.sum)], things: [] }, repair);
+      }
+      before = now?.sum ?? NaN;
+    }
+    return [];
+  }
+
+  return {
+    async check(zone, { repair, report }) {
+      const root = keys.zone(zone);
+      const redis = await dial(root);
+      try {
+        let [found, repaired, left] = [0, 0, 0];
+        for (let round = 0, mended = true; mended && round < mostRounds; round++) {
+          const problems: Problem[] = [];
+          for (const suspect of await suspects(redis, root)) problems.push(...(await judge(root, suspect, repair)));
+          problems.push(...(await sumProblems(redis, root, repair)));
+          for (const { invariant, key, detail, repairable, repaired: done } of problems) {
+            // What cannot be mended is met again in every round.
+            if (round === 0 || done) report({ invariant, key, detail, repairable, repaired: done });
+            if (round === 0 || done) found += 1;
+          }
+          const fixed = problems.filter((problem) => problem.repaired).length;
+          repaired += fixed;
+          left = problems.length - fixed;
+          mended = fixed > 0;
+        }
+        return { found, repaired, left };
+      } finally {
+        redis.disconnect();
+      }
+    },
+  };
+}

@@ -1,0 +1,104 @@
+-- Checks that entries of one set have what they stand for.
+-- @include fsck
+--
+-- ARGV  3 kind of the set · 4 the rest of its name, or '' · 5… members, at most 100
+-- Cost  O(members · log n)
+
+local kind, name = ARGV[3], ARGV[4]
+local set = name == '' and key(kind) or key(kind, name)
+
+local function has_name(names, wanted)
+  return names and string.find('\n' .. names .. '\n', '\n' .. wanted .. '\n', 1, true) ~= nil
+end
+
+local function in_line(line)
+  return function(job)
+    return job.st == 'QUEUED' and job.ep == name and job.line == line and not job.parked
+  end
+end
+
+local function passes(line)
+  return function(job, id)
+    return in_line(line)(job) and score_of(key(line, name), id) and redis.call('HGET', key('ep', name), 'locker') == job.by
+  end
+end
+
+-- Whether the entry of a job is justified. The job is there.
+local justified = {
+  ['ix:all'] = function() return true end,
+  ['ix:state'] = function(job) return job.st == name end,
+  ['ix:device'] = function(job) return job.ep == name or (job.dev and 'device/' .. job.dev == name) end,
+  reads = in_line('reads'),
+  changes = in_line('changes'),
+  ['reads-pass'] = passes('reads'),
+  ['changes-pass'] = passes('changes'),
+  later = function(job) return job.ep == name and (job.st == 'DELAYED' or (job.st == 'QUEUED' and job.parked)) end,
+  delayed = function(job) return job.st == 'DELAYED' end,
+  expire = function(job) return is_waiting(job.st) end,
+  parked = function(job) return job.st == 'QUEUED' and job.parked == name end,
+  permits = function(job)
+    return job.permits and (job.st == 'QUEUED' or is_running(job.st)) and not job.parked and has_name(job.names, name)
+  end,
+  queue = function(job) return is_live(job.st) and job.queue == name end,
+  holds = function(job) return job.st == 'INDETERMINATE' and not job.rsl and job.ep == name end,
+  cancels = function(job) return job.st == 'CANCELLING' and job.w == name end,
+  ['done:good'] = function(job) return job.st == 'SUCCEEDED' end,
+  ['done:bad'] = function(job)
+    return FINAL[job.st] and job.st ~= 'SUCCEEDED' and (job.st ~= 'INDETERMINATE' or job.rsl)
+  end,
+  outputs = function(job) return FINAL[job.st] and job.ob and not job.gone end,
+}
+
+local function remove(member)
+  if redis.call('TYPE', set).ok == 'zset' then redis.call('ZREM', set, member) else redis.call('SREM', set, member) end
+end
+
+-- What hangs on an entry and has to follow it.
+local function follow(member)
+  if kind == 'permits' then
+    -- A running job whose hash forgot that it holds permits has them on.
+    local job = read(key('job', member), 'st', 'names')
+    if is_running(job.st) and has_name(job.names, name) then
+      redis.call('SADD', set, member)
+      redis.call('HSET', key('job', member), 'permits', 1)
+    elseif in_set(key('crowds'), name) then
+      admit(name)
+    end
+  elseif kind == 'holds' then
+    local device = key('ep', name)
+    if redis.call('HGET', device, 'hold') == member then
+      local other = redis.call('ZRANGE', set, 0, 0)[1]
+      if other then redis.call('HSET', device, 'hold', other) else redis.call('HDEL', device, 'hold') end
+    end
+    place(name)
+  elseif kind == 'reads' or kind == 'changes' or kind == 'reads-pass' or kind == 'changes-pass' then
+    place(name)
+  end
+end
+
+-- Whether a device, a worker or a name is justified in a set that does not hold jobs; nil for sets that do.
+local others = {
+  owned = function(endpoint) return redis.call('HGET', key('ep', endpoint), 'own') == name end,
+  warm = function(endpoint) return redis.call('HGET', key('ep', endpoint), 'own') == name end,
+}
+
+for i = 5, #ARGV do
+  local member = ARGV[i]
+  local there, right
+  if others[kind] then
+    there = (kind == 'owned' and in_set(set, member)) or (kind == 'warm' and score_of(set, member))
+    right = there and others[kind](member)
+  else
+    if redis.call('TYPE', set).ok == 'set' then there = in_set(set, member) else there = score_of(set, member) end
+    local job = there and read(key('job', member), 'st', 'ep', 'dev', 'line', 'parked', 'permits', 'names', 'queue', 'rsl', 'w',
+      'ob', 'gone', 'by')
+    right = there and job.st and justified[kind](job, member)
+  end
+  if there and not right then
+    found(member, 'entry-has-its-reason', set, member .. ' stands in it without the right to', function()
+      remove(member)
+      follow(member)
+    end)
+  end
+end
+return findings

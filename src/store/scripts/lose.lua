@@ -1,0 +1,40 @@
+-- Shared by reap and fsck: ends an attempt whose worker is gone. The caller has taken the run off the device, and
+-- places the device afterwards.
+--
+-- At-most-once work past its point of no return becomes INDETERMINATE and its device is held, in this same script;
+-- anything else goes back into its line, on a budget of its own.
+
+local LOST = '{"reason":"WORKER_LOST","message":"The worker was lost during the work."}'
+
+local function lose(id, endpoint)
+  local job = key('job', id)
+  local run = redis.call('HMGET', job, 'st', 'att', 'cls', 'it', 'sc', 'ex', 'line', 'loss')
+  local from, attempt = run[1], run[2]
+  redis.call('HSET', job, 'z' .. attempt, '{"e":' .. ms(now) .. ',"x":' .. LOST .. '}')
+  local to
+  if run[4] and run[3] == 'AT_MOST_ONCE' then
+    to = 'INDETERMINATE'
+  elseif from == 'CANCELLING' then
+    to = 'CANCELLED'
+  elseif tonumber(run[8] or 0) >= LOSSES_ALLOWED then
+    to = 'FAILED'
+  end
+  if to then
+    redis.call('HSET', job, 'err', LOST)
+    close_job(id, from, to)
+    if to == 'INDETERMINATE' then
+      hold(endpoint, id)
+    else
+      redis.call('HSET', job, 'eff', 'NONE')
+    end
+  else
+    to = 'QUEUED'
+    yield_permits(id)
+    move(id, from, to)
+    redis.call('HSET', job, 'st', to, 'qt', ms(now))
+    redis.call('HINCRBY', job, 'ref', 1)
+    redis.call('HINCRBY', job, 'loss', 1)
+    enter_line(id, endpoint, run[7], run[5], run[6])
+  end
+  announce(id, event(id, attempt, state_body(to) .. ',"x":' .. LOST))
+end
