@@ -41,6 +41,8 @@ export async function accessTo(place: RedisPlace): Promise<Access> {
     db: place.database,
     connectTimeout: connectTimeoutMs,
     socketTimeout: silenceMs,
+    // It would need a right of its own, and Redis 7.0 does not know it.
+    disableClientInfo: true,
     lazyConnect: true,
   };
 }

@@ -1,0 +1,267 @@
+import { execFile, spawn } from "node:child_process";
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { Redis, type RedisOptions } from "ioredis";
+import { findServerBinary } from "../../src/dev/private-redis.js";
+import { slotCount } from "../../src/store/slot.js";
+import { eventually } from "./eventually.js";
+import { freePort } from "./free-port.js";
+
+const run = promisify(execFile);
+
+/** One server process of a topology. */
+export interface RedisNode {
+  readonly port: number;
+  readonly pid: number;
+  /** A plain connection for looking at it. */
+  readonly redis: Redis;
+  /** Ends it at once, as a crash would. */
+  kill(): Promise<void>;
+}
+
+/** Redis in one of the ways it is run, on loopback. */
+export interface Topology {
+  /** What goes into `redis.url`. */
+  readonly url: string;
+  readonly nodes: readonly RedisNode[];
+  close(): Promise<void>;
+}
+
+interface Ground {
+  readonly dir: string;
+  readonly stops: (() => Promise<void>)[];
+}
+
+/** Builds a topology; whatever was started is ended when building fails. */
+async function raise(build: (ground: Ground) => Promise<Omit<Topology, "close">>): Promise<Topology> {
+  const dir = await mkdtemp(join(tmpdir(), "pm-redis-"));
+  const stops: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(stops.map((stop) => stop()));
+    await rm(dir, { recursive: true, force: true });
+  };
+  try {
+    return { ...(await build({ dir, stops })), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+interface Start {
+  readonly binary?: string;
+  readonly port: number;
+  /** Arguments in front: a configuration file, perhaps. */
+  readonly first?: readonly string[];
+  readonly args: readonly string[];
+  /** How to look at it, where that is not plain TCP. */
+  readonly look?: Omit<RedisOptions, "replyMapping">;
+}
+
+/** Starts a server and waits until it answers. */
+async function startNode({ dir, stops }: Ground, { binary, port, first = [], args, look }: Start): Promise<RedisNode> {
+  const home = join(dir, String(port));
+  await mkdir(home, { recursive: true });
+  const child = spawn(
+    binary ?? findServerBinary(process.env["PATH"] ?? ""),
+    [...first, "--dir", home, "--logfile", "log", ...args],
+    {
+      stdio: "ignore",
+    },
+  );
+  const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const redis = new Redis({
+    host: "127.0.0.1",
+    port,
+    ...look,
+    lazyConnect: true,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => 50,
+  });
+  redis.on("error", () => undefined);
+  const kill = async (): Promise<void> => {
+    redis.disconnect();
+    child.kill("SIGKILL");
+    await exited;
+  };
+  stops.push(kill);
+  void redis.connect().catch(() => undefined);
+  await eventually(async () => {
+    if (child.exitCode !== null)
+      throw new Error(`redis on ${port} ended: ${await readFile(join(home, "log"), "utf8").catch(() => "")}`);
+    await redis.ping();
+  });
+  return { port, pid: child.pid ?? 0, redis: redis as Redis, kill };
+}
+
+const plain = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+
+/** One process behind a unix socket. */
+export function startSocket(binary?: string): Promise<Topology> {
+  return raise(async (ground) => {
+    const path = join(ground.dir, "redis.sock");
+    const args = [...plain, "--port", "0", "--unixsocket", path];
+    const node = await startNode(ground, {
+      ...(binary === undefined ? {} : { binary }),
+      port: 0,
+      args,
+      look: { path },
+    });
+    return { url: `unix://${path}`, nodes: [node] };
+  });
+}
+
+/** One process that speaks TLS alone and knows, beside an operator for the test, only the user that we ship. */
+export function startSecured(): Promise<Topology & { readonly password: string }> {
+  const password = "p@ss:w/rd?";
+  return raise(async (ground) => {
+    const { dir } = ground;
+    await makeCertificates(dir);
+    const shipped = await readFile("deploy/redis/users.acl", "utf8");
+    const users = shipped.replace(/^user pointsman on/m, `user pointsman on >${password}`);
+    await writeFile(join(dir, "users.acl"), `${users}user operator on >operator ~* &* +@all\n`);
+    await copyFile("deploy/redis/redis.conf", join(dir, "redis.conf"));
+    const port = await freePort();
+    const file = (name: string): string => join(dir, name);
+    const ca = await readFile(file("ca.crt"), "utf8");
+    const node = await startNode(ground, {
+      port,
+      first: [file("redis.conf")],
+      args: [
+        ...["--bind", "127.0.0.1", "--tls-port", String(port), "--aclfile", file("users.acl")],
+        ...[
+          "--tls-ca-cert-file",
+          file("ca.crt"),
+          "--tls-cert-file",
+          file("server.crt"),
+          "--tls-key-file",
+          file("server.key"),
+        ],
+        ...["--maxmemory", "256mb"],
+      ],
+      look: {
+        tls: { ca, cert: await readFile(file("client.crt"), "utf8"), key: await readFile(file("client.key"), "utf8") },
+        username: "operator",
+        password: "operator",
+      },
+    });
+    const tls = new URLSearchParams({ ca: file("ca.crt"), cert: file("client.crt"), key: file("client.key") });
+    const url = `rediss://pointsman:${encodeURIComponent(password)}@127.0.0.1:${port}?${tls.toString()}`;
+    return { url, nodes: [node] };
+  }).then((topology) => ({ ...topology, password }));
+}
+
+/** An authority, and a certificate of it for a server on loopback and for a client. */
+async function makeCertificates(dir: string): Promise<void> {
+  const openssl = (...args: string[]): Promise<unknown> => run("openssl", args, { cwd: dir });
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  await openssl(
+    "req",
+    "-x509",
+    ...key,
+    "-keyout",
+    "ca.key",
+    "-out",
+    "ca.crt",
+    "-days",
+    "2",
+    "-subj",
+    "/CN=test authority",
+  );
+  await writeFile(join(dir, "names"), "subjectAltName=IP:127.0.0.1,DNS:localhost\n");
+  for (const name of ["server", "client"]) {
+    await openssl("req", ...key, "-keyout", `${name}.key`, "-out", `${name}.csr`, "-subj", `/CN=${name}`);
+    const signed = ["-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names"];
+    await openssl("x509", "-req", "-in", `${name}.csr`, "-out", `${name}.crt`, ...signed);
+  }
+}
+
+/** A primary, a replica and three Sentinels that fail over within a second or two. The primary is the first node. */
+export function startSentinel(): Promise<Topology & { failOver(): Promise<void> }> {
+  let failOver: () => Promise<void>;
+  return raise(async (ground) => {
+    const [one, two, ...sentinelPorts] = await Promise.all(Array.from({ length: 5 }, freePort));
+    if (one === undefined || two === undefined) throw new Error("no ports");
+    const primary = await startNode(ground, {
+      port: one,
+      args: [...plain, "--port", String(one), "--repl-diskless-sync-delay", "0"],
+    });
+    const replica = await startNode(ground, {
+      port: two,
+      args: [...plain, "--port", String(two), "--replicaof", "127.0.0.1", String(one)],
+    });
+    await eventually(async () => {
+      if (!/master_link_status:up/.test(await replica.redis.info("replication"))) throw new Error("not replicating");
+    });
+    const sentinels = await Promise.all(sentinelPorts.map((port) => startOneSentinel(ground, port, one)));
+    // A failover needs Sentinels that know each other and the replica.
+    await eventually(async () => {
+      for (const { redis } of sentinels) {
+        const facts = await redis.info("sentinel");
+        if (!/slaves=1,sentinels=3/.test(facts)) throw new Error(facts);
+      }
+    }, 20_000);
+    failOver = () => primary.kill();
+    const hosts = sentinelPorts.map((port) => `127.0.0.1:${port}`).join(",");
+    return { url: `redis-sentinel://${hosts}/main`, nodes: [primary, replica] };
+  }).then((topology) => ({ ...topology, failOver: () => failOver() }));
+}
+
+async function startOneSentinel(ground: Ground, port: number, primary: number): Promise<RedisNode> {
+  const file = join(ground.dir, `sentinel-${port}.conf`);
+  const lines = [
+    `sentinel monitor main 127.0.0.1 ${primary} 2`,
+    "sentinel down-after-milliseconds main 500",
+    "sentinel failover-timeout main 3000",
+  ];
+  await writeFile(file, `${lines.join("\n")}\n`);
+  return startNode(ground, {
+    port,
+    first: [file, "--sentinel"],
+    args: ["--bind", "127.0.0.1", "--port", String(port)],
+  });
+}
+
+/** Primaries that share the slots evenly, each with as many replicas as asked for; the primaries come first. */
+export function startCluster(primaries = 3, replicas = 0): Promise<Topology> {
+  return raise(async (ground) => {
+    const count = primaries * (1 + replicas);
+    const places = await Promise.all(
+      Array.from({ length: count }, async () => ({ port: await freePort(), bus: await freePort() })),
+    );
+    const nodes = await Promise.all(
+      places.map(({ port, bus }) =>
+        startNode(ground, {
+          port,
+          args: [
+            ...plain,
+            ...["--port", String(port), "--cluster-enabled", "yes", "--cluster-port", String(bus)],
+            ...["--cluster-node-timeout", "1000", "--cluster-require-full-coverage", "no"],
+            ...["--repl-diskless-sync-delay", "0"],
+          ],
+        }),
+      ),
+    );
+    const [first] = nodes;
+    if (!first) throw new Error("a cluster has at least one primary");
+    for (const { port, bus } of places.slice(1)) await first.redis.call("CLUSTER", "MEET", "127.0.0.1", port, bus);
+    const share = Math.ceil(slotCount / primaries);
+    for (const [i, { redis }] of nodes.slice(0, primaries).entries()) {
+      await redis.call("CLUSTER", "ADDSLOTSRANGE", i * share, Math.min((i + 1) * share, slotCount) - 1);
+    }
+    for (const [i, { redis }] of nodes.slice(primaries).entries()) {
+      const primary = await nodes[i % primaries]?.redis.cluster("MYID");
+      // A node can follow another only after it has heard of it.
+      await eventually(() => redis.call("CLUSTER", "REPLICATE", primary ?? ""), 20_000);
+    }
+    await eventually(async () => {
+      for (const { redis } of nodes) {
+        if (!/cluster_state:ok/.test(await redis.cluster("INFO"))) throw new Error("the cluster is not whole");
+      }
+    }, 20_000);
+    const hosts = nodes.slice(0, 2).map(({ port }) => `127.0.0.1:${port}`);
+    return { url: `redis-cluster://${hosts.join(",")}`, nodes };
+  });
+}
