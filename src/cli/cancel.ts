@@ -2,8 +2,7 @@ import type { Command } from "commander";
 import { toJson } from "@pointsman/sdk";
 import { CancelJobsResultSchema, CancelOutcome } from "@pointsman/sdk/v1";
 import { status, type CommandKit, type CommonOptions } from "./command.js";
-import { choosesJobs, jobFilterOf, withJobFilter, type JobFilterOptions } from "./job-options.js";
-import { UsageError } from "./parse.js";
+import { jobFilterOf, namesJobs, withJobFilter, type JobFilterOptions } from "./job-options.js";
 
 interface CancelOptions extends CommonOptions, JobFilterOptions {
   readonly interruptRunning?: boolean;
@@ -25,14 +24,7 @@ export function registerCancel(program: Command, kit: CommandKit): void {
     .option("--interrupt-running", "also what has started")
     .option("--reason <text>", "why, for the history");
   kit.run<CancelOptions>(withJobFilter(command), async ({ client, io, options, out, signal, words }) => {
-    if (words.length > 0 === choosesJobs(options)) {
-      throw new UsageError(
-        words.length > 0
-          ? "name jobs, or choose them by options, not both"
-          : "which jobs? name them, or choose them by options",
-      );
-    }
-    const filter = words.length > 0 ? { ids: [...words] } : jobFilterOf(options, io.now());
+    const filter = namesJobs(words, options) ? { ids: [...words] } : jobFilterOf(options, io.now());
     const { interruptRunning, reason } = options;
     const totals = await client.jobs.cancelMany(filter, { interruptRunning, reason, signal });
     const met = new Set(totals.results.map(({ id }) => id));

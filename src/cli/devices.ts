@@ -3,11 +3,13 @@ import { toJson, type DeviceFilterInit } from "@pointsman/sdk";
 import { DeviceSchema, type Device } from "@pointsman/sdk/v1";
 import type { CommandKit, CommonOptions } from "./command.js";
 import { registerAcceptHostKey } from "./device-accept-host-key.js";
+import { describeDevice } from "./device-description.js";
 import { registerDeviceAdd, registerDeviceUpdate } from "./device-edit.js";
 import { registerDeviceImport } from "./device-import.js";
-import { duration, hostAndPort, hostKeyPolicyName, labels, time } from "./format.js";
+import { registerDeviceLock } from "./device-lock.js";
+import { hostAndPort, labels } from "./format.js";
 import { collect, collectPairs, parseInteger } from "./parse.js";
-import { facts, table } from "./table.js";
+import { table } from "./table.js";
 
 interface ListOptions extends CommonOptions {
   readonly platform?: readonly string[];
@@ -44,18 +46,20 @@ export function registerDevices(program: Command, kit: CommandKit): void {
   });
 
   const get = kit
-    .command(group, "get", "Show one device: who holds it and what waits")
+    .command(group, "get", "Show one device: who holds it, what waits, and what keeps work from starting")
     .argument("<name>", "the device");
   kit.run<CommonOptions>(get, async ({ client, out, signal, words }) => {
     const device = await client.devices.get(words[0] ?? "", { signal });
-    if (out.json) await out.document(toJson(DeviceSchema, device));
-    else await out.line(describe(device));
+    if (out.json) return await out.document(toJson(DeviceSchema, device));
+    const queue = device.status?.paused ? await client.queues.get(`device/${device.name}`, { signal }) : undefined;
+    await out.line(describeDevice(device, queue?.pause));
   });
 
   registerDeviceAdd(group, kit);
   registerDeviceUpdate(group, kit);
   registerDeviceImport(group, kit);
   registerAcceptHostKey(group, kit);
+  registerDeviceLock(group, kit);
 
   const remove = kit
     .command(group, "remove", "Remove devices that have no live jobs")
@@ -81,41 +85,4 @@ function deviceTable(devices: readonly Device[]): string {
       labels(device.labels),
     ]),
   );
-}
-
-function describe(device: Device): string {
-  const { status } = device;
-  const description = facts([
-    ["name", device.name],
-    ["address", hostAndPort(device)],
-    ["platform", device.platform],
-    ["credential", device.credential],
-    ["zone", device.zone],
-    ["endpoint", device.endpoint],
-    ["exclusive key", device.exclusiveKey],
-    ["labels", labels(device.labels)],
-    ["host keys", device.hostKeys.join("\n")],
-    ["policy", hostKeyPolicyName(device.hostKeyPolicy)],
-    ["timeout", duration(device.connectTimeout)],
-    ["added", time(device.createTime)],
-    ["changed", time(device.updateTime)],
-  ]);
-  if (status === undefined) return description;
-  const { hold, lastFailure } = status;
-  const state = facts([
-    ["owner", status.owner || "none"],
-    ["running", status.runningJob || "nothing"],
-    ["waiting", `${status.waitingReads} reads, ${status.waitingChanges} changes`],
-    [
-      "held",
-      hold ? `since ${time(hold.time)}: the outcome of job ${hold.job} is unknown, see \`pointsman resolve\`` : "",
-    ],
-    [
-      "last failure",
-      lastFailure
-        ? `${time(lastFailure.time)} ${lastFailure.message} (${lastFailure.reason}), job ${lastFailure.job}`
-        : "",
-    ],
-  ]);
-  return `${description}\n\n${state}`;
 }

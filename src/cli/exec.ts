@@ -1,23 +1,15 @@
 import type { Command } from "commander";
-import { toJson, type CreateManyResult, type JobConditions, type JobInput, type LoginInput } from "@pointsman/sdk";
+import { toJson, type CreateManyResult, type JobInput, type LoginInput } from "@pointsman/sdk";
 import { JobSchema, type Job } from "@pointsman/sdk/v1";
 import { errorJson, readTextFile, status, type CommandKit, type CommonOptions, type Context } from "./command.js";
 import { followJobs, statusOf, type Followed } from "./follow.js";
 import { interruptible } from "./interrupt.js";
+import { conditionsOf, withConditions, type ConditionOptions } from "./job-conditions.js";
 import { requireKnownHostKeys } from "./known-hosts.js";
-import {
-  collect,
-  collectPairs,
-  oneOf,
-  parseDuration,
-  parseInteger,
-  parseTarget,
-  UsageError,
-  type TargetArgument,
-} from "./parse.js";
+import { collect, collectPairs, oneOf, parseInteger, parseTarget, UsageError, type TargetArgument } from "./parse.js";
 import { askLogin } from "./secrets.js";
 
-interface ExecOptions extends CommonOptions {
+interface ExecOptions extends CommonOptions, ConditionOptions {
   readonly command?: readonly string[];
   readonly platform?: string;
   readonly port?: number;
@@ -28,15 +20,9 @@ interface ExecOptions extends CommonOptions {
   readonly hostKey?: readonly string[];
   readonly knownHosts?: string;
   readonly onReject?: "stop" | "continue";
-  readonly priority?: number;
-  readonly timeout?: number;
-  readonly queueTimeout?: number;
-  readonly label?: Readonly<Record<string, string>>;
   readonly answer?: Readonly<Record<string, string>>;
   readonly requestId?: string;
   readonly detach?: boolean;
-  readonly idempotent?: boolean;
-  readonly debug?: boolean;
 }
 
 /** `exec`: one job for each device, followed to the end. */
@@ -68,20 +54,16 @@ export function registerExec(program: Command, kit: CommandKit): void {
       "answer to a question a command may ask; may be repeated",
       collectPairs("--answer"),
     )
-    .option("--priority <number>", "-100 to 100, higher first", parseInteger("--priority", -100, 100))
-    .option("--timeout <duration>", "how long one attempt may take, such as 90s", parseDuration)
-    .option("--queue-timeout <duration>", "how long a job may wait, such as 10m", parseDuration)
-    .option("--label <key=value>", "label of the jobs; may be repeated", collectPairs("--label"))
     .option("--request-id <id>", "makes the call safe to repeat")
-    .option("--idempotent", "declare that repeating the commands does no harm")
     .option("--detach", "do not follow: print the ids of the jobs")
-    .option("--debug", "keep a transcript for `pointsman replay`")
     .addHelpText(
       "after",
       "\nEnds with 0 when every job succeeded, 3 when an outcome is unknown, else 1. Ctrl-C asks to cancel, twice leaves.\n" +
         "Secrets are asked for, or read from standard input: the password on the first line, the enable secret on the next.",
     );
-  kit.run<ExecOptions>(command, (context) => exec(context, wordsBehindDashes(program)), { ownInterrupt: true });
+  kit.run<ExecOptions>(withConditions(command), (context) => exec(context, wordsBehindDashes(program)), {
+    ownInterrupt: true,
+  });
 }
 
 async function exec(context: Context<ExecOptions>, behind: number): Promise<number> {
@@ -96,11 +78,14 @@ async function exec(context: Context<ExecOptions>, behind: number): Promise<numb
   return await interruptible(io, out, async (interrupt) => {
     const results = await createJobs(context, jobs, interrupt.signal);
     const accepted: Followed[] = [];
+    const own: string[] = [];
     let refused = 0;
     for (const [index, result] of results.entries()) {
       const name = targets[index] ?? "";
       if (result.job) {
         accepted.push({ id: result.job.id, name });
+        if (options.dedupePolicy !== "join" || !result.replayed) own.push(result.job.id);
+        else if (!out.json) await out.note(`${name}: joined job ${result.job.id}; Ctrl-C leaves it alone`);
         if (options.detach) await announce(context, name, result.job);
       } else {
         refused++;
@@ -110,8 +95,8 @@ async function exec(context: Context<ExecOptions>, behind: number): Promise<numb
     }
     if (options.detach) return refused > 0 ? status.failed : status.ok;
     interrupt.cancels(async () => {
-      const ids = accepted.map(({ id }) => id);
-      await client.jobs.cancelMany({ ids }, { interruptRunning: true, reason: "Ctrl-C at pointsman exec" });
+      if (own.length === 0) return;
+      await client.jobs.cancelMany({ ids: own }, { interruptRunning: true, reason: "Ctrl-C at pointsman exec" });
     });
     const ended = await followJobs(context, accepted, interrupt.signal);
     return Math.max(statusOf(ended), refused > 0 ? status.failed : status.ok);
@@ -146,14 +131,8 @@ async function jobInputs(
   const inline = targets.some((target) => "address" in target);
   if (inline && !options.platform) throw new UsageError("a device given by address needs --platform");
   if (!inline) refuseInlineOptions(options);
-  const conditions: JobConditions = {
-    idempotent: options.idempotent,
-    priority: options.priority,
-    executionTimeoutMs: options.timeout,
-    queueTimeoutMs: options.queueTimeout,
-    labels: options.label,
-    debug: options.debug,
-  };
+  const names = targets.map((target) => ("device" in target ? target.device : target.address));
+  const conditions = conditionsOf(options, names);
   const work = {
     commands: lines.map((command) => ({ command, answers: options.answer })),
     onReject: options.onReject,
@@ -162,9 +141,9 @@ async function jobInputs(
   const known = options.knownHosts === undefined ? undefined : await readTextFile(options.knownHosts);
   const logins = new Map<string, LoginInput>();
   const jobs: JobInput[] = [];
-  for (const target of targets) {
+  for (const [index, target] of targets.entries()) {
     if ("device" in target) {
-      jobs.push({ device: target.device, ...work, ...conditions });
+      jobs.push({ device: target.device, ...work, ...conditions[index] });
       continue;
     }
     const { username, address } = target;
@@ -174,7 +153,7 @@ async function jobInputs(
     logins.set(username, login);
     const hostKeys = [...(options.hostKey ?? []), ...listed];
     const endpoint = { address, port, platform: options.platform ?? "", zone: options.zone, login, hostKeys };
-    jobs.push({ endpoint, ...work, ...conditions });
+    jobs.push({ endpoint, ...work, ...conditions[index] });
   }
   return jobs;
 }

@@ -2,6 +2,7 @@ import { commandResults, isFinal, toJson, type JobWatchItem } from "@pointsman/s
 import { JobEventSchema, JobSchema, JobState, type Job, type JobEvent } from "@pointsman/sdk/v1";
 import { status, type Context } from "./command.js";
 import { effectName, stateName, whyName } from "./format.js";
+import { explainWaiting, isBlocked } from "./why-waiting.js";
 
 /** A job to follow, and the name its lines go by. */
 export interface Followed {
@@ -58,8 +59,13 @@ async function followJob(
   let told = 0;
   for await (const item of items) {
     if (item.kind === "snapshot") {
-      told = item.job.lastEvent;
       if (item.job.spec?.operation.case === "commands") commands = item.job.spec.operation.value.commands.length;
+      told = item.job.lastEvent;
+      // One job's follower is told what stands in its way; for many at once that would be as many questions.
+      if (!several && !out.json && isBlocked(item.job)) {
+        await tell(`job ${id} waits: ${await explainWaiting({ client, signal }, item.job)}`);
+        continue;
+      }
     }
     if (out.json) {
       if (item.kind === "event") {

@@ -8,8 +8,11 @@ import {
   JobStateSchema,
   WaitingReasonSchema,
   WorkerStateSchema,
+  LockScope,
+  type DeviceLock,
   type Job,
   type JobSpec,
+  type QueuePause,
 } from "@pointsman/sdk/v1";
 
 type TimestampLike = Parameters<typeof timestampDate>[0];
@@ -117,4 +120,21 @@ export function whyName(job: Job): string {
     ...(job.blockingJob ? [`behind ${job.blockingJob}`] : []),
   ];
   return facts.length > 0 ? `${waiting} (${facts.join(", ")})` : waiting;
+}
+
+/** Who has locked a device, what that keeps from starting, until when and why. */
+export function lockName(lock: DeviceLock): string {
+  const what = lock.scope === LockScope.ALL ? "all work" : "changes";
+  const until = lock.expireTime ? `until ${time(lock.expireTime)}` : "until it is unlocked";
+  return `${lock.owner} for ${what}, since ${time(lock.time)}, ${until}: ${lock.reason}`;
+}
+
+/** Who has paused a queue, since when and why. */
+export function pauseName(pause: QueuePause): string {
+  return `${pause.caller} since ${time(pause.time)}${pause.reason ? `: ${pause.reason}` : ""}`;
+}
+
+/** What names a zone on a command line: nothing for the default one. */
+export function zoneOption(zone: string): string {
+  return zone === "" || zone === "default" ? "" : ` --zone ${zone}`;
 }

@@ -12,10 +12,10 @@ import {
   stateName,
   targetName,
   time,
-  whyName,
   workName,
 } from "./format.js";
 import { facts, table } from "./table.js";
+import { explainWaiting } from "./why-waiting.js";
 
 interface JobOptions extends CommonOptions {
   readonly output?: boolean;
@@ -37,7 +37,7 @@ export function registerJob(program: Command, kit: CommandKit): void {
         throw new Error(`job ${job.id} keeps no transcript: it needs --debug, and to have ended`);
       return await out.raw(job.transcript);
     }
-    if (!options.output) return await out.line(describe(job));
+    if (!options.output) return await out.line(describe(job, await explainWaiting({ client, signal }, job)));
     const results = commandResults(job);
     for (const result of results) {
       if (results.length > 1) await out.note(`> ${result.command}`);
@@ -46,7 +46,7 @@ export function registerJob(program: Command, kit: CommandKit): void {
   });
 }
 
-function describe(job: Job): string {
+function describe(job: Job, waits: string): string {
   const parts = [
     facts([
       ["job", job.id],
@@ -56,19 +56,24 @@ function describe(job: Job): string {
       ["effect class", effectClassName(job.effectClass)],
       ["zone", job.zone],
       ["endpoint", job.endpoint],
+      ["queue", job.spec?.queue],
       ["labels", labels(job.spec?.labels ?? {})],
+      ["dedupe key", job.spec?.dedupeKey],
       ["creator", job.creator],
       ["created", time(job.createTime)],
       ["started", time(job.startTime)],
       ["ended", time(job.endTime)],
       ["expires", time(job.expireTime)],
-      ["waits for", job.error ? "" : whyName(job)],
+      ["waits", waits],
       ["waited", duration(job.waitDuration)],
       ["ran", duration(job.runDuration)],
       ["worker", job.worker],
       ["session", job.result ? (job.result.sessionReused ? "reused" : "new") : ""],
       ["cancel", job.cancelRequested ? "asked for" : ""],
       ["effect", effect(job)],
+      ["again of", job.retryOf],
+      ["done again", job.retriedBy ? `as ${job.retriedBy}` : ""],
+      ["deleted", time(job.deleteTime)],
     ]),
     failure(job),
     resolution(job),

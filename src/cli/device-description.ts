@@ -1,0 +1,47 @@
+import type { Device, DeviceStatus, QueuePause } from "@pointsman/sdk/v1";
+import { duration, hostAndPort, hostKeyPolicyName, labels, lockName, pauseName, time } from "./format.js";
+import { facts } from "./table.js";
+import { held } from "./why-waiting.js";
+
+/** Everything about a device: what it is, then who holds it, what waits, and what keeps work from starting. */
+export function describeDevice(device: Device, pause: QueuePause | undefined): string {
+  const description = facts([
+    ["name", device.name],
+    ["address", hostAndPort(device)],
+    ["platform", device.platform],
+    ["credential", device.credential],
+    ["zone", device.zone],
+    ["endpoint", device.endpoint],
+    ["exclusive key", device.exclusiveKey],
+    ["labels", labels(device.labels)],
+    ["host keys", device.hostKeys.join("\n")],
+    ["policy", hostKeyPolicyName(device.hostKeyPolicy)],
+    ["timeout", duration(device.connectTimeout)],
+    ["added", time(device.createTime)],
+    ["changed", time(device.updateTime)],
+  ]);
+  return device.status ? `${description}\n\n${describeStatus(device.name, device.status, pause)}` : description;
+}
+
+function describeStatus(name: string, status: DeviceStatus, pause: QueuePause | undefined): string {
+  const { hold, lastFailure, lock } = status;
+  return facts([
+    ["owner", status.owner || "none"],
+    ["running", status.runningJob || "nothing"],
+    ["waiting", `${status.waitingReads} reads, ${status.waitingChanges} changes`],
+    ["held", hold ? `since ${time(hold.time)}: ${held(name, hold.job)}` : ""],
+    ["locked", lock ? `by ${lockName(lock)}; \`pointsman devices unlock ${name}\` opens it` : ""],
+    [
+      "paused",
+      status.paused
+        ? `${pause ? `by ${pauseName(pause)}` : "yes"}; \`pointsman queues resume device/${name}\` opens it`
+        : "",
+    ],
+    [
+      "last failure",
+      lastFailure
+        ? `${time(lastFailure.time)} ${lastFailure.message} (${lastFailure.reason}), job ${lastFailure.job}`
+        : "",
+    ],
+  ]);
+}
