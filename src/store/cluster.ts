@@ -3,7 +3,7 @@ import type { Redis } from "ioredis";
 import { type RedisLinks, type StoreConnection, stateCommands } from "./connection.js";
 import { type Access, dial, stateConnection } from "./node-connection.js";
 import { type HostPort, type RedisPlace, showHost } from "./redis-place.js";
-import { requireVersion } from "./server-version.js";
+import { requireServer } from "./require-server.js";
 import { slotCount, slotOf } from "./slot.js";
 import { reasonOf, unavailable } from "./store-errors.js";
 
@@ -195,7 +195,7 @@ export async function openCluster(place: RedisPlace, access: Access): Promise<Re
     await refresh();
     for (const { at } of nodes.values()) {
       const first = await dial(access, at);
-      await requireVersion(first).finally(() => first.disconnect());
+      await requireServer(first, "cluster").finally(() => first.disconnect());
     }
     await Promise.all([...nodes.values()].map(({ opened }) => opened));
     return links;

@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import type { StoreConnection } from "./connection.js";
 import type { JobRecord } from "../domain/job.js";
 import { jobIdFloor } from "../domain/job-id.js";
@@ -33,10 +34,9 @@ export function createJobLists({ redis, keys, zones, read }: Parts): {
   /** The indexes that together hold every job the query can mean. */
   async function indexes(query: JobQuery): Promise<string[]> {
     const roots = (await zonesOf(query)).map((zone) => keys.zone(zone));
-    const devices = query.devices ?? [];
-    // A bare host name or address has no index of its own, and may be a device's name as well.
-    if (devices.length > 0 && devices.every((device) => device.startsWith("device/") || /:\d+$/.test(device))) {
-      return roots.flatMap((root) => devices.map((device) => keyOf(root, "ix:device", device)));
+    const tokens = query.devices?.map(tokensOf);
+    if (tokens?.length && tokens.every((some) => some.length > 0)) {
+      return roots.flatMap((root) => [...new Set(tokens.flat())].map((token) => keyOf(root, "ix:device", token)));
     }
     if (query.states?.length) {
       return roots.flatMap((root) => (query.states ?? []).map((state) => keyOf(root, "ix:state", state)));
@@ -176,6 +176,20 @@ export function meets(job: JobRecord, query: JobQuery): boolean {
     within(query.endedAfterMs, query.endedBeforeMs, job.endMs) &&
     (query.also?.(job) ?? true)
   );
+}
+
+/** Under what a job is found by its address, whatever the port. */
+export function addressToken(address: string): string {
+  return `address/${address.toLowerCase()}`;
+}
+
+/** Under what the jobs are found that a text can mean; nothing for an exclusive key, which has no index of its own. */
+function tokensOf(text: string): readonly string[] {
+  if (text.startsWith("device/")) return [text];
+  if (text.startsWith("key/")) return [];
+  const endpoint = /^\[?(.*?)\]?:\d+$/.exec(text);
+  if (endpoint && !isIPv6(text)) return [addressToken(endpoint[1] ?? "")];
+  return [`device/${text}`, addressToken(text)];
 }
 
 /** Whether a job's target goes by this text: "device/<name>", a name, an endpoint, or an address. */

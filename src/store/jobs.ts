@@ -6,7 +6,7 @@ import type { JobState } from "../domain/job-state.js";
 import { priorityPointMs } from "../domain/line-order.js";
 import { eventOfJson, factBody } from "./event-json.js";
 import { acceptedJob, type JobHash, jobOfHash, lineOf, newJobFields } from "./job-hash.js";
-import { createJobLists } from "./job-list.js";
+import { addressToken, createJobLists } from "./job-list.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import { list, type ScriptArgument, type ScriptReply, type Scripts, text } from "./scripts.js";
 import { type CancelOutcome, type JobStore, StoreError } from "./store.js";
@@ -34,12 +34,12 @@ function dedupeKey(job: NewJob): string {
 }
 
 function enqueueArguments(job: NewJob): ScriptArgument[] {
-  const tokens = [...(job.device === undefined ? [] : [`device/${job.device}`]), job.endpoint];
+  const tokens = [...(job.device === undefined ? [] : [`device/${job.device}`]), addressToken(job.address)];
   return [
     ...[job.id, job.endpoint, lineOf(job.effectClass), job.priority * priorityPointMs, job.startAfterMs ?? ""],
     ...[job.queueTimeoutMs, requestKey(job), job.idempotency?.fingerprint ?? "", job.sealedSecret ?? ""],
     ...[tokens.join("\n"), limitNames(job), job.queue ?? "", dedupeKey(job), job.dedupe?.policy ?? ""],
-    ...[job.failIfBlocked ? 1 : 0, job.retryOf ?? "", ...newJobFields(job)],
+    ...[job.failIfBlocked ? 1 : 0, job.retryOf ?? "", job.creator, ...newJobFields(job)],
   ];
 }
 

@@ -62,8 +62,8 @@ export async function openLeaseStore(
       const answer = text(await scripts.run("register", keys.zone(worker.zone), name, ...facts));
       if (answer !== "OK") throw new Error(`worker ${name} was buried; start it under a new name`);
     },
-    async beat(worker, { running, sessions, closing, draining }) {
-      const figures = [running, sessions, closing ? 1 : 0, draining ? "draining" : "alive"];
+    async beat(worker, { running, sessions, closing, draining, succeeded, failed }) {
+      const figures = [running, sessions, closing ? 1 : 0, draining ? "draining" : "alive", succeeded, failed];
       const [answer, ...cancels] = list(await scripts.run("beat", keys.zone(worker.zone), worker.name, ...figures));
       if (text(answer) === "DEAD") return { answer: "DEAD" };
       return { answer: "OK", cancels: cancels.map((id) => text(id)) };
@@ -72,7 +72,10 @@ export async function openLeaseStore(
       const args = [worker.name, limit, requestId, warmBonusMs];
       const [answer, ...claims] = list(await scripts.run("claim", keys.zone(worker.zone), ...args));
       if (text(answer) === "DEAD") return { answer: "DEAD", claims: [] };
-      return { answer: "OK", claims: claims.map((claim) => claimOf(worker.zone, claim)) };
+      return {
+        answer: text(answer) === "MORE" ? "MORE" : "OK",
+        claims: claims.map((claim) => claimOf(worker.zone, claim)),
+      };
     },
     async intent(holder, step) {
       const reply = await scripts.run("intent", keys.zone(holder.zone), ...holderArguments(holder), step);

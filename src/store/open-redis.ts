@@ -2,7 +2,7 @@ import { openCluster } from "./cluster.js";
 import type { RedisLinks } from "./connection.js";
 import { accessTo, connected, dial, stateConnection } from "./node-connection.js";
 import { parseRedisUrl, type RedisUrl, showPlace } from "./redis-place.js";
-import { requireVersion } from "./server-version.js";
+import { requireServer } from "./require-server.js";
 import { reasonOf } from "./store-errors.js";
 import { StoreError } from "./store.js";
 
@@ -14,7 +14,7 @@ export async function openRedis(url: RedisUrl): Promise<RedisLinks> {
     if (place.kind === "cluster") return await openCluster(place, access);
     // The first connection says why it fails; the one for state would go on trying.
     const first = await dial(access);
-    await requireVersion(first).finally(() => first.disconnect());
+    await requireServer(first, "standalone").finally(() => first.disconnect());
     const state = stateConnection(access);
     await connected(state);
     return {

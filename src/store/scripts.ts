@@ -57,11 +57,11 @@ function source(name: string): string {
   return readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), "utf8");
 }
 
-/** The whole text of a script: the prelude, what it includes, and itself. */
+/** The whole text of a script: the prelude, what it includes in that order, and itself. */
 export function scriptText(name: ScriptName): string {
   const own = source(name);
-  const included = [...own.matchAll(/^-- @include (\w+)$/gm)].map((match) => source(match[1] ?? ""));
-  return [source("prelude"), ...included, own].join("\n");
+  const included = [...own.matchAll(/^-- @include ([\w, ]+)$/gm)].flatMap((match) => (match[1] ?? "").split(", "));
+  return ["prelude", ...included].map(source).concat(own).join("\n");
 }
 
 const texts = new Map<ScriptName, string>();
@@ -73,7 +73,14 @@ export function createScripts(redis: StoreConnection, timeMs?: () => number): Sc
     if (text === undefined) texts.set(name, (text = scriptText(name)));
     redis.defineCommand(command(name), { numberOfKeys: 1, lua: text });
   }
-  const time = (): string => (timeMs ? String(timeMs()) : "");
+  // A simulation's time stands still between its steps; scripts still run one after the other, a microsecond apart.
+  let last = 0;
+  const time = (): string => {
+    if (!timeMs) return "";
+    const at = timeMs();
+    last = at > last || at < last - 1 ? at : last + 0.001;
+    return last.toFixed(3);
+  };
   return {
     async run(name, root, ...args) {
       // ioredis adds defined commands at run time; its `Buffer` twin answers with bytes, which specs and outputs are.

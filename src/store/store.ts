@@ -379,6 +379,9 @@ export interface BeatFigures {
   /** Takes nothing new: devices with work it owns are let go at once. */
   readonly closing: boolean;
   readonly draining: boolean;
+  /** Jobs that ended SUCCEEDED, and otherwise, since the worker started. */
+  readonly succeeded: number;
+  readonly failed: number;
 }
 
 /** A job that a worker holds, with the fence that every write about it must carry. */
@@ -447,12 +450,12 @@ export interface LeaseStore {
     worker: WorkerIdentity,
     figures: BeatFigures,
   ): Promise<{ readonly answer: "OK"; readonly cancels: readonly string[] } | { readonly answer: "DEAD" }>;
-  /** Takes up to `limit` jobs. A call repeated under the same request id gets the same answer. */
+  /** Takes up to `limit` jobs; MORE: ask again at once. A call repeated under the same request id gets the same answer. */
   claim(
     worker: WorkerIdentity,
     limit: number,
     requestId: string,
-  ): Promise<{ readonly claims: readonly Claim[]; readonly answer: "OK" | "DEAD" }>;
+  ): Promise<{ readonly claims: readonly Claim[]; readonly answer: "OK" | "MORE" | "DEAD" }>;
   /** The point of no return: recorded before the first changing byte. EXPIRED: the job's queue timeout passed meanwhile. */
   intent(holder: Holder, step: number): Promise<Fenced | "EXPIRED" | "CANCELLED">;
   append(holder: Holder, part: OutputPart): Promise<Fenced>;

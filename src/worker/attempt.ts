@@ -40,8 +40,8 @@ export interface Attempt {
   readonly holder: Holder;
   /** Asks it to stop. The first cause stays. */
   stop(cause: StopCause): void;
-  /** Resolves when it is over and the store knows, or another holds the device. Never rejects. */
-  readonly ended: Promise<void>;
+  /** Resolves with its verdict when it is over and the store knows; without one when another holds the device. Never rejects. */
+  readonly ended: Promise<AttemptEnd["verdict"] | undefined>;
 }
 
 /** Starts an attempt at a claimed job. */
@@ -54,7 +54,7 @@ export function startAttempt(parts: AttemptParts, worker: string, claim: Claim):
   };
   if (job.cancelRequested) stop("cancel");
   const logger = parts.logger.child({ job: job.id, endpoint: job.endpoint, attempt: job.attempt });
-  const ended = run(parts, claim, holder, stopping.signal, stop).catch((error: unknown) => {
+  const ended = run(parts, claim, holder, stopping.signal, stop).catch((error: unknown): undefined => {
     if (error instanceof FencedError) logger.warn("another worker holds the device now; this attempt is void");
     else logger.error({ err: error }, "an attempt ended without the store knowing");
   });
@@ -67,7 +67,7 @@ async function run(
   holder: Holder,
   signal: AbortSignal,
   stop: (cause: StopCause) => void,
-): Promise<void> {
+): Promise<AttemptEnd["verdict"]> {
   const { clock, pool, lease } = parts;
   const { job } = claim;
   const spec = fromBinary(JobSpecSchema, job.spec);
@@ -146,6 +146,7 @@ async function run(
     ...(executed ? { result: executed.result } : {}),
     ...(transcript ? { transcript: Buffer.from(transcript.toJsonLines()) } : {}),
   });
+  return end.verdict;
 }
 
 function execute(context: AttemptContext, spec: JobSpec, executionMs: number): Promise<Executed> {

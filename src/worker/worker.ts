@@ -66,6 +66,8 @@ export function createWorker(options: WorkerOptions): Worker {
     readonly zones: readonly ZoneWorker[];
     readonly identities: readonly WorkerIdentity[];
     readonly giveUp: AbortController;
+    /** How jobs ended, by zone: told with the beats. */
+    readonly ends: ReadonlyMap<string, { succeeded: number; failed: number }>;
   }
 
   const pool: SessionPool = createSessionPool({
@@ -107,7 +109,10 @@ export function createWorker(options: WorkerOptions): Worker {
     };
     const attempt = startAttempt(parts, current.name, claim);
     attempts.set(claim.job.id, attempt);
-    void attempt.ended.then(() => {
+    void attempt.ended.then((verdict) => {
+      const ends = current.ends.get(claim.job.zone);
+      if (ends && verdict === "SUCCEEDED") ends.succeeded++;
+      else if (ends && verdict !== undefined && verdict !== "RETRY" && verdict !== "REQUEUE") ends.failed++;
       if (attempts.get(claim.job.id) === attempt) attempts.delete(claim.job.id);
       for (const zone of current.zones) zone.nudge();
     });
@@ -122,7 +127,9 @@ export function createWorker(options: WorkerOptions): Worker {
     const lease = createLease(clock);
     const journal = await options.openJournal(name);
     const zones: ZoneWorker[] = [];
-    const current: Life = { name, lease, journal, zones, identities, giveUp: new AbortController() };
+    const ends = new Map(options.zones.map((zone) => [zone, { succeeded: 0, failed: 0 }]));
+    const endsIn = (zone: string) => ends.get(zone) ?? { succeeded: 0, failed: 0 };
+    const current: Life = { name, lease, journal, zones, identities, ends, giveUp: new AbortController() };
     for (const identity of identities) {
       zones.push(
         createZoneWorker({
@@ -133,7 +140,7 @@ export function createWorker(options: WorkerOptions): Worker {
           leases: store.leases,
           claimId: () => Buffer.from(random.bytes(8)).toString("hex"),
           free: () => (draining ? 0 : Math.max(0, options.capacity - attempts.size)),
-          figures: () => ({ running: attempts.size, sessions: pool.size }),
+          figures: () => ({ running: attempts.size, sessions: pool.size, ...endsIn(identity.zone) }),
           draining: () => draining,
           begin: (claim) => begin(current, claim),
           cancel: (job) => attempts.get(job)?.stop("cancel"),

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { Clock } from "../domain/clock.js";
 import { createLoop, type Service } from "../domain/service.js";
-import type { Claim, LeaseStore, WorkerIdentity } from "../store/store.js";
+import type { BeatFigures, Claim, LeaseStore, WorkerIdentity } from "../store/store.js";
 import { StoreError } from "../store/store.js";
 import { instantOf, type Lease } from "./lease.js";
 
@@ -24,7 +24,7 @@ export interface ZoneWorkerParts {
   readonly claimId: () => string;
   /** How many more jobs may run now. */
   readonly free: () => number;
-  readonly figures: () => { readonly running: number; readonly sessions: number };
+  readonly figures: () => Pick<BeatFigures, "running" | "sessions" | "succeeded" | "failed">;
   readonly draining: () => boolean;
   readonly begin: (claim: Claim) => void;
   readonly cancel: (job: string) => void;
@@ -98,7 +98,7 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
         const { answer, claims } = await leases.claim(identity, room, request);
         for (const claim of claims) parts.begin(claim);
         if (answer === "DEAD") parts.lost("buried");
-        return claims.length === room ? room : 0;
+        return claims.length === room || answer === "MORE" ? room : 0;
       } catch (error) {
         if (!(error instanceof StoreError)) logger.error({ err: error }, "a claim failed");
         await clock.sleep(storeRetryMs, signal).catch(() => undefined);

@@ -116,7 +116,16 @@ export function conformance<T extends Topology>(
         expect(holder.job).toBe(first.id);
         expect(BigInt(holder.fence)).toBeGreaterThan(BigInt(late.fence));
         expect(await succeed(store, late)).toBe("FENCED");
-        expect(await store.leases.beat(w1, { running: 0, sessions: 0, closing: false, draining: false })).toEqual({
+        expect(
+          await store.leases.beat(w1, {
+            running: 0,
+            sessions: 0,
+            closing: false,
+            draining: false,
+            succeeded: 0,
+            failed: 0,
+          }),
+        ).toEqual({
           answer: "DEAD",
         });
         expect(await succeed(store, holder)).toBe("OK");
@@ -182,7 +191,7 @@ export function conformance<T extends Topology>(
         expect(await store.jobs.cancel(waiting, why)).toBe("CANCELLED");
         expect(await store.jobs.cancel(running.job, why)).toBe("RUNNING");
         expect(await store.jobs.cancel(running.job, { ...why, interruptRunning: true })).toBe("CANCELLING");
-        const figures = { running: 1, sessions: 1, closing: false, draining: false };
+        const figures = { running: 1, sessions: 1, closing: false, draining: false, succeeded: 0, failed: 0 };
         expect(await store.leases.beat(w1, figures)).toEqual({ answer: "OK", cancels: [running.job] });
         expect(await store.leases.finish(running, { ...end, verdict: "CANCELLED", effect: "NONE" })).toBe("OK");
         expect((await store.jobs.get(running.job))?.state).toBe("CANCELLED");

@@ -114,7 +114,16 @@ describe("a late writer", () => {
     expect(await at.store.leases.intent(late, 1)).toBe("FENCED");
     expect(await at.store.leases.append(late, { number: 1, facts, output })).toBe("FENCED");
     expect(await succeed(at.store, late)).toBe("FENCED");
-    expect(await at.store.leases.beat(w1, { running: 1, sessions: 1, closing: false, draining: false })).toEqual({
+    expect(
+      await at.store.leases.beat(w1, {
+        running: 1,
+        sessions: 1,
+        closing: false,
+        draining: false,
+        succeeded: 0,
+        failed: 0,
+      }),
+    ).toEqual({
       answer: "DEAD",
     });
     expect(await at.store.leases.claim(w1, 1, "late")).toEqual({ answer: "DEAD", claims: [] });
@@ -124,7 +133,14 @@ describe("a late writer", () => {
 
   test("a worker is not buried when it beat meanwhile", async () => {
     const { job } = await started();
-    await at.store.leases.beat(w1, { running: 1, sessions: 1, closing: false, draining: false });
+    await at.store.leases.beat(w1, {
+      running: 1,
+      sessions: 1,
+      closing: false,
+      draining: false,
+      succeeded: 0,
+      failed: 0,
+    });
     expect(await at.store.upkeep.reap("default", "w1", 1, 100)).toEqual({ buried: false, left: 0 });
     expect((await at.store.jobs.get(job))?.state).toBe("RUNNING");
   });
@@ -141,7 +157,7 @@ describe("cancelling", () => {
     expect(await at.store.jobs.cancel(waiting, onlyWaiting)).toBe("FINAL");
     expect(await at.store.jobs.cancel(running.job, onlyWaiting)).toBe("RUNNING");
     expect(await at.store.jobs.cancel(running.job, cancelNow)).toBe("CANCELLING");
-    const figures = { running: 1, sessions: 1, closing: false, draining: false };
+    const figures = { running: 1, sessions: 1, closing: false, draining: false, succeeded: 0, failed: 0 };
     for (let beat = 0; beat < 2; beat++) {
       expect(await at.store.leases.beat(w1, figures)).toEqual({ answer: "OK", cancels: [running.job] });
     }

@@ -180,7 +180,7 @@ describe("waiting and time", () => {
     await at.store.jobs.create(newJob(at.time.now, { endpoint: "10.0.0.2:22" }));
     for (let i = 0; i < 2; i++) await succeed(at.store, (await claimOne(at.store, w1))!);
     const before = (await at.store.jobs.create(newJob(at.time.now))).job.id;
-    const full = { running: 10, sessions: 2, closing: true, draining: false };
+    const full = { running: 10, sessions: 2, closing: true, draining: false, succeeded: 0, failed: 0 };
     expect(await at.store.leases.beat(w1, full)).toEqual({ answer: "OK", cancels: [] });
     expect((await claimOne(at.store, w2))?.job).toBe(before);
     const after = (await at.store.jobs.create(newJob(at.time.now, { endpoint: "10.0.0.2:22" }))).job.id;

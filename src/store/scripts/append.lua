@@ -1,6 +1,6 @@
 -- Writes output and facts of a running attempt. A part that was written before (its answer was lost) is not written
 -- again: parts are numbered within the attempt.
--- @include append_facts
+-- @include held
 --
 -- ARGV  2 worker · 3 endpoint · 4 job · 5 fence · 6 output bytes · 7 step that may have been sent or '' · 8 step whose
 --       answer was seen or '' · 9 number of the part, from 1 · 10… facts, each the inside of a JSON object
@@ -8,9 +8,29 @@
 -- Cost  O(facts + bytes)
 
 local id = ARGV[4]
-if not holds(ARGV[2], ARGV[3], id, ARGV[5]) then return 'FENCED' end
-if tonumber(redis.call('HGET', key('job', id), 'part') or 0) >= tonumber(ARGV[9]) then return 'OK' end
-redis.call('HSET', key('job', id), 'part', ARGV[9])
-local number = append_facts(id, ARGV[6], ARGV[7], ARGV[8], 10)
-if number then announce(id, number) end
+if not held(ARGV[2], ARGV[3], id, ARGV[5]) then return 'FENCED' end
+local job = key('job', id)
+local facts = call('HMGET', job, 'part', 'att', 'n')
+if tonumber(facts[1] or 0) >= tonumber(ARGV[9]) then return 'OK' end
+
+local fields = { 'part', ARGV[9] }
+local function field(name, value)
+  fields[#fields + 1] = name
+  fields[#fields + 1] = value
+end
+if ARGV[6] ~= '' then field('ob', ms(call('APPEND', key('output', id), ARGV[6]))) end
+if ARGV[7] ~= '' then field('is', ARGV[7]) end
+if ARGV[8] ~= '' then field('cs', ARGV[8]) end
+local number, events = tonumber(facts[3]), {}
+for i = 10, #ARGV do
+  number = number + 1
+  events[#events + 1] = event_json(number, facts[2], ARGV[i])
+end
+field('n', number)
+call('HSET', job, unpack(fields))
+if #events > 0 then
+  call('RPUSH', key('events', id), unpack(events))
+  if number > EVENTS_KEPT then call('LTRIM', key('events', id), -EVENTS_KEPT, -1) end
+  announce(id, number)
+end
 return 'OK'

@@ -1,20 +1,21 @@
 -- Takes up to `limit` jobs for a worker: for each, the head of its warm devices or of the ready ones. A warm session
 -- wins, unless a cold device has waited longer by more than the bonus.
+-- @include lines, place, limits
 --
 -- ARGV  2 worker · 3 limit · 4 request id · 5 bonus in milliseconds
--- Gives {'DEAD'} · {'OK', {id, fence, secret or '', {field, value, …}}, …}. The same request id gets the same jobs again.
+-- Gives {'DEAD'} · {'OK' or, when it may be asked again at once, 'MORE', {id, fence, secret or '', {field, value, …}}, …}. The same request id gets the same jobs again.
 -- Cost  O(limit · log n)
 
 local worker, limit, request = ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local me = key('worker', worker)
-local known = redis.call('HMGET', me, 'st', 'claim', 'claimed', 'closing')
+local known = call('HMGET', me, 'st', 'claim', 'claimed', 'closing')
 if not known[1] or known[1] == 'dead' then return { 'DEAD' } end
 
+-- What a job's hash holds, as the claim left it.
 local function answer(ids)
   local reply = { 'OK' }
   for id, fence in string.gmatch(ids, '(%S+) (%S+)') do
-    local job = redis.call('HGETALL', key('job', id))
-    reply[#reply + 1] = { id, fence, redis.call('GET', key('secret', id)) or '', job }
+    reply[#reply + 1] = { id, fence, call('GET', key('secret', id)) or '', call('HGETALL', key('job', id)) }
   end
   return reply
 end
@@ -22,56 +23,104 @@ end
 if known[2] == request then return answer(known[3]) end
 if known[4] == '1' then return { 'OK' } end
 
+-- The devices to look at, best first: the two lists merged. A call puts a bounded number of jobs aside.
 local ready, warm, bonus = key('ready'), key('warm', worker), tonumber(ARGV[5])
--- Jobs put aside under limits count as well, so that one call looks at a bounded number.
-local taken, looked = {}, 0
-while #taken < limit and looked < limit + 100 do
-  local own = redis.call('ZRANGE', warm, 0, 0, 'WITHSCORES')
-  local cold = redis.call('ZRANGE', ready, 0, 0, 'WITHSCORES')
+local looks, name = 100, cjson.encode(worker)
+local own = call('ZRANGE', warm, 0, limit - 1, 'WITHSCORES')
+local cold = call('ZRANGE', ready, 0, limit - 1, 'WITHSCORES')
+local limited = call('EXISTS', key('limits'), key('paused')) > 0
+local from_own, from_cold = 1, 1
+local reply, unseen, jobs, states, owned, left = { 'OK' }, {}, {}, {}, {}, { {}, {} }
+-- Fences are given out in one step; those that are not used are simply never seen.
+local fence = call('INCRBY', key('fence'), limit) - limit
+
+while #jobs < limit and looks > 0 do
   local endpoint
-  if own[1] and (not cold[1] or tonumber(cold[2]) + bonus >= tonumber(own[2])) then
-    endpoint = own[1]
-    redis.call('ZREM', warm, endpoint)
-    redis.call('ZREM', key('handoff'), endpoint)
-  elseif cold[1] then
-    endpoint = cold[1]
-    redis.call('ZREM', ready, endpoint)
+  if own[from_own] and (not cold[from_cold] or cold[from_cold + 1] + bonus >= tonumber(own[from_own + 1])) then
+    endpoint = own[from_own]
+    from_own = from_own + 2
+    left[1][#left[1] + 1] = endpoint
+  elseif cold[from_cold] then
+    endpoint = cold[from_cold]
+    from_cold = from_cold + 2
+    left[2][#left[2] + 1] = endpoint
   else
     break
   end
 
-  looked = looked + 1
   local device = gates(endpoint)
   local _, id, line = head(endpoint, device)
-  if id then
-    local job = key('job', id)
-    local facts = redis.call('HMGET', job, 'names', 'sc', 'ex', 'permits')
-    local full = facts[1] and acquire(id, facts[1])
-    redis.call('ZREM', key(line, endpoint), id)
-    if device.lock then redis.call('ZREM', key(line .. '-pass', endpoint), id) end
-    if full then
-      if facts[4] then give_back(id, facts[1]) end
-      park(id, endpoint, full, facts[2], facts[3])
-      place(endpoint)
+  local job, fields, hash
+  -- What a full limit blocks is put aside, and the one behind it is looked at.
+  while id do
+    job, hash = key('job', id), {}
+    fields = call('HGETALL', job)
+    for i = 1, #fields, 2 do hash[fields[i]] = fields[i + 1] end
+    call('ZREM', key(line, endpoint), id)
+    if device.lock then call('ZREM', key(line .. '-pass', endpoint), id) end
+    local full = (limited or hash.queue) and acquire(id, hash.names)
+    if not full then break end
+    if hash.permits then give_back(id, hash.names) end
+    park(id, endpoint, full, hash.sc, hash.ex)
+    looks = looks - 1
+    if looks <= 0 then
+      unseen[#unseen + 1] = endpoint
+      id = nil
     else
-      local fence = ms(redis.call('INCR', key('fence')))
-      local attempt = redis.call('HINCRBY', job, 'att', 1)
-      redis.call('ZREM', key('expire'), id)
-      redis.call('HSET', key('ep', endpoint), 'own', worker, 'run', id, 'f', fence)
-      redis.call('SADD', key('owned', worker), endpoint)
-      redis.call('HSETNX', job, 'fs', ms(now))
-      redis.call('HSET', job, 'st', 'RUNNING', 'w', worker, 'f', fence, 's', ms(now),
-        'a' .. attempt, cjson.encode({ w = worker, f = fence, s = now }))
-      redis.call('HDEL', job, 'it', 'rt', 'is', 'cs', 'part')
-      move(id, 'QUEUED', 'RUNNING')
-      announce(id, event(id, attempt, state_body('RUNNING') .. ',"w":' .. cjson.encode(worker)))
-      taken[#taken + 1] = id .. ' ' .. fence
+      _, id, line = head(endpoint, device)
     end
+  end
+
+  if id then
+    fence = fence + 1
+    local mark, attempt, number = ms(fence), hash.att + 1, hash.n + 1
+    local start = '{"w":' .. name .. ',"f":"' .. mark .. '","s":' .. now_text .. '}'
+    call('HSET', key('ep', endpoint), 'own', worker, 'run', id, 'f', mark)
+    if attempt > 1 then call('HDEL', job, 'it', 'rt', 'is', 'cs', 'part') end
+    call('HSET', job, 'st', 'RUNNING', 'w', worker, 'f', mark, 's', now_text, 'n', number, 'att', attempt,
+      'fs', hash.fs or now_text, 'a' .. attempt, start)
+    call('RPUSH', key('events', id), event_json(number, attempt, state_body('RUNNING') .. ',"w":' .. name))
+    announce(id, number)
+    jobs[#jobs + 1] = id
+    states[#states + 1] = 0
+    states[#states + 1] = id
+    owned[#owned + 1] = endpoint
+    if attempt > 1 or hash.permits == nil and (limited or hash.queue) then
+      fields = call('HGETALL', job)
+    else
+      -- What was written stands behind what was read, and takes its place.
+      local at = #fields
+      for i, value in ipairs({ 'st', 'RUNNING', 'w', worker, 'f', mark, 's', now_text, 'fs', now_text, 'n', ms(number),
+        'att', '1', 'a1', start }) do
+        fields[at + i] = value
+      end
+    end
+    reply[#reply + 1] = { id, mark, hash.sealed and call('GET', key('secret', id)) or '', fields }
   end
 end
 
-local ids = table.concat(taken, ' ')
-redis.call('HSET', me, 'claim', request, 'claimed', ids)
--- Registered as idle in the same step in which nothing more was found: no wake-up can fall in between.
-if #taken < limit then redis.call('SADD', key('idle'), worker) end
-return answer(ids)
+if #left[1] > 0 then
+  call('ZREM', warm, unpack(left[1]))
+  call('ZREM', key('handoff'), unpack(left[1]))
+end
+if #left[2] > 0 then call('ZREM', ready, unpack(left[2])) end
+if #jobs > 0 then
+  call('ZREM', key('expire'), unpack(jobs))
+  call('ZREM', key('ix:state', 'QUEUED'), unpack(jobs))
+  call('ZADD', key('ix:state', 'RUNNING'), unpack(states))
+  call('SADD', key('owned', worker), unpack(owned))
+end
+for _, endpoint in ipairs(unseen) do place(endpoint) end
+
+local claimed = {}
+for i = 2, #reply do claimed[#claimed + 1] = reply[i][1] .. ' ' .. reply[i][2] end
+call('HSET', me, 'claim', request, 'claimed', table.concat(claimed, ' '))
+if #jobs < limit then
+  if looks <= 0 or #own == 2 * limit or #cold == 2 * limit then
+    reply[1] = 'MORE'
+  else
+    -- Registered as idle in the same step in which nothing more was found: no wake-up can fall in between.
+    call('SADD', key('idle'), worker)
+  end
+end
+return reply

@@ -7,8 +7,8 @@
 local endpoint = ARGV[2]
 local device = gates(endpoint)
 if device.run or device.hold
-  or redis.call('EXISTS', key('reads', endpoint), key('changes', endpoint), key('later', endpoint)) > 0 then
+  or call('EXISTS', key('reads', endpoint), key('changes', endpoint), key('later', endpoint)) > 0 then
   return 'LIVE'
 end
-redis.call('HSET', key('ep', endpoint), 'closed', 1)
+call('HSET', key('ep', endpoint), 'closed', 1)
 return 'OK'

@@ -5,9 +5,9 @@
 -- Cost  O(1)
 
 local zones = key('zones')
-local number = redis.call('HGET', zones, ARGV[2])
+local number = call('HGET', zones, ARGV[2])
 if number then return tonumber(number) end
-local count = redis.call('HLEN', zones)
+local count = call('HLEN', zones)
 if count >= tonumber(ARGV[3]) then return -1 end
-redis.call('HSET', zones, ARGV[2], count)
+call('HSET', zones, ARGV[2], count)
 return count

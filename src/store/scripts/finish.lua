@@ -1,11 +1,10 @@
 -- Ends an attempt: the job becomes final, waits for another attempt, or goes back into its line.
--- @include append_facts
+-- @include move, lines, place, limits, close_job, hold, held
 --
--- ARGV  2 worker · 3 endpoint · 4 job · 5 fence · 6 output bytes · 7 last step that may have been sent · 8 last
---       step whose answer was seen ·
---       9 verdict · 10 error as JSON or '' · 11 effect or '' · 12 encoded result or '' · 13 transcript or ''
---       14 pause before the next attempt, for RETRY · 15 '1' when the worker keeps the device · 16 failure to show on the
---       device, as the inside of a JSON object, or '' · 17… facts not yet written
+-- ARGV  2 worker · 3 endpoint · 4 job · 5 fence · 6 output bytes · 7 last step that may have been sent · 8 last step
+--       whose answer was seen · 9 verdict · 10 error as JSON or '' · 11 effect or '' · 12 encoded result or ''
+--       13 transcript or '' · 14 pause before the next attempt, for RETRY · 15 '1' when the worker keeps the device
+--       16 failure to show on the device, as the inside of a JSON object, or '' · 17… facts not yet written
 -- Gives OK · FENCED
 -- Cost  O(log n + facts + bytes)
 --
@@ -13,56 +12,84 @@
 -- point of no return, and FAILED when it has.
 
 local worker, endpoint, id = ARGV[2], ARGV[3], ARGV[4]
-if not holds(worker, endpoint, id, ARGV[5]) then return 'FENCED' end
+local device = held(worker, endpoint, id, ARGV[5])
+if not device then return 'FENCED' end
 
 local job = key('job', id)
-local facts = redis.call('HMGET', job, 'st', 'att', 'can', 'it', 'sc', 'ex', 'line', 'retain')
-local from, attempt = facts[1], facts[2]
+local facts = call('HMGET', job, 'st', 'att', 'can', 'it', 'sc', 'ex', 'line', 'n', unpack(CLOSING))
+local closing = { unpack(facts, 9, 15) }
+local from, attempt, number = facts[1], facts[2], tonumber(facts[8])
 local verdict, failure = ARGV[9], ARGV[10]
 if facts[3] and (verdict == 'RETRY' or verdict == 'REQUEUE') then verdict = facts[4] and 'FAILED' or 'CANCELLED' end
 
-append_facts(id, ARGV[6], ARGV[7], ARGV[8], 17)
-
-local closing = '"e":' .. ms(now)
-if failure ~= '' then closing = closing .. ',"x":' .. failure end
-redis.call('HSET', job, 'z' .. attempt, '{' .. closing .. '}')
-redis.call('SREM', key('cancels', worker), id)
-
-local device = key('ep', endpoint)
-redis.call('HDEL', device, 'run')
-if ARGV[16] ~= '' then redis.call('HSET', device, 'lf', '{' .. ARGV[16] .. ',"timeMs":' .. ms(now) .. '}') end
-
-local body
-if FINAL[verdict] then
-  if failure ~= '' then redis.call('HSET', job, 'err', failure) end
-  local effect = verdict == 'CANCELLED' and 'NONE' or ARGV[11]
-  if effect ~= '' then redis.call('HSET', job, 'eff', effect) end
-  if ARGV[12] ~= '' and facts[8] ~= 'NONE' then redis.call('HSET', job, 'res', ARGV[12]) end
-  close_job(id, from, verdict)
-  if verdict == 'INDETERMINATE' then hold(endpoint, id) end
-  redis.call('HINCRBY', key('worker', worker), verdict == 'SUCCEEDED' and 'good' or 'bad', 1)
-  body = state_body(verdict)
-elseif verdict == 'RETRY' then
-  yield_permits(id)
-  local due = now + tonumber(ARGV[14])
-  move(id, from, 'DELAYED')
-  redis.call('HSET', job, 'st', 'DELAYED', 'rt', ms(due))
-  redis.call('ZADD', key('delayed'), due, id)
-  redis.call('SADD', key('later', endpoint), id)
-  redis.call('ZADD', key('expire'), facts[6], id)
-  body = state_body('DELAYED') .. ',"r":' .. ms(due)
-else
-  yield_permits(id)
-  move(id, from, 'QUEUED')
-  redis.call('HSET', job, 'st', 'QUEUED', 'qt', ms(now))
-  redis.call('HINCRBY', job, 'ref', 1)
-  enter_line(id, endpoint, facts[7], facts[5], facts[6])
-  body = state_body('QUEUED')
+local fields = { 'is', ARGV[7], 'cs', ARGV[8] }
+local function field(name, value)
+  fields[#fields + 1] = name
+  fields[#fields + 1] = value
 end
-if ARGV[13] ~= '' then redis.call('SET', key('transcript', id), ARGV[13]) end
-if failure ~= '' then body = body .. ',"x":' .. failure end
-announce(id, event(id, attempt, body))
 
+if ARGV[6] ~= '' then
+  closing[3] = ms(call('APPEND', key('output', id), ARGV[6]))
+  field('ob', closing[3])
+end
+local events = {}
+for i = 17, #ARGV do
+  number = number + 1
+  events[#events + 1] = event_json(number, attempt, ARGV[i])
+end
+field('z' .. attempt, '{"e":' .. now_text .. (failure ~= '' and ',"x":' .. failure or '') .. '}')
+if facts[3] then call('SREM', key('cancels', worker), id) end
+if ARGV[13] ~= '' then call('SET', key('transcript', id), ARGV[13]) end
+
+call('HDEL', key('ep', endpoint), 'run')
+if ARGV[16] ~= '' then call('HSET', key('ep', endpoint), 'lf', '{' .. ARGV[16] .. ',"timeMs":' .. now_text .. '}') end
+
+local state, body
+if FINAL[verdict] then
+  state, body = verdict, ''
+  field('e', now_text)
+  if failure ~= '' then field('err', failure) end
+  local effect = verdict == 'CANCELLED' and 'NONE' or ARGV[11]
+  if effect ~= '' then field('eff', effect) end
+  if ARGV[12] ~= '' and closing[4] ~= 'NONE' then field('res', ARGV[12]) end
+elseif verdict == 'RETRY' then
+  local due = ms(now + ARGV[14])
+  state, body = 'DELAYED', ',"r":' .. due
+  field('rt', due)
+else
+  state, body = 'QUEUED', ''
+  field('qt', now_text)
+end
+number = number + 1
+field('st', state)
+field('n', number)
+events[#events + 1] = event_json(number, attempt, state_body(state) .. body .. (failure ~= '' and ',"x":' .. failure or ''))
+call('HSET', job, unpack(fields))
+call('RPUSH', key('events', id), unpack(events))
+if number > EVENTS_KEPT then call('LTRIM', key('events', id), -EVENTS_KEPT, -1) end
+
+if FINAL[verdict] then
+  if verdict == 'INDETERMINATE' then hold(endpoint, id) end
+  close_job(id, from, verdict, closing)
+else
+  move(id, from, state)
+  if closing[5] then give_back(id, closing[6]) end
+  if verdict == 'RETRY' then
+    call('ZADD', key('delayed'), now + ARGV[14], id)
+    call('SADD', key('later', endpoint), id)
+    call('ZADD', key('expire'), facts[6], id)
+  else
+    call('HINCRBY', job, 'ref', 1)
+    enter_line(id, endpoint, facts[7], facts[5], facts[6])
+  end
+end
+announce(id, number)
+
+-- While it ran, the device was on no list of devices to offer; it is now, if it has something to start.
 if ARGV[15] ~= '1' then let_go(endpoint, worker) end
-place(endpoint)
+device.run = false
+if ARGV[15] ~= '1' then device.owner = false end
+if verdict == 'INDETERMINATE' then device.hold = id end
+local score = head(endpoint, device)
+if score then offer(endpoint, device, score) end
 return 'OK'

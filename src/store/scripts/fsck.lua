@@ -15,18 +15,18 @@ local function found(thing, invariant, where, detail, mend)
 end
 
 local function read(where, ...)
-  local values, facts = redis.call('HMGET', where, ...), {}
+  local values, facts = call('HMGET', where, ...), {}
   for i, field in ipairs({ ... }) do facts[field] = values[i] end
   return facts
 end
 
 local function score_of(set, member)
-  local score = redis.call('ZSCORE', set, member)
+  local score = call('ZSCORE', set, member)
   return score and tonumber(score)
 end
 
 local function in_set(set, member)
-  return redis.call('SISMEMBER', set, member) == 1
+  return call('SISMEMBER', set, member) == 1
 end
 
 local function is_waiting(state)

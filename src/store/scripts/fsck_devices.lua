@@ -1,6 +1,5 @@
 -- Checks each device: its owner, its run, its hold, its lock, and whether it stands where a claim looks for it.
--- @include lose
--- @include fsck
+-- @include event, move, lines, place, limits, close_job, hold, lose, fsck
 --
 -- ARGV  3… endpoints, at most 100
 -- Cost  O(endpoints · log n)
@@ -10,9 +9,9 @@ local function check(endpoint)
   local device = read(where, 'own', 'run', 'f', 'hold', 'lock', 'locker', 'locked')
   local owner = device.own
 
-  if device.f and tonumber(device.f) > tonumber(redis.call('GET', key('fence')) or 0) then
+  if device.f and tonumber(device.f) > tonumber(call('GET', key('fence')) or 0) then
     found(endpoint, 'fence-grows', key('fence'), 'it is behind the fence of ' .. endpoint, function()
-      redis.call('SET', key('fence'), device.f)
+      call('SET', key('fence'), device.f)
     end)
   end
 
@@ -20,18 +19,18 @@ local function check(endpoint)
   local matches = run and is_running(run.st) and run.ep == endpoint and run.w == owner and run.f == device.f
   if run and not matches then
     found(endpoint, 'device-runs-a-job', where, 'it says that ' .. device.run .. ' runs, which the job does not', function()
-      redis.call('HDEL', where, 'run')
+      call('HDEL', where, 'run')
       place(endpoint)
     end)
   end
 
-  local state = owner and redis.call('HGET', key('worker', owner), 'st')
+  local state = owner and call('HGET', key('worker', owner), 'st')
   if owner and (not state or state == 'dead') then
     found(endpoint, 'owner-lives', where, 'its owner ' .. owner .. ' is ' .. (state or 'not known'), function()
-      local left = redis.call('HGET', where, 'run')
+      local left = call('HGET', where, 'run')
       if left then
-        redis.call('HDEL', where, 'run')
-        redis.call('SREM', key('cancels', owner), left)
+        call('HDEL', where, 'run')
+        call('SREM', key('cancels', owner), left)
         lose(left, endpoint)
       end
       let_go(endpoint, owner)
@@ -41,14 +40,14 @@ local function check(endpoint)
   end
   if owner and not in_set(key('owned', owner), endpoint) then
     found(endpoint, 'owner-knows', key('owned', owner), endpoint .. ' is not in it', function()
-      redis.call('SADD', key('owned', owner), endpoint)
+      call('SADD', key('owned', owner), endpoint)
     end)
   end
 
-  local holds_first = redis.call('ZRANGE', key('holds', endpoint), 0, 0)[1]
+  local holds_first = call('ZRANGE', key('holds', endpoint), 0, 0)[1]
   if (device.hold or holds_first) and not (device.hold and score_of(key('holds', endpoint), device.hold)) then
     found(endpoint, 'hold-has-a-job', where, 'its hold is not among the jobs that hold it', function()
-      if holds_first then redis.call('HSET', where, 'hold', holds_first) else redis.call('HDEL', where, 'hold') end
+      if holds_first then call('HSET', where, 'hold', holds_first) else call('HDEL', where, 'hold') end
       place(endpoint)
     end)
   end
@@ -60,21 +59,22 @@ local function check(endpoint)
     local due = score_of(key('locks'), endpoint)
     if due ~= (expires or false) and (due or expires) then
       found(endpoint, 'lock-ends', key('locks'), endpoint .. ' is not in it as its lock says', function()
-        if expires then redis.call('ZADD', key('locks'), expires, endpoint) else redis.call('ZREM', key('locks'), endpoint) end
+        if expires then call('ZADD', key('locks'), expires, endpoint) else call('ZREM', key('locks'), endpoint) end
       end)
     end
   end
 
   -- Where `place` would put it.
-  local score = not redis.call('HGET', where, 'run') and head(endpoint, gates(endpoint)) or false
+  local score = not call('HGET', where, 'run') and head(endpoint, gates(endpoint)) or false
   local ready = score_of(key('ready'), endpoint)
   local warm = owner and score_of(key('warm', owner), endpoint)
   local handed = score_of(key('handoff'), endpoint)
   if ready ~= (not owner and score) or warm ~= (owner and score) or (handed and true) ~= (owner and score and true) then
     found(endpoint, 'device-in-its-place', where, 'what can start there is not where a claim looks, or the reverse', function()
-      redis.call('ZREM', key('ready'), endpoint)
+      call('ZREM', key('ready'), endpoint)
+      if owner then call('ZREM', key('warm', owner), endpoint) end
       place(endpoint)
-      if not redis.call('HGET', where, 'own') then redis.call('ZREM', key('handoff'), endpoint) end
+      if not call('HGET', where, 'own') then call('ZREM', key('handoff'), endpoint) end
     end)
   end
 end

@@ -1,5 +1,5 @@
 -- Checks that entries of one set have what they stand for.
--- @include fsck
+-- @include lines, place, limits, fsck
 --
 -- ARGV  3 kind of the set · 4 the rest of its name, or '' · 5… members, at most 100
 -- Cost  O(members · log n)
@@ -19,7 +19,7 @@ end
 
 local function passes(line)
   return function(job, id)
-    return in_line(line)(job) and score_of(key(line, name), id) and redis.call('HGET', key('ep', name), 'locker') == job.by
+    return in_line(line)(job) and score_of(key(line, name), id) and call('HGET', key('ep', name), 'locker') == job.by
   end
 end
 
@@ -27,7 +27,9 @@ end
 local justified = {
   ['ix:all'] = function() return true end,
   ['ix:state'] = function(job) return job.st == name end,
-  ['ix:device'] = function(job) return job.ep == name or (job.dev and 'device/' .. job.dev == name) end,
+  ['ix:device'] = function(job)
+    return 'address/' .. string.lower(job.addr or '') == name or (job.dev and 'device/' .. job.dev == name)
+  end,
   reads = in_line('reads'),
   changes = in_line('changes'),
   ['reads-pass'] = passes('reads'),
@@ -50,7 +52,7 @@ local justified = {
 }
 
 local function remove(member)
-  if redis.call('TYPE', set).ok == 'zset' then redis.call('ZREM', set, member) else redis.call('SREM', set, member) end
+  if call('TYPE', set).ok == 'zset' then call('ZREM', set, member) else call('SREM', set, member) end
 end
 
 -- What hangs on an entry and has to follow it.
@@ -59,16 +61,16 @@ local function follow(member)
     -- A running job whose hash forgot that it holds permits has them on.
     local job = read(key('job', member), 'st', 'names')
     if is_running(job.st) and has_name(job.names, name) then
-      redis.call('SADD', set, member)
-      redis.call('HSET', key('job', member), 'permits', 1)
+      call('SADD', set, member)
+      call('HSET', key('job', member), 'permits', 1)
     elseif in_set(key('crowds'), name) then
       admit(name)
     end
   elseif kind == 'holds' then
     local device = key('ep', name)
-    if redis.call('HGET', device, 'hold') == member then
-      local other = redis.call('ZRANGE', set, 0, 0)[1]
-      if other then redis.call('HSET', device, 'hold', other) else redis.call('HDEL', device, 'hold') end
+    if call('HGET', device, 'hold') == member then
+      local other = call('ZRANGE', set, 0, 0)[1]
+      if other then call('HSET', device, 'hold', other) else call('HDEL', device, 'hold') end
     end
     place(name)
   elseif kind == 'reads' or kind == 'changes' or kind == 'reads-pass' or kind == 'changes-pass' then
@@ -78,8 +80,8 @@ end
 
 -- Whether a device, a worker or a name is justified in a set that does not hold jobs; nil for sets that do.
 local others = {
-  owned = function(endpoint) return redis.call('HGET', key('ep', endpoint), 'own') == name end,
-  warm = function(endpoint) return redis.call('HGET', key('ep', endpoint), 'own') == name end,
+  owned = function(endpoint) return call('HGET', key('ep', endpoint), 'own') == name end,
+  warm = function(endpoint) return call('HGET', key('ep', endpoint), 'own') == name end,
 }
 
 for i = 5, #ARGV do
@@ -89,9 +91,9 @@ for i = 5, #ARGV do
     there = (kind == 'owned' and in_set(set, member)) or (kind == 'warm' and score_of(set, member))
     right = there and others[kind](member)
   else
-    if redis.call('TYPE', set).ok == 'set' then there = in_set(set, member) else there = score_of(set, member) end
+    if call('TYPE', set).ok == 'set' then there = in_set(set, member) else there = score_of(set, member) end
     local job = there and read(key('job', member), 'st', 'ep', 'dev', 'line', 'parked', 'permits', 'names', 'queue', 'rsl', 'w',
-      'ob', 'gone', 'by')
+      'ob', 'gone', 'by', 'addr')
     right = there and job.st and justified[kind](job, member)
   end
   if there and not right then

@@ -1,6 +1,5 @@
 -- Checks that each job stands wherever its state says it must.
--- @include lose
--- @include fsck
+-- @include event, move, lines, place, limits, close_job, hold, lose, fsck
 --
 -- ARGV  3… job ids, at most 100
 -- Cost  O(jobs · log n)
@@ -8,11 +7,11 @@
 local function check(id)
   local job = key('job', id)
   local facts = read(job, 'st', 'ep', 'line', 'cls', 'sc', 'ex', 'w', 'f', 'n', 'parked', 'permits', 'queue', 'rt', 'sa',
-    'rsl', 'e', 'ob', 'gone', 'request', 'dev', 'can')
+    'rsl', 'e', 'ob', 'gone', 'request', 'dev', 'can', 'addr')
   local state, endpoint, line = facts.st, facts.ep, facts.line
   if not state then
     -- It was purged meanwhile, unless something is left under its name.
-    if redis.call('EXISTS', job) == 1 then found(id, 'job-fields', job, 'it has no state') end
+    if call('EXISTS', job) == 1 then found(id, 'job-fields', job, 'it has no state') end
     return
   end
   if not (is_live(state) or FINAL[state]) or not endpoint or not tonumber(facts.sc) or not tonumber(facts.ex)
@@ -25,8 +24,8 @@ local function check(id)
     local device = read(key('ep', endpoint), 'own', 'run', 'f')
     if device.run ~= id or device.own ~= facts.w or device.f ~= facts.f then
       found(id, 'run-has-device', job, 'it runs, but ' .. endpoint .. ' does not say so', function()
-        if device.run == id then redis.call('HDEL', key('ep', endpoint), 'run') end
-        if facts.w then redis.call('SREM', key('cancels', facts.w), id) end
+        if device.run == id then call('HDEL', key('ep', endpoint), 'run') end
+        if facts.w then call('SREM', key('cancels', facts.w), id) end
         lose(id, endpoint)
         place(endpoint)
       end)
@@ -34,13 +33,13 @@ local function check(id)
     end
     if state == 'CANCELLING' and not in_set(key('cancels', facts.w), id) then
       found(id, 'cancel-is-told', key('cancels', facts.w), 'job ' .. id .. ' is to stop, and its worker is not told', function()
-        redis.call('SADD', key('cancels', facts.w), id)
+        call('SADD', key('cancels', facts.w), id)
       end)
     end
     if facts.queue and not (facts.permits and in_set(key('permits', 'queue/' .. facts.queue), id)) then
       found(id, 'run-has-permit', key('permits', 'queue/' .. facts.queue), 'job ' .. id .. ' runs without it', function()
-        redis.call('SADD', key('permits', 'queue/' .. facts.queue), id)
-        redis.call('HSET', job, 'permits', 1)
+        call('SADD', key('permits', 'queue/' .. facts.queue), id)
+        call('HSET', job, 'permits', 1)
       end)
     end
   end
@@ -48,50 +47,50 @@ local function check(id)
   local function index(name)
     if not score_of(key(name), id) then
       found(id, 'job-in-index', key(name), 'job ' .. id .. ' is not in it', function()
-        redis.call('ZADD', key(name), 0, id)
+        call('ZADD', key(name), 0, id)
       end)
     end
   end
   index('ix:all')
   index('ix:state:' .. state)
-  index('ix:device:' .. endpoint)
+  index('ix:device:address/' .. string.lower(facts.addr or ''))
   if facts.dev then index('ix:device:device/' .. facts.dev) end
 
   local function stands(set, score, invariant)
     if score_of(set, id) ~= tonumber(score) then
       found(id, invariant, set, 'job ' .. id .. ' is not where it must be in it', function()
-        redis.call('ZADD', set, score, id)
+        call('ZADD', set, score, id)
       end)
     end
   end
   local function is_aside()
     if not in_set(key('later', endpoint), id) then
       found(id, 'aside-is-known', key('later', endpoint), 'job ' .. id .. ' waits aside and is not in it', function()
-        redis.call('SADD', key('later', endpoint), id)
+        call('SADD', key('later', endpoint), id)
       end)
     end
   end
 
   if is_waiting(state) then stands(key('expire'), facts.ex, 'wait-expires') end
   if state == 'DELAYED' then
-    stands(key('delayed'), facts.rt or facts.sa or ms(now), 'delayed-is-due')
+    stands(key('delayed'), facts.rt or facts.sa or now_text, 'delayed-is-due')
     is_aside()
   elseif state == 'QUEUED' and facts.parked and score_of(key('parked', facts.parked), id) then
     stands(key('parked', facts.parked), facts.sc, 'parked-in-order')
     is_aside()
     if not in_set(key('crowds'), facts.parked) then
       found(id, 'parked-has-crowd', key('crowds'), facts.parked .. ' is not in it', function()
-        redis.call('SADD', key('crowds'), facts.parked)
+        call('SADD', key('crowds'), facts.parked)
       end)
     end
   elseif state == 'QUEUED' then
     local score = score_of(key(line, endpoint), id)
-    local locker = redis.call('HGET', key('ep', endpoint), 'locker')
-    local passes = locker and locker == redis.call('HGET', job, 'by')
+    local locker = call('HGET', key('ep', endpoint), 'locker')
+    local passes = locker and locker == call('HGET', job, 'by')
     if score ~= tonumber(facts.sc) or (passes and score_of(key(line .. '-pass', endpoint), id) ~= score) then
       found(id, 'queued-in-line', key(line, endpoint), 'job ' .. id .. ' is not at its place in it', function()
-        redis.call('HDEL', job, 'parked')
-        redis.call('SREM', key('later', endpoint), id)
+        call('HDEL', job, 'parked')
+        call('SREM', key('later', endpoint), id)
         enter_line(id, endpoint, line, facts.sc, facts.ex)
         place(endpoint)
       end)
@@ -101,8 +100,8 @@ local function check(id)
   if facts.queue and is_live(state) then
     if not score_of(key('queue', facts.queue), id) or not in_set(key('queues'), facts.queue) then
       found(id, 'job-in-queue', key('queue', facts.queue), 'job ' .. id .. ' is not in it', function()
-        redis.call('ZADD', key('queue', facts.queue), 'NX', redis.call('HGET', job, 'ct') or now, id)
-        redis.call('SADD', key('queues'), facts.queue)
+        call('ZADD', key('queue', facts.queue), 'NX', call('HGET', job, 'ct') or now, id)
+        call('SADD', key('queues'), facts.queue)
       end)
     end
   end
@@ -112,7 +111,7 @@ local function check(id)
     local done = key(state == 'SUCCEEDED' and 'done:good' or 'done:bad')
     if not unresolved and not score_of(done, id) then
       found(id, 'end-is-kept', done, 'job ' .. id .. ' is not in it and would never be purged', function()
-        redis.call('ZADD', done, facts.e or now, id)
+        call('ZADD', done, facts.e or now, id)
       end)
     end
     if unresolved and not score_of(key('holds', endpoint), id) then
@@ -123,32 +122,32 @@ local function check(id)
     end
     if facts.ob and not facts.gone and not score_of(key('outputs'), id) then
       found(id, 'output-is-counted', key('outputs'), 'job ' .. id .. ' is not in it', function()
-        redis.call('ZADD', key('outputs'), facts.e or now, id)
+        call('ZADD', key('outputs'), facts.e or now, id)
       end)
     end
   end
   if facts.ob and not facts.gone then
-    local length = redis.call('STRLEN', key('output', id))
+    local length = call('STRLEN', key('output', id))
     if length ~= tonumber(facts.ob) then
       local mend = FINAL[state] and function()
-        redis.call('UNLINK', key('output', id))
-        redis.call('ZREM', key('outputs'), id)
-        redis.call('HSET', job, 'gone', 1)
+        call('UNLINK', key('output', id))
+        call('ZREM', key('outputs'), id)
+        call('HSET', job, 'gone', 1)
       end or nil
       found(id, 'output-is-whole', key('output', id), 'it has ' .. length .. ' of ' .. facts.ob .. ' bytes', mend)
     end
   end
 
   local events = key('events', id)
-  local count, last = redis.call('LLEN', events), tonumber(facts.n)
+  local count, last = call('LLEN', events), tonumber(facts.n)
   local function number(at)
-    local stored = redis.call('LINDEX', events, at)
+    local stored = call('LINDEX', events, at)
     return stored and tonumber(string.match(stored, '^{"n":(%d+),'))
   end
   if count == 0 or number(-1) ~= last or number(0) ~= last - count + 1 then
     found(id, 'events-have-no-gap', events, count .. ' events, the last of which should have the number ' .. (facts.n or '?'))
   end
-  if facts.request and redis.call('EXISTS', key('request', facts.request)) == 0 then
+  if facts.request and call('EXISTS', key('request', facts.request)) == 0 then
     found(id, 'request-is-known', key('request', facts.request), 'the request of job ' .. id .. ' could be taken twice')
   end
 end

@@ -5,9 +5,9 @@
 -- Cost  O(1)
 
 local where = key('outbytes')
-if (redis.call('GET', where) or '0') == ARGV[3] then
+if (call('GET', where) or '0') == ARGV[3] then
   found('outbytes', 'output-sum', where, 'it says ' .. ARGV[3] .. ', and the outputs have ' .. ARGV[4], function()
-    redis.call('SET', where, ARGV[4])
+    call('SET', where, ARGV[4])
   end)
 end
 return findings

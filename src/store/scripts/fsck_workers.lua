@@ -10,7 +10,7 @@ local function check(name)
   local function listed(set, should)
     if in_set(key(set), name) ~= should then
       found(name, 'worker-is-listed', key(set), name .. (should and ' is not in it' or ' is in it'), function()
-        redis.call(should and 'SADD' or 'SREM', key(set), name)
+        call(should and 'SADD' or 'SREM', key(set), name)
       end)
     end
   end
@@ -21,7 +21,7 @@ local function check(name)
   local grave = score_of(key('graves'), name)
   if (grave and true or false) ~= (worker.st == 'dead') then
     found(name, 'dead-has-grave', key('graves'), name .. (grave and ' is in it' or ' is not in it'), function()
-      if grave then redis.call('ZREM', key('graves'), name) else redis.call('ZADD', key('graves'), worker.dead or now, name) end
+      if grave then call('ZREM', key('graves'), name) else call('ZADD', key('graves'), worker.dead or now, name) end
     end)
   end
 end

@@ -1,15 +1,16 @@
 -- Moves an attempt past its point of no return. Written before the first byte that can change the device; without its
 -- OK nothing may be sent.
+-- @include held
 --
 -- ARGV  2 worker · 3 endpoint · 4 job · 5 fence · 6 the step about to be sent
 -- Gives OK · FENCED · CANCELLED (asked for meanwhile) · EXPIRED (its queue timeout has passed: stale work is not begun)
 -- Cost  O(1)
 
 local id = ARGV[4]
-if not holds(ARGV[2], ARGV[3], id, ARGV[5]) then return 'FENCED' end
+if not held(ARGV[2], ARGV[3], id, ARGV[5]) then return 'FENCED' end
 local job = key('job', id)
-local facts = redis.call('HMGET', job, 'can', 'ex')
+local facts = call('HMGET', job, 'can', 'ex')
 if facts[1] then return 'CANCELLED' end
 if tonumber(facts[2]) <= now then return 'EXPIRED' end
-redis.call('HSET', job, 'it', ms(now), 'is', ARGV[6])
+call('HSET', job, 'it', now_text, 'is', ARGV[6])
 return 'OK'

@@ -1,5 +1,6 @@
 -- Shared by reap and fsck: ends an attempt whose worker is gone. The caller has taken the run off the device, and
 -- places the device afterwards.
+-- @needs event, move, lines, place, limits, close_job, hold
 --
 -- At-most-once work past its point of no return becomes INDETERMINATE and its device is held, in this same script;
 -- anything else goes back into its line, on a budget of its own.
@@ -8,9 +9,9 @@ local LOST = '{"reason":"WORKER_LOST","message":"The worker was lost during the 
 
 local function lose(id, endpoint)
   local job = key('job', id)
-  local run = redis.call('HMGET', job, 'st', 'att', 'cls', 'it', 'sc', 'ex', 'line', 'loss')
+  local run = call('HMGET', job, 'st', 'att', 'cls', 'it', 'sc', 'ex', 'line', 'loss')
   local from, attempt = run[1], run[2]
-  redis.call('HSET', job, 'z' .. attempt, '{"e":' .. ms(now) .. ',"x":' .. LOST .. '}')
+  call('HSET', job, 'z' .. attempt, '{"e":' .. now_text .. ',"x":' .. LOST .. '}')
   local to
   if run[4] and run[3] == 'AT_MOST_ONCE' then
     to = 'INDETERMINATE'
@@ -20,20 +21,20 @@ local function lose(id, endpoint)
     to = 'FAILED'
   end
   if to then
-    redis.call('HSET', job, 'err', LOST)
-    close_job(id, from, to)
+    call('HSET', job, 'st', to, 'e', now_text, 'err', LOST)
     if to == 'INDETERMINATE' then
       hold(endpoint, id)
     else
-      redis.call('HSET', job, 'eff', 'NONE')
+      call('HSET', job, 'eff', 'NONE')
     end
+    close_job(id, from, to, call('HMGET', job, unpack(CLOSING)))
   else
     to = 'QUEUED'
     yield_permits(id)
     move(id, from, to)
-    redis.call('HSET', job, 'st', to, 'qt', ms(now))
-    redis.call('HINCRBY', job, 'ref', 1)
-    redis.call('HINCRBY', job, 'loss', 1)
+    call('HSET', job, 'st', to, 'qt', now_text)
+    call('HINCRBY', job, 'ref', 1)
+    call('HINCRBY', job, 'loss', 1)
     enter_line(id, endpoint, run[7], run[5], run[6])
   end
   announce(id, event(id, attempt, state_body(to) .. ',"x":' .. LOST))

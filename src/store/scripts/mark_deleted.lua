@@ -5,13 +5,13 @@
 -- Cost  O(1)
 
 local job = key('job', ARGV[2])
-local facts = redis.call('HMGET', job, 'st', 'rsl', 'del')
+local facts = call('HMGET', job, 'st', 'rsl', 'del')
 if not facts[1] then return 'NONE' end
 if not FINAL[facts[1]] then return 'NOT_FINAL' end
 if facts[1] == 'INDETERMINATE' and not facts[2] then return 'UNRESOLVED' end
 if ARGV[3] == '1' then
-  redis.call('HSETNX', job, 'del', ms(now))
+  call('HSETNX', job, 'del', now_text)
 else
-  redis.call('HDEL', job, 'del')
+  call('HDEL', job, 'del')
 end
 return 'OK'

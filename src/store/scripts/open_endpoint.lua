@@ -4,5 +4,5 @@
 -- Gives OK
 -- Cost  O(1)
 
-redis.call('HDEL', key('ep', ARGV[2]), 'closed')
+call('HDEL', key('ep', ARGV[2]), 'closed')
 return 'OK'

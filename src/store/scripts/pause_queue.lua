@@ -1,4 +1,5 @@
 -- Pauses a queue, or resumes it: a device's own line, or a named queue.
+-- @include lines, place, limits
 --
 -- ARGV  2 endpoint of the device, or '' · 3 named queue, or '' · 4 who, why and when, as a JSON object; '' resumes
 -- Gives OK
@@ -7,18 +8,18 @@
 local endpoint, queue, why = ARGV[2], ARGV[3], ARGV[4]
 if endpoint ~= '' then
   if why ~= '' then
-    redis.call('HSET', key('ep', endpoint), 'paused', why)
+    call('HSET', key('ep', endpoint), 'paused', why)
   else
-    redis.call('HDEL', key('ep', endpoint), 'paused')
+    call('HDEL', key('ep', endpoint), 'paused')
   end
   place(endpoint)
 else
   local name = 'queue/' .. queue
-  redis.call('SADD', key('queues'), queue)
+  call('SADD', key('queues'), queue)
   if why ~= '' then
-    redis.call('HSET', key('paused'), name, why)
+    call('HSET', key('paused'), name, why)
   else
-    redis.call('HDEL', key('paused'), name)
+    call('HDEL', key('paused'), name)
     admit(name)
   end
 end

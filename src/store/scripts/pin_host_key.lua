@@ -4,5 +4,5 @@
 -- Gives the keys known now, as a JSON array
 -- Cost  O(1)
 
-redis.call('HSETNX', key('hostkeys'), ARGV[2], ARGV[3])
-return redis.call('HGET', key('hostkeys'), ARGV[2])
+call('HSETNX', key('hostkeys'), ARGV[2], ARGV[3])
+return call('HGET', key('hostkeys'), ARGV[2])

@@ -1,6 +1,6 @@
 -- Buries a worker whose beat has not changed while a reaper watched, and frees its devices, a bounded number a call.
 -- Also ends the registration of one that retires: then the beat is not asked for.
--- @include lose
+-- @include event, move, lines, place, limits, close_job, hold, lose
 --
 -- ARGV  2 worker · 3 the beat the reaper saw, or 'retire' · 4 devices to free at most
 -- Gives {'1' when it is buried, devices still to free}
@@ -8,26 +8,26 @@
 
 local worker, limit = ARGV[2], tonumber(ARGV[4])
 local me = key('worker', worker)
-local facts = redis.call('HMGET', me, 'st', 'beat')
+local facts = call('HMGET', me, 'st', 'beat')
 if not facts[1] then return { '1', 0 } end
 if facts[1] ~= 'dead' then
   if ARGV[3] ~= 'retire' and facts[2] ~= ARGV[3] then return { '0', 0 } end
-  redis.call('HSET', me, 'st', 'dead', 'dead', ms(now))
-  redis.call('SREM', key('alive'), worker)
-  redis.call('SREM', key('idle'), worker)
-  redis.call('ZADD', key('graves'), now, worker)
+  call('HSET', me, 'st', 'dead', 'dead', now_text)
+  call('SREM', key('alive'), worker)
+  call('SREM', key('idle'), worker)
+  call('ZADD', key('graves'), now, worker)
 end
 
-for _, endpoint in ipairs(redis.call('SRANDMEMBER', key('owned', worker), limit)) do
+for _, endpoint in ipairs(call('SRANDMEMBER', key('owned', worker), limit)) do
   local device = key('ep', endpoint)
-  local run = redis.call('HGET', device, 'run')
+  local run = call('HGET', device, 'run')
   if run then
-    redis.call('HDEL', device, 'run')
+    call('HDEL', device, 'run')
     lose(run, endpoint)
   end
   let_go(endpoint, worker)
   place(endpoint)
 end
-local left = redis.call('SCARD', key('owned', worker))
-if left == 0 then redis.call('UNLINK', key('warm', worker), key('cancels', worker)) end
+local left = call('SCARD', key('owned', worker))
+if left == 0 then call('UNLINK', key('warm', worker), key('cancels', worker)) end
 return { '1', left }

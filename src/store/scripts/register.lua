@@ -6,8 +6,8 @@
 
 local worker = ARGV[2]
 local me = key('worker', worker)
-if redis.call('HGET', me, 'st') == 'dead' then return 'DEAD' end
-redis.call('HSET', me, 'st', 'alive', 'beat', 1, 'bt', ms(now), 'born', ms(now), unpack(ARGV, 3))
-redis.call('SADD', key('workers'), worker)
-redis.call('SADD', key('alive'), worker)
+if call('HGET', me, 'st') == 'dead' then return 'DEAD' end
+call('HSET', me, 'st', 'alive', 'beat', 1, 'bt', now_text, 'born', now_text, unpack(ARGV, 3))
+call('SADD', key('workers'), worker)
+call('SADD', key('alive'), worker)
 return 'OK'

@@ -6,9 +6,9 @@
 
 local name = ARGV[2]
 local credential = key('credential', name)
-if redis.call('EXISTS', credential) == 0 then return { 'MISSING' } end
-local user = redis.call('SRANDMEMBER', key('users', name))
+if call('EXISTS', credential) == 0 then return { 'MISSING' } end
+local user = call('SRANDMEMBER', key('users', name))
 if user then return { 'USED', user } end
-redis.call('DEL', credential)
-redis.call('ZREM', key('credentials'), name)
+call('DEL', credential)
+call('ZREM', key('credentials'), name)
 return { 'OK' }

@@ -6,11 +6,11 @@
 
 local name = ARGV[2]
 local device = key('device', name)
-local before = redis.call('HMGET', device, 'slot', 'credential')
+local before = call('HMGET', device, 'slot', 'credential')
 if not before[1] then return 'MISSING' end
 if before[1] ~= ARGV[3] then return 'MOVED' end
-redis.call('HDEL', key('slots'), before[1])
-redis.call('SREM', key('users', before[2]), name)
-redis.call('ZREM', key('devices'), name)
-redis.call('DEL', device)
+call('HDEL', key('slots'), before[1])
+call('SREM', key('users', before[2]), name)
+call('ZREM', key('devices'), name)
+call('DEL', device)
 return 'OK'

@@ -10,33 +10,33 @@ local limit, worked = tonumber(ARGV[2]), 0
 
 local function purge(set, id)
   local job = key('job', id)
-  local facts = redis.call('HMGET', job, 'st', 'ep', 'dev', 'ob', 'gone', 'request', 'ct')
-  redis.call('ZREM', key(set), id)
-  redis.call('ZREM', key('ix:all'), id)
+  local facts = call('HMGET', job, 'st', 'addr', 'dev', 'ob', 'gone', 'request', 'ct')
+  call('ZREM', key(set), id)
+  call('ZREM', key('ix:all'), id)
   if facts[1] then
-    redis.call('ZREM', key('ix:state', facts[1]), id)
-    redis.call('ZREM', key('ix:device', facts[2]), id)
-    if facts[3] then redis.call('ZREM', key('ix:device', 'device/' .. facts[3]), id) end
+    call('ZREM', key('ix:state', facts[1]), id)
+    call('ZREM', key('ix:device', 'address/' .. string.lower(facts[2])), id)
+    if facts[3] then call('ZREM', key('ix:device', 'device/' .. facts[3]), id) end
   end
-  if facts[4] and not facts[5] then redis.call('DECRBY', key('outbytes'), facts[4]) end
+  if facts[4] and not facts[5] then call('DECRBY', key('outbytes'), facts[4]) end
   if facts[6] then
     local left = tonumber(facts[7]) + tonumber(ARGV[7]) - now
-    redis.call('PEXPIRE', key('request', facts[6]), math.max(1, math.floor(left)))
+    call('PEXPIRE', key('request', facts[6]), math.max(1, math.floor(left)))
   end
-  redis.call('ZREM', key('outputs'), id)
-  redis.call('UNLINK', job, key('events', id), key('output', id), key('transcript', id))
+  call('ZREM', key('outputs'), id)
+  call('UNLINK', job, key('events', id), key('output', id), key('transcript', id))
   worked = worked + 1
 end
 
 for set, keep in pairs({ ['done:good'] = ARGV[3], ['done:bad'] = ARGV[4] }) do
-  local old = redis.call('ZRANGE', key(set), '-inf', ms(now - tonumber(keep)), 'BYSCORE', 'LIMIT', 0, limit)
+  local old = call('ZRANGE', key(set), '-inf', ms(now - tonumber(keep)), 'BYSCORE', 'LIMIT', 0, limit)
   for _, id in ipairs(old) do purge(set, id) end
 end
 
-local many = redis.call('ZCARD', key('done:good')) + redis.call('ZCARD', key('done:bad')) - tonumber(ARGV[5])
+local many = call('ZCARD', key('done:good')) + call('ZCARD', key('done:bad')) - tonumber(ARGV[5])
 for _, set in ipairs({ 'done:good', 'done:bad' }) do
   if many > 0 then
-    for _, id in ipairs(redis.call('ZRANGE', key(set), 0, math.min(many, limit) - 1)) do
+    for _, id in ipairs(call('ZRANGE', key(set), 0, math.min(many, limit) - 1)) do
       purge(set, id)
       many = many - 1
     end
@@ -44,13 +44,13 @@ for _, set in ipairs({ 'done:good', 'done:bad' }) do
 end
 
 for _ = 1, limit do
-  if tonumber(redis.call('GET', key('outbytes')) or 0) <= tonumber(ARGV[6]) then break end
-  local oldest = redis.call('ZPOPMIN', key('outputs'))[1]
+  if tonumber(call('GET', key('outbytes')) or 0) <= tonumber(ARGV[6]) then break end
+  local oldest = call('ZPOPMIN', key('outputs'))[1]
   if not oldest then break end
   local job = key('job', oldest)
-  redis.call('DECRBY', key('outbytes'), redis.call('HGET', job, 'ob'))
-  redis.call('HSET', job, 'gone', 1)
-  redis.call('UNLINK', key('output', oldest))
+  call('DECRBY', key('outbytes'), call('HGET', job, 'ob'))
+  call('HSET', job, 'gone', 1)
+  call('UNLINK', key('output', oldest))
   worked = worked + 1
 end
 return worked

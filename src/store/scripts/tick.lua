@@ -1,6 +1,6 @@
 -- What is due: jobs whose time has come, jobs that waited too long, devices whose owner leaves their work lying, locks
 -- that ran out, room under limits, and workers buried an hour ago. A bounded number of each.
--- @include unlock
+-- @include event, move, lines, place, limits, close_job, unlock
 --
 -- ARGV  2 how many of each at most
 -- Gives {how much was done, milliseconds until something is due or -1}
@@ -10,40 +10,40 @@ local limit, worked = tonumber(ARGV[2]), 0
 local GRAVE_MS = 3600000
 
 local function due(name, until_time)
-  local found = redis.call('ZRANGE', key(name), '-inf', ms(until_time), 'BYSCORE', 'LIMIT', 0, limit)
+  local found = call('ZRANGE', key(name), '-inf', ms(until_time), 'BYSCORE', 'LIMIT', 0, limit)
   worked = worked + #found
   return found
 end
 
 for _, id in ipairs(due('expire', now)) do
   local job = key('job', id)
-  local facts = redis.call('HMGET', job, 'st', 'ep', 'line', 'att')
+  local facts = call('HMGET', job, 'st', 'ep', 'line', 'att')
   local endpoint = facts[2]
   local failure = '{"reason":"QUEUE_TIMEOUT","message":"No worker could take the job in time."}'
   withdraw(id, endpoint, facts[3])
-  redis.call('HSET', job, 'err', failure, 'eff', 'NONE')
-  close_job(id, facts[1], 'EXPIRED')
+  call('HSET', job, 'err', failure)
+  close_waiting(id, facts[1], 'EXPIRED')
   announce(id, event(id, facts[4], state_body('EXPIRED') .. ',"x":' .. failure))
   place(endpoint)
 end
 
 for _, id in ipairs(due('delayed', now)) do
   local job = key('job', id)
-  local facts = redis.call('HMGET', job, 'ep', 'line', 'sc', 'ex', 'att')
+  local facts = call('HMGET', job, 'ep', 'line', 'sc', 'ex', 'att')
   local endpoint = facts[1]
-  redis.call('ZREM', key('delayed'), id)
-  redis.call('SREM', key('later', endpoint), id)
+  call('ZREM', key('delayed'), id)
+  call('SREM', key('later', endpoint), id)
   move(id, 'DELAYED', 'QUEUED')
-  redis.call('HSET', job, 'st', 'QUEUED', 'qt', ms(now))
+  call('HSET', job, 'st', 'QUEUED', 'qt', now_text)
   enter_line(id, endpoint, facts[2], facts[3], facts[4])
   announce(id, event(id, facts[5], state_body('QUEUED')))
   place(endpoint)
 end
 
 for _, endpoint in ipairs(due('handoff', now - HANDOFF_MS)) do
-  local owner = redis.call('HGET', key('ep', endpoint), 'own')
+  local owner = call('HGET', key('ep', endpoint), 'own')
   let_go(endpoint, owner)
-  redis.call('PUBLISH', key('hint', owner), 'release ' .. endpoint)
+  call('PUBLISH', key('hint', owner), 'release ' .. endpoint)
   place(endpoint)
 end
 
@@ -53,19 +53,19 @@ for _, endpoint in ipairs(due('locks', now)) do
 end
 
 -- What came free without anybody noticing, such as a limit that was raised, is handed out here.
-for _, name in ipairs(redis.call('SRANDMEMBER', key('crowds'), limit)) do admit(name) end
+for _, name in ipairs(call('SRANDMEMBER', key('crowds'), limit)) do admit(name) end
 
 for _, worker in ipairs(due('graves', now - GRAVE_MS)) do
-  if redis.call('SCARD', key('owned', worker)) == 0 then
-    redis.call('ZREM', key('graves'), worker)
-    redis.call('SREM', key('workers'), worker)
-    redis.call('UNLINK', key('worker', worker))
+  if call('SCARD', key('owned', worker)) == 0 then
+    call('ZREM', key('graves'), worker)
+    call('SREM', key('workers'), worker)
+    call('UNLINK', key('worker', worker))
   end
 end
 
 local next_due = -1
 for name, grace in pairs({ delayed = 0, expire = 0, locks = 0, handoff = HANDOFF_MS }) do
-  local first = redis.call('ZRANGE', key(name), 0, 0, 'WITHSCORES')[2]
+  local first = call('ZRANGE', key(name), 0, 0, 'WITHSCORES')[2]
   if first then
     local wait = math.max(0, tonumber(first) + grace - now)
     if next_due < 0 or wait < next_due then next_due = wait end

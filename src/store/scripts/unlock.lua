@@ -1,7 +1,7 @@
 -- Shared by unlock_device and tick: takes a device's lock away.
 
 local function unlock(endpoint)
-  redis.call('HDEL', key('ep', endpoint), 'lock', 'locker', 'locked')
-  redis.call('ZREM', key('locks'), endpoint)
-  redis.call('UNLINK', key('reads-pass', endpoint), key('changes-pass', endpoint))
+  call('HDEL', key('ep', endpoint), 'lock', 'locker', 'locked')
+  call('ZREM', key('locks'), endpoint)
+  call('UNLINK', key('reads-pass', endpoint), key('changes-pass', endpoint))
 end

@@ -1,31 +1,32 @@
 -- Says why jobs wait, and behind whom. Writes nothing.
+-- @include lines, place, limits
 --
 -- ARGV  2… job ids, at most 1,000
 -- Gives for each {} (it does not wait) or {reason, blocking job or '', position}
 -- Cost  O(ids · log n)
 
-local served = redis.call('SCARD', key('alive')) > 0
+local served = call('SCARD', key('alive')) > 0
 local reply = {}
 for i = 2, #ARGV do
   local id = ARGV[i]
-  local job = redis.call('HMGET', key('job', id), 'st', 'ep', 'line', 'sc', 'rt', 'parked', 'by')
+  local job = call('HMGET', key('job', id), 'st', 'ep', 'line', 'sc', 'rt', 'parked', 'by')
   local answer = {}
   if job[1] == 'DELAYED' then
     answer = { job[5] and 'RETRY' or 'START_TIME', '', 0 }
   elseif job[1] == 'QUEUED' and job[6] then
-    local ahead = redis.call('ZRANK', key('parked', job[6]), id) or 0
+    local ahead = call('ZRANK', key('parked', job[6]), id) or 0
     answer = { ceiling(job[6]) == 0 and 'PAUSED' or 'LIMIT', '', ahead + 1 }
   elseif job[1] == 'QUEUED' then
     local endpoint, line = job[2], job[3]
     local device = gates(endpoint)
     local other = line == 'reads' and 'changes' or 'reads'
-    local ahead = redis.call('ZRANK', key(line, endpoint), id) or 0
+    local ahead = call('ZRANK', key(line, endpoint), id) or 0
     -- Only what could start before it is in its way.
     if source(endpoint, other, device) then
-      ahead = ahead + redis.call('ZCOUNT', key(other, endpoint), '-inf', '(' .. job[4])
+      ahead = ahead + call('ZCOUNT', key(other, endpoint), '-inf', '(' .. job[4])
     end
     local locker = device.lock and (device.lock == 'ALL' or line == 'changes')
-      and redis.call('HGET', key('ep', endpoint), 'locker')
+      and device.locker
     local _, first = head(endpoint, device)
     local reason, blocking = 'CLAIM', ''
     if device.hold and line == 'changes' then

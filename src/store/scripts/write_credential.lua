@@ -6,11 +6,11 @@
 
 local name = ARGV[3]
 local credential = key('credential', name)
-local created = redis.call('HGET', credential, 'created')
+local created = call('HGET', credential, 'created')
 if ARGV[2] == 'create' and created then return { 'EXISTS' } end
 if ARGV[2] == 'update' and not created then return { 'MISSING' } end
-local version = redis.call('HINCRBY', credential, 'version', 1)
-created = created or ms(now)
-redis.call('HSET', credential, 'created', created, 'updated', ms(now), unpack(ARGV, 4))
-redis.call('ZADD', key('credentials'), 0, name)
-return { 'OK', version, created, ms(now) }
+local version = call('HINCRBY', credential, 'version', 1)
+created = created or now_text
+call('HSET', credential, 'created', created, 'updated', now_text, unpack(ARGV, 4))
+call('ZADD', key('credentials'), 0, name)
+return { 'OK', version, created, now_text }

@@ -8,22 +8,22 @@
 
 local name, slot, credential = ARGV[3], ARGV[4], ARGV[6]
 local device = key('device', name)
-local before = redis.call('HMGET', device, 'slot', 'credential', 'created')
+local before = call('HMGET', device, 'slot', 'credential', 'created')
 if ARGV[2] == 'create' and before[1] then return { 'EXISTS' } end
 if ARGV[2] == 'update' and not before[1] then return { 'MISSING' } end
 if ARGV[2] == 'update' and before[1] ~= ARGV[5] then return { 'MOVED' } end
-local holder = redis.call('HGET', key('slots'), slot)
+local holder = call('HGET', key('slots'), slot)
 if holder and holder ~= name then return { 'TAKEN', holder } end
-if redis.call('EXISTS', key('credential', credential)) == 0 then return { 'NO_CREDENTIAL' } end
+if call('EXISTS', key('credential', credential)) == 0 then return { 'NO_CREDENTIAL' } end
 
 if before[1] then
-  redis.call('HDEL', key('slots'), before[1])
-  redis.call('SREM', key('users', before[2]), name)
+  call('HDEL', key('slots'), before[1])
+  call('SREM', key('users', before[2]), name)
 end
-redis.call('HSET', key('slots'), slot, name)
-redis.call('SADD', key('users', credential), name)
-redis.call('ZADD', key('devices'), 0, name)
-local created = before[3] or ms(now)
-redis.call('HSET', device, 'slot', slot, 'credential', credential, 'created', created, 'updated', ms(now),
+call('HSET', key('slots'), slot, name)
+call('SADD', key('users', credential), name)
+call('ZADD', key('devices'), 0, name)
+local created = before[3] or now_text
+call('HSET', device, 'slot', slot, 'credential', credential, 'created', created, 'updated', now_text,
   'body', '{' .. ARGV[7] .. '}')
-return { 'OK', created, ms(now) }
+return { 'OK', created, now_text }

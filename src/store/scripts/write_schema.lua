@@ -6,6 +6,6 @@
 -- Cost  O(1)
 
 local schema = key('schema')
-if (redis.call('HGET', schema, 'version') or '') ~= ARGV[2] then return 0 end
-redis.call('HSET', schema, 'version', ARGV[3], 'least', ARGV[4])
+if (call('HGET', schema, 'version') or '') ~= ARGV[2] then return 0 end
+call('HSET', schema, 'version', ARGV[3], 'least', ARGV[4])
 return 1

@@ -1,0 +1,89 @@
+-- Limits. A job carries the names it may be limited by: its queue, its caller, its labels. Who runs under a name is a
+-- set of job ids, never a counter, so that no permit can leak. What a full limit blocks is parked under it, out of its
+-- line, so that no claim ever looks at it; a permit that comes free goes to the parked job that stands first, which
+-- returns to its line with the permit in its hand.
+-- @needs lines, place
+
+-- How many may run under a name: nil for no limit, 0 while its queue is paused.
+local function ceiling(name)
+  if call('HEXISTS', key('paused'), name) == 1 then return 0 end
+  local most = call('HGET', key('limits'), string.match(name, '^(label/[^=]+)=') or name)
+  return most and tonumber(most)
+end
+
+-- The name that keeps a job from starting, if any.
+local function full_limit(id, names)
+  for name in string.gmatch(names, '[^\n]+') do
+    local most = ceiling(name)
+    local holders = key('permits', name)
+    if most and (most == 0 or (call('SCARD', holders) >= most and call('SISMEMBER', holders, id) == 0)) then
+      return name
+    end
+  end
+  return nil
+end
+
+-- Takes every permit a job needs, or none: gives the name that is full.
+local function acquire(id, names)
+  local full = full_limit(id, names)
+  if full then return full end
+  local taken = 0
+  for name in string.gmatch(names, '[^\n]+') do
+    -- Who runs in a named queue is kept whether or not it has a limit.
+    if string.sub(name, 1, 6) == 'queue/' or ceiling(name) then
+      call('SADD', key('permits', name), id)
+      taken = taken + 1
+    end
+  end
+  if taken > 0 then call('HSET', key('job', id), 'permits', 1) end
+  return nil
+end
+
+-- Lets parked jobs go on under a name, while it has room.
+local function admit(name)
+  local parked, holders = key('parked', name), key('permits', name)
+  for _ = 1, 100 do
+    local most = ceiling(name)
+    if most and call('SCARD', holders) >= most then return end
+    local id = call('ZPOPMIN', parked)[1]
+    if not id then
+      call('SREM', key('crowds'), name)
+      return
+    end
+    local job = key('job', id)
+    local facts = call('HMGET', job, 'ep', 'line', 'sc', 'ex')
+    call('HDEL', job, 'parked')
+    call('SREM', key('later', facts[1]), id)
+    if most then
+      call('SADD', holders, id)
+      call('HSET', job, 'permits', 1)
+    end
+    enter_line(id, facts[1], facts[2], facts[3], facts[4])
+    place(facts[1])
+  end
+end
+
+-- Gives a job's permits back, and lets others go on.
+local function give_back(id, names)
+  call('HDEL', key('job', id), 'permits')
+  for name in string.gmatch(names, '[^\n]+') do
+    if call('SREM', key('permits', name), id) == 1 and call('SISMEMBER', key('crowds'), name) == 1 then
+      admit(name)
+    end
+  end
+end
+
+-- Puts a job aside under a full limit. It keeps its queue timeout and its place.
+local function park(id, endpoint, name, score, expires)
+  call('ZADD', key('parked', name), score, id)
+  call('SADD', key('later', endpoint), id)
+  call('ZADD', key('expire'), expires, id)
+  call('SADD', key('crowds'), name)
+  call('HSET', key('job', id), 'parked', name)
+end
+
+-- What a job gives up when it stops running or waiting, for good or for a while.
+local function yield_permits(id)
+  local facts = call('HMGET', key('job', id), 'permits', 'names')
+  if facts[1] then give_back(id, facts[2]) end
+end
