@@ -45,7 +45,8 @@ function firstBytes(text: string, bytes: number): string {
 
 /** Control characters other than a tab would be more than one line, or keys. Throws a RangeError. */
 export function checkCommand(request: CommandRequest): void {
-  for (const text of [request.command, ...(request.answers ?? []).map((answer) => answer.answer)]) {
+  const answers = (request.answers ?? []).map((answer) => answer.answer);
+  for (const text of [request.command, ...answers, ...(request.block?.lines ?? [])]) {
     if (/[\x00-\x08\x0a-\x1f\x7f]/.test(text)) {
       throw new RangeError("a command and an answer are one line each, without control characters");
     }
@@ -57,7 +58,7 @@ const mostErrorLines = 32;
 
 /** Collects the lines that say a command was rejected. */
 export function createErrorLines(
-  errors: RegExp | undefined,
+  errors: readonly (RegExp | undefined)[],
   redact: (text: string) => string,
 ): {
   see(line: string): void;
@@ -66,7 +67,8 @@ export function createErrorLines(
   const lines: string[] = [];
   return {
     see(line) {
-      if (lines.length < mostErrorLines && errors?.test(line)) lines.push(redact(line.trimEnd()));
+      if (lines.length < mostErrorLines && errors.some((pattern) => pattern?.test(line)))
+        lines.push(redact(line.trimEnd()));
     },
     lines,
   };

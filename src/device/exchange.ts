@@ -5,6 +5,7 @@ import { createLogHold } from "./log-hold.js";
 import { createOutlet } from "./outlet.js";
 import type { Platform } from "./platform.js";
 import { matchAnyPrompt, type PromptMatch, type PromptMatcher } from "./prompt.js";
+import type { TypedBlock } from "./session.js";
 import type { Shell } from "./shell.js";
 
 /** A question that may come and how to answer it, once. */
@@ -22,6 +23,8 @@ export interface ExchangeRequest {
   /** The last line at the moment of typing. */
   readonly prompt: string;
   readonly asks: readonly Ask[];
+  /** See CommandRequest. */
+  readonly block?: TypedBlock | undefined;
   readonly idleTimeoutMs: number;
   readonly totalTimeoutMs: number;
   /** What a missing prompt is called. */
@@ -59,7 +62,7 @@ const stillness = {
 const interruptMs = 2_000;
 const mostProbes = 3;
 
-type Phase = "echo" | "output" | "probe" | "interrupted" | "done";
+type Phase = "echo" | "block" | "output" | "probe" | "interrupted" | "done";
 
 /**
  * Types a line and reads until the prompt is back. Nothing before the echo of what was typed counts, and only the last
@@ -88,6 +91,8 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
     let probes = 0;
     let probed: { readonly line: string; held: boolean } | undefined;
     const unused = [...request.asks];
+    let blockAt = -1;
+    let blockEcho = echo;
     let cancelStill: (() => void) | undefined;
     let cancelIdle: () => void = () => undefined;
     let cancelTotal: () => void = () => undefined;
@@ -220,6 +225,15 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
       outlet.push(text);
     };
 
+    /** The next line of the block goes out behind the echo of the one before: what stands between is no answer. */
+    const goOnWithBlock = (lines: readonly string[]): void => {
+      const line = lines[++blockAt];
+      phase = line === undefined ? "output" : "block";
+      if (line === undefined) return;
+      blockEcho = createEchoFinder(platform, "", line);
+      guarded(() => shell.send(`${line}\n`, { beforeWrite: request.beforeWrite }));
+    };
+
     /** Is this really a prompt? An empty line makes a command line interpreter say it again, and nothing else do so. */
     const probe = (line: string): void => {
       if (probes >= mostProbes) return;
@@ -252,7 +266,7 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
     /** Looks at the last line, once everything that has arrived by now is read. */
     const look = (): void => {
       scheduled = false;
-      if (phase === "done" || phase === "echo") return;
+      if (phase === "done" || phase === "echo" || phase === "block") return;
       const line = shell.line;
       if (line === "") {
         if (phase === "output" && hold.promptBehind) still(stillness.foreignPrompt, () => probe(""));
@@ -308,7 +322,12 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
             leaveProbe();
             output(text, endsLine);
           }
-        } else if (phase === "output") output(text, endsLine);
+        } else if (phase === "block") {
+          if (endsLine && request.block && blockEcho?.isEcho(text)) goOnWithBlock(request.block.lines);
+        } else if (phase === "output") {
+          output(text, endsLine);
+          if (endsLine && blockAt < 0 && request.block?.invite.test(text)) goOnWithBlock(request.block.lines);
+        }
       },
       chunk() {
         const now = clock.monotonic();

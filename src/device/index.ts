@@ -1,4 +1,16 @@
 /** The device engine: SSH transport, screen, platforms, sessions and their pool. Knows nothing of jobs or of Redis. */
+export { parseConfiguration } from "./configuration-lines.js";
+export type { ConfigurationLine, LineProblem, ParsedConfiguration } from "./configuration-lines.js";
+export { compareConfigurations, normalConfiguration, planHash, predictDiff, redactDiff } from "./configuration-diff.js";
+export type {
+  CandidateRules,
+  ConfigurationRules,
+  ConfigurationStep,
+  ConfirmedRules,
+  Evidence,
+} from "./configuration-rules.js";
+export { createConfigurator } from "./configure.js";
+export type { Configurator, StepOptions, StepOutcome } from "./configure.js";
 export type { CryptoProfile } from "./algorithms.js";
 export { DeviceError, deviceErrorReasons } from "./device-error.js";
 export type { DeviceErrorDetails, DeviceErrorReason } from "./device-error.js";

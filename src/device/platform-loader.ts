@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
+import { readConfiguration } from "./configuration-reader.js";
 import { createReader, DefinitionError, type Reader } from "./definition-reader.js";
 import type { Platform, PlatformVectors, Question, Transition } from "./platform.js";
 
@@ -56,6 +57,7 @@ function readPlatform(reader: Reader): Platform {
     "log",
     "rename",
     "read_only",
+    "configure",
     "secrets",
     "limits",
     "tests",
@@ -90,6 +92,7 @@ function readPlatform(reader: Reader): Platform {
       commands: readOnly.commands.list((item) => item.text()),
       pipes: readOnly.pipes.list((item) => item.text()),
     },
+    configuration: fields.configure.absent ? undefined : readConfiguration(fields.configure, names),
     secrets: fields.secrets.list((item) => item.pattern(["secret"])),
     limits: {
       ...(limits.max_sessions.absent ? {} : { maxSessions: limits.max_sessions.count() }),

@@ -1,3 +1,4 @@
+import type { ConfigurationRules } from "./configuration-rules.js";
 import type { ReadOnlyRules } from "./read-only.js";
 
 /** Which of the account's texts answers a question. */
@@ -58,6 +59,8 @@ export interface Platform {
   /** A longer host name may be cut in prompts, but never to fewer characters. 0: never cut. */
   readonly hostKept: number;
   readonly readOnly: ReadOnlyRules;
+  /** How it is configured by lines; undefined where that cannot be done. */
+  readonly configuration: ConfigurationRules | undefined;
   /** Matched against lines of output; the group `secret` is to be removed. */
   readonly secrets: readonly RegExp[];
   readonly limits: { readonly maxSessions?: number; readonly connectsPerMinute?: number };

@@ -89,9 +89,11 @@ async function repeat(
       return { step, output, mode: session.mode, prompt: session.prompt };
     }
     const answers: readonly RecordedAnswer[] = "answers" in entry ? (entry.answers ?? []) : [];
+    const block = "block" in entry ? entry.block : undefined;
     const outcome = await session.run({
       command: entry.command,
       answers,
+      ...(block ? { block: { invite: new RegExp(block.invite), lines: block.lines } } : {}),
       idleTimeoutMs: silence,
       totalTimeoutMs: 3_600_000,
       maxOutputBytes: Number.MAX_SAFE_INTEGER,

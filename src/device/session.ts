@@ -10,6 +10,12 @@ export interface Answer {
   readonly hidden?: boolean;
 }
 
+/** What a command goes on with when a line of its output invites it: the text of a banner. */
+export interface TypedBlock {
+  readonly invite: RegExp;
+  readonly lines: readonly string[];
+}
+
 /** One command line and the bounds it runs under. */
 export interface CommandRequest {
   /** One line; control characters other than a tab are refused with a RangeError. */
@@ -19,6 +25,10 @@ export interface CommandRequest {
   /** Longest time in milliseconds from the first byte sent to the prompt. */
   readonly totalTimeoutMs: number;
   readonly answers?: readonly Answer[];
+  /** Lines of output that reject the command, beside the platform's own. */
+  readonly rejects?: RegExp;
+  /** Lines typed one by one, each behind the echo of the one before, once the device has asked for them. */
+  readonly block?: TypedBlock;
   /** Abort sends Ctrl-C, waits up to 2 s for the prompt, then closes the channel; the command fails with CANCELLED. */
   readonly signal?: AbortSignal;
   /** Called before every channel write; what it throws stops the write, closes the session and is what `run` rejects with. */

@@ -8,9 +8,9 @@ import { login } from "./login.js";
 import { shortestPath, walkToMode } from "./modes.js";
 import { createPromptMatcher, matchAnyPrompt, type PromptMatch } from "./prompt.js";
 import { createRedactor } from "./redact.js";
-import type { Answer, CommandOutcome, CommandRequest } from "./session.js";
+import type { Answer, CommandOutcome, CommandRequest, TypedBlock } from "./session.js";
 import { createShell } from "./shell.js";
-import type { Transcript, TranscriptStart } from "./transcript.js";
+import type { RecordedBlock, Transcript, TranscriptStart } from "./transcript.js";
 import type { Transport } from "./transport.js";
 
 /** How to open a session on a connection. */
@@ -72,10 +72,15 @@ export async function openShellSession(
 
   const run = async (request: CommandRequest): Promise<CommandOutcome> => {
     checkCommand(request);
-    shell.transcript?.note({ d: "command", command: request.command, ...recordedAnswers(request.answers) });
+    shell.transcript?.note({
+      d: "command",
+      command: request.command,
+      ...recordedAnswers(request.answers),
+      ...recordedBlock(request.block),
+    });
     const from = clock.monotonic();
     const gauge = createOutputGauge(request);
-    const errors = createErrorLines(platform.errors, context.redact);
+    const errors = createErrorLines([platform.errors, request.rejects], context.redact);
     const renamed = platform.rename?.exec(request.command)?.groups?.["host"];
     if (renamed !== undefined) context.matcher.expectRename(renamed);
     try {
@@ -83,6 +88,7 @@ export async function openShellSession(
         command: request.command,
         prompt: prompt.text,
         asks: (request.answers ?? []).map(toAsk),
+        block: request.block,
         idleTimeoutMs: request.idleTimeoutMs,
         totalTimeoutMs: request.totalTimeoutMs,
         timeoutReason: "OUTPUT_TIMEOUT",
@@ -214,6 +220,10 @@ function toAsk(answer: Answer): Ask {
     answer: () => answer.answer,
     hidden: answer.hidden ?? false,
   };
+}
+
+function recordedBlock(block: TypedBlock | undefined): { readonly block?: RecordedBlock } {
+  return block ? { block: { invite: block.invite.source, lines: block.lines } } : {};
 }
 
 function recordedAnswers(answers: readonly Answer[] | undefined): { readonly answers?: readonly Answer[] } {

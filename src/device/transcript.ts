@@ -19,6 +19,7 @@ export type TranscriptEntry =
       readonly d: "command";
       readonly command: string;
       readonly answers?: readonly RecordedAnswer[];
+      readonly block?: RecordedBlock;
     }
   | { readonly t: number; readonly d: "mode"; readonly mode: string }
   /** A pooled session was asked for a fresh prompt. */
@@ -31,6 +32,13 @@ export interface RecordedAnswer {
   readonly question: string;
   readonly answer: string;
   readonly hidden?: boolean;
+}
+
+/** A block as recorded. */
+export interface RecordedBlock {
+  /** Source of the pattern. */
+  readonly invite: string;
+  readonly lines: readonly string[];
 }
 
 /** The first line of a transcript. */
@@ -61,7 +69,12 @@ export interface Transcript {
 
 /** Entries that are not bytes. */
 export type TranscriptNote =
-  | { readonly d: "command"; readonly command: string; readonly answers?: readonly RecordedAnswer[] }
+  | {
+      readonly d: "command";
+      readonly command: string;
+      readonly answers?: readonly RecordedAnswer[];
+      readonly block?: RecordedBlock;
+    }
   | { readonly d: "mode"; readonly mode: string }
   | { readonly d: "refresh" }
   | { readonly d: "exec"; readonly command: string }

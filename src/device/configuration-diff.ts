@@ -1,0 +1,153 @@
+import { createHash } from "node:crypto";
+import type { ConfigurationLine } from "./configuration-lines.js";
+import type { ConfigurationRules } from "./configuration-rules.js";
+import type { Redactor } from "./redact.js";
+
+/** A configuration as the tree that its indentation tells. */
+interface Section {
+  readonly line: string;
+  below: Section[];
+}
+
+/** Reads a running configuration. Lines that the platform ignores are left out. */
+function readTree(rules: ConfigurationRules, text: string): Section[] {
+  const top: Section[] = [];
+  const open: { readonly indent: number; readonly below: Section[] }[] = [{ indent: -1, below: top }];
+  for (const raw of text.split("\n")) {
+    const line = raw.trim();
+    if (line === "" || rules.comment?.test(raw) || rules.ignore?.test(raw)) continue;
+    const indent = raw.length - raw.trimStart().length;
+    while (open.length > 1 && (open.at(-1)?.indent ?? -1) >= indent) open.pop();
+    const section: Section = { line, below: [] };
+    open.at(-1)?.below.push(section);
+    open.push({ indent, below: section.below });
+  }
+  return top;
+}
+
+/** What a running configuration says, without what changes by itself: equal texts, equal configurations. */
+export function normalConfiguration(rules: ConfigurationRules, running: string): string {
+  return running
+    .split("\n")
+    .map((line) => line.trimEnd())
+    .filter((line) => line !== "" && !rules.comment?.test(line) && !rules.ignore?.test(line))
+    .join("\n");
+}
+
+/** Binds lines to the configuration they were planned on: SHA-256 in hex, over texts without secrets. */
+export function planHash(platform: string, lines: readonly ConfigurationLine[], normalRunning: string): string {
+  const typed = lines.map(({ text, block }) => [text, ...(block?.lines ?? [])]);
+  return createHash("sha256")
+    .update(JSON.stringify([platform, typed, normalRunning]))
+    .digest("hex");
+}
+
+/**
+ * What the lines would change, as far as the indentation of input and running configuration tells: a prediction, since
+ * only the device knows its defaults. In input without any indentation, what follows a line that opens a section is
+ * taken to stand in it, up to the next such line or `exit`.
+ */
+export function predictDiff(
+  rules: ConfigurationRules,
+  running: string,
+  lines: readonly ConfigurationLine[],
+  redactor: Redactor,
+): string {
+  const before = readTree(rules, running);
+  const after = readTree(rules, running);
+  const flat = lines.every(({ text }) => !/^\s/.test(text));
+  let open: { readonly indent: number; readonly below: Section[] }[] = [{ indent: -1, below: after }];
+  for (const { text, block } of lines) {
+    const line = [text.trim(), ...(block?.lines ?? [])].join("\n");
+    const opens = rules.sections?.test(text.trim()) ?? false;
+    const indent = text.length - text.trimStart().length + (flat && !opens && open.length > 1 ? 1 : 0);
+    while (open.length > 1 && (open.at(-1)?.indent ?? -1) >= indent) open.pop();
+    if (line === "exit") {
+      if (flat) open = open.slice(0, 1);
+      continue;
+    }
+    const here = open.at(-1)?.below ?? after;
+    const section = applyLine(rules, here, line);
+    if (section) open.push({ indent, below: section.below });
+    // Without indentation only a line that opens a section can have others in it.
+    if (flat && !opens && open.length > 1) open.pop();
+  }
+  return render(before, after, redactor);
+}
+
+/** The difference of two running configurations. */
+export function compareConfigurations(
+  rules: ConfigurationRules,
+  before: string,
+  after: string,
+  redactor: Redactor,
+): string {
+  return render(readTree(rules, before), readTree(rules, after), redactor);
+}
+
+/** Takes the secrets out of a diff, whose lines begin with a sign. */
+export function redactDiff(redactor: Redactor, diff: string): string {
+  const each = (line: string): string => {
+    const sign = /^[-+ ]/.exec(line)?.[0] ?? "";
+    return sign + redactor.redact(line.slice(sign.length));
+  };
+  return diff.split("\n").map(each).join("\n");
+}
+
+function applyLine(rules: ConfigurationRules, here: Section[], line: string): Section | undefined {
+  const negated = /^(?:no|default)\s+(?<what>.*)$/s.exec(line)?.groups?.["what"];
+  if (negated !== undefined) {
+    for (let at = here.length - 1; at >= 0; at--) {
+      const known = here[at]?.line ?? "";
+      if (known === negated || known.startsWith(`${negated} `)) here.splice(at, 1);
+    }
+    return undefined;
+  }
+  const inverse = here.findIndex((section) => section.line === `no ${line}`);
+  if (inverse >= 0) here.splice(inverse, 1);
+  const same = here.find((section) => section.line === line);
+  if (same) return same;
+  const stem = rules.single?.exec(line)?.groups?.["stem"];
+  const added: Section = { line, below: [] };
+  const old = stem === undefined ? -1 : here.findIndex((section) => section.line.startsWith(`${stem} `));
+  if (old >= 0) here.splice(old, 1, added);
+  else here.push(added);
+  return added;
+}
+
+function render(before: readonly Section[], after: readonly Section[], redactor: Redactor, depth = 0): string {
+  const show = (sign: string, line: string): string =>
+    line
+      .split("\n")
+      .map((part) => `${sign}${" ".repeat(depth)}${redactor.redact(part)}\n`)
+      .join("");
+  const whole = (sign: string, section: Section, level = depth): string =>
+    section.line
+      .split("\n")
+      .map((part) => `${sign}${" ".repeat(level)}${redactor.redact(part)}\n`)
+      .join("") + section.below.map((below) => whole(sign, below, level + 1)).join("");
+  const kept = new Set(after.map(({ line }) => line));
+  const known = new Map(before.map((section, index) => [section.line, { section, index }]));
+  let text = "";
+  let printed = 0;
+  const removedUpTo = (end: number): void => {
+    for (; printed < end; printed++) {
+      const section = before[printed];
+      if (section && !kept.has(section.line)) text += whole("-", section);
+    }
+  };
+  for (const [index, section] of after.entries()) {
+    const old = known.get(section.line);
+    if (!old) {
+      // What it replaces stands at the same place.
+      removedUpTo(Math.min(index + 1, before.length));
+      text += whole("+", section);
+      continue;
+    }
+    removedUpTo(old.index);
+    const inner = render(old.section.below, section.below, redactor, depth + 1);
+    if (inner !== "") text += show(" ", section.line) + inner;
+  }
+  removedUpTo(before.length);
+  return text;
+}

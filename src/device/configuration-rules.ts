@@ -1,0 +1,86 @@
+import type { Answer } from "./session.js";
+
+/** What a claim of a definition rests on: seen on the vendor's own software, on a recording of it, or only read about. */
+export type Evidence = "real_cli" | "recorded" | "documents";
+
+/** A line the engine types to get somewhere. `{session}`, `{minutes}` and `{clock}` (HH:MM:SS) in it are filled in. */
+export interface ConfigurationStep {
+  readonly send: string;
+  /** What it may ask, with the platform's own answer. */
+  readonly answers: readonly Answer[];
+}
+
+/** Lines between which the device shows no prompt of its own, such as a banner's text. */
+export interface ConfigurationBlock {
+  /** The line that opens it; a group `delimiter` catches what closes it. */
+  readonly start: RegExp;
+  /** What the device says to ask for the rest. Until then nothing more is typed. */
+  readonly invite: RegExp;
+  /** The line that closes it, where it is not the delimiter that does. */
+  readonly end: RegExp | undefined;
+}
+
+/** How a platform that edits a candidate shows, checks, commits and drops it. */
+export interface CandidateRules {
+  readonly diff: ConfigurationStep;
+  readonly check: ConfigurationStep | undefined;
+  readonly commit: ConfigurationStep;
+  readonly discard: ConfigurationStep;
+}
+
+/** How a platform takes a change back by itself unless it is confirmed in time. */
+export interface ConfirmedRules {
+  readonly evidence: Evidence;
+  /** Opens the configuration under a timer, where lines take effect at once. */
+  readonly enter: ConfigurationStep | undefined;
+  /** Commits the candidate under a timer. */
+  readonly commit: ConfigurationStep | undefined;
+  readonly confirm: ConfigurationStep;
+  /** Takes the change back at once. */
+  readonly revert: ConfigurationStep;
+  /** `same`: the confirmation and the timer belong to the session that committed; its end takes the change back. */
+  readonly session: "new" | "same";
+  /** Bounds of the timer in seconds. */
+  readonly minSeconds: number;
+  readonly maxSeconds: number;
+}
+
+/** How a platform is configured. */
+export interface ConfigurationRules {
+  /** Of entering, typing lines and leaving. */
+  readonly evidence: Evidence;
+  /** The mode around the configuration: the running configuration is read, saved and confirmed there. */
+  readonly base: string;
+  /** The mode that lines are typed in. */
+  readonly mode: string;
+  readonly enter: ConfigurationStep;
+  readonly leave: ConfigurationStep;
+  readonly running: ConfigurationStep;
+  readonly save: (ConfigurationStep & { readonly evidence: Evidence }) | undefined;
+  readonly candidate: CandidateRules | undefined;
+  readonly confirmed: ConfirmedRules | undefined;
+  /** Lines of output that reject a line, beside the platform's own. */
+  readonly errors: RegExp | undefined;
+  /** Lines of input that mean nothing. */
+  readonly comment: RegExp | undefined;
+  /** Lines of input that would leave, commit, save or run something else: never typed. */
+  readonly refused: RegExp | undefined;
+  readonly blocks: readonly ConfigurationBlock[];
+  /** Lines of the running configuration that are not configuration, or change by themselves. */
+  readonly ignore: RegExp | undefined;
+  /** Lines that open a section, also when what follows is not indented. */
+  readonly sections: RegExp | undefined;
+  /** Lines of which there is one: the group `stem` is what another of its kind begins with as well. */
+  readonly single: RegExp | undefined;
+}
+
+/** Puts values into a step. */
+export function fillStep(step: ConfigurationStep, session: string, seconds = 0): ConfigurationStep {
+  const two = (value: number): string => String(Math.trunc(value)).padStart(2, "0");
+  const values: Readonly<Record<string, string>> = {
+    session,
+    minutes: String(Math.ceil(seconds / 60)),
+    clock: `${two(seconds / 3600)}:${two((seconds / 60) % 60)}:${two(seconds % 60)}`,
+  };
+  return { ...step, send: step.send.replace(/\{(session|minutes|clock)\}/g, (_, name: string) => values[name] ?? "") };
+}

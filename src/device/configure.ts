@@ -1,0 +1,142 @@
+import { createRedactor } from "./redact.js";
+import type { ConfigurationLine } from "./configuration-lines.js";
+import { type ConfigurationRules, type ConfigurationStep, fillStep } from "./configuration-rules.js";
+import { DeviceError } from "./device-error.js";
+import type { Platform } from "./platform.js";
+import type { CommandOutcome, Session } from "./session.js";
+
+/** How a step of a configuration is bounded. */
+export interface StepOptions {
+  /** As in CommandRequest. */
+  readonly beforeWrite?: () => void;
+  readonly signal?: AbortSignal;
+  readonly onOutput?: (text: string) => void | Promise<void>;
+  readonly maxOutputBytes?: number;
+  /** Longest silence in milliseconds. Default 60,000. */
+  readonly idleTimeoutMs?: number;
+}
+
+/** A step with what the device printed. */
+export interface StepOutcome extends CommandOutcome {
+  readonly output: string;
+}
+
+/** Works the configuration of one device through one session at a time. */
+export interface Configurator {
+  readonly rules: ConfigurationRules;
+  /** Goes where the configuration is opened, read and saved. */
+  prepare(session: Session, options?: StepOptions): Promise<void>;
+  /** The running configuration, whole. Rejects with DEVICE_REJECTED's words as UNSUPPORTED_BY_PLATFORM when refused. */
+  running(session: Session, options?: StepOptions): Promise<string>;
+  /** Opens the configuration, with a timer where the platform sets it here. Throws when the device does not let us in. */
+  open(session: Session, options?: StepOptions): Promise<void>;
+  /** Types one line; `rejected` also when the line led out of the configuration. */
+  type(session: Session, line: ConfigurationLine, options?: StepOptions): Promise<CommandOutcome>;
+  /** Types one of the platform's own steps. */
+  step(session: Session, step: ConfigurationStep, options?: StepOptions): Promise<StepOutcome>;
+  /** Drops the candidate where there is one, and leaves the configuration. Never leaves it by committing. */
+  leave(session: Session, options?: StepOptions): Promise<void>;
+}
+
+const idleMs = 60_000;
+const totalMs = 900_000;
+const leaveMs = 10_000;
+const largestConfig = 16 * 1024 * 1024;
+
+/**
+ * The configurator of a platform. `session` names candidates on platforms that name them; `timerSeconds` is set where
+ * the change is to be taken back unless it is confirmed. Throws UNSUPPORTED_BY_PLATFORM.
+ */
+export function createConfigurator(
+  platform: Platform,
+  session: string,
+  timerSeconds: number | undefined,
+): Configurator {
+  const found = platform.configuration;
+  if (!found) throw unsupported(`${platform.name} is not configured by lines`);
+  const rules = found;
+  if (timerSeconds !== undefined) {
+    const { confirmed } = rules;
+    if (!confirmed) throw unsupported(`${platform.name} cannot take a change back by itself`);
+    if (timerSeconds < confirmed.minSeconds || timerSeconds > confirmed.maxSeconds) {
+      const bounds = `${confirmed.minSeconds} to ${confirmed.maxSeconds} s`;
+      throw unsupported(`${platform.name} takes a confirm timeout of ${bounds}`);
+    }
+  }
+  const redactor = createRedactor(platform.secrets);
+
+  async function step(on: Session, what: ConfigurationStep, options: StepOptions = {}): Promise<StepOutcome> {
+    const { send, answers } = fillStep(what, session, timerSeconds);
+    let output = "";
+    const { onOutput, ...rest } = options;
+    const outcome = await on.run({
+      command: send,
+      answers,
+      ...bounds(rest),
+      onOutput: (text) => {
+        output += text;
+        return onOutput?.(text);
+      },
+      ...(rules.errors ? { rejects: rules.errors } : {}),
+    });
+    return { ...outcome, output };
+  }
+
+  const refused = (what: string, { errorLines, output }: StepOutcome): DeviceError =>
+    new DeviceError("UNSUPPORTED_BY_PLATFORM", what, {
+      deviceMessage: errorLines.join("\n") || redactor.redact(output.trim()),
+      mode: rules.mode,
+    });
+
+  return {
+    rules,
+    step,
+    async prepare(on, { beforeWrite, signal } = {}) {
+      if (on.mode === rules.base) return;
+      await on.enterMode(rules.base, { ...(beforeWrite ? { beforeWrite } : {}), ...(signal ? { signal } : {}) });
+    },
+    async running(on, options) {
+      const outcome = await step(on, rules.running, options);
+      if (outcome.status === "rejected") throw refused("the device does not show its configuration", outcome);
+      return outcome.output;
+    },
+    async open(on, options) {
+      const enter = (timerSeconds === undefined ? undefined : rules.confirmed?.enter) ?? rules.enter;
+      const outcome = await step(on, enter, options);
+      if (on.mode !== rules.mode || outcome.status === "rejected") {
+        throw refused("the device does not open its configuration", outcome);
+      }
+    },
+    async type(on, { text, block }, options = {}) {
+      const outcome = await on.run({
+        command: text,
+        ...bounds(options),
+        ...(block ? { block } : {}),
+        ...(rules.errors ? { rejects: rules.errors } : {}),
+      });
+      if (on.mode === rules.mode) return outcome;
+      return { ...outcome, status: "rejected", errorLines: [...outcome.errorLines, "the line left the configuration"] };
+    },
+    async leave(on, options = {}) {
+      const limited = { idleTimeoutMs: leaveMs, ...options };
+      if (rules.candidate && on.mode === rules.mode) await step(on, rules.candidate.discard, limited);
+      if (on.mode === rules.mode) await step(on, rules.leave, limited);
+    },
+  };
+}
+
+function bounds(options: StepOptions) {
+  const { beforeWrite, signal, onOutput, maxOutputBytes, idleTimeoutMs } = options;
+  return {
+    idleTimeoutMs: idleTimeoutMs ?? idleMs,
+    totalTimeoutMs: totalMs,
+    maxOutputBytes: maxOutputBytes ?? largestConfig,
+    ...(beforeWrite ? { beforeWrite } : {}),
+    ...(signal ? { signal } : {}),
+    ...(onOutput ? { onOutput } : {}),
+  };
+}
+
+function unsupported(message: string): DeviceError {
+  return new DeviceError("UNSUPPORTED_BY_PLATFORM", message);
+}
