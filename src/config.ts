@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { parse as parseYaml } from "yaml";
+import { parseRedisUrl } from "./store/redis-place.js";
 import { type LogLevel, logLevels } from "./telemetry/logger.js";
 
 /** How one setting is read and what it means. */
@@ -21,6 +22,12 @@ function string(value: unknown): string {
 
 function optionalString(value: unknown): string | undefined {
   return string(value);
+}
+
+function redisUrl(value: unknown): string {
+  const url = string(value);
+  parseRedisUrl(url);
+  return url;
 }
 
 function whole(min: number, max: number): (value: unknown) => number {
@@ -69,8 +76,8 @@ export const settings = {
     "redis.url",
     "POINTSMAN_REDIS_URL",
     "redis://127.0.0.1:6379",
-    string,
-    "Where Redis is: redis://, rediss:// or unix:// URL, or the path of a unix socket.",
+    redisUrl,
+    "Where Redis or Valkey is: redis://, rediss:// or unix:// URL, path of a unix socket, redis-sentinel://host,host/name or redis-cluster://host,host (rediss-… for TLS). All forms: deploy/redis/README.md.",
   ),
   redisPrefix: setting("redis.prefix", "POINTSMAN_REDIS_PREFIX", "pm", string, "Lets installations share one Redis."),
   host: setting("server.host", "POINTSMAN_HOST", "127.0.0.1", string, "Address the server listens on."),
