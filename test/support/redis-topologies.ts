@@ -93,7 +93,7 @@ async function startNode({ dir, stops }: Ground, { binary, port, first = [], arg
       throw new Error(`redis on ${port} ended: ${await readFile(join(home, "log"), "utf8").catch(() => "")}`);
     await redis.ping();
   });
-  return { port, pid: child.pid ?? 0, redis: redis as Redis, kill };
+  return { port, pid: child.pid ?? 0, redis: redis, kill };
 }
 
 const plain = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
