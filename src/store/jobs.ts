@@ -121,7 +121,7 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
 
   return {
     create,
-    // One write to the socket carries them all: the connection batches what is sent in one turn of the event loop.
+    // All are under way at once; the connection answers them in the order in which they were sent.
     createMany: (jobs) =>
       Promise.all(
         jobs.map((job) =>

@@ -73,8 +73,6 @@ export function stateConnection(access: Access, at?: HostPort): Redis {
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
-      // Calls made in one turn of the event loop go out, and come back, together.
-      enableAutoPipelining: true,
       retryStrategy: backoff,
       sentinelRetryStrategy: backoff,
       // Sentinels say when another process has become the primary, also while the old one still answers.
