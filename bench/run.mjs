@@ -1,0 +1,96 @@
+import { appendFileSync, existsSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { readOptions, usage } from "./lib/options.mjs";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const say = (line = "") => process.stdout.write(`${line}\n`);
+
+function stop(line) {
+  process.stderr.write(`${line}\n`);
+  process.exit(1);
+}
+
+let options;
+try {
+  options = readOptions(process.argv.slice(2), root);
+} catch (error) {
+  stop(`${error.message}\n\n${usage}`);
+}
+if (options.help) {
+  say(usage);
+  process.exit(0);
+}
+if (!existsSync(`${root}/bench/node_modules/bullmq`)) stop("The peers are missing: run `npm install` in bench/.");
+if (!existsSync(`${options.dist}/store/redis-store.js`))
+  stop(`Nothing compiled in ${options.dist}: run \`npm run build\`.`);
+
+const { createBench } = await import("./lib/bench.mjs");
+const { judge } = await import("./lib/budgets.mjs");
+const { describeMachine, load } = await import("./lib/machine.mjs");
+const { describeScenario, describeVerdict, markdownOf, writeBetweenMarks } = await import("./lib/report.mjs");
+const { startServer } = await import("./lib/server.mjs");
+const { scenarios } = await import("./scenarios/all.mjs");
+
+if (options.list) {
+  for (const { name, title } of scenarios) say(`${name.padEnd(20)} ${title}`);
+  process.exit(0);
+}
+for (const name of options.only ?? []) {
+  if (!scenarios.some((scenario) => scenario.name === name)) stop(`--only: no scenario ${name}; see --list`);
+}
+const chosen = scenarios.filter(({ name, full }) =>
+  options.only ? options.only.includes(name) : !(full && options.quick),
+);
+const dist = (path) => import(pathToFileURL(resolve(options.dist, path)).href);
+const tables = [];
+
+for (const fsync of options.fsync) {
+  const server = await startServer(dist, fsync, options.pin);
+  const machine = describeMachine(root, options.dist, await server.version());
+  say(
+    `\nappendfsync ${fsync} · ${Object.entries(machine)
+      .map(([name, value]) => `${name} ${value}`)
+      .join(" · ")}`,
+  );
+  if (machine.load > 0.3)
+    say("The machine is not quiet: read the spreads, and trust counts and ratios more than rates.");
+  const bench = createBench({ server, dist, quick: options.quick });
+  await bench.warmUp();
+  const done = new Map();
+  for (const scenario of chosen) {
+    const results = await scenario.run(bench.for(scenario));
+    if (!results) {
+      say(`${scenario.title}\n  not measured: the peer is not installed`);
+      continue;
+    }
+    done.set(scenario, results);
+    for (const line of describeScenario(scenario, results)) say(line);
+    for (const [side, { numbers, broken, remarks }] of results) {
+      const failed = broken.size > 0;
+      const record = {
+        ...machine,
+        fsync,
+        quick: options.quick,
+        scenario: scenario.name,
+        side,
+        load: load(),
+        remarks: [...remarks],
+      };
+      appendFileSync(
+        options.json,
+        `${JSON.stringify({ ...record, ...(failed ? { FAIL: [...broken] } : { numbers }) })}\n`,
+      );
+    }
+  }
+  await server.close();
+  const verdicts = judge(new Map([...done].map(([{ name }, results]) => [name, results])));
+  say("\nBudgets");
+  for (const verdict of verdicts) {
+    say(describeVerdict(verdict));
+    appendFileSync(options.json, `${JSON.stringify({ ...machine, fsync, quick: options.quick, budget: verdict })}\n`);
+  }
+  tables.push(markdownOf(machine, fsync, done, verdicts));
+}
+if (options.markdown) writeBetweenMarks(options.markdown, tables.join("\n\n"));
+process.exit(0);

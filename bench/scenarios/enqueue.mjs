@@ -1,0 +1,37 @@
+import { createJobs } from "../lib/jobs.mjs";
+import { createLedger } from "../lib/ledger.mjs";
+import { costPerJob } from "../lib/server.mjs";
+import { fillUp, measureEnqueue } from "../lib/window.mjs";
+
+const kinds = [
+  { name: "enqueue-one-by-one", title: "Enqueue one by one", count: [2_000, 10_000], concurrency: 1 },
+  { name: "enqueue-c50", title: "Enqueue, 50 at a time", count: [8_000, 40_000], concurrency: 50 },
+  { name: "enqueue-bulk", title: "Enqueue in calls of 500", count: [10_000, 50_000], bulk: 500 },
+];
+
+/** How fast jobs are accepted. */
+export const enqueueScenarios = kinds.map(({ name, title, count, concurrency, bulk }) => ({
+  name,
+  title,
+  unit: "jobs/s",
+  run: (bench) =>
+    bench.inTurn(["pointsman", "bullmq"], async (which) => {
+      const side = await bench.open(which);
+      const ledger = createLedger({});
+      const jobs = createJobs(bench.size(count), 1_000);
+      const numbers = bulk
+        ? await inBulk(bench, side, jobs, bulk)
+        : await measureEnqueue(side, bench.server, jobs, concurrency);
+      ledger.expect("jobs accepted", (await side.counts()).all, jobs.length);
+      await side.close();
+      return { numbers, broken: ledger.broken() };
+    }),
+}));
+
+async function inBulk({ server }, side, jobs, size) {
+  const before = await server.snapshot();
+  const begin = performance.now();
+  await fillUp(side, jobs, size);
+  const seconds = (performance.now() - begin) / 1_000;
+  return { rate: jobs.length / seconds, ...costPerJob(before, await server.snapshot(), jobs.length) };
+}

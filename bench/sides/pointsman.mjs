@@ -1,0 +1,138 @@
+import { addressOf, noResult } from "../lib/jobs.mjs";
+
+/** Our store, opened as the service opens it: request ids, events, fence, indexes and retention of everything are on. */
+export async function openPointsman({ server, dist }) {
+  const { createRedisStore } = await dist("store/redis-store.js");
+  const { createJobId } = await dist("domain/job-id.js");
+  const { systemRandom } = await dist("system/random.js");
+  const store = await createRedisStore({
+    address: server.path,
+    now: () => Date.now(),
+    monotonic: () => performance.now(),
+  });
+  let workers = 0;
+
+  const newJob = ({ seq, number, device, text, queue }) => ({
+    id: createJobId(Date.now(), 0, systemRandom),
+    zone: "default",
+    effectClass: "READ_ONLY",
+    type: "commands",
+    endpoint: `${addressOf(number)}:22`,
+    address: addressOf(number),
+    device,
+    creator: "bench",
+    priority: 0,
+    labels: {},
+    spec: Buffer.from(text),
+    queueTimeoutMs: 86_400_000,
+    maxAttempts: 3,
+    idempotency: { scope: "bench/CreateJob", requestId: `request-${seq}`, fingerprint: `fingerprint-${seq}` },
+    ...(queue === undefined ? {} : { queue }),
+  });
+
+  return {
+    store,
+    newJob,
+    enqueue: (job) => store.jobs.create(newJob(job)),
+    async enqueueMany(jobs) {
+      for (const answer of await store.jobs.createMany(jobs.map(newJob))) if (answer instanceof Error) throw answer;
+    },
+    /** A worker that claims for itself. */
+    async register(capacity) {
+      const worker = {
+        name: `w${workers++}`,
+        zone: "default",
+        pid: process.pid,
+        hostname: "bench",
+        version: "0",
+        capacity,
+      };
+      await store.leases.register(worker);
+      return worker;
+    },
+    async consume(options) {
+      return consume(store, await this.register(options.concurrency), options);
+    },
+    async counts() {
+      const states = await store.jobs.count({});
+      return { all: [...states.values()].reduce((sum, count) => sum + count, 0), done: states.get("SUCCEEDED") ?? 0 };
+    },
+    close: () => store.close(),
+  };
+}
+
+/** Ends a claimed job well, as a worker does that keeps its session. */
+export async function succeed(store, worker, { job, fence }) {
+  const holder = { zone: "default", worker: worker.name, job: job.id, endpoint: job.endpoint, fence };
+  const answer = await store.leases.finish(holder, {
+    verdict: "SUCCEEDED",
+    effect: "COMPLETE",
+    intendedStep: 1,
+    confirmedStep: 1,
+    result: Buffer.from(noResult),
+    keepDevice: true,
+  });
+  if (answer !== "OK") throw new Error(`finish answered ${answer}`);
+}
+
+/**
+ * Claims and ends jobs as our worker does: at most `concurrency` run, a claim takes at most `batch`, one claim is under
+ * way at a time, ends go out by themselves. Woken by hints; a poll stands behind them.
+ */
+async function consume(store, worker, { concurrency, batch, work, started, finished }) {
+  let running = 0;
+  let requests = 0;
+  let claiming = false;
+  let again = false;
+  let stopped = false;
+  let completed;
+  let failed;
+  let drained;
+
+  async function perform(claim) {
+    const job = JSON.parse(Buffer.from(claim.job.spec).toString());
+    started(job);
+    if (work) await work(job);
+    finished(job);
+    await succeed(store, worker, claim);
+    running -= 1;
+    completed(job);
+    if (stopped && running === 0) drained?.();
+    fill();
+  }
+
+  async function claimMore() {
+    if (claiming) {
+      again = true;
+      return;
+    }
+    claiming = true;
+    do {
+      again = false;
+      const limit = Math.min(batch, concurrency - running);
+      if (limit === 0 || stopped) break;
+      const { claims } = await store.leases.claim(worker, limit, `claim-${requests++}`);
+      running += claims.length;
+      for (const claim of claims) perform(claim).catch(failed);
+      again ||= claims.length === limit;
+    } while (again);
+    claiming = false;
+  }
+
+  const fill = () => void claimMore().catch(failed);
+  const unhint = await store.leases.onHint(worker, (hint) => hint.kind === "work" && fill());
+  const poll = setInterval(fill, 1_000);
+  return {
+    start(onCompleted, onFailed) {
+      completed = onCompleted;
+      failed = onFailed;
+      fill();
+    },
+    async stop() {
+      stopped = true;
+      clearInterval(poll);
+      await unhint();
+      if (running > 0) await new Promise((done) => (drained = done));
+    },
+  };
+}
