@@ -69,27 +69,40 @@ export interface Surroundings {
   readonly devices: ReadonlyMap<string, DeviceRecord>;
   readonly zones: ReadonlyMap<string, number>;
   readonly credentials: ReadonlySet<string>;
+  /** What exclusivity is keyed by at the addresses of inline endpoints. */
+  readonly exclusive: ReadonlyMap<string, string>;
 }
 
-/** Reads the devices, zones and credentials that specs name. */
+/** An inline endpoint's place, as {@link Surroundings} knows it. */
+function placeOf({ zone, address, port }: InlineEndpoint): string {
+  return `${zone || defaultZone} ${endpointKey(address, port)}`;
+}
+
+/** Reads the devices, zones and credentials that specs name, and what is at their inline endpoints. */
 export async function readSurroundings(store: Store, specs: readonly JobSpec[]): Promise<Surroundings> {
   const names = new Set<string>();
   const logins = new Set<string>();
+  const places = new Map<string, InlineEndpoint>();
   for (const { target } of specs) {
     if (target.case === "device") names.add(target.value);
-    else if (target.case === "endpoint" && target.value.login.case === "credential") {
-      logins.add(target.value.login.value);
+    else if (target.case === "endpoint") {
+      if (target.value.login.case === "credential") logins.add(target.value.login.value);
+      places.set(placeOf(target.value), target.value);
     }
   }
-  const [devices, zones, credentials] = await Promise.all([
+  const exclusiveAt = async ([place, { zone, address, port }]: [string, InlineEndpoint]) =>
+    [place, await store.devices.exclusiveAt(zone || defaultZone, address, port || defaultPort)] as const;
+  const [devices, zones, credentials, exclusive] = await Promise.all([
     names.size > 0 ? store.devices.getMany([...names]) : [],
     store.zones(),
     Promise.all(Array.from(logins, (name) => store.credentials.get(name))),
+    Promise.all(Array.from(places, exclusiveAt)),
   ]);
   return {
     devices: new Map(devices.flatMap((device) => (device ? [[device.name, device] as const] : []))),
     zones,
     credentials: new Set(credentials.flatMap((credential) => (credential ? [credential.name] : []))),
+    exclusive: new Map(exclusive),
   };
 }
 
@@ -217,7 +230,7 @@ function inlineTarget(
   }
   return {
     address: inline.address,
-    endpoint: endpointKey(inline.address, inline.port),
+    endpoint: around.exclusive.get(placeOf(inline)) ?? endpointKey(inline.address, inline.port),
     platform: inline.platform,
     zone: inline.zone || defaultZone,
   };

@@ -1,3 +1,4 @@
+import { endpointKey } from "../domain/endpoint-key.js";
 import type { StoreConnection } from "./connection.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import { list, type ScriptReply, type Scripts, text } from "./scripts.js";
@@ -25,10 +26,28 @@ function live(name: string): StoreError {
   return new StoreError("DEVICE_HAS_LIVE_JOBS", message, { device: name });
 }
 
-/** Two zones may use the same addresses for different devices. */
-function slotOf(device: { readonly zone: string; readonly endpoint: string }): string {
-  return `${device.zone} ${device.endpoint}`;
+interface Sited {
+  readonly zone: string;
+  readonly endpoint: string;
+  readonly address: string;
+  readonly port: number;
 }
+
+/** What a device takes for itself. Two zones may use the same addresses for different devices. */
+function slotsOf(device: Sited): readonly [string, ...string[]] {
+  const plain = plainEndpoint(device);
+  const slot = `${device.zone} ${device.endpoint}`;
+  return plain === undefined ? [slot] : [slot, `${device.zone} ${plain}`];
+}
+
+/** The endpoint at a device's address, where its exclusivity is keyed by something else. */
+function plainEndpoint({ address, port, endpoint }: Sited): string | undefined {
+  const plain = endpointKey(address, port);
+  return plain === endpoint ? undefined : plain;
+}
+
+/** A removal or a move that was cut off leaves an endpoint closed for no longer than this. */
+const closedMs = 60_000;
 
 /** The inventory. Exclusivity lives in the devices' zones; here is only who they are. */
 export function createDeviceStore(redis: StoreConnection, scripts: Scripts, keys: KeySpace): DeviceStore {
@@ -69,15 +88,50 @@ export function createDeviceStore(redis: StoreConnection, scripts: Scripts, keys
     }
   }
 
+  async function close(zone: string, endpoint: string, name: string, forMs: number | ""): Promise<void> {
+    const answer = text(await scripts.run("close_endpoint", keys.zone(zone), endpoint, forMs));
+    if (answer === "LIVE") throw live(name);
+  }
+
+  async function open(zone: string, endpoint: string): Promise<void> {
+    await scripts.run("open_endpoint", keys.zone(zone), endpoint);
+  }
+
   /** Runs `change` while the device's endpoint takes no new job; refused while any is there. */
   async function whileClosed<T>(device: DeviceRecord, change: () => Promise<T>): Promise<T> {
-    const zone = keys.zone(device.zone);
-    if (text(await scripts.run("close_endpoint", zone, device.endpoint)) === "LIVE") throw live(device.name);
+    await close(device.zone, device.endpoint, device.name, closedMs);
     try {
       return await change();
     } finally {
-      await scripts.run("open_endpoint", zone, device.endpoint);
+      await open(device.zone, device.endpoint);
     }
+  }
+
+  /**
+   * Writes a device. Where its exclusivity is keyed by a key of its own, the endpoint at its address takes no jobs as
+   * long as it is there: two lines for one device would be two holders.
+   */
+  async function keepPlainClosed<T>(
+    before: DeviceRecord | undefined,
+    device: NewDevice,
+    write: () => Promise<T>,
+  ): Promise<T> {
+    const plain = plainEndpoint(device);
+    const old = before && plainEndpoint(before);
+    const same = before?.zone === device.zone && old === plain;
+    if (plain !== undefined && !same) await close(device.zone, plain, device.name, "");
+    try {
+      const done = await write();
+      if (before && old !== undefined && !same) await open(before.zone, old);
+      return done;
+    } catch (error) {
+      if (plain !== undefined && !same && !(await ownerOf(device.zone, plain))) await open(device.zone, plain);
+      throw error;
+    }
+  }
+
+  async function ownerOf(zone: string, endpoint: string): Promise<string | null> {
+    return redis.hget(keyOf(root, "slots"), `${zone} ${endpoint}`);
   }
 
   async function need(name: string): Promise<DeviceRecord> {
@@ -93,8 +147,15 @@ export function createDeviceStore(redis: StoreConnection, scripts: Scripts, keys
   return {
     async create(device) {
       const body = JSON.stringify(device).slice(1, -1);
-      const args = ["create", device.name, slotOf(device), "", device.credential, body];
-      return written(device, await scripts.run("write_device", root, ...args));
+      const args = ["create", device.name, slotsOf(device).join("\n"), "", device.credential, body];
+      const write = async () => written(device, await scripts.run("write_device", root, ...args));
+      return keepPlainClosed(undefined, device, write);
+    },
+    async exclusiveAt(zone, address, port) {
+      const plain = endpointKey(address, port);
+      const name = await ownerOf(zone, plain);
+      const [device] = name === null ? [] : await getMany([name]);
+      return device?.endpoint ?? plain;
     },
     async get(name) {
       const [device] = await getMany([name]);
@@ -111,18 +172,20 @@ export function createDeviceStore(redis: StoreConnection, scripts: Scripts, keys
     async update(device) {
       const before = await need(device.name);
       const body = JSON.stringify(device).slice(1, -1);
-      const write = async (): Promise<DeviceRecord> => {
-        const args = ["update", device.name, slotOf(device), slotOf(before), device.credential, body];
-        return written(device, await scripts.run("write_device", root, ...args));
-      };
-      return slotOf(before) === slotOf(device) ? write() : whileClosed(before, write);
+      const [slot] = slotsOf(before);
+      const args = ["update", device.name, slotsOf(device).join("\n"), slot, device.credential, body];
+      const write = async () => written(device, await scripts.run("write_device", root, ...args));
+      const keep = () => keepPlainClosed(before, device, write);
+      return slot === slotsOf(device)[0] ? keep() : whileClosed(before, keep);
     },
     async remove(name) {
       const device = await need(name);
       await whileClosed(device, async () => {
-        const answer = text(await scripts.run("remove_device", root, name, slotOf(device)));
+        const answer = text(await scripts.run("remove_device", root, name, slotsOf(device)[0]));
         if (answer !== "OK") throw missing(name);
       });
+      const plain = plainEndpoint(device);
+      if (plain !== undefined) await open(device.zone, plain);
     },
     async status(zone, endpoint) {
       const zoneRoot = keys.zone(zone);

@@ -1,6 +1,7 @@
--- Closes an endpoint for new jobs, so that its device can be removed or moved.
+-- Closes an endpoint for new jobs: for a while, so that its device can be removed or moved, or for good, because what is
+-- reached there is kept exclusive by something else.
 --
--- ARGV  2 endpoint
+-- ARGV  2 endpoint · 3 milliseconds, or '' for good
 -- Gives OK · LIVE (jobs wait or run there, or it is held)
 -- Cost  O(1)
 
@@ -10,5 +11,5 @@ if device.run or device.hold
   or call('EXISTS', key('reads', endpoint), key('changes', endpoint), key('later', endpoint)) > 0 then
   return 'LIVE'
 end
-call('HSET', key('ep', endpoint), 'closed', 1)
+call('HSET', key('ep', endpoint), 'closed', ARGV[3] ~= '' and ms(now + ARGV[3]) or 'good')
 return 'OK'

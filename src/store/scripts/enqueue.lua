@@ -68,7 +68,7 @@ local function field(name, value)
   fields[#fields + 1] = name
   fields[#fields + 1] = value
 end
-field(later and 'sa' or 'qt', ms(start))
+field(later and 'sa' or 'qt', later and ms(start) or now_text)
 field('names', names)
 if request then field('request', ARGV[8]) end
 if ARGV[10] ~= '' then

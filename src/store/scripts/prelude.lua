@@ -61,7 +61,8 @@ local function gates(endpoint)
   local facts = call('HMGET', key('ep', endpoint), 'own', 'run', 'f', 'hold', 'lock', 'locker', 'paused', 'closed')
   return {
     owner = facts[1], run = facts[2], fence = facts[3], hold = facts[4],
-    lock = facts[5], locker = facts[6], paused = facts[7], closed = facts[8],
+    lock = facts[5], locker = facts[6], paused = facts[7],
+    closed = facts[8] and (facts[8] == 'good' or tonumber(facts[8]) > now),
   }
 end
 

@@ -1,15 +1,15 @@
 -- Removes a device from the inventory. KEYS[1] is the installation's root.
 --
--- ARGV  2 name · 3 the slot the caller closed
+-- ARGV  2 name · 3 the first of its slots, as the caller closed it
 -- Gives MISSING · MOVED · OK
 -- Cost  O(log n)
 
 local name = ARGV[2]
 local device = key('device', name)
-local before = call('HMGET', device, 'slot', 'credential')
+local before = call('HMGET', device, 'slots', 'credential')
 if not before[1] then return 'MISSING' end
-if before[1] ~= ARGV[3] then return 'MOVED' end
-call('HDEL', key('slots'), before[1])
+if string.match(before[1], '[^\n]+') ~= ARGV[3] then return 'MOVED' end
+for slot in string.gmatch(before[1], '[^\n]+') do call('HDEL', key('slots'), slot) end
 call('SREM', key('users', before[2]), name)
 call('ZREM', key('devices'), name)
 call('DEL', device)
