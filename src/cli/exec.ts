@@ -95,7 +95,7 @@ async function exec(context: Context<ExecOptions>, behind: number): Promise<numb
     }
     if (options.detach) return refused > 0 ? status.failed : status.ok;
     interrupt.cancels(async () => {
-      if (own.length === 0) return;
+      if (own.length === 0) return await out.note("it was there before, and is left alone");
       await client.jobs.cancelMany({ ids: own }, { interruptRunning: true, reason: "Ctrl-C at pointsman exec" });
     });
     const ended = await followJobs(context, accepted, interrupt.signal);

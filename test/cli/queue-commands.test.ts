@@ -3,10 +3,11 @@ import { describe, expect, it } from "vitest";
 import { timestampFromDate } from "@pointsman/sdk";
 import { DedupePolicy, JobOrder, JobState, LockScope, RetainOutput, type JobSpec } from "@pointsman/sdk/v1";
 import { time } from "../../src/cli/format.js";
-import { jobId } from "../sdk/scripted-job.js";
+import { eventually } from "../support/eventually.js";
+import { createScriptedJob, jobId } from "../sdk/scripted-job.js";
 import { serviceError } from "../sdk/scripted-server.js";
 import { startServices } from "../sdk/services.js";
-import { runCli } from "./run-cli.js";
+import { runCli, startCli } from "./run-cli.js";
 
 const noon = timestampFromDate(new Date("2026-11-20T12:00:00Z"));
 const nowhere = { url: "http://127.0.0.1:1" };
@@ -151,6 +152,30 @@ describe("exec", () => {
     });
     await runCli(["exec", "--detach", ...twins, "r1", "r2", "--", "show", "version"], server);
     expect(seen.slice(1).map((job) => job?.dedupeKey)).toEqual(["r1/nightly", "r2/nightly"]);
+  });
+
+  it("leaves a job that it joined alone at Ctrl-C", async () => {
+    const job = createScriptedJob(jobId(1));
+    let cancels = 0;
+    const server = await startServices({
+      jobs: {
+        createJob: () => ({ job: job.job(), replayed: true }),
+        watchJob: job.watchJob,
+        getJob: () => ({ job: job.job() }),
+        cancelJobs() {
+          cancels++;
+          return {};
+        },
+      },
+    });
+    const join = ["--dedupe-key", "k", "--dedupe-policy", "join"];
+    const cli = startCli(["exec", ...join, "r1", "--", "show", "clock"], server);
+    await eventually(() => expect(cli.stderr()).toContain(`r1: joined job ${job.id}`));
+    cli.interrupt();
+    await eventually(() => expect(cli.stderr()).toContain("left alone\n"));
+    job.append({ state: JobState.SUCCEEDED });
+    expect((await cli.done).status).toBe(130);
+    expect(cancels).toBe(0);
   });
 
   it("refuses one key for several devices, which would make twins of them, and a policy without a key", async () => {

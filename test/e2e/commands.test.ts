@@ -5,6 +5,7 @@ import { createHostKey } from "../../src/dev/simulator/host-key.js";
 import { runCli, startCli, type CliResult, type RunningCli } from "../cli/run-cli.js";
 import { temporaryFile } from "../cli/temporary-file.js";
 import { eventually } from "../support/eventually.js";
+import { freePort } from "../support/free-port.js";
 import { device, login, startOurs, startSystem, type System } from "../support/system.js";
 
 /** Commands that change nothing the tests look at, that end only when stopped, and that not even Ctrl-C ends. */
@@ -297,6 +298,24 @@ describe("pauses and limits", () => {
   });
 });
 
+test("a job that waits for its time, for another try or for a worker says so", async () => {
+  const commands = ["show clock"];
+  const endpoint = { address: "127.0.0.1", port: await freePort(), platform: "cisco_ios", login: "lab" };
+  const later = await client.jobs.create({ device: "r1", commands, startTime: new Date(Date.now() + 3_600_000) });
+  expect(await waits(later.id, "its start time")).toMatch(/^its start time, 2.*, has not come$/);
+  const retry = { initialBackoffMs: 3_600_000, maxBackoffMs: 3_600_000 };
+  const again = await client.jobs.create({ endpoint, commands, retry });
+  expect(await waits(again.id, "is tried again")).toMatch(
+    /^attempt 1 failed: .* \(CONNECTION_REFUSED\); it is tried again at 2/,
+  );
+  const fields = ["--address", "127.0.0.2", "--platform", "cisco_ios", "--credential", "lab", "--zone", "far"];
+  await done(ann, "devices", "add", "away", ...fields);
+  const alone = await client.jobs.create({ device: "away", commands });
+  expect(await waits(alone.id, "no live worker")).toContain("`POINTSMAN_ZONES=far pointsman worker`");
+  const cancelled = await done(bob, "cancel", later.id, again.id, alone.id);
+  expect(cancelled.match(/ {2}cancelled$/gm)).toHaveLength(3);
+});
+
 test("watch --device tells each state of its jobs until Ctrl-C", async () => {
   const watching = bob.start(["watch", "--device", "r6"]);
   await eventually(() => expect(watching.stdout()).not.toBe(""));
@@ -327,6 +346,7 @@ test("devices are imported, have their host key accepted by its fingerprint, and
   await done(ann, "devices", "update", name, "--host-key", createHostKey().line);
   const changed = await bob.run(["exec", name, "--", "show clock"]);
   expect(changed).toMatchObject({ status: 1, stderr: expect.stringContaining("HOST_KEY_CHANGED") as string });
+  expect(await done(bob, "devices", "get", name)).toMatch(/^last failure +2.*\(HOST_KEY_CHANGED\), job /m);
   const accept = ["devices", "accept-host-key", name, "--fingerprint"];
   const other = await ann.run([...accept, "SHA256:other"]);
   expect(other.status).toBe(1);
