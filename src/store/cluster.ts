@@ -37,7 +37,8 @@ export async function openCluster(place: RedisPlace, access: Access): Promise<Re
   const nodes = new Map<string, Node>();
   const owners = new Array<string | undefined>(slotCount);
   const scripts: Parameters<StoreConnection["defineCommand"]>[] = [];
-  let closed = false;
+  const closing = new AbortController();
+  const { signal } = closing;
   let turn = 0;
   let healing: Promise<void> | undefined;
 
@@ -57,6 +58,7 @@ export async function openCluster(place: RedisPlace, access: Access): Promise<Re
   }
 
   function learn(map: readonly (readonly [first: number, last: number, at: HostPort])[]): void {
+    if (signal.aborted) return;
     owners.fill(undefined);
     for (const [first, last, at] of map) {
       nodeAt(at);
@@ -101,19 +103,19 @@ export async function openCluster(place: RedisPlace, access: Access): Promise<Re
 
   /** Looks at the map again, until it leads to a living primary everywhere. */
   function heal(): void {
-    if (closed) return;
+    if (signal.aborted) return;
     healing ??= healed().finally(() => (healing = undefined));
   }
 
   async function healed(): Promise<void> {
-    for (let wait = shortestPauseMs; !closed; wait = Math.min(wait * 2, longestPauseMs)) {
+    for (let wait = shortestPauseMs; !signal.aborted; wait = Math.min(wait * 2, longestPauseMs)) {
       const known = await refresh().then(
         () => true,
         () => false,
       );
       await Promise.all([...nodes.values()].map(({ opened }) => opened));
       if (known && [...nodes.values()].every(({ redis }) => redis.status === "ready")) return;
-      await pause(wait, undefined, { ref: false });
+      await pause(wait, undefined, { signal, ref: false }).catch(() => undefined);
     }
   }
 
@@ -131,14 +133,14 @@ export async function openCluster(place: RedisPlace, access: Access): Promise<Re
       } catch (error) {
         const moved = /^MOVED \d+ (\S*):(\d+)$/.exec(error instanceof Error ? error.message : "");
         if (!moved) {
-          if (/^CLUSTERDOWN/.test(reasonOf(error))) heal();
+          if (/^(CLUSTERDOWN|Command timed out)/.test(reasonOf(error))) heal();
           throw error;
         }
         const at = { host: moved[1] === "" ? node.at.host : (moved[1] ?? ""), port: Number(moved[2]) };
+        if (moves >= mostMoves || signal.aborted) throw error;
         owners[slot] = showHost(at);
         nodeAt(at);
         heal();
-        if (moves >= mostMoves) throw error;
       }
     }
   }
@@ -179,7 +181,7 @@ export async function openCluster(place: RedisPlace, access: Access): Promise<Re
     together: (key) => String(slotOf(key)),
     ping: async (key) => void (await run(key, (node) => node.ping())),
     async close() {
-      closed = true;
+      closing.abort();
       await Promise.all(
         [...nodes.values()].map(async ({ redis }) => {
           redis.off("close", heal);

@@ -22,7 +22,8 @@ export interface HintListener {
 /** Opens a line. `dial` makes a new connection, to another process when the last one is gone. Throws when it cannot. */
 export async function openHintLine(dial: () => Promise<Redis>, listener: HintListener): Promise<HintLine> {
   const channels = new Set<string>();
-  let stopped = false;
+  const stopping = new AbortController();
+  const { signal } = stopping;
   let current: Redis | undefined;
 
   /** Takes a new connection into use; resolves when it has ended. */
@@ -30,7 +31,7 @@ export async function openHintLine(dial: () => Promise<Redis>, listener: HintLis
     const ended = new Promise<void>((resolve) => redis.once("end", resolve));
     redis.on("message", (channel: string, message: string) => listener.message(channel, message));
     current = redis;
-    if (stopped) redis.disconnect();
+    if (signal.aborted) redis.disconnect();
     else if (channels.size > 0) await redis.subscribe(...channels);
     // A connection that owes an answer too long ends by itself, and that is how one to a silent process is found out.
     const ping = setInterval(() => void redis.ping().catch(() => undefined), pingMs);
@@ -40,13 +41,13 @@ export async function openHintLine(dial: () => Promise<Redis>, listener: HintLis
   }
 
   async function keep(first: Redis): Promise<void> {
-    for (let next: Redis | undefined = first, tries = 0; !stopped; tries++) {
+    for (let next: Redis | undefined = first, tries = 0; !signal.aborted; tries++) {
       try {
         const redis = next ?? (await dial());
         tries = 0;
         await live(redis).finally(() => redis.disconnect());
       } catch {
-        await pause(backoff(tries), undefined, { ref: false });
+        await pause(backoff(tries), undefined, { signal }).catch(() => undefined);
       }
       next = undefined;
     }
@@ -68,7 +69,7 @@ export async function openHintLine(dial: () => Promise<Redis>, listener: HintLis
       await current?.unsubscribe(channel).catch(() => undefined);
     },
     async stop() {
-      stopped = true;
+      stopping.abort();
       current?.disconnect();
       await kept;
     },

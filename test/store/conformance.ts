@@ -269,6 +269,15 @@ export function conformance<T extends Topology>(
       );
     }
 
+    test("scripts that Redis has forgotten are given to it again, and each runs once", async () => {
+      const { store, zones, job } = world;
+      for (const { redis } of topology?.nodes ?? []) if (redis.status === "ready") await redis.script("FLUSH");
+      const many = Array.from({ length: 20 }, (_, i) => job(zones[i % 2] ?? "", { endpoint: `10.0.2.${i}:22` }));
+      const made = await store.jobs.createMany(many);
+      expect(made.map((one) => ("job" in one ? one.job.id : one.reason))).toEqual(many.map(({ id }) => id));
+      expect((await store.jobs.count({})).get("QUEUED")).toBe(20);
+    });
+
     test("events are numbered without gaps and output keeps every byte, also when a part is sent twice", async () => {
       const { store, zones, job } = world;
       for (const zone of zones) {

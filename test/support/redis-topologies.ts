@@ -1,15 +1,13 @@
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { Redis, type RedisOptions } from "ioredis";
 import { findServerBinary } from "../../src/dev/private-redis.js";
 import { slotCount } from "../../src/store/slot.js";
 import { eventually } from "./eventually.js";
-import { freePort } from "./free-port.js";
-
-const run = promisify(execFile);
+import { clearText, type RedisSpeech, speakTls } from "./redis-speech.js";
 
 /** One server process of a topology. */
 export interface RedisNode {
@@ -114,88 +112,43 @@ export function startSocket(binary?: string): Promise<Topology> {
 }
 
 /** One process that speaks TLS alone and knows, beside an operator for the test, only the user that we ship. */
-export function startSecured(): Promise<Topology & { readonly password: string }> {
+export async function startSecured(): Promise<Topology & { readonly password: string }> {
   const password = "p@ss:w/rd?";
-  return raise(async (ground) => {
+  const topology = await raise(async (ground) => {
     const { dir } = ground;
-    await makeCertificates(dir);
+    const speech = await speakTls(dir);
     const shipped = await readFile("deploy/redis/users.acl", "utf8");
     const users = shipped.replace(/^user pointsman on/m, `user pointsman on >${password}`);
     await writeFile(join(dir, "users.acl"), `${users}user operator on >operator ~* &* +@all\n`);
     await copyFile("deploy/redis/redis.conf", join(dir, "redis.conf"));
-    const port = await freePort();
-    const file = (name: string): string => join(dir, name);
-    const ca = await readFile(file("ca.crt"), "utf8");
+    const [port = 0] = await freePorts(1);
+    const own = ["--bind", "127.0.0.1", "--aclfile", join(dir, "users.acl"), "--maxmemory", "256mb"];
     const node = await startNode(ground, {
       port,
-      first: [file("redis.conf")],
-      args: [
-        ...["--bind", "127.0.0.1", "--tls-port", String(port), "--aclfile", file("users.acl")],
-        ...[
-          "--tls-ca-cert-file",
-          file("ca.crt"),
-          "--tls-cert-file",
-          file("server.crt"),
-          "--tls-key-file",
-          file("server.key"),
-        ],
-        ...["--maxmemory", "256mb"],
-      ],
-      look: {
-        tls: { ca, cert: await readFile(file("client.crt"), "utf8"), key: await readFile(file("client.key"), "utf8") },
-        username: "operator",
-        password: "operator",
-      },
+      first: [join(dir, "redis.conf")],
+      args: [...speech.listen(port), ...own],
+      look: { ...speech.look, username: "operator", password: "operator" },
     });
-    const tls = new URLSearchParams({ ca: file("ca.crt"), cert: file("client.crt"), key: file("client.key") });
-    const url = `rediss://pointsman:${encodeURIComponent(password)}@127.0.0.1:${port}?${tls.toString()}`;
+    const url = `rediss://pointsman:${encodeURIComponent(password)}@127.0.0.1:${port}${speech.query}`;
     return { url, nodes: [node] };
-  }).then((topology) => ({ ...topology, password }));
-}
-
-/** An authority, and a certificate of it for a server on loopback and for a client. */
-async function makeCertificates(dir: string): Promise<void> {
-  const openssl = (...args: string[]): Promise<unknown> => run("openssl", args, { cwd: dir });
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  await openssl(
-    "req",
-    "-x509",
-    ...key,
-    "-keyout",
-    "ca.key",
-    "-out",
-    "ca.crt",
-    "-days",
-    "2",
-    "-subj",
-    "/CN=test authority",
-  );
-  await writeFile(join(dir, "names"), "subjectAltName=IP:127.0.0.1,DNS:localhost\n");
-  for (const name of ["server", "client"]) {
-    await openssl("req", ...key, "-keyout", `${name}.key`, "-out", `${name}.csr`, "-subj", `/CN=${name}`);
-    const signed = ["-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names"];
-    await openssl("x509", "-req", "-in", `${name}.csr`, "-out", `${name}.crt`, ...signed);
-  }
+  });
+  return { ...topology, password };
 }
 
 /** A primary, a replica and three Sentinels that fail over within a second or two. The primary is the first node. */
-export function startSentinel(): Promise<Topology & { failOver(): Promise<void> }> {
-  let failOver: () => Promise<void>;
+export function startSentinel({ tls = false } = {}): Promise<Topology> {
   return raise(async (ground) => {
-    const [one, two, ...sentinelPorts] = await Promise.all(Array.from({ length: 5 }, freePort));
-    if (one === undefined || two === undefined) throw new Error("no ports");
-    const primary = await startNode(ground, {
-      port: one,
-      args: [...plain, "--port", String(one), "--repl-diskless-sync-delay", "0"],
-    });
-    const replica = await startNode(ground, {
-      port: two,
-      args: [...plain, "--port", String(two), "--replicaof", "127.0.0.1", String(one)],
-    });
+    const speech = tls ? await speakTls(ground.dir) : clearText;
+    const { look } = speech;
+    const [one = 0, two = 0, ...sentinelPorts] = await freePorts(5);
+    const args = (port: number): string[] => [...plain, ...speech.listen(port), "--repl-diskless-sync-delay", "0"];
+    const primary = await startNode(ground, { port: one, args: args(one), look });
+    const follow = ["--replicaof", "127.0.0.1", String(one)];
+    const replica = await startNode(ground, { port: two, args: [...args(two), ...follow], look });
     await eventually(async () => {
       if (!/master_link_status:up/.test(await replica.redis.info("replication"))) throw new Error("not replicating");
     });
-    const sentinels = await Promise.all(sentinelPorts.map((port) => startOneSentinel(ground, port, one)));
+    const sentinels = await Promise.all(sentinelPorts.map((port) => startOneSentinel(ground, speech, port, one)));
     // A failover needs Sentinels that know each other and the replica.
     await eventually(async () => {
       for (const { redis } of sentinels) {
@@ -203,13 +156,17 @@ export function startSentinel(): Promise<Topology & { failOver(): Promise<void> 
         if (!/slaves=1,sentinels=3/.test(facts)) throw new Error(facts);
       }
     }, 20_000);
-    failOver = () => primary.kill();
     const hosts = sentinelPorts.map((port) => `127.0.0.1:${port}`).join(",");
-    return { url: `redis-sentinel://${hosts}/main`, nodes: [primary, replica] };
-  }).then((topology) => ({ ...topology, failOver: () => failOver() }));
+    return { url: `redis${tls ? "s" : ""}-sentinel://${hosts}/main${speech.query}`, nodes: [primary, replica] };
+  });
 }
 
-async function startOneSentinel(ground: Ground, port: number, primary: number): Promise<RedisNode> {
+async function startOneSentinel(
+  ground: Ground,
+  speech: RedisSpeech,
+  port: number,
+  primary: number,
+): Promise<RedisNode> {
   const file = join(ground.dir, `sentinel-${port}.conf`);
   const lines = [
     `sentinel monitor main 127.0.0.1 ${primary} 2`,
@@ -217,30 +174,28 @@ async function startOneSentinel(ground: Ground, port: number, primary: number): 
     "sentinel failover-timeout main 3000",
   ];
   await writeFile(file, `${lines.join("\n")}\n`);
-  return startNode(ground, {
-    port,
-    first: [file, "--sentinel"],
-    args: ["--bind", "127.0.0.1", "--port", String(port)],
-  });
+  const args = ["--bind", "127.0.0.1", ...speech.listen(port)];
+  return startNode(ground, { port, first: [file, "--sentinel"], args, look: speech.look });
 }
 
 /** Primaries that share the slots evenly, each with as many replicas as asked for; the primaries come first. */
-export function startCluster(primaries = 3, replicas = 0): Promise<Topology> {
+export function startCluster(primaries = 3, replicas = 0, { tls = false } = {}): Promise<Topology> {
   return raise(async (ground) => {
+    const speech = tls ? await speakTls(ground.dir) : clearText;
     const count = primaries * (1 + replicas);
-    const places = await Promise.all(
-      Array.from({ length: count }, async () => ({ port: await freePort(), bus: await freePort() })),
-    );
+    const ports = await freePorts(2 * count);
+    const places = Array.from({ length: count }, (_, i) => ({ port: ports[i] ?? 0, bus: ports[count + i] ?? 0 }));
     const nodes = await Promise.all(
       places.map(({ port, bus }) =>
         startNode(ground, {
           port,
           args: [
-            ...plain,
-            ...["--port", String(port), "--cluster-enabled", "yes", "--cluster-port", String(bus)],
+            ...[...plain, ...speech.listen(port), ...(tls ? ["--tls-cluster", "yes"] : [])],
+            ...["--cluster-enabled", "yes", "--cluster-port", String(bus)],
             ...["--cluster-node-timeout", "1000", "--cluster-require-full-coverage", "no"],
             ...["--repl-diskless-sync-delay", "0"],
           ],
+          look: speech.look,
         }),
       ),
     );
@@ -258,10 +213,22 @@ export function startCluster(primaries = 3, replicas = 0): Promise<Topology> {
     }
     await eventually(async () => {
       for (const { redis } of nodes) {
-        if (!/cluster_state:ok/.test(await redis.cluster("INFO"))) throw new Error("the cluster is not whole");
+        const facts = await redis.cluster("INFO");
+        if (!/cluster_state:ok/.test(facts) || !facts.includes(`cluster_known_nodes:${count}`)) throw new Error(facts);
       }
     }, 20_000);
     const hosts = nodes.slice(0, 2).map(({ port }) => `127.0.0.1:${port}`);
-    return { url: `redis-cluster://${hosts.join(",")}`, nodes };
+    return { url: `redis${tls ? "s" : ""}-cluster://${hosts.join(",")}${speech.query}`, nodes };
   });
+}
+
+/** Ports on loopback that were free a moment ago, all different. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  const listen = (server: Server): Promise<void> =>
+    new Promise((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
+  await Promise.all(servers.map(listen));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
 }

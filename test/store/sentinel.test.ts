@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import { createRedisStore } from "../../src/store/redis-store.js";
+import { eventually } from "../support/eventually.js";
+import { claimOne, newJob, succeed, worker } from "../support/jobs.js";
+import { startSentinel } from "../support/redis-topologies.js";
+
+test("a primary that only stopped answering is left for the new one, and not gone back to when it wakes", async () => {
+  const topology = await startSentinel();
+  const [frozen, replica] = topology.nodes;
+  const store = await createRedisStore({
+    address: topology.url,
+    now: () => Date.now(),
+    monotonic: () => performance.now(),
+  });
+  try {
+    const w1 = worker("w1");
+    await store.leases.register(w1);
+    const { job } = await store.jobs.create(newJob(Date.now()));
+    const holder = (await claimOne(store, w1))!;
+    await frozen!.redis.wait(1, 5_000);
+    process.kill(frozen!.pid, "SIGSTOP");
+    try {
+      expect(await eventually(() => succeed(store, holder), 20_000)).toBe("OK");
+    } finally {
+      process.kill(frozen!.pid, "SIGCONT");
+    }
+    expect(await replica!.redis.hget(`{pm:default}:job:${job.id}`, "st")).toBe("SUCCEEDED");
+    // It takes itself for the primary until Sentinel tells it otherwise, seconds later.
+    const later = (await store.jobs.create(newJob(Date.now()))).job;
+    expect(await replica!.redis.hget(`{pm:default}:job:${later.id}`, "st")).toBe("QUEUED");
+  } finally {
+    await store.close();
+    await topology.close();
+  }
+}, 60_000);
