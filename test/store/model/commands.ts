@@ -1,0 +1,351 @@
+import fc from "fast-check";
+import type { DedupePolicy, EffectClass, NewJob } from "../../../src/domain/job.js";
+import type { AttemptEnd, Holder } from "../../../src/store/store.js";
+import { newJob, worker } from "../../support/jobs.js";
+import { both, compare, endpoints, queues, same, type World } from "./world.js";
+
+/** What fast-check keeps beside the store: how often things happened, so that a command can tell whether it applies. */
+export interface Seen {
+  jobs: number;
+  claims: number;
+}
+
+type Step = fc.AsyncCommand<Seen, World>;
+
+/** Between two commands, so that each has a microsecond of its own. */
+const tickMs = 0.05;
+
+function step(
+  name: string,
+  arg: unknown,
+  run: (world: World, seen: Seen) => Promise<void>,
+  when = (_: Seen) => true,
+): Step {
+  return {
+    check: (seen) => when(seen),
+    async run(seen, world) {
+      world.at.time.now += tickMs;
+      await run(world, seen);
+      await compare(world);
+    },
+    toString: () => `${name}(${JSON.stringify(arg)})`,
+  };
+}
+
+/** One of a list by a number that may be any, so that a shortened history still refers to something. */
+function one<T>(list: readonly T[], index: number): T {
+  const found = list[index % list.length];
+  if (found === undefined) throw new Error("there is none to choose from");
+  return found;
+}
+
+const index = fc.nat({ max: 40 });
+const device = fc.constantFrom(...endpoints);
+const zone = "default";
+const person = fc.constantFrom("ann", "bob");
+const hasJobs = (seen: Seen): boolean => seen.jobs > 0;
+const hasClaims = (seen: Seen): boolean => seen.claims > 0;
+/** Rarely: so that most histories stay simple. */
+const seldom = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 4 });
+
+const newJobs = fc
+  .record({
+    endpoint: device,
+    effectClass: fc.constantFrom<EffectClass[]>("READ_ONLY", "AT_MOST_ONCE", "AT_MOST_ONCE", "IDEMPOTENT"),
+    priority: fc.constantFrom(0, 0, 0, 1, -1),
+    creator: person,
+    queueTimeoutMs: fc.constantFrom(3_600_000, 3_600_000, 4_000),
+    startInMs: seldom(fc.constantFrom(-10, 1_000, 8_000)),
+    queue: seldom(fc.constantFrom(...queues)),
+    site: seldom(fc.constantFrom("a", "b")),
+    dedupe: seldom(
+      fc.record({
+        key: fc.constantFrom("k1", "k2"),
+        policy: fc.constantFrom<DedupePolicy[]>("REJECT", "JOIN", "REPLACE"),
+      }),
+    ),
+    request: seldom(fc.record({ requestId: fc.constantFrom("r1", "r2"), fingerprint: fc.constantFrom("x", "x", "y") })),
+    retain: seldom(fc.constantFrom("METADATA" as const, "NONE" as const)),
+    failIfBlocked: fc.constantFrom(false, false, false, true),
+    secret: fc.boolean(),
+    retryOf: seldom(index),
+  })
+  .map(({ startInMs, queue, site, dedupe, request, retain, secret, retryOf, ...rest }) => (world: World): NewJob => ({
+    ...newJob(Math.floor(world.at.time.now), rest),
+    id: world.nextId(),
+    address: rest.endpoint.slice(0, -3),
+    ...(startInMs === undefined ? {} : { startAfterMs: Math.floor(world.at.time.now) + startInMs }),
+    ...(queue === undefined ? {} : { queue }),
+    ...(site === undefined ? {} : { labels: { site } }),
+    ...(dedupe === undefined ? {} : { dedupe }),
+    ...(request === undefined ? {} : { idempotency: { scope: "s", ...request } }),
+    ...(retain === undefined ? {} : { retain }),
+    ...(secret ? { sealedSecret: Buffer.from("sealed") } : {}),
+    ...(retryOf === undefined || world.ids.length === 0 ? {} : { retryOf: one(world.ids, retryOf) }),
+  }));
+
+const create = newJobs.map((make) => {
+  const shown: unknown[] = [];
+  return step("create", shown, async (world, seen) => {
+    const job = make(world);
+    const { spec: _, sealedSecret: __, ...rest } = job;
+    shown.splice(0, 1, rest);
+    world.ids.push(job.id);
+    seen.jobs += 1;
+    await both(world, ({ jobs }) => jobs.create(job));
+  });
+});
+
+const claim = fc.tuple(index, fc.constantFrom(1, 1, 2, 3), fc.constantFrom(false, false, false, true)).map((arg) =>
+  step("claim", arg, async (world, seen) => {
+    const [by, limit, repeat] = arg;
+    const identity = one(world.workers, by);
+    if (!repeat || world.requests === 0) world.requests += 1;
+    const answer = await both(world, ({ leases }) => leases.claim(identity, limit, `claim-${world.requests}`));
+    for (const { job, fence } of answer?.claims ?? []) {
+      world.holders.push({ zone, worker: identity.name, job: job.id, endpoint: job.endpoint, fence });
+      seen.claims += 1;
+    }
+  }),
+);
+
+/** Mostly one that was claimed lately and so may still hold; sometimes any, which is stale; sometimes a wrong fence. */
+const holderChoice = fc.record({
+  back: fc.constantFrom(0, 0, 0, 1, 1, 2, 5),
+  wrong: fc.constantFrom(false, false, false, false, true),
+});
+
+function holderOf(world: World, { back, wrong }: { readonly back: number; readonly wrong: boolean }): Holder {
+  const holder = one([...world.holders].reverse(), back);
+  return wrong ? { ...holder, fence: String(Number(holder.fence) + 1) } : holder;
+}
+
+const intent = fc.tuple(holderChoice, fc.constantFrom(1, 2)).map((arg) =>
+  step(
+    "intent",
+    arg,
+    async (world) => {
+      await both(world, ({ leases }) => leases.intent(holderOf(world, arg[0]), arg[1]));
+    },
+    hasClaims,
+  ),
+);
+
+const append = fc.tuple(holderChoice, fc.constantFrom(1, 1, 2), fc.constantFrom("", "some output")).map((arg) =>
+  step(
+    "append",
+    arg,
+    async (world) => {
+      const [choice, number, written] = arg;
+      const output = Buffer.from(written);
+      const facts = [
+        { kind: "started", command: 1, line: "show clock" },
+        { kind: "output", command: 1, offset: 0, length: output.length },
+      ] as const;
+      const steps = number === 2 ? { intendedStep: 2, confirmedStep: 1 } : {};
+      await both(world, ({ leases }) => leases.append(holderOf(world, choice), { number, facts, output, ...steps }));
+    },
+    hasClaims,
+  ),
+);
+
+const finish = fc
+  .tuple(
+    holderChoice,
+    fc.constantFrom("SUCCEEDED", "SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "INDETERMINATE", "RETRY", "REQUEUE"),
+    fc.boolean(),
+    fc.boolean(),
+  )
+  .map((arg) =>
+    step(
+      "finish",
+      arg,
+      async (world) => {
+        const [choice, verdict, keepDevice, rest] = arg;
+        const error = { reason: "DISCONNECTED", message: "gone" };
+        const end: AttemptEnd = {
+          verdict,
+          keepDevice,
+          intendedStep: 2,
+          confirmedStep: 1,
+          retryInMs: 1_500,
+          ...(verdict === "SUCCEEDED" ? { effect: "COMPLETE", result: Buffer.from("result") } : { error }),
+          ...(verdict === "FAILED" ? { effect: "PARTIAL", deviceFailure: error } : {}),
+          ...(rest
+            ? { rest: { facts: [{ kind: "log", level: "info", message: "so" }], output: Buffer.from("rest") } }
+            : {}),
+        };
+        await both(world, ({ leases }) => leases.finish(holderOf(world, choice), end));
+      },
+      hasClaims,
+    ),
+  );
+
+const cancel = fc.tuple(index, fc.boolean()).map((arg) =>
+  step(
+    "cancel",
+    arg,
+    async (world) => {
+      const how = { interruptRunning: arg[1], caller: "ann", reason: "no" };
+      await both(world, ({ jobs }) => jobs.cancel(one(world.ids, arg[0]), how));
+    },
+    hasJobs,
+  ),
+);
+
+/** Mostly a job that can be resolved, if there is one. */
+const resolve = fc.tuple(index, fc.boolean()).map((arg) =>
+  step(
+    "resolve",
+    arg,
+    async (world) => {
+      const doubtful = world.ids.filter((id) => world.model.zone.jobs.get(id)?.state === "INDETERMINATE");
+      const id = one(arg[1] && doubtful.length > 0 ? doubtful : world.ids, arg[0]);
+      await both(world, ({ jobs }) => jobs.resolve(id, { kind: "APPLIED", resolver: "bob", reason: "looked" }));
+    },
+    hasJobs,
+  ),
+);
+
+const mark = fc.tuple(index, fc.boolean()).map((arg) =>
+  step(
+    "mark",
+    arg,
+    async (world) => {
+      await both(world, ({ jobs }) => jobs.mark(one(world.ids, arg[0]), arg[1]));
+    },
+    hasJobs,
+  ),
+);
+
+const beat = fc.tuple(index, fc.constantFrom(false, false, true), fc.boolean()).map((arg) =>
+  step("beat", arg, async (world) => {
+    const [by, closing, draining] = arg;
+    const figures = { running: 1, sessions: 2, closing, draining, succeeded: 3, failed: 4 };
+    await both(world, ({ leases }) => leases.beat(one(world.workers, by), figures));
+  }),
+);
+
+const release = fc.tuple(index, fc.subarray([...endpoints], { minLength: 1 })).map((arg) =>
+  step("release", arg, async (world) => {
+    await both(world, ({ leases }) => leases.release(one(world.workers, arg[0]), arg[1]));
+  }),
+);
+
+const reap = fc.tuple(index, fc.constantFrom(0, 0, 1), fc.constantFrom(1, 100)).map((arg) =>
+  step("reap", arg, async (world) => {
+    const [by, late, limit] = arg;
+    const { name } = one(world.workers, by);
+    const beatSeen = (world.model.zone.workers.get(name)?.beat ?? 0) - late;
+    const before = await world.real.workers.endpoints(zone, name, 100);
+    const real = await world.real.upkeep.reap(zone, name, beatSeen, limit);
+    const after = await world.real.workers.endpoints(zone, name, 100);
+    world.freed = before.filter((endpoint) => !after.includes(endpoint));
+    same(real, await world.model.upkeep.reap(zone, name, beatSeen, limit));
+  }),
+);
+
+const register = fc.tuple(index, fc.boolean()).map((arg) =>
+  step("register", arg, async (world) => {
+    const [by, fresh] = arg;
+    const identity =
+      fresh && world.workers.length < 5 ? worker(`w${world.workers.length + 1}`) : one(world.workers, by);
+    if (!world.workers.includes(identity)) world.workers.push(identity);
+    await both(world, ({ leases }) => leases.register(identity));
+  }),
+);
+
+const tick = fc.constantFrom(0, 500, 1_500, 5_000, 60_000, 3_600_000).map((arg) =>
+  step("tick", arg, async (world) => {
+    world.at.time.now += arg;
+    await both(world, ({ upkeep }) => upkeep.tick(zone));
+  }),
+);
+
+const lock = fc
+  .tuple(device, person, fc.constantFrom("CHANGES" as const, "ALL" as const), seldom(fc.constant(3_000)))
+  .map((arg) =>
+    step("lock", arg, async (world) => {
+      const [endpoint, owner, scope, forMs] = arg;
+      const how = { owner, scope, reason: "works", ...(forMs === undefined ? {} : { forMs }) };
+      await both(world, ({ devices }) => devices.lock({ name: "r", zone, endpoint }, how));
+    }),
+  );
+
+const unlock = fc.tuple(device, person, fc.boolean()).map((arg) =>
+  step("unlock", arg, async (world) => {
+    const [endpoint, caller, force] = arg;
+    await both(world, ({ devices }) => devices.unlock({ name: "r", zone, endpoint }, caller, force));
+  }),
+);
+
+const pause = fc
+  .tuple(
+    fc.oneof(
+      device.map((endpoint) => ({ zone, device: "r", endpoint })),
+      fc.constantFrom(...queues).map((queue) => ({ zone, queue })),
+    ),
+    fc.boolean(),
+  )
+  .map((arg) =>
+    step("pause", arg, async (world) => {
+      const why = arg[1] ? { caller: "ann", reason: "", timeMs: world.model.zone.now() } : undefined;
+      await both(world, (store) => store.queues.pause(arg[0], why));
+    }),
+  );
+
+const setLimit = fc
+  .tuple(fc.constantFrom("queue/q1", "queue/q2", "label/site", "caller/ann"), seldom(fc.constantFrom(1, 1, 2)))
+  .map((arg) =>
+    step("setLimit", arg, async (world) => {
+      await both(world, (store) => store.queues.setLimit(zone, ...arg));
+    }),
+  );
+
+const close = fc.tuple(device, fc.constantFrom<("open" | "" | number)[]>("open", "", 2_000)).map((arg) =>
+  step("close", arg, async (world) => {
+    const [endpoint, how] = arg;
+    if (how === "open") {
+      await world.scripts.run("open_endpoint", world.root, endpoint);
+      world.model.open(endpoint);
+      return;
+    }
+    const answer = await world.scripts.run("close_endpoint", world.root, endpoint, how);
+    same(String(answer), world.model.close(endpoint, how === "" ? undefined : how) ? "OK" : "LIVE");
+  }),
+);
+
+const retain = fc
+  .record({
+    succeededMs: fc.constantFrom(0, 2_000),
+    failedMs: fc.constantFrom(2_000, 100_000),
+    jobs: fc.constantFrom(1, 100),
+    outputBytes: fc.constantFrom(0, 12, 1_000),
+  })
+  .map((arg) =>
+    step("retain", arg, async (world) => {
+      await both(world, ({ upkeep }) => upkeep.retain(zone, arg));
+    }),
+  );
+
+/** Histories: mostly work, now and then something that a person or a failure does. */
+export function histories(maxCommands: number): fc.Arbitrary<Iterable<Step>> {
+  const often = [create, create, create, create, claim, claim, claim, finish, finish, intent, append, tick];
+  const rare = [
+    cancel,
+    resolve,
+    mark,
+    beat,
+    release,
+    reap,
+    register,
+    lock,
+    unlock,
+    pause,
+    setLimit,
+    setLimit,
+    close,
+    retain,
+  ];
+  return fc.commands([...often, ...often, ...rare], { maxCommands, size: "max" });
+}

@@ -1,0 +1,143 @@
+import {
+  type DeviceStore,
+  type QueueRecord,
+  type QueueStore,
+  StoreError,
+  type WorkerStore,
+} from "../../../src/store/store.js";
+import * as zones from "./zone.js";
+
+/** What people set by hand, and what the service shows of devices, queues and workers, in the model. */
+export interface ModelControl {
+  readonly devices: Pick<DeviceStore, "lock" | "unlock" | "status">;
+  readonly queues: Pick<QueueStore, "pause" | "get" | "named" | "setLimit">;
+  readonly workers: Pick<WorkerStore, "list">;
+  /** Closes an endpoint for new jobs, for a while or for good. Whether it was without any. */
+  close(endpoint: string, forMs?: number): boolean;
+  open(endpoint: string): void;
+}
+
+export function createModelControl(zone: zones.ModelZone): ModelControl {
+  function ofDevice(name: string, endpoint: string): QueueRecord {
+    const device = zones.deviceAt(zone, endpoint);
+    const lines = [zones.lineAt(zone, endpoint, "reads"), zones.lineAt(zone, endpoint, "changes")];
+    const heads = lines.flatMap(([first]) => (first ? [first.createMs] : []));
+    return {
+      zone: zone.name,
+      name: `device/${name}`,
+      waiting: lines.flat().length,
+      running: device.run === undefined ? 0 : 1,
+      ...(heads.length > 0 ? { oldestMs: Math.min(...heads) } : {}),
+      ...(device.paused ? { paused: device.paused } : {}),
+    };
+  }
+
+  function ofQueue(queue: string): QueueRecord {
+    const name = `queue/${queue}`;
+    const live = [...zone.jobs.values()].filter((job) => job.spec.queue === queue && zones.isLive(job));
+    const running = zones.holders(zone, name);
+    const paused = zone.pausedQueues.get(name);
+    const limit = zone.limits.get(name);
+    return {
+      zone: zone.name,
+      name: queue,
+      waiting: Math.max(0, live.length - running),
+      running,
+      ...(live.length > 0 ? { oldestMs: Math.min(...live.map((job) => job.createMs)) } : {}),
+      ...(paused ? { paused } : {}),
+      ...(limit === undefined ? {} : { limit }),
+    };
+  }
+
+  return {
+    devices: {
+      async lock({ endpoint }, { owner, scope, reason, forMs }) {
+        const device = zones.deviceAt(zone, endpoint);
+        if (device.lock && device.lock.owner !== owner) throw new StoreError("DEVICE_LOCKED", "by another");
+        const timeMs = zone.now();
+        device.lock = { owner, scope, reason, timeMs, ...(forMs === undefined ? {} : { expireMs: timeMs + forMs }) };
+        zones.place(zone, endpoint);
+      },
+      async unlock({ endpoint }, caller, force) {
+        const device = zones.deviceAt(zone, endpoint);
+        if (!device.lock) throw new StoreError("DEVICE_NOT_LOCKED", "it has none");
+        if (device.lock.owner !== caller && !force) throw new StoreError("DEVICE_LOCKED", "by another");
+        delete device.lock;
+        zones.place(zone, endpoint);
+      },
+      async status(_zone, endpoint) {
+        const device = zones.deviceAt(zone, endpoint);
+        const { owner, run, hold, lock, paused, lastFailure } = device;
+        return {
+          ...(owner === undefined ? {} : { owner }),
+          ...(run === undefined ? {} : { runningJob: run }),
+          waitingReads: zones.lineAt(zone, endpoint, "reads").length,
+          waitingChanges: zones.lineAt(zone, endpoint, "changes").length,
+          ...(hold === undefined ? {} : { hold: { job: hold, timeMs: device.holds.get(hold) ?? 0 } }),
+          ...(lock ? { lock } : {}),
+          ...(paused ? { paused } : {}),
+          ...(lastFailure ? { lastFailure } : {}),
+        };
+      },
+    },
+    queues: {
+      async pause(target, pause) {
+        if ("queue" in target) {
+          const name = `queue/${target.queue}`;
+          zone.queues.add(target.queue);
+          if (pause) {
+            zone.pausedQueues.set(name, pause);
+          } else {
+            zone.pausedQueues.delete(name);
+            zones.admit(zone, name);
+          }
+        } else {
+          const device = zones.deviceAt(zone, target.endpoint);
+          if (pause) device.paused = pause;
+          else delete device.paused;
+          zones.place(zone, target.endpoint);
+        }
+      },
+      get: async (target) => ("queue" in target ? ofQueue(target.queue) : ofDevice(target.device, target.endpoint)),
+      named: async () => [...zone.queues].sort(),
+      async setLimit(_zone, name, most) {
+        if (most === undefined) zone.limits.delete(name);
+        else zone.limits.set(name, most);
+        zones.admit(zone, name);
+      },
+    },
+    workers: {
+      async list() {
+        const owners = [...zone.devices.values()].map(({ owner }) => owner);
+        return zones
+          .byScore(
+            zone.workers.values(),
+            () => 0,
+            ({ identity }) => identity.name,
+          )
+          .map((worker) => ({
+            ...worker.identity,
+            birthMs: worker.birthMs,
+            beatMs: worker.beatMs,
+            beat: worker.beat,
+            state: worker.state,
+            running: worker.running,
+            sessions: worker.sessions,
+            succeeded: worker.succeeded,
+            failed: worker.failed,
+            devices: owners.filter((owner) => owner === worker.identity.name).length,
+          }));
+      },
+    },
+    close(endpoint, forMs = Infinity) {
+      const device = zones.deviceAt(zone, endpoint);
+      const live = [...zone.jobs.values()].some((job) => job.spec.endpoint === endpoint && zones.isLive(job));
+      if (live || device.hold !== undefined) return false;
+      device.closedUntilMs = zone.now() + forMs;
+      return true;
+    },
+    open(endpoint) {
+      zones.deviceAt(zone, endpoint).closedUntilMs = 0;
+    },
+  };
+}

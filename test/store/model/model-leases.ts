@@ -1,0 +1,228 @@
+import type { Failure } from "../../../src/domain/job.js";
+import type { Claim, Fenced, Holder, LeaseStore, Output } from "../../../src/store/store.js";
+import { recordOf } from "./model-jobs.js";
+import * as zones from "./zone.js";
+
+type ModelLeases = Pick<LeaseStore, "register" | "beat" | "claim" | "intent" | "append" | "finish" | "release">;
+
+/** A session that is open beats a device that waits, unless that one has waited longer by more than this. */
+const warmBonusMs = 2_000;
+const lossesAllowed = 10;
+const lost: Failure = { reason: "WORKER_LOST", message: "The worker was lost during the work." };
+
+function closeAttempt(zone: zones.ModelZone, job: zones.ModelJob, error: Failure | undefined): void {
+  const attempt = job.attempts.at(-1);
+  if (!attempt) return;
+  attempt.endMs = zone.now();
+  if (error) attempt.error = error;
+}
+
+/** Ends the attempt of a job whose worker is gone. */
+export function lose(zone: zones.ModelZone, job: zones.ModelJob): void {
+  closeAttempt(zone, job, lost);
+  const doubtful = job.intentMs !== undefined && job.spec.effectClass === "AT_MOST_ONCE";
+  const state = doubtful
+    ? "INDETERMINATE"
+    : job.state === "CANCELLING"
+      ? "CANCELLED"
+      : job.losses >= lossesAllowed
+        ? "FAILED"
+        : "QUEUED";
+  if (state === "QUEUED") {
+    zones.giveBack(zone, job);
+    job.state = state;
+    job.queueMs = zone.now();
+    job.refunds += 1;
+    job.losses += 1;
+  } else {
+    job.error = lost;
+    if (doubtful) zones.hold(zone, job);
+    else job.effect = "NONE";
+    zones.end(zone, job, state);
+  }
+  zones.record(zone, job, { kind: "state", state, error: lost });
+}
+
+/** What a worker does with its lease and its jobs, in the model. */
+export function createModelLeases(zone: zones.ModelZone): ModelLeases {
+  function held({ worker, endpoint, job, fence }: Holder): zones.ModelJob | undefined {
+    const device = zones.deviceAt(zone, endpoint);
+    const by = zone.workers.get(worker);
+    const mine = device.owner === worker && device.run === job && device.fence === fence && by?.state !== "dead";
+    return mine ? zone.jobs.get(job) : undefined;
+  }
+
+  function write(job: zones.ModelJob, { facts, output }: Output): void {
+    job.output = Buffer.concat([job.output, output]);
+    for (const fact of facts) zones.record(zone, job, fact);
+  }
+
+  /** The devices that a claim looks at, best first: as many warm ones and cold ones as it may take, merged. */
+  function candidates(worker: string, limit: number): { devices: zones.ModelDevice[]; more: boolean } {
+    const waiting = [...zone.devices.values()].flatMap((device) => {
+      const job = zones.startable(zone, device);
+      return job ? [{ device, score: job.score }] : [];
+    });
+    const sorted = zones.byScore(
+      waiting,
+      ({ score }) => score,
+      ({ device }) => device.endpoint,
+    );
+    const warm = sorted.filter(({ device }) => device.owner === worker).slice(0, limit);
+    const cold = sorted.filter(({ device }) => device.owner === undefined).slice(0, limit);
+    const more = warm.length === limit || cold.length === limit;
+    const devices: zones.ModelDevice[] = [];
+    for (;;) {
+      const [own, other] = [warm[0], cold[0]];
+      const best = own && (!other || other.score + warmBonusMs >= own.score) ? warm.shift() : cold.shift();
+      if (!best) return { devices, more };
+      devices.push(best.device);
+    }
+  }
+
+  function start(
+    worker: string,
+    device: zones.ModelDevice,
+    job: zones.ModelJob,
+    fence: string,
+  ): { id: string; fence: string } {
+    const now = zone.now();
+    Object.assign(device, { owner: worker, run: job.id, fence });
+    delete device.warmSinceMs;
+    Object.assign(job, { state: "RUNNING", worker, fence, startMs: now, intendedStep: 0, confirmedStep: 0, part: 0 });
+    job.firstStartMs ??= now;
+    delete job.intentMs;
+    delete job.retryMs;
+    job.attempts.push({ number: job.attempts.length + 1, worker, fence, startMs: now });
+    zones.record(zone, job, { kind: "state", state: "RUNNING", worker });
+    return { id: job.id, fence };
+  }
+
+  function answer(taken: readonly { readonly id: string; readonly fence: string }[]): Claim[] {
+    return taken.flatMap(({ id, fence }) => {
+      const job = zone.jobs.get(id);
+      if (!job) return [];
+      const countedAttempts = job.attempts.length - job.refunds;
+      const secret = job.secret && job.spec.sealedSecret ? { sealedSecret: job.spec.sealedSecret } : {};
+      return [{ job: recordOf(zone, job), fence, countedAttempts, ...secret }];
+    });
+  }
+
+  return {
+    async register(identity) {
+      const known = zone.workers.get(identity.name);
+      if (known?.state === "dead") throw new Error(`worker ${identity.name} was buried`);
+      const now = zone.now();
+      const fresh = { running: 0, sessions: 0, closing: false, succeeded: 0, failed: 0, ...known };
+      zone.workers.set(identity.name, { ...fresh, identity, state: "alive", birthMs: now, beatMs: now, beat: 1 });
+    },
+    async beat({ name }, { running, sessions, closing, draining, succeeded, failed }) {
+      const worker = zone.workers.get(name);
+      if (!worker || worker.state === "dead") return { answer: "DEAD" };
+      worker.beat += 1;
+      const state = draining ? "draining" : "alive";
+      Object.assign(worker, { beatMs: zone.now(), running, sessions, closing, succeeded, failed, state });
+      if (closing) {
+        for (const device of zone.devices.values()) if (device.owner === name) zones.place(zone, device.endpoint);
+      }
+      const cancels = [...zone.jobs.values()].filter((job) => job.state === "CANCELLING" && job.worker === name);
+      return { answer: "OK", cancels: cancels.map(({ id }) => id) };
+    },
+    async claim({ name }, limit, request) {
+      const worker = zone.workers.get(name);
+      if (!worker || worker.state === "dead") return { answer: "DEAD", claims: [] };
+      if (worker.claim?.request === request) return { answer: "OK", claims: answer(worker.claim.taken) };
+      if (worker.closing) return { answer: "OK", claims: [] };
+      const taken: { id: string; fence: string }[] = [];
+      // Fences are given out in one step; those that are not used are never seen.
+      const fence = zone.fence;
+      zone.fence += limit;
+      const { devices, more } = candidates(name, limit);
+      for (const device of devices) {
+        if (taken.length === limit) break;
+        delete device.warmSinceMs;
+        for (let job = zones.startable(zone, device); job; job = zones.startable(zone, device)) {
+          const full = zones.acquire(zone, job);
+          if (full === undefined) {
+            taken.push(start(name, device, job, String(fence + taken.length + 1)));
+            break;
+          }
+          job.parked = full;
+          zones.giveBack(zone, job);
+        }
+      }
+      worker.claim = { request, taken };
+      return { answer: taken.length < limit && more ? "MORE" : "OK", claims: answer(taken) };
+    },
+    async intent(holder, step) {
+      const job = held(holder);
+      if (!job) return "FENCED";
+      if (job.cancelRequested) return "CANCELLED";
+      if (job.expireMs <= zone.now()) return "EXPIRED";
+      job.intentMs = zone.now();
+      job.intendedStep = step;
+      return "OK";
+    },
+    async append(holder, part): Promise<Fenced> {
+      const job = held(holder);
+      if (!job) return "FENCED";
+      if (job.part >= part.number) return "OK";
+      job.part = part.number;
+      job.intendedStep = part.intendedStep ?? job.intendedStep;
+      job.confirmedStep = part.confirmedStep ?? job.confirmedStep;
+      write(job, part);
+      return "OK";
+    },
+    async finish(holder, end): Promise<Fenced> {
+      const job = held(holder);
+      if (!job) return "FENCED";
+      const now = zone.now();
+      const device = zones.deviceAt(zone, holder.endpoint);
+      const again = end.verdict === "RETRY" || end.verdict === "REQUEUE";
+      const verdict =
+        again && job.cancelRequested ? (job.intentMs === undefined ? "CANCELLED" : "FAILED") : end.verdict;
+      if (end.rest) write(job, end.rest);
+      job.intendedStep = end.intendedStep;
+      job.confirmedStep = end.confirmedStep;
+      closeAttempt(zone, job, end.error);
+      delete device.run;
+      if (end.deviceFailure) {
+        const { reason, message } = end.deviceFailure;
+        device.lastFailure = { reason, message, job: job.id, timeMs: now };
+      }
+      const error = end.error ? { error: end.error } : {};
+      if (verdict === "RETRY") {
+        job.state = "DELAYED";
+        job.retryMs = now + (end.retryInMs ?? 0);
+        zones.giveBack(zone, job);
+        zones.record(zone, job, { kind: "state", state: "DELAYED", ...error, retryMs: job.retryMs });
+      } else if (verdict === "REQUEUE") {
+        zones.giveBack(zone, job);
+        job.state = "QUEUED";
+        job.queueMs = now;
+        job.refunds += 1;
+        zones.record(zone, job, { kind: "state", state: "QUEUED", ...error });
+      } else {
+        if (end.error) job.error = end.error;
+        const effect = verdict === "CANCELLED" ? "NONE" : end.effect;
+        if (effect) job.effect = effect;
+        if (end.result && job.spec.retain !== "NONE") job.result = end.result;
+        if (verdict === "INDETERMINATE") zones.hold(zone, job);
+        zones.end(zone, job, verdict);
+        zones.record(zone, job, { kind: "state", state: verdict, ...error });
+      }
+      if (end.transcript) job.transcript = end.transcript;
+      if (!end.keepDevice) zones.letGo(device);
+      zones.place(zone, holder.endpoint);
+      return "OK";
+    },
+    async release({ name }, endpoints) {
+      for (const endpoint of endpoints) {
+        const device = zones.deviceAt(zone, endpoint);
+        if (device.owner !== name || device.run !== undefined) continue;
+        zones.letGo(device);
+        zones.place(zone, endpoint);
+      }
+    },
+  };
+}

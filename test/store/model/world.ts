@@ -1,0 +1,148 @@
+import { createHash } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
+import { expect } from "vitest";
+import { createJobId } from "../../../src/domain/job-id.js";
+import type { JobRecord } from "../../../src/domain/job.js";
+import { createKeySpace } from "../../../src/store/keys.js";
+import { createScripts, type Scripts } from "../../../src/store/scripts.js";
+import { type Holder, type Store, StoreError, type WorkerIdentity } from "../../../src/store/store.js";
+import { worker } from "../../support/jobs.js";
+import type { TestStore } from "../../support/store.js";
+import { createModelStore, type ModelStore } from "./model-store.js";
+
+export const endpoints = ["10.0.0.1:22", "10.0.0.2:22", "10.0.0.3:22"] as const;
+export const queues = ["q1", "q2"] as const;
+
+/** The same history in the model and on Redis, and what a command can refer to. */
+export interface World {
+  readonly at: TestStore;
+  readonly real: Store;
+  readonly scripts: Scripts;
+  readonly root: string;
+  readonly model: ModelStore;
+  readonly ids: string[];
+  readonly holders: Holder[];
+  readonly workers: WorkerIdentity[];
+  /** Which devices the store freed last; the model follows. */
+  freed: readonly string[];
+  requests: number;
+  nextId(): string;
+}
+
+const start = Date.UTC(2030, 0, 1);
+const scriptsOf = new WeakMap<TestStore, Scripts>();
+
+/** Empties Redis and begins a history with two workers. */
+export async function newWorld(at: TestStore): Promise<World> {
+  await at.redis.flushall();
+  await at.store.ensureZone("default");
+  at.time.now = start;
+  const root = createKeySpace("pm").zone("default");
+  let scripts = scriptsOf.get(at);
+  if (!scripts) scriptsOf.set(at, (scripts = createScripts(at.redis, () => at.time.now)));
+  let ids = 0;
+  const world: World = {
+    at,
+    real: at.store,
+    scripts,
+    root,
+    model: createModelStore(
+      () => Number(at.time.now.toFixed(3)),
+      () => world.freed,
+    ),
+    ids: [],
+    holders: [],
+    workers: [worker("w1"), worker("w2")],
+    freed: [],
+    requests: 0,
+    nextId: () => {
+      // As good as random, so that order by id is not order of creation, and the same in every replay.
+      const bytes = createHash("sha256").update(String(ids++)).digest();
+      return createJobId(Math.floor(at.time.now), 0, { number: () => 0, bytes: (length) => bytes.subarray(0, length) });
+    },
+  };
+  for (const identity of world.workers) await both(world, (store) => store.leases.register(identity));
+  return world;
+}
+
+/** What both stores can do. */
+export type Either = Pick<Store, "jobs" | "leases" | "upkeep" | "devices" | "queues" | "workers">;
+
+/** Does the same to both and compares the answers, refusals by their reason. Gives the answer, undefined when refused. */
+export async function both<T>(world: World, act: (store: Either) => Promise<T>): Promise<T | undefined> {
+  const real = await outcome(() => act(world.real));
+  const model = await outcome(() => act(world.model as unknown as Either));
+  same(real, model);
+  return real.value;
+}
+
+async function outcome<T>(act: () => Promise<T>): Promise<{ value?: T; refused?: string }> {
+  try {
+    return { value: await act() };
+  } catch (error) {
+    if (error instanceof StoreError) return { refused: error.reason };
+    if (error instanceof Error && error.message.includes("was buried")) return { refused: "buried" };
+    throw error;
+  }
+}
+
+/** Bytes as text, and sets of ids in one order, so that what means the same compares the same. */
+function plain(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString("latin1");
+  if (value instanceof Map) return [...(value as Map<string, unknown>)].sort(([a], [b]) => (a < b ? -1 : 1));
+  if (Array.isArray(value)) return value.map(plain);
+  if (value !== null && typeof value === "object") {
+    return Object.fromEntries(
+      Object.entries(value)
+        .filter(([, part]) => part !== undefined)
+        .map(([name, part]) => [name, name === "cancels" ? [...(part as string[])].sort() : plain(part)]),
+    );
+  }
+  return value;
+}
+
+/** Fails with the difference when the store does not say what the model says. */
+export function same(real: unknown, model: unknown): void {
+  const [a, b] = [plain(real), plain(model)];
+  if (!isDeepStrictEqual(a, b)) expect(a).toEqual(b);
+}
+
+/** Everything a caller can see that a command may have changed. */
+export async function compare(world: World): Promise<void> {
+  const see = async ({ jobs, devices }: Pick<Store, "jobs" | "devices">) => {
+    const records = await jobs.getMany(world.ids);
+    const known = records.filter((job): job is JobRecord => job !== undefined);
+    const [waiting, status] = await Promise.all([
+      jobs.waiting(known),
+      Promise.all(endpoints.map((endpoint) => devices.status("default", endpoint))),
+    ]);
+    return { records, waiting, status };
+  };
+  same(await see(world.real), await see(world.model as unknown as Store));
+}
+
+/** What is compared once, when a history ends: lists, counts, queues, workers, events, outputs, and that fsck is content. */
+export async function compareAll(world: World): Promise<void> {
+  const see = async ({ jobs, queues: lines, workers, devices: _ }: Either) => {
+    const listed = async (order: "created" | "ended") =>
+      (await jobs.list({}, { limit: 1_000, order })).jobs.map(({ id }) => id);
+    const live = (await jobs.getMany(world.ids)).filter((job): job is JobRecord => job !== undefined);
+    const kept = live.filter(({ id }) => world.model.zone.jobs.get(id)?.spec.retain === undefined);
+    return Promise.all([
+      listed("created"),
+      listed("ended"),
+      jobs.count({}),
+      workers.list(),
+      Promise.all(queues.map((queue) => lines.get({ zone: "default", queue }))),
+      Promise.all(endpoints.map((endpoint) => lines.get({ zone: "default", device: "r", endpoint }))),
+      lines.named("default"),
+      Promise.all(live.map(({ id }) => jobs.events(id, 1, 1_000))),
+      // What is not kept lingers by the server's own clock, which is not the test's.
+      Promise.all(kept.map(({ id, outputBytes }) => jobs.output(id, 0, outputBytes))),
+    ]);
+  };
+  same(await see(world.real), await see(world.model as unknown as Either));
+  const problems: unknown[] = [];
+  await world.real.fsck.check("default", { repair: false, report: (problem) => problems.push(problem) });
+  expect(problems).toEqual([]);
+}

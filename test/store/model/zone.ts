@@ -1,0 +1,266 @@
+import type { EventFact, EventRecord } from "../../../src/domain/job-event.js";
+import type { Effect, Failure, NewJob, ResolutionRecord } from "../../../src/domain/job.js";
+import { type JobState, isFinal } from "../../../src/domain/job-state.js";
+import type { DeviceStatusRecord, LockRecord, PauseRecord, WorkerIdentity } from "../../../src/store/store.js";
+
+/** The two lines of a device. */
+export type Line = "reads" | "changes";
+
+/** A job as the model keeps it: what it brought, and what became of it. Where it waits follows from state and `parked`. */
+export interface ModelJob {
+  readonly spec: NewJob;
+  readonly id: string;
+  readonly line: Line;
+  readonly names: readonly string[];
+  readonly createMs: number;
+  readonly score: number;
+  readonly expireMs: number;
+  state: JobState;
+  startAfterMs?: number;
+  queueMs?: number;
+  firstStartMs?: number;
+  startMs?: number;
+  endMs?: number;
+  worker?: string;
+  fence?: string;
+  attempts: { number: number; worker: string; fence: string; startMs: number; endMs?: number; error?: Failure }[];
+  /** Attempts that do not count, and those of them that were lost with their worker. */
+  refunds: number;
+  losses: number;
+  error?: Failure;
+  effect?: Effect;
+  intentMs?: number;
+  intendedStep: number;
+  confirmedStep: number;
+  result?: Uint8Array;
+  transcript?: Uint8Array;
+  resolution?: ResolutionRecord;
+  retryMs?: number;
+  cancelRequested: boolean;
+  deleteMs?: number;
+  retriedBy?: string;
+  /** The full limit it is put aside under. */
+  parked?: string;
+  readonly permits: Set<string>;
+  /** Since when it counts as ended for retention; unset while its outcome is open. */
+  doneMs?: number;
+  output: Uint8Array;
+  /** Number of the last part written in this attempt. */
+  part: number;
+  /** Its output no longer counts: removed to make room, or never to be kept. */
+  outputGone: boolean;
+  secret: boolean;
+  readonly events: EventRecord[];
+}
+
+/** What exclusivity is about. Whether a claim finds it follows from the rest, but for since when its owner leaves it. */
+export interface ModelDevice {
+  readonly endpoint: string;
+  owner?: string;
+  run?: string;
+  fence?: string;
+  /** Unresolved jobs by when they came to hold it. `hold` is the one that shows. */
+  readonly holds: Map<string, number>;
+  hold?: string;
+  lock?: LockRecord;
+  paused?: PauseRecord;
+  /** Until when it takes no new job. */
+  closedUntilMs: number;
+  lastFailure?: NonNullable<DeviceStatusRecord["lastFailure"]>;
+  warmSinceMs?: number;
+}
+
+/** A worker in the zone. */
+export interface ModelWorker {
+  readonly identity: WorkerIdentity;
+  state: "alive" | "draining" | "dead";
+  birthMs: number;
+  beatMs: number;
+  beat: number;
+  running: number;
+  sessions: number;
+  closing: boolean;
+  succeeded: number;
+  failed: number;
+  deadMs?: number;
+  claim?: { readonly request: string; readonly taken: readonly { readonly id: string; readonly fence: string }[] };
+}
+
+/** All that a zone is. Plain data, so that a simulation can copy it. */
+export interface ModelZone {
+  readonly name: string;
+  /** Whole milliseconds. */
+  readonly now: () => number;
+  /** The same with microseconds, of which no two commands share one. */
+  readonly moment: () => number;
+  readonly jobs: Map<string, ModelJob>;
+  readonly devices: Map<string, ModelDevice>;
+  readonly workers: Map<string, ModelWorker>;
+  readonly requests: Map<string, { readonly id: string; readonly fingerprint: string }>;
+  readonly dedupe: Map<string, string>;
+  readonly limits: Map<string, number>;
+  readonly pausedQueues: Map<string, PauseRecord>;
+  readonly queues: Set<string>;
+  fence: number;
+}
+
+export function createZone(name: string, moment: () => number): ModelZone {
+  return {
+    name,
+    moment,
+    now: () => Math.floor(moment()),
+    jobs: new Map(),
+    devices: new Map(),
+    workers: new Map(),
+    requests: new Map(),
+    dedupe: new Map(),
+    limits: new Map(),
+    pausedQueues: new Map(),
+    queues: new Set(),
+    fence: 0,
+  };
+}
+
+export function deviceAt(zone: ModelZone, endpoint: string): ModelDevice {
+  let device = zone.devices.get(endpoint);
+  if (!device) zone.devices.set(endpoint, (device = { endpoint, holds: new Map(), closedUntilMs: 0 }));
+  return device;
+}
+
+/** Sorts as Redis sorts: by number, then by text. */
+export function byScore<T>(items: Iterable<T>, score: (item: T) => number, name: (item: T) => string): T[] {
+  return [...items].sort((a, b) => score(a) - score(b) || (name(a) < name(b) ? -1 : 1));
+}
+
+export function record(zone: ModelZone, job: ModelJob, fact: EventFact): void {
+  const number = job.events.length + 1;
+  job.events.push({ number, timeMs: zone.now(), attempt: job.attempts.length, fact });
+}
+
+/** The jobs of one line, first one first, without those put aside. */
+export function lineAt(zone: ModelZone, endpoint: string, line: Line): ModelJob[] {
+  const there = [...zone.jobs.values()].filter(
+    (job) => job.state === "QUEUED" && job.parked === undefined && job.line === line && job.spec.endpoint === endpoint,
+  );
+  return byScore(
+    there,
+    (job) => job.score,
+    (job) => job.id,
+  );
+}
+
+/** The jobs of a line that nothing but order keeps from starting; undefined when the line is closed to all. */
+export function openLine(zone: ModelZone, device: ModelDevice, line: Line): ModelJob[] | undefined {
+  if (device.paused || (line === "changes" && device.hold !== undefined)) return undefined;
+  const { lock } = device;
+  const all = lineAt(zone, device.endpoint, line);
+  return lock && (lock.scope === "ALL" || line === "changes")
+    ? all.filter((job) => job.spec.creator === lock.owner)
+    : all;
+}
+
+/** The job that the device could start next, whatever runs there. */
+export function headOf(zone: ModelZone, device: ModelDevice): ModelJob | undefined {
+  const [read] = openLine(zone, device, "reads") ?? [];
+  const [change] = openLine(zone, device, "changes") ?? [];
+  return read && change ? (change.score < read.score ? change : read) : (read ?? change);
+}
+
+/** The job that a claim would find at the device. */
+export function startable(zone: ModelZone, device: ModelDevice): ModelJob | undefined {
+  return device.run === undefined ? headOf(zone, device) : undefined;
+}
+
+export function letGo(device: ModelDevice): void {
+  delete device.owner;
+  delete device.warmSinceMs;
+}
+
+/** What follows whenever a line, an owner, a run or a gate of the device changed. */
+export function place(zone: ModelZone, endpoint: string): void {
+  const device = deviceAt(zone, endpoint);
+  if (!startable(zone, device)) {
+    delete device.warmSinceMs;
+  } else if (device.owner !== undefined) {
+    if (zone.workers.get(device.owner)?.closing) letGo(device);
+    else device.warmSinceMs ??= zone.now();
+  }
+}
+
+export function hold(zone: ModelZone, job: ModelJob): void {
+  const device = deviceAt(zone, job.spec.endpoint);
+  device.holds.set(job.id, zone.now());
+  device.hold ??= job.id;
+}
+
+/** How many may run under a name: undefined for no limit, 0 while its queue is paused. */
+export function ceiling(zone: ModelZone, name: string): number | undefined {
+  if (zone.pausedQueues.has(name)) return 0;
+  return zone.limits.get(/^(label\/[^=]+)=/.exec(name)?.[1] ?? name);
+}
+
+export function holders(zone: ModelZone, name: string): number {
+  let count = 0;
+  for (const job of zone.jobs.values()) if (job.permits.has(name)) count += 1;
+  return count;
+}
+
+/** The name that keeps a job from starting, if any. */
+export function fullLimit(zone: ModelZone, job: ModelJob): string | undefined {
+  return job.names.find((name) => {
+    const most = ceiling(zone, name);
+    return most === 0 || (most !== undefined && holders(zone, name) >= most && !job.permits.has(name));
+  });
+}
+
+/** Takes every permit that the job needs, or none: gives the name that is full. */
+export function acquire(zone: ModelZone, job: ModelJob): string | undefined {
+  const full = fullLimit(zone, job);
+  if (full !== undefined) return full;
+  for (const name of job.names) {
+    if (ceiling(zone, name) !== undefined || name.startsWith("queue/")) job.permits.add(name);
+  }
+  return undefined;
+}
+
+/** Lets jobs that were put aside under a name go on, while it has room. */
+export function admit(zone: ModelZone, name: string): void {
+  for (let turn = 0; turn < 100; turn++) {
+    const most = ceiling(zone, name);
+    if (most !== undefined && holders(zone, name) >= most) return;
+    const [first] = byScore(
+      [...zone.jobs.values()].filter((job) => job.parked === name),
+      (job) => job.score,
+      (job) => job.id,
+    );
+    if (!first) return;
+    delete first.parked;
+    if (most !== undefined) first.permits.add(name);
+    place(zone, first.spec.endpoint);
+  }
+}
+
+export function giveBack(zone: ModelZone, job: ModelJob): void {
+  const had = job.names.filter((name) => job.permits.has(name));
+  for (const name of had) {
+    job.permits.delete(name);
+    admit(zone, name);
+  }
+}
+
+/** The part of ending a job that every end shares. */
+export function end(zone: ModelZone, job: ModelJob, state: JobState): void {
+  const now = zone.now();
+  job.state = state;
+  job.endMs = now;
+  job.secret = false;
+  delete job.parked;
+  if (state !== "INDETERMINATE") job.doneMs = now;
+  if (job.spec.dedupe && zone.dedupe.get(job.spec.dedupe.key) === job.id) zone.dedupe.delete(job.spec.dedupe.key);
+  if (job.output.length > 0 && job.spec.retain !== undefined) job.outputGone = true;
+  giveBack(zone, job);
+}
+
+export function isLive(job: ModelJob): boolean {
+  return !isFinal(job.state);
+}
