@@ -1,0 +1,115 @@
+import type { EventFact } from "../domain/job-event.js";
+import type { Effect, Failure, JobRecord } from "../domain/job.js";
+
+/** What a worker says of itself. */
+export interface WorkerIdentity {
+  /** Unique for each process: a restarted worker has another. */
+  readonly name: string;
+  readonly zone: string;
+  readonly pid: number;
+  readonly hostname: string;
+  readonly version: string;
+  readonly capacity: number;
+}
+
+/** Figures that go out with a beat. */
+export interface BeatFigures {
+  readonly running: number;
+  readonly sessions: number;
+  /** Takes nothing new: devices with work it owns are let go at once. */
+  readonly closing: boolean;
+  readonly draining: boolean;
+  /** Jobs that ended SUCCEEDED, and otherwise, since the worker started. */
+  readonly succeeded: number;
+  readonly failed: number;
+}
+
+/** A job that a worker holds, with the fence that every write about it must carry. */
+export interface Claim {
+  readonly job: JobRecord;
+  readonly fence: string;
+  /** Attempts that count towards the job's own limit, this one included: hand-backs and lost workers do not. */
+  readonly countedAttempts: number;
+  /** Sealed login of an inline endpoint. */
+  readonly sealedSecret?: Uint8Array;
+}
+
+/** Names the holder in every write. */
+export interface Holder {
+  readonly zone: string;
+  readonly worker: string;
+  readonly job: string;
+  readonly endpoint: string;
+  readonly fence: string;
+}
+
+/** Answer to a fenced write: "FENCED" means that another holds the device now and nothing was written. */
+export type Fenced = "OK" | "FENCED";
+
+/** How an attempt ended. */
+export interface AttemptEnd {
+  /** RETRY: DELAYED until `retryInMs`. REQUEUE: back in line, the attempt not counted (nothing was sent). */
+  readonly verdict: "SUCCEEDED" | "FAILED" | "CANCELLED" | "EXPIRED" | "INDETERMINATE" | "RETRY" | "REQUEUE";
+  readonly error?: Failure;
+  readonly effect?: Effect;
+  /** The last step that may have been sent, and the last whose answer was seen. */
+  readonly intendedStep: number;
+  readonly confirmedStep: number;
+  readonly result?: Uint8Array;
+  readonly transcript?: Uint8Array;
+  readonly retryInMs?: number;
+  /** Output and events not yet written. */
+  readonly rest?: Output;
+  /** Whether the worker keeps its session, and so the device. */
+  readonly keepDevice: boolean;
+  /** A failure to reach the device, log in or find its prompt: shown on the device. */
+  readonly deviceFailure?: Failure;
+}
+
+/** Output and facts in order. Output facts name their place; `output` is the bytes they speak of, joined. */
+export interface Output {
+  readonly facts: readonly EventFact[];
+  readonly output: Uint8Array;
+}
+
+/** A part of an attempt's output. */
+export interface OutputPart extends Output {
+  /** 1 for the attempt's first part, and so on: a part written twice is kept once. */
+  readonly number: number;
+  /** Step that may have been sent. */
+  readonly intendedStep?: number;
+  /** Step whose answer was seen. */
+  readonly confirmedStep?: number;
+}
+
+/** What a worker does with its lease and its jobs. Every call is one script. */
+export interface LeaseStore {
+  register(worker: WorkerIdentity): Promise<void>;
+  /** Renews the lease. "DEAD": a reaper buried this worker; it must stop at once and may register under a new name. `cancels`: jobs it should stop. */
+  beat(
+    worker: WorkerIdentity,
+    figures: BeatFigures,
+  ): Promise<{ readonly answer: "OK"; readonly cancels: readonly string[] } | { readonly answer: "DEAD" }>;
+  /** Takes up to `limit` jobs; MORE: ask again at once. A call repeated under the same request id gets the same answer. */
+  claim(
+    worker: WorkerIdentity,
+    limit: number,
+    requestId: string,
+  ): Promise<{ readonly claims: readonly Claim[]; readonly answer: "OK" | "MORE" | "DEAD" }>;
+  /** The point of no return: recorded before the first changing byte. EXPIRED: the job's queue timeout passed meanwhile. */
+  intent(holder: Holder, step: number): Promise<Fenced | "EXPIRED" | "CANCELLED">;
+  append(holder: Holder, part: OutputPart): Promise<Fenced>;
+  finish(holder: Holder, end: AttemptEnd): Promise<Fenced>;
+  /** Lets devices go that the worker owns and does not use. */
+  release(worker: WorkerIdentity, endpoints: readonly string[]): Promise<void>;
+  /** Ends the worker's registration; whatever it still owns is let go. */
+  retire(worker: WorkerIdentity): Promise<void>;
+  /** Calls back when there may be work, when a job should be cancelled, or a device let go. Returns how to stop. */
+  onHint(worker: WorkerIdentity, hint: (message: Hint) => void): Promise<() => Promise<void>>;
+}
+
+/** A wake-up. Hints can be lost; a poll stands behind each. */
+export type Hint =
+  | { readonly kind: "work" }
+  | { readonly kind: "cancel"; readonly job: string }
+  | { readonly kind: "release"; readonly endpoint: string };

@@ -1,0 +1,29 @@
+/** A call that the store refuses. `reason` is one of the error registry. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+  readonly reason:
+    | "REQUEST_ID_REUSED"
+    | "JOB_NOT_FOUND"
+    | "JOB_NOT_INDETERMINATE"
+    | "JOB_ALREADY_RESOLVED"
+    | "JOB_NOT_FINAL"
+    | "JOB_NOT_RESOLVED"
+    | "DUPLICATE_JOB"
+    | "DEVICE_LOCKED"
+    | "DEVICE_NOT_LOCKED"
+    | "DEVICE_NOT_FOUND"
+    | "DEVICE_EXISTS"
+    | "ENDPOINT_TAKEN"
+    | "DEVICE_HAS_LIVE_JOBS"
+    | "CREDENTIAL_NOT_FOUND"
+    | "CREDENTIAL_EXISTS"
+    | "CREDENTIAL_IN_USE"
+    | "HISTORY_GONE"
+    | "STORE_UNAVAILABLE";
+  readonly metadata: Readonly<Record<string, string>>;
+  constructor(reason: StoreError["reason"], message: string, metadata: Readonly<Record<string, string>> = {}) {
+    super(message);
+    this.reason = reason;
+    this.metadata = metadata;
+  }
+}

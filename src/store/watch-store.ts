@@ -1,0 +1,22 @@
+/** A job that changed, as the feed says it. */
+export interface Change {
+  readonly zone: string;
+  /** Place in the zone's feed; sorts as text only within one feed, compare with `position`. */
+  readonly position: string;
+  readonly job: string;
+  readonly event: number;
+}
+
+/** Live news. News are hints: whoever gets one reads the truth from the job. */
+export interface WatchStore {
+  /** Names this installation's history; cursors of another epoch are void. */
+  epoch(): Promise<string>;
+  /** Calls back, soon, whenever the job has a new event; also when news may have been missed. Returns how to stop. */
+  onJob(id: string, changed: () => void): () => void;
+  /** Calls back, soon, whenever any zone's feed grew. Returns how to stop. */
+  onFeed(changed: () => void): () => void;
+  /** Ends of the zones' feeds now: where a follower starts. */
+  tails(): Promise<ReadonlyMap<string, string>>;
+  /** Changes behind a position of a zone's feed, oldest first. HISTORY_GONE when what follows it was trimmed. */
+  changes(zone: string, behind: string, limit: number): Promise<readonly Change[]>;
+}
