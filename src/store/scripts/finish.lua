@@ -8,8 +8,8 @@
 -- Gives OK · FENCED
 -- Cost  O(log n + facts + bytes)
 --
--- A job that was asked to stop does not go round again: RETRY and REQUEUE become CANCELLED when it has not passed its
--- point of no return, and FAILED when it has.
+-- A job that was asked to stop neither goes round again nor expires: RETRY, REQUEUE and EXPIRED become CANCELLED when it
+-- has not passed its point of no return, and FAILED when it has.
 
 local worker, endpoint, id = ARGV[2], ARGV[3], ARGV[4]
 local device = held(worker, endpoint, id, ARGV[5])
@@ -20,7 +20,9 @@ local facts = call('HMGET', job, 'st', 'att', 'can', 'it', 'sc', 'ex', 'line', '
 local closing = { unpack(facts, 9, 15) }
 local from, attempt, number = facts[1], facts[2], tonumber(facts[8])
 local verdict, failure = ARGV[9], ARGV[10]
-if facts[3] and (verdict == 'RETRY' or verdict == 'REQUEUE') then verdict = facts[4] and 'FAILED' or 'CANCELLED' end
+if facts[3] and (verdict == 'RETRY' or verdict == 'REQUEUE' or verdict == 'EXPIRED') then
+  verdict = facts[4] and 'FAILED' or 'CANCELLED'
+end
 
 local fields = { 'is', ARGV[7], 'cs', ARGV[8] }
 local function field(name, value)

@@ -178,7 +178,7 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
       if (!job) return "FENCED";
       const now = zone.now();
       const device = zones.deviceAt(zone, holder.endpoint);
-      const again = end.verdict === "RETRY" || end.verdict === "REQUEUE";
+      const again = end.verdict === "RETRY" || end.verdict === "REQUEUE" || end.verdict === "EXPIRED";
       const verdict =
         again && job.cancelRequested ? (job.intentMs === undefined ? "CANCELLED" : "FAILED") : end.verdict;
       if (end.rest) write(job, end.rest);
