@@ -2,11 +2,11 @@ import { Pointsman } from "@pointsman/sdk";
 import { JobState } from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createHostKey } from "../../src/dev/simulator/host-key.js";
-import { runCli, startCli, type CliResult, type RunningCli } from "../cli/run-cli.js";
 import { temporaryFile } from "../cli/temporary-file.js";
 import { eventually } from "../support/eventually.js";
 import { freePort } from "../support/free-port.js";
-import { device, login, startOurs, startSystem, type System } from "../support/system.js";
+import { device, login, startSystem, type System } from "../support/system.js";
+import { createPerson, detached, done, followedBy, type Person } from "./people.js";
 
 /** Commands that change nothing the tests look at, that end only when stopped, and that not even Ctrl-C ends. */
 const extra = {
@@ -19,11 +19,6 @@ const extra = {
 };
 
 let at: System;
-/** A person at a terminal of their own: what they run goes out with their key. */
-interface Person {
-  run(args: readonly string[], stdin?: string): Promise<CliResult>;
-  start(args: readonly string[]): RunningCli;
-}
 /** Admin, and operator. */
 let ann: Person;
 let bob: Person;
@@ -33,41 +28,13 @@ beforeAll(async () => {
   at = await startSystem({
     devices: ["r1", "r2", "r3", "r4", "r5", "r6", "r7"].map((name) => device(name, extra)),
   });
-  const [annsKey, bobsKey] = await Promise.all([keyFor("ann", "admin"), keyFor("bob", "operator")]);
-  ann = personWith(annsKey);
-  bob = personWith(bobsKey);
-  client = new Pointsman({ baseUrl: at.url, apiKey: annsKey });
+  [ann, bob] = await Promise.all([createPerson(at, "ann", "admin"), createPerson(at, "bob", "operator")]);
+  client = new Pointsman({ baseUrl: at.url, apiKey: ann.key });
 });
 afterAll(async () => {
   client?.close();
   await at?.close();
 });
-
-async function keyFor(name: string, role: string): Promise<string> {
-  const keys = startOurs(["keys", "create", "--role", role, "--name", name, "--json"], at.env);
-  await new Promise((resolve) => keys.child.once("close", resolve));
-  return (JSON.parse(keys.log.find((line) => line.startsWith("{")) ?? "{}") as { key: string }).key;
-}
-
-function personWith(key: string): Person {
-  const setting = (stdin: string) => ({ url: at.url, env: { POINTSMAN_API_KEY: key }, stdin });
-  return {
-    run: (args, stdin = "") => runCli(args, setting(stdin)),
-    start: (args) => startCli(args, setting("")),
-  };
-}
-
-/** Runs a command that must succeed, and gives what it printed. */
-async function done(person: Person, ...args: string[]): Promise<string> {
-  const { status, stdout, stderr } = await person.run(args);
-  expect({ status, stderr }).toMatchObject({ status: 0 });
-  return stdout;
-}
-
-/** Creates a job without following it, and gives its id. */
-async function detached(person: Person, ...args: string[]): Promise<string> {
-  return (await done(person, "exec", "--detach", ...args)).trim();
-}
 
 /** What `job` says behind "waits", once that holds the text. */
 function waits(id: string, text: string): Promise<string> {
@@ -75,15 +42,6 @@ function waits(id: string, text: string): Promise<string> {
     const said = /^waits +(.*)$/m.exec(await done(bob, "job", id))?.[1] ?? "";
     expect(said).toContain(text);
     return said;
-  });
-}
-
-/** The id of the job that a command follows, once it has said it. */
-function followedBy(cli: RunningCli): Promise<string> {
-  return eventually(() => {
-    const [id] = /\b[0-9a-z]{26}\b/.exec(cli.stderr()) ?? [];
-    if (id === undefined) throw new Error(`no job is named in: ${cli.stderr()}`);
-    return id;
   });
 }
 
