@@ -5,7 +5,7 @@ import { type Access, dial, stateConnection } from "./node-connection.js";
 import { type HostPort, type RedisPlace, showHost } from "./redis-place.js";
 import { requireServer } from "./require-server.js";
 import { slotCount, slotOf } from "./slot.js";
-import { reasonOf, unavailable } from "./store-errors.js";
+import { reasonOf, unavailable } from "./connection-errors.js";
 
 /** How often a command follows MOVED before it fails. */
 const mostMoves = 5;

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { Redis, type RedisOptions } from "ioredis";
 import type { HostPort, RedisPlace, TlsFiles } from "./redis-place.js";
-import { reasonOf } from "./store-errors.js";
+import { reasonOf } from "./connection-errors.js";
 
 /** A command that takes longer than this is given up; whether Redis ran it is then unknown to the caller. */
 const commandTimeoutMs = 5_000;

@@ -3,8 +3,8 @@ import type { RedisLinks } from "./connection.js";
 import { accessTo, connected, dial, stateConnection } from "./node-connection.js";
 import { parseRedisUrl, type RedisUrl, showPlace } from "./redis-place.js";
 import { requireServer } from "./require-server.js";
-import { reasonOf } from "./store-errors.js";
-import { StoreError } from "./store.js";
+import { reasonOf } from "./connection-errors.js";
+import { StoreError } from "./store-error.js";
 
 /** Connects, or throws STORE_UNAVAILABLE with one line that says why not. */
 export async function openRedis(url: RedisUrl): Promise<RedisLinks> {

@@ -11,7 +11,7 @@ import { createQueueStore } from "./queues.js";
 import type { RedisUrl } from "./redis-place.js";
 import { openSchema } from "./schema.js";
 import { createScripts } from "./scripts.js";
-import { asStoreError } from "./store-errors.js";
+import { asStoreError } from "./connection-errors.js";
 import type { Store } from "./store.js";
 import { createUpkeepStore } from "./upkeep.js";
 import { createWatchStore } from "./watches.js";

@@ -2,7 +2,7 @@ import { createServer, connect as connectSocket, type AddressInfo, type Socket }
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseRedisUrl, showPlace } from "../../src/store/redis-place.js";
 import { createRedisStore } from "../../src/store/redis-store.js";
-import { asStoreError } from "../../src/store/store-errors.js";
+import { asStoreError } from "../../src/store/connection-errors.js";
 import type { Store } from "../../src/store/store.js";
 import { eventually } from "../support/eventually.js";
 import { freePort } from "../support/free-port.js";

@@ -1,4 +1,4 @@
-import { StoreError } from "./store.js";
+import { StoreError } from "./store-error.js";
 
 /** What ioredis says when a connection is not there, went away, or is silent. */
 const lost =
