@@ -34,6 +34,8 @@ local reply, unseen, jobs, states, owned, left = { 'OK' }, {}, {}, {}, {}, { {},
 -- Fences are given out in one step; those that are not used are simply never seen.
 local fence = call('INCRBY', key('fence'), limit) - limit
 
+local gave_back = false
+
 while #jobs < limit and looks > 0 do
   local endpoint
   if own[from_own] and (not cold[from_cold] or cold[from_cold + 1] + bonus >= tonumber(own[from_own + 1])) then
@@ -60,7 +62,10 @@ while #jobs < limit and looks > 0 do
     if device.lock then call('ZREM', key(line .. '-pass', endpoint), id) end
     local full = (limited or hash.queue) and acquire(id, hash.names)
     if not full then break end
-    if hash.permits then give_back(id, hash.names) end
+    if hash.permits then
+      give_back(id, hash.names)
+      gave_back = true
+    end
     park(id, endpoint, full, hash.sc, hash.ex)
     looks = looks - 1
     if looks <= 0 then
@@ -111,6 +116,12 @@ if #jobs > 0 then
   call('SADD', key('owned', worker), unpack(owned))
 end
 for _, endpoint in ipairs(unseen) do place(endpoint) end
+-- A permit given back can have let a job go on at a device that was looked at before.
+if gave_back then
+  for _, some in ipairs(left) do
+    for _, endpoint in ipairs(some) do place(endpoint) end
+  end
+end
 
 local claimed = {}
 for i = 2, #reply do claimed[#claimed + 1] = reply[i][1] .. ' ' .. reply[i][2] end
