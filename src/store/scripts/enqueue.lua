@@ -36,7 +36,12 @@ end
 local twin = dedupe ~= '' and call('GET', key('dedupe', dedupe))
 if twin and ARGV[15] == 'REJECT' then return { 'DUPLICATE', twin } end
 if twin and ARGV[15] == 'JOIN' then
-  if request then call('SET', request, twin .. ' ' .. ARGV[9]) end
+  if request then
+    call('SET', request, twin .. ' ' .. ARGV[9])
+    -- Retention forgets the request ids of a job by these names.
+    local others = call('HGET', key('job', twin), 'request')
+    call('HSET', key('job', twin), 'request', (others and others .. ' ' or '') .. ARGV[8])
+  end
   return { 'JOINED', twin }
 end
 if request then

@@ -147,8 +147,10 @@ local function check(id)
   if count == 0 or number(-1) ~= last or number(0) ~= last - count + 1 then
     found(id, 'events-have-no-gap', events, count .. ' events, the last of which should have the number ' .. (facts.n or '?'))
   end
-  if facts.request and call('EXISTS', key('request', facts.request)) == 0 then
-    found(id, 'request-is-known', key('request', facts.request), 'the request of job ' .. id .. ' could be taken twice')
+  for request in string.gmatch(facts.request or '', '%S+') do
+    if call('EXISTS', key('request', request)) == 0 then
+      found(id, 'request-is-known', key('request', request), 'the request of job ' .. id .. ' could be taken twice')
+    end
   end
 end
 

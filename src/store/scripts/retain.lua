@@ -21,7 +21,9 @@ local function purge(set, id)
   if facts[4] and not facts[5] then call('DECRBY', key('outbytes'), facts[4]) end
   if facts[6] then
     local left = tonumber(facts[7]) + tonumber(ARGV[7]) - now
-    call('PEXPIRE', key('request', facts[6]), math.max(1, math.floor(left)))
+    for request in string.gmatch(facts[6], '%S+') do
+      call('PEXPIRE', key('request', request), math.max(1, math.floor(left)))
+    end
   end
   call('ZREM', key('outputs'), id)
   call('UNLINK', job, key('events', id), key('output', id), key('transcript', id))

@@ -10,7 +10,8 @@ export interface Seen {
   claims: number;
 }
 
-type Step = fc.AsyncCommand<Seen, World>;
+/** A command on the model and the store. */
+export type Step = fc.AsyncCommand<Seen, World>;
 
 /** Between two commands, so that each has a microsecond of its own. */
 const tickMs = 0.05;
@@ -46,7 +47,10 @@ const person = fc.constantFrom("ann", "bob");
 const hasJobs = (seen: Seen): boolean => seen.jobs > 0;
 const hasClaims = (seen: Seen): boolean => seen.claims > 0;
 /** Rarely: so that most histories stay simple. */
-const seldom = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 4 });
+const seldom = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+  fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary });
+
+const labels = { queue: fc.constantFrom(...queues), site: fc.constantFrom("a", "b") };
 
 const newJobs = fc
   .record({
@@ -84,17 +88,20 @@ const newJobs = fc
     ...(retryOf === undefined || world.ids.length === 0 ? {} : { retryOf: one(world.ids, retryOf) }),
   }));
 
-const create = newJobs.map((make) => {
-  const shown: unknown[] = [];
-  return step("create", shown, async (world, seen) => {
-    const job = make(world);
-    const { spec: _, sealedSecret: __, ...rest } = job;
-    shown.splice(0, 1, rest);
-    world.ids.push(job.id);
-    seen.jobs += 1;
-    await both(world, ({ jobs }) => jobs.create(job));
+const creating = (jobs: typeof newJobs) =>
+  jobs.map((make) => {
+    const shown: unknown[] = [];
+    return step("create", shown, async (world, seen) => {
+      const job = make(world);
+      const { spec: _, sealedSecret: __, ...rest } = job;
+      shown.splice(0, 1, rest);
+      world.ids.push(job.id);
+      seen.jobs += 1;
+      await both(world, ({ jobs }) => jobs.create(job));
+    });
   });
-});
+
+const create = creating(newJobs);
 
 const claim = fc.tuple(index, fc.constantFrom(1, 1, 2, 3), fc.constantFrom(false, false, false, true)).map((arg) =>
   step("claim", arg, async (world, seen) => {
@@ -181,13 +188,16 @@ const finish = fc
     ),
   );
 
-const cancel = fc.tuple(index, fc.boolean()).map((arg) =>
+/** Often one that was claimed lately and so may run. */
+const cancel = fc.tuple(index, fc.boolean(), fc.boolean()).map((arg) =>
   step(
     "cancel",
     arg,
     async (world) => {
-      const how = { interruptRunning: arg[1], caller: "ann", reason: "no" };
-      await both(world, ({ jobs }) => jobs.cancel(one(world.ids, arg[0]), how));
+      const [which, interruptRunning, claimed] = arg;
+      const lately = world.holders.slice(-2).map(({ job }) => job);
+      const id = one(claimed && lately.length > 0 ? lately : world.ids, which);
+      await both(world, ({ jobs }) => jobs.cancel(id, { interruptRunning, caller: "ann", reason: "no" }));
     },
     hasJobs,
   ),
@@ -333,6 +343,7 @@ export function histories(maxCommands: number): fc.Arbitrary<Iterable<Step>> {
   const often = [create, create, create, create, claim, claim, claim, finish, finish, intent, append, tick];
   const rare = [
     cancel,
+    cancel,
     resolve,
     mark,
     beat,
@@ -348,4 +359,19 @@ export function histories(maxCommands: number): fc.Arbitrary<Iterable<Step>> {
     retain,
   ];
   return fc.commands([...often, ...often, ...rare], { maxCommands, size: "max" });
+}
+
+/** Histories about limits: every job has a queue and a site, and people move the limits all the time. */
+export function crowdedHistories(maxCommands: number): fc.Arbitrary<Iterable<Step>> {
+  const crowded = fc
+    .record({ make: newJobs, queue: labels.queue, site: labels.site })
+    .map(({ make, queue, site }) => (world: World): NewJob => {
+      const { startAfterMs: _, dedupe: __, idempotency: ___, retryOf: ____, ...job } = make(world);
+      return { ...job, queue, labels: { site } };
+    });
+  const busy = [creating(crowded), creating(crowded), claim, claim, finish];
+  return fc.commands([...busy, ...busy, setLimit, setLimit, pause, cancel, release, tick], {
+    maxCommands,
+    size: "max",
+  });
 }

@@ -25,6 +25,8 @@ export interface World {
   readonly workers: WorkerIdentity[];
   /** Which devices the store freed last; the model follows. */
   freed: readonly string[];
+  /** Moves between states that happened, as "QUEUED → RUNNING". */
+  readonly moves: Set<string>;
   requests: number;
   nextId(): string;
 }
@@ -33,7 +35,7 @@ const start = Date.UTC(2030, 0, 1);
 const scriptsOf = new WeakMap<TestStore, Scripts>();
 
 /** Empties Redis and begins a history with two workers. */
-export async function newWorld(at: TestStore): Promise<World> {
+export async function newWorld(at: TestStore, moves: Set<string>): Promise<World> {
   await at.redis.flushall();
   await at.store.ensureZone("default");
   const root = createKeySpace("pm").zone("default");
@@ -57,6 +59,7 @@ export async function newWorld(at: TestStore): Promise<World> {
     holders: [],
     workers: [worker("w1"), worker("w2")],
     freed: [],
+    moves,
     requests: 0,
     nextId: () => {
       // As good as random, so that order by id is not order of creation, and the same in every replay.
@@ -145,6 +148,10 @@ export async function compareAll(world: World): Promise<void> {
     ]);
   };
   same(await see(world.real), await see(world.model as unknown as Either));
+  for (const { events } of world.model.zone.jobs.values()) {
+    const states = events.flatMap(({ fact }) => (fact.kind === "state" ? [fact.state] : []));
+    for (const [i, state] of states.slice(1).entries()) world.moves.add(`${states[i]} → ${state}`);
+  }
   const problems: unknown[] = [];
   await world.real.fsck.check("default", { repair: false, report: (problem) => problems.push(problem) });
   expect(problems).toEqual([]);
