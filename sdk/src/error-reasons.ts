@@ -95,6 +95,11 @@ export const errorReasons = {
     meaning: "The worker's platform data does not see the work as read-only, as the server did.",
   },
   UNSUPPORTED_BY_PLATFORM: { code: "job", meaning: "The platform cannot do this." },
+  PLAN_CHANGED: {
+    code: "job",
+    meaning: "The lines or the running configuration are not those of the plan; nothing was changed.",
+  },
+  CHECK_FAILED: { code: "job", meaning: "A check before or after the change did not hold; the result says which." },
   CANCELLED: { code: "job", meaning: "The work was stopped on request." },
 } as const satisfies Record<string, { code: string; meaning: string }>;
 

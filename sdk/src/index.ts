@@ -5,6 +5,7 @@ export type { RetryOptions } from "./backoff.js";
 export type { ListOptions, Page, PagedList } from "./page.js";
 export type { CreatedJob, CreateManyResult, CreateOptions, Jobs, ListJobsOptions, Verdict } from "./jobs.js";
 export type { CancelOptions, CancelTotals, RetryResult, RetryTotals } from "./jobs-by-filter.js";
+export type { ConfigCheckInput, ConfigureInput } from "./configure-input.js";
 export type {
   CommandInput,
   EndpointInput,

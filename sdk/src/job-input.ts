@@ -1,4 +1,5 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { configureMessage, type ConfigureInput } from "./configure-input.js";
 import { durationFromMs, timestampFromDate } from "./time.js";
 import { DedupePolicy, EffectClass, JobSpecSchema, OnReject, Privilege, RetainOutput, type JobSpec } from "./v1.js";
 
@@ -59,11 +60,19 @@ export type JobWork =
       readonly onReject?: "stop" | "continue" | undefined;
       /** The mode the commands run in. Default "login": whatever mode the login gives. */
       readonly privilege?: "login" | "enable" | undefined;
+      readonly configure?: undefined;
+      readonly probe?: undefined;
+    }
+  | {
+      /** Configures the device by lines. */
+      readonly configure: ConfigureInput;
+      readonly commands?: undefined;
       readonly probe?: undefined;
     }
   | {
       /** Connects, logs in, looks, leaves. */
       readonly probe: true;
+      readonly configure?: undefined;
       readonly commands?: undefined;
     };
 
@@ -166,6 +175,7 @@ const retained = {
 } as const;
 
 function operation(work: JobWork): NonNullable<JobSpecInit["operation"]> {
+  if (work.configure !== undefined) return { case: "configure", value: configureMessage(work.configure) };
   if (work.commands === undefined) return { case: "probe", value: {} };
   return {
     case: "commands",

@@ -18,6 +18,7 @@ import { type DeviceInput, deviceInput, deviceMessage } from "./device-view.js";
 import { badHostKeys } from "./host-keys.js";
 import { unknownPlatform } from "./job-create.js";
 import { itemError } from "./item-error.js";
+import { platformMessage } from "./platform-view.js";
 import { listKey, maxPageSize, pageSize, readPageToken, writePageToken } from "./page-token.js";
 import type { PlatformCatalogue } from "./platform-catalogue.js";
 
@@ -162,12 +163,7 @@ export function createDeviceService(parts: DeviceServiceParts): ServiceImpl<type
     },
 
     listPlatforms: () => ({
-      platforms: platforms.describe().map(({ name, description, modes, channel }) => ({
-        name,
-        description,
-        modes: [...modes],
-        channel,
-      })),
+      platforms: platforms.describe().map(platformMessage),
     }),
   };
 }

@@ -2,6 +2,8 @@ import { clone, create, toBinary } from "@bufbuild/protobuf";
 import { durationFromMs, durationMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import {
   type CommandsOperation,
+  ConfigMode,
+  type ConfigureOperation,
   DedupePolicy,
   EffectClass,
   type InlineEndpoint,
@@ -21,6 +23,7 @@ import { encodeLogin, jobPlace } from "../secrets/login-codec.js";
 import type { Sealer } from "../secrets/sealer.js";
 import type { DeviceRecord, Store } from "../store/store.js";
 import { canonicalBytes } from "./canonical-bytes.js";
+import { checkConfigure } from "./check-configure.js";
 import type { PlatformCatalogue } from "./platform-catalogue.js";
 
 /** Zone of what names none. */
@@ -32,6 +35,7 @@ const defaults = {
   readQueueMs: 24 * hour,
   changeQueueMs: hour,
   executionMs: 300 * second,
+  confirmMs: 300 * second,
   idleMs: 30 * second,
   repeatableAttempts: 3,
   initialBackoffMs: 2 * second,
@@ -108,12 +112,13 @@ export async function readSurroundings(store: Store, specs: readonly JobSpec[]):
 
 /**
  * A wish as a job for the store: target resolved, effect class decided, defaults filled in, secrets sealed apart. Throws
- * DEVICE_NOT_FOUND, CREDENTIAL_NOT_FOUND, UNKNOWN_PLATFORM, INVALID_REQUEST (unknown zone), NOT_READ_ONLY,
- * REQUEST_ID_REQUIRED and INLINE_ENDPOINTS_FORBIDDEN.
+ * DEVICE_NOT_FOUND, CREDENTIAL_NOT_FOUND, UNKNOWN_PLATFORM, INVALID_REQUEST (an unknown zone; what is no configuration or
+ * no check), NOT_READ_ONLY, REQUEST_ID_REQUIRED and INLINE_ENDPOINTS_FORBIDDEN.
  */
 export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWish): NewJob {
   const target = resolveTarget(parts, around, wish);
   const effectClass = effectClassOf(parts.platforms, target.platform, wish.spec);
+  checkConfigure(parts.platforms, target.platform, wish);
   const commands = wish.spec.operation.case === "commands" ? wish.spec.operation.value : undefined;
   if (commands?.onReject === OnReject.CONTINUE && effectClass !== "READ_ONLY") {
     const field = `${wish.field}.commands.on_reject`;
@@ -134,7 +139,7 @@ export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWi
     id,
     zone: target.zone,
     effectClass,
-    type: wish.spec.operation.case === "probe" ? "probe" : "commands",
+    type: wish.spec.operation.case ?? "commands",
     endpoint: target.endpoint,
     address: target.address,
     ...(target.device !== undefined && { device: target.device }),
@@ -238,6 +243,9 @@ function inlineTarget(
 
 function effectClassOf(platforms: PlatformCatalogue, platform: string, spec: JobSpec): EffectClassName {
   if (spec.operation.case === "probe") return "READ_ONLY";
+  if (spec.operation.case === "configure") {
+    return spec.operation.value.mode === ConfigMode.PLAN ? "READ_ONLY" : "AT_MOST_ONCE";
+  }
   const commands = spec.operation.case === "commands" ? spec.operation.value.commands : [];
   const isRead = commands.every(
     ({ command, answers }) => answers.length === 0 && platforms.isReadOnly(platform, command),
@@ -251,7 +259,8 @@ function withDefaults(asked: JobSpec, effectClass: EffectClassName): JobSpec {
   const queueMs = effectClass === "READ_ONLY" ? defaults.readQueueMs : defaults.changeQueueMs;
   if (spec.effectClass !== EffectClass.IDEMPOTENT) spec.effectClass = EffectClass.UNSPECIFIED;
   spec.queueTimeout ??= durationFromMs(queueMs);
-  spec.executionTimeout ??= durationFromMs(defaults.executionMs);
+  if (spec.operation.case === "configure") fillConfigure(spec.operation.value);
+  spec.executionTimeout ??= durationFromMs(defaults.executionMs + timerMs(spec));
   spec.maxOutputBytes ||= defaults.maxOutputBytes;
   spec.retry ??= create(RetryPolicySchema);
   spec.retry.maxAttempts ||= effectClass === "AT_MOST_ONCE" ? 1 : defaults.repeatableAttempts;
@@ -269,6 +278,18 @@ function fillCommands(operation: CommandsOperation): void {
   operation.onReject ||= OnReject.STOP;
   operation.privilege ||= Privilege.LOGIN;
   for (const command of operation.commands) command.idleTimeout ??= durationFromMs(defaults.idleMs);
+}
+
+function fillConfigure(operation: ConfigureOperation): void {
+  operation.mode ||= ConfigMode.APPLY;
+  if (operation.mode !== ConfigMode.APPLY_CONFIRMED) return;
+  operation.confirmTimeout ??= durationFromMs(defaults.confirmMs);
+}
+
+/** A change that is taken back is watched until it is, so its attempt may take that much longer. */
+function timerMs({ operation }: JobSpec): number {
+  if (operation.case !== "configure" || operation.value.mode !== ConfigMode.APPLY_CONFIRMED) return 0;
+  return operation.value.confirmTimeout ? durationMs(operation.value.confirmTimeout) : 0;
 }
 
 /** Takes the login out of a spec that is about to be stored, and seals it for this job alone. */

@@ -112,6 +112,11 @@ function isAt(job: JobRecord, device: string): boolean {
 
 function says(job: JobRecord, text: string): boolean {
   const { operation } = fromBinary(JobSpecSchema, job.spec);
+  if (operation.case === "configure") {
+    const { input } = operation.value;
+    const typed = input.case === "lines" ? input.value.lines : [input.value ?? ""];
+    return typed.some((line) => line.toLowerCase().includes(text));
+  }
   if (operation.case !== "commands") return false;
   return operation.value.commands.some((command) => command.command.toLowerCase().includes(text));
 }

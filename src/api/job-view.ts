@@ -123,17 +123,48 @@ function time<Name extends string>(name: Name, ms: number | undefined): { [K in 
 
 /**
  * Adds the outputs. A job's output is all its attempts' outputs, one behind the other; the result is the last attempt's,
- * whose commands' outputs are the last bytes, in the order of the commands.
+ * whose texts are the last bytes, in the order in which they came.
  */
 async function fillOutputs(store: JobStore, job: JobRecord, result: JobResult): Promise<void> {
-  if (result.result.case !== "commands") return;
-  const { commands } = result.result.value;
-  let offset = job.outputBytes - commands.reduce((sum, command) => sum + command.outputBytes, 0);
-  for (const command of commands) {
-    if (command.outputBytes === 0) continue;
-    const bytes = offset < 0 ? undefined : await store.output(job.id, offset, command.outputBytes);
-    if (bytes) command.output = deviceText(bytes);
-    else command.outputExpired = true;
-    offset += command.outputBytes;
+  const texts = textsOf(result);
+  let offset = job.outputBytes - texts.reduce((sum, text) => sum + text.bytes, 0);
+  for (const text of texts) {
+    if (text.bytes === 0) continue;
+    const bytes = offset < 0 ? undefined : await store.output(job.id, offset, text.bytes);
+    if (bytes) text.fill(deviceText(bytes));
+    else text.expire();
+    offset += text.bytes;
   }
+}
+
+/** A place for a text that is kept in the output. */
+interface TextPlace {
+  readonly bytes: number;
+  fill(text: string): void;
+  expire(): void;
+}
+
+function textsOf({ result }: JobResult): TextPlace[] {
+  if (result.case === "commands") {
+    return result.value.commands.map((command) => ({
+      bytes: command.outputBytes,
+      fill: (text) => void (command.output = text),
+      expire: () => void (command.outputExpired = true),
+    }));
+  }
+  if (result.case !== "configure") return [];
+  const { before, checks, lines, diff, after } = result.value;
+  const checked = (late: boolean) => checks.flatMap((check) => (check.after === late ? [check.output] : []));
+  const texts = [before, ...checked(false), ...lines.map(({ output }) => output), diff, ...checked(true), after];
+  return texts.flatMap((place) =>
+    place === undefined
+      ? []
+      : [
+          {
+            bytes: place.bytes,
+            fill: (text: string) => void (place.text = text),
+            expire: () => void (place.expired = true),
+          },
+        ],
+  );
 }

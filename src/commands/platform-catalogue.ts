@@ -1,5 +1,5 @@
 import type { PlatformCatalogue } from "../api/platform-catalogue.js";
-import { isReadOnly, type Platform } from "../device/index.js";
+import { isReadOnly, parseConfiguration, type Platform } from "../device/index.js";
 
 /** The platforms as the server knows them: the same definitions that drive the worker's engine. */
 export function createPlatformCatalogue(platforms: ReadonlyMap<string, Platform>): PlatformCatalogue {
@@ -7,15 +7,27 @@ export function createPlatformCatalogue(platforms: ReadonlyMap<string, Platform>
     names: () => [...platforms.keys()],
     has: (name) => platforms.has(name),
     describe: () =>
-      [...platforms.values()].map(({ name, description, channel, modes }) => ({
+      [...platforms.values()].map(({ name, description, channel, modes, configuration }) => ({
         name,
         description,
         channel,
         modes: modes.map((mode) => mode.name),
+        ...(configuration && {
+          configuration: {
+            evidence: configuration.evidence,
+            candidate: configuration.candidate !== undefined,
+            ...(configuration.confirmed && { confirmed: configuration.confirmed }),
+            ...(configuration.save && { saveEvidence: configuration.save.evidence }),
+          },
+        }),
       })),
     isReadOnly(name, line) {
       const platform = platforms.get(name);
       return platform !== undefined && isReadOnly(platform.readOnly, line);
+    },
+    configurationProblems(name, lines) {
+      const rules = platforms.get(name)?.configuration;
+      return rules === undefined ? [] : parseConfiguration(rules, lines).problems;
     },
   };
 }

@@ -32,6 +32,8 @@ export interface Configurator {
   open(session: Session, options?: StepOptions): Promise<void>;
   /** Types one line; `rejected` also when the line led out of the configuration. */
   type(session: Session, line: ConfigurationLine, options?: StepOptions): Promise<CommandOutcome>;
+  /** Types a line around the configuration, as it is: a command that only reads. */
+  ask(session: Session, line: string, options?: StepOptions): Promise<StepOutcome>;
   /** Types one of the platform's own steps. */
   step(session: Session, step: ConfigurationStep, options?: StepOptions): Promise<StepOutcome>;
   /** Drops the candidate where there is one, and leaves the configuration. Never leaves it by committing. */
@@ -65,13 +67,14 @@ export function createConfigurator(
   }
   const redactor = createRedactor(platform.secrets);
 
-  async function step(on: Session, what: ConfigurationStep, options: StepOptions = {}): Promise<StepOutcome> {
-    const { send, answers } = fillStep(what, session, timerSeconds);
+  const step: Configurator["step"] = (on, what, options) => send(on, fillStep(what, session, timerSeconds), options);
+
+  async function send(on: Session, what: ConfigurationStep, options: StepOptions = {}): Promise<StepOutcome> {
     let output = "";
     const { onOutput, ...rest } = options;
     const outcome = await on.run({
-      command: send,
-      answers,
+      command: what.send,
+      answers: what.answers,
       ...bounds(rest),
       onOutput: (text) => {
         output += text;
@@ -91,6 +94,7 @@ export function createConfigurator(
   return {
     rules,
     step,
+    ask: (on, line, options) => send(on, { send: line, answers: [] }, options),
     async prepare(on, { beforeWrite, signal } = {}) {
       if (on.mode === rules.base) return;
       await on.enterMode(rules.base, { ...(beforeWrite ? { beforeWrite } : {}), ...(signal ? { signal } : {}) });

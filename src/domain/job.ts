@@ -10,7 +10,7 @@ export type Effect = "NONE" | "PARTIAL" | "COMPLETE";
 export type DedupePolicy = "REJECT" | "JOIN" | "REPLACE";
 
 /** Kinds of operation. */
-export type JobType = "commands" | "probe";
+export type JobType = "commands" | "configure" | "probe";
 
 /** Why work failed. Never holds a secret; device text in it is redacted. */
 export interface Failure {

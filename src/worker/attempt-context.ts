@@ -46,6 +46,8 @@ export interface Executed {
   readonly confirmedStep: number;
   /** The last step that may have been sent. */
   readonly intendedStep: number;
+  /** How many steps there are: all confirmed and no error means done. */
+  readonly steps: number;
   /** Whether anything that can change the device took effect, as far as the answers tell. */
   readonly changed: boolean;
   /** What ended it early. */

@@ -10,6 +10,7 @@ import type { AttemptEnd, Claim, Holder, LeaseStore } from "../store/store.js";
 import { StoreError } from "../store/store.js";
 import { AttemptEnded, type AttemptContext, type Executed, type StopCause } from "./attempt-context.js";
 import { runCommands } from "./commands.js";
+import { runConfigure } from "./configure.js";
 import { AttemptError, concernsDevice, failureOf } from "./failure.js";
 import type { Journal } from "./journal.js";
 import { type Lease, LeaseLostError } from "./lease.js";
@@ -91,7 +92,7 @@ async function run(
     timer(durationMs(spec.warnAfter), () => writer.fact({ kind: "log", level: "warning", message }));
   }
   const transcript = spec.debug ? createTranscript(clock, transcriptBytes) : undefined;
-  let session: Session | undefined;
+  const sessions: Session[] = [];
   let intent = false;
   const beforeWrite = (): void => lease.check();
 
@@ -102,7 +103,10 @@ async function run(
     signal,
     stopCause: () => (signal.aborted ? (signal.reason as StopCause) : undefined),
     async checkout({ fresh }) {
-      session = await pool.checkout(endpoint, { signal, fresh, beforeWrite, ...(transcript ? { transcript } : {}) });
+      // A transcript is of one channel: the first.
+      const record = transcript && sessions.length === 0 ? { transcript } : {};
+      const session = await pool.checkout(endpoint, { signal, fresh, beforeWrite, ...record });
+      sessions.push(session);
       return session;
     },
     async intent(step) {
@@ -128,8 +132,8 @@ async function run(
 
   // A session goes on to the next job unless its state is in doubt or its login was the job's own.
   const certain = error === undefined || error instanceof AttemptError;
-  const keepDevice = session !== undefined && certain && job.type !== "probe" && !claim.sealedSecret;
-  if (session) {
+  const keepDevice = sessions.length > 0 && certain && job.type !== "probe" && !claim.sealedSecret;
+  for (const session of sessions) {
     if (keepDevice) pool.checkin(session);
     else pool.discard(session);
   }
@@ -153,6 +157,8 @@ function execute(context: AttemptContext, spec: JobSpec, executionMs: number): P
   switch (spec.operation.case) {
     case "commands":
       return runCommands(context, spec.operation.value, { executionMs, outputBytes: spec.maxOutputBytes });
+    case "configure":
+      return runConfigure(context, spec.operation.value, { outputBytes: spec.maxOutputBytes });
     case "probe":
       return runProbe(context);
     case undefined:
@@ -162,6 +168,13 @@ function execute(context: AttemptContext, spec: JobSpec, executionMs: number): P
 
 /** The server judged by its own platform data; this worker's may be newer and stricter. Only upwards. */
 function recheckEffect({ job }: Claim, spec: JobSpec, { platform }: ReachableEndpoint): void {
+  if (spec.operation.case === "configure") {
+    const { preChecks, postChecks } = spec.operation.value;
+    for (const { command } of [...preChecks, ...postChecks]) {
+      if (isReadOnly(platform.readOnly, command)) continue;
+      throw new AttemptError("EFFECT_UPGRADED", `"${command}" is not read-only on ${platform.name} for this worker`);
+    }
+  }
   if (job.effectClass !== "READ_ONLY" || spec.operation.case !== "commands") return;
   for (const { command, answers } of spec.operation.value.commands) {
     if (answers.length > 0 || !isReadOnly(platform.readOnly, command)) {
@@ -202,7 +215,7 @@ function endOf(
   const failure = failureOf(error) ?? (error === undefined ? undefined : internal(error));
   // A stop that came after the last answer changes nothing: the work is done.
   const stopped =
-    signal.aborted && (failure !== undefined || executed === undefined || executed.confirmedStep < stepsOf(spec));
+    signal.aborted && (failure !== undefined || executed === undefined || executed.confirmedStep < executed.steps);
   const cause = error instanceof LeaseLostError ? "lease" : stopped ? (signal.reason as StopCause) : undefined;
   const facts: AttemptFacts = {
     effectClass: job.effectClass,
@@ -210,7 +223,7 @@ function endOf(
     intendedStep: executed?.intendedStep ?? 0,
     confirmedStep: executed?.confirmedStep ?? 0,
     changed: executed?.changed ?? false,
-    steps: stepsOf(spec),
+    steps: executed?.steps ?? 0,
     attempts: countedAttempts,
     ...(failure ? { failure } : {}),
     ...(cause === undefined ? {} : { stopCause: cause }),
@@ -224,10 +237,6 @@ function internal(error: unknown): Failure {
   if (error instanceof StoreError) return { reason: "WORKER_LOST", message: "the worker lost touch with the store" };
   if (error instanceof DeviceError) return { reason: error.reason, message: error.message };
   return { reason: "INTERNAL", message: "a fault of the service; the worker's log tells more" };
-}
-
-function stepsOf(spec: JobSpec): number {
-  return spec.operation.case === "commands" ? spec.operation.value.commands.length : 0;
 }
 
 function ruleOf(spec: JobSpec, maxAttempts: number): RetryRule {

@@ -13,10 +13,9 @@ import { createRedactingStream, createRedactor, type Session } from "../device/i
 import type { CommandStatus } from "../domain/job-event.js";
 import type { AttemptContext, Executed } from "./attempt-context.js";
 import { AttemptError } from "./failure.js";
+import { afterGrace } from "./grace.js";
 
 const defaultIdleMs = 30_000;
-/** How long a change that is under way may still take after it was asked to stop, before it is interrupted. */
-const graceMs = 5_000;
 
 const statuses: Readonly<Record<CommandStatus, Status>> = {
   OK: Status.OK,
@@ -113,7 +112,8 @@ export async function runCommands(
     result: { case: "commands", value: { commands: results } },
     sessionReused,
   });
-  const done = { result: toBinary(JobResultSchema, message), confirmedStep, intendedStep, changed };
+  const steps = operation.commands.length;
+  const done = { result: toBinary(JobResultSchema, message), confirmedStep, intendedStep, steps, changed };
   return error === undefined ? done : { ...done, error };
 }
 
@@ -140,22 +140,4 @@ async function enterPrivilege(session: Session, privilege: Privilege, context: A
     throw new AttemptError("UNSUPPORTED_BY_PLATFORM", `platform ${platform.name} has no privileged mode`);
   }
   await session.enterMode("enable", { signal: context.signal, beforeWrite: context.beforeWrite });
-}
-
-/**
- * A change that is under way when its attempt has to stop is first given the time to be answered: an answer that was
- * seen leaves no doubt. Losing the lease gives no time.
- */
-function afterGrace(context: AttemptContext): AbortSignal {
-  const interrupt = new AbortController();
-  const begin = (): void => {
-    if (context.stopCause() === "cancel" || context.stopCause() === "shutdown") {
-      context.timer(graceMs, () => interrupt.abort(context.signal.reason));
-    } else {
-      interrupt.abort(context.signal.reason);
-    }
-  };
-  if (context.signal.aborted) begin();
-  else context.signal.addEventListener("abort", begin, { once: true });
-  return interrupt.signal;
 }

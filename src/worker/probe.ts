@@ -5,7 +5,7 @@ import type { AttemptContext, Executed } from "./attempt-context.js";
 
 /** Connects, logs in, finds the prompt and reports what it saw. The session is its own, not one of the pool's. */
 export async function runProbe(context: AttemptContext): Promise<Executed> {
-  const nothing = { confirmedStep: 0, intendedStep: 0, changed: false };
+  const nothing = { confirmedStep: 0, intendedStep: 0, steps: 0, changed: false };
   try {
     const { timings, prompt, loginMode, hostKey, remoteVersion } = await context.checkout({ fresh: true });
     const value = {

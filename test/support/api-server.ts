@@ -58,6 +58,10 @@ export const testPlatforms: PlatformCatalogue = {
     { name: "linux", description: "Linux", modes: ["shell"], channel: "exec" },
   ],
   isReadOnly: (platform, line) => platform === "cisco_ios" && /^show [a-z ]+$/.test(line),
+  configurationProblems: (_, lines) => {
+    const index = lines.indexOf("end");
+    return index < 0 ? [] : [{ index, problem: "is not configuration" }];
+  },
 };
 
 /** The four protocols, as transports of connect-node. */

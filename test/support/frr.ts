@@ -5,10 +5,12 @@ import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { eventually } from "./eventually.js";
+import { freePort } from "./free-port.js";
 import { isInstalled } from "./openssh.js";
 
 const daemons = "/usr/lib/frr";
 const vtysh = "/usr/bin/vtysh";
+const telnet = "/usr/bin/inetutils-telnet";
 
 /** False where FRRouting is not installed or the user may not start it (its daemons insist on their own user). */
 export function hasFrr(): boolean {
@@ -24,8 +26,24 @@ export interface Frr {
   stop(): Promise<void>;
 }
 
-/** Starts zebra and staticd with `hostname`; `config` are further lines of zebra's configuration. */
-export async function startFrr(hostname: string, config: readonly string[] = []): Promise<Frr> {
+/** Passwords of the terminal of a daemon. */
+export const terminalLogin = { password: "zebra", enableSecret: "secret" };
+
+/** False where the client for a daemon's terminal is not installed. */
+export function hasTelnet(): boolean {
+  return isInstalled(telnet, "inetutils-telnet");
+}
+
+/**
+ * Starts zebra and staticd with `hostname`; `config` are further lines of zebra's configuration. With `transactional`,
+ * staticd edits a candidate (`--tcli`) and what is landed in is its own terminal, behind telnet and its password.
+ */
+export async function startFrr(
+  hostname: string,
+  config: readonly string[] = [],
+  { transactional = false }: { readonly transactional?: boolean } = {},
+): Promise<Frr> {
+  const port = transactional ? await freePort() : 0;
   const dir = await mkdtemp(join(tmpdir(), "pointsman-frr-"));
   await chmod(dir, 0o755);
   const started: ChildProcess[] = [];
@@ -44,11 +62,17 @@ export async function startFrr(hostname: string, config: readonly string[] = [])
     await writeFile(join(dir, "vtysh.conf"), `no service integrated-vtysh-config\nhostname ${hostname}\n`);
     for (const daemon of ["zebra", "staticd"]) {
       const file = join(dir, `${daemon}.conf`);
-      await writeFile(file, [`hostname ${hostname}`, ...(daemon === "zebra" ? config : []), ""].join("\n"));
+      const { password, enableSecret } = terminalLogin;
+      const passwords = transactional ? [`password ${password}`, `enable password ${enableSecret}`] : [];
+      const own = daemon === "zebra" ? config : passwords;
+      await writeFile(file, [`hostname ${hostname}`, ...own, ""].join("\n"));
       execFileSync("chown", ["-R", "frr:frr", dir]);
       const child = spawn(
         `${daemons}/${daemon}`,
-        ["-z", join(dir, "zserv.api"), "--vty_socket", dir, "-f", file, "-i", join(dir, `${daemon}.pid`), "-P", "0"],
+        [
+          ...["-z", join(dir, "zserv.api"), "--vty_socket", dir, "-f", file, "-i", join(dir, `${daemon}.pid`)],
+          ...(transactional && daemon === "staticd" ? ["--tcli", "-A", "127.0.0.1", "-P", String(port)] : ["-P", "0"]),
+        ],
         { stdio: "ignore" },
       );
       started.push(child);
@@ -63,7 +87,7 @@ export async function startFrr(hostname: string, config: readonly string[] = [])
   }
   const options = ["--vty_socket", dir, "--config_dir", dir];
   return {
-    forceCommand: [vtysh, ...options].join(" "),
+    forceCommand: transactional ? `${telnet} -E 127.0.0.1 ${port}` : [vtysh, ...options].join(" "),
     vtysh: async (command) =>
       (await promisify(execFile)(vtysh, [...options, "-c", command], { maxBuffer: 64 * 1024 * 1024 })).stdout,
     stop,

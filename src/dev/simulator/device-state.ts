@@ -24,6 +24,15 @@ export interface DeviceState {
   /** Goes back to the saved configuration, as a reload does. */
   restart(): void;
   runningText(): string;
+  /** The configuration without header and footer, as {@link DeviceState.replace} takes it. */
+  bodyText(): string;
+  /** Puts a whole configuration in the place of the running one. */
+  replace(body: string): void;
+  /** Goes back to a configuration unless {@link DeviceState.keep} is called within `ms`. */
+  revertAfter(body: string, ms: number): void;
+  /** Ends the wait, keeping what runs or going back at once. False when nothing was waited for. */
+  keep(): boolean;
+  goBack(): boolean;
   /** Puts facts, host name, clock and configuration into a text. */
   fill(text: string, values?: Readonly<Record<string, string>>): string;
   /** A random stream of its own for a session. */
@@ -49,6 +58,7 @@ export function createDeviceState(definition: SimulatedDevice, clock: Clock, see
   let printed = { version: -1, text: "" };
   let saved = { version: 0, text: "" };
   let savedName = firstName;
+  let reverting: { readonly body: string; readonly cancel: () => void } | undefined;
 
   const layout = personality.cli?.config;
   const bodyText = (): string => {
@@ -105,12 +115,36 @@ export function createDeviceState(definition: SimulatedDevice, clock: Clock, see
       savedName = self.hostname;
     },
     restart() {
+      self.keep();
       running = createRunningConfig(saved.text);
       printed = { version: -1, text: "" };
       saved = { version: running.version, text: bodyText() };
       self.hostname = savedName;
     },
     runningText: () => configText(bodyText()),
+    bodyText,
+    replace(body) {
+      running = createRunningConfig(body);
+      printed = { version: -1, text: "" };
+      saved = { version: -1, text: saved.text };
+      self.hostname = /^hostname (\S+)$/m.exec(body)?.[1] ?? self.hostname;
+    },
+    revertAfter(body, ms) {
+      self.keep();
+      reverting = { body, cancel: clock.timer(ms, () => void self.goBack()) };
+    },
+    keep() {
+      const waited = reverting !== undefined;
+      reverting?.cancel();
+      reverting = undefined;
+      return waited;
+    },
+    goBack() {
+      const body = reverting?.body;
+      if (!self.keep() || body === undefined) return false;
+      self.replace(body);
+      return true;
+    },
     fill: (text, values) => render(text, (name) => values?.[name] ?? dynamic(name)),
     randomFor,
   };

@@ -1,6 +1,8 @@
 import type { DeviceState } from "./device-state.js";
 import type { CommandIo } from "./interpreter.js";
+import { configurationActions } from "./configuration-actions.js";
 import type { CliPersonality } from "./personality.js";
+import type { RunningConfig } from "./running-config.js";
 
 /** What the commands of one session on a network device act on. */
 export interface NetworkSession {
@@ -8,13 +10,16 @@ export interface NetworkSession {
   readonly cli: CliPersonality;
   /** The mode we are in is the last; configuration sections carry the line that opened them, and its values. */
   readonly modes: { mode: string; line?: string; values?: Readonly<Record<string, string>> }[];
+  /** The configuration session that lines go to, where one is open. */
+  candidate: { readonly name: string; readonly running: RunningConfig } | undefined;
   /** Rows on a page as `terminal length` said; undefined before. */
   length: number | undefined;
   readonly close: () => void;
   readonly reload: () => void;
 }
 
-type Action = (
+/** What a command does, when it is not over at once. */
+export type Action = (
   session: NetworkSession,
   values: Readonly<Record<string, string>>,
   negated: boolean,
@@ -23,6 +28,7 @@ type Action = (
 
 /** What commands do besides printing, by the name that a personality's `do` gives. */
 export const actions: Readonly<Record<string, Action>> = {
+  ...configurationActions,
   close: (session) => {
     session.close();
     return undefined;
@@ -36,6 +42,7 @@ export const actions: Readonly<Record<string, Action>> = {
   end: (session) => {
     while (session.modes.length > 1 && session.cli.modes[session.modes.at(-1)!.mode]!.configuration)
       session.modes.pop();
+    session.candidate = undefined;
     return undefined;
   },
   enable: (session, _values, _negated, io) => {
@@ -59,7 +66,7 @@ export const actions: Readonly<Record<string, Action>> = {
   // Nothing a device prints here depends on its width; the command is accepted as real ones do.
   width: () => undefined,
   hostname: (session, values, negated) => {
-    session.device.hostname = negated ? "Router" : values["name"]!;
+    if (!session.candidate) session.device.hostname = negated ? "Router" : values["name"]!;
     return undefined;
   },
   save: (session) => {

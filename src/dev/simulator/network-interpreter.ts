@@ -38,6 +38,7 @@ export function createNetworkInterpreter(options: NetworkInterpreterOptions): In
     cli,
     modes: [{ mode: options.privileged ? cli.login.privileged : cli.login.plain }],
     length: undefined,
+    candidate: undefined,
     close: options.close,
     reload: options.reload,
   };
@@ -45,7 +46,10 @@ export function createNetworkInterpreter(options: NetworkInterpreterOptions): In
   const prompt = (): string => {
     const mode = cli.modes[current()]!;
     const host = mode.configuration ? device.hostname.slice(0, cli.hostLimit) : device.hostname;
-    return device.fill(mode.prompt, { ...session.modes.at(-1)!.values, host });
+    const shown = session.candidate
+      ? mode.prompt.replace("(config", `(config-s-${session.candidate.name.slice(0, 6)}`)
+      : mode.prompt;
+    return device.fill(shown, { ...session.modes.at(-1)!.values, host });
   };
 
   /** Tries the mode we are in, then, in a section, the modes around it, as devices do. */
@@ -98,12 +102,13 @@ export function createNetworkInterpreter(options: NetworkInterpreterOptions): In
   const configure = (found: Found, negated: boolean): void => {
     const section = session.modes.flatMap(({ line }) => (line === undefined ? [] : [line]));
     const { entry, canonical, stem } = found;
+    const running = session.candidate?.running ?? device.running;
     if (negated) {
-      device.running.remove(section, entry.config === "single" ? stem : canonical);
+      running.remove(section, entry.config === "single" ? stem : canonical);
       return;
     }
-    device.running.remove(section, `no ${stem}`);
-    device.running.set(section, canonical, entry.config === "single" ? { replaces: stem } : {});
+    running.remove(section, `no ${stem}`);
+    running.set(section, canonical, entry.config === "single" ? { replaces: stem } : {});
   };
 
   const perform = (found: Found, negated: boolean, filter: string | undefined, io: CommandIo) => {

@@ -163,7 +163,7 @@ export const StateChangedSchema: GenMessage<StateChanged> = /*@__PURE__*/
  */
 export type OutputReceived = Message<"pointsman.v1.OutputReceived"> & {
   /**
-   * The command, from 1.
+   * The command, or the line of configuration, from 1. 0: a text that belongs to none, such as a difference.
    *
    * @generated from field: uint32 command = 1;
    */

@@ -7,7 +7,7 @@ import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { CommandsOperation, EffectClass, ProbeOperation, RetryPolicy } from "./operation_pb.js";
+import type { CommandsOperation, ConfigureOperation, EffectClass, ProbeOperation, RetryPolicy } from "./operation_pb.js";
 import { file_pointsman_v1_operation } from "./operation_pb.js";
 import type { InlineEndpoint } from "./target_pb.js";
 import { file_pointsman_v1_target } from "./target_pb.js";
@@ -17,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file pointsman/v1/job.proto.
  */
 export const file_pointsman_v1_job: GenFile = /*@__PURE__*/
-  fileDesc("ChZwb2ludHNtYW4vdjEvam9iLnByb3RvEgxwb2ludHNtYW4udjEi+QgKB0pvYlNwZWMSSAoGZGV2aWNlGAEgASgJQja6SDNyMRABGIABMipeW0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyRIABIwCghlbmRwb2ludBgCIAEoCzIcLnBvaW50c21hbi52MS5JbmxpbmVFbmRwb2ludEgAEjMKCGNvbW1hbmRzGAMgASgLMh8ucG9pbnRzbWFuLnYxLkNvbW1hbmRzT3BlcmF0aW9uSAESLQoFcHJvYmUYBCABKAsyHC5wb2ludHNtYW4udjEuUHJvYmVPcGVyYXRpb25IARI5CgxlZmZlY3RfY2xhc3MYBSABKA4yGS5wb2ludHNtYW4udjEuRWZmZWN0Q2xhc3NCCLpIBYIBAhABEiQKCHByaW9yaXR5GAYgASgFQhK6SA8aDRhkKJz//////////wESLgoKc3RhcnRfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASQQoNcXVldWVfdGltZW91dBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIPukgMqgEJIgUIgJqeASoAEkQKEWV4ZWN1dGlvbl90aW1lb3V0GAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqABIoCgVyZXRyeRgKIAEoCzIZLnBvaW50c21hbi52MS5SZXRyeVBvbGljeRKMAQoGbGFiZWxzGAsgAygLMiEucG9pbnRzbWFuLnYxLkpvYlNwZWMuTGFiZWxzRW50cnlCWbpIVpoBUxBAIjNyMRABGD8yK15bQS1aYS16MC05XShbQS1aYS16MC05Ll8vLV0qW0EtWmEtejAtOV0pPyQqGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEioKEG1heF9vdXRwdXRfYnl0ZXMYDCABKA1CELpIDdgBASoIGICAgAgogAgSDQoFZGVidWcYDSABKAgSPAoFcXVldWUYDiABKAlCLbpIKtgBAXIlGD8yIV5bYS16MC05XShbYS16MC05Ll8tXSpbYS16MC05XSk/JBIcCgpkZWR1cGVfa2V5GA8gASgJQgi6SAVyAxj/ARI7Cg1kZWR1cGVfcG9saWN5GBAgASgOMhoucG9pbnRzbWFuLnYxLkRlZHVwZVBvbGljeUIIukgFggECEAESFwoPZmFpbF9pZl9ibG9ja2VkGBEgASgIEjsKDXJldGFpbl9vdXRwdXQYEiABKA4yGi5wb2ludHNtYW4udjEuUmV0YWluT3V0cHV0Qgi6SAWCAQIQARI9Cgp3YXJuX2FmdGVyGBMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqABotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg8KBnRhcmdldBIFukgCCAFCEgoJb3BlcmF0aW9uEgW6SAIIASK0CAoDSm9iEgoKAmlkGAEgASgJEiMKBHNwZWMYAiABKAsyFS5wb2ludHNtYW4udjEuSm9iU3BlYxIlCgVzdGF0ZRgDIAEoDjIWLnBvaW50c21hbi52MS5Kb2JTdGF0ZRIvCgxlZmZlY3RfY2xhc3MYBCABKA4yGS5wb2ludHNtYW4udjEuRWZmZWN0Q2xhc3MSDAoEem9uZRgFIAEoCRIQCghlbmRwb2ludBgGIAEoCRIPCgdjcmVhdG9yGAcgASgJEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpxdWV1ZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKDndhaXRpbmdfcmVhc29uGA0gASgOMhsucG9pbnRzbWFuLnYxLldhaXRpbmdSZWFzb24SFAoMYmxvY2tpbmdfam9iGA4gASgJEhAKCHBvc2l0aW9uGA8gASgNEg4KBndvcmtlchgQIAEoCRInCghhdHRlbXB0cxgRIAMoCzIVLnBvaW50c21hbi52MS5BdHRlbXB0EiUKBWVycm9yGBIgASgLMhYucG9pbnRzbWFuLnYxLkpvYkVycm9yEiQKBmVmZmVjdBgTIAEoDjIULnBvaW50c21hbi52MS5FZmZlY3QSGgoSbGFzdF9pbnRlbmRlZF9zdGVwGBQgASgNEhsKE2xhc3RfY29uZmlybWVkX3N0ZXAYFSABKA0SJwoGcmVzdWx0GBYgASgLMhcucG9pbnRzbWFuLnYxLkpvYlJlc3VsdBIsCgpyZXNvbHV0aW9uGBcgASgLMhgucG9pbnRzbWFuLnYxLlJlc29sdXRpb24SEgoKbGFzdF9ldmVudBgYIAEoDRIUCgxvdXRwdXRfYnl0ZXMYGSABKA0SGAoQY2FuY2VsX3JlcXVlc3RlZBgaIAEoCBIwCg13YWl0X2R1cmF0aW9uGBsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KDHJ1bl9kdXJhdGlvbhgcIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhISCgp0cmFuc2NyaXB0GB0gASgJEhAKCHJldHJ5X29mGB4gASgJEhIKCnJldHJpZWRfYnkYHyABKAkSLwoLZGVsZXRlX3RpbWUYICABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIr0BCgdBdHRlbXB0Eg4KBm51bWJlchgBIAEoDRIOCgZ3b3JrZXIYAiABKAkSDQoFZmVuY2UYAyABKAQSLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiUKBWVycm9yGAYgASgLMhYucG9pbnRzbWFuLnYxLkpvYkVycm9yItoBCghKb2JFcnJvchIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCRIWCg5kZXZpY2VfbWVzc2FnZRgDIAEoCRIMCgR0YWlsGAQgASgJEhAKCGV4cGVjdGVkGAUgASgJEgwKBG1vZGUYBiABKAkSNgoIbWV0YWRhdGEYByADKAsyJC5wb2ludHNtYW4udjEuSm9iRXJyb3IuTWV0YWRhdGFFbnRyeRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiiwEKCUpvYlJlc3VsdBIwCghjb21tYW5kcxgBIAEoCzIcLnBvaW50c21hbi52MS5Db21tYW5kc1Jlc3VsdEgAEioKBXByb2JlGAIgASgLMhkucG9pbnRzbWFuLnYxLlByb2JlUmVzdWx0SAASFgoOc2Vzc2lvbl9yZXVzZWQYAyABKAhCCAoGcmVzdWx0Ij8KDkNvbW1hbmRzUmVzdWx0Ei0KCGNvbW1hbmRzGAEgAygLMhsucG9pbnRzbWFuLnYxLkNvbW1hbmRSZXN1bHQiqQIKDUNvbW1hbmRSZXN1bHQSDwoHY29tbWFuZBgBIAEoCRIrCgZzdGF0dXMYAiABKA4yGy5wb2ludHNtYW4udjEuQ29tbWFuZFN0YXR1cxIOCgZvdXRwdXQYAyABKAkSEwoLZXJyb3JfbGluZXMYBCADKAkSKwoIZHVyYXRpb24YBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGAoLZXhpdF9zdGF0dXMYBiABKAVIAIgBARIYChBvdXRwdXRfdHJ1bmNhdGVkGAcgASgIEhYKDnNlc3Npb25fcmV1c2VkGAggASgIEhQKDG91dHB1dF9ieXRlcxgJIAEoDRIWCg5vdXRwdXRfZXhwaXJlZBgKIAEoCEIOCgxfZXhpdF9zdGF0dXMi3wEKC1Byb2JlUmVzdWx0EjEKDmxvZ2luX2R1cmF0aW9uGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjIKD3Byb21wdF9kdXJhdGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZwcm9tcHQYAyABKAkSDAoEbW9kZRgEIAEoCRIVCg1ob3N0X2tleV90eXBlGAUgASgJEhwKFGhvc3Rfa2V5X2ZpbmdlcnByaW50GAYgASgJEhYKDnJlbW90ZV92ZXJzaW9uGAcgASgJIpcBCgpSZXNvbHV0aW9uEioKBGtpbmQYASABKA4yHC5wb2ludHNtYW4udjEuUmVzb2x1dGlvbktpbmQSEAoIcmVzb2x2ZXIYAiABKAkSDgoGcmVhc29uGAMgASgJEigKBHRpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXJlcnVuX2pvYhgFIAEoCSr/AQoISm9iU3RhdGUSGQoVSk9CX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRSk9CX1NUQVRFX0RFTEFZRUQQARIUChBKT0JfU1RBVEVfUVVFVUVEEAISFQoRSk9CX1NUQVRFX1JVTk5JTkcQAxIYChRKT0JfU1RBVEVfQ0FOQ0VMTElORxAEEhcKE0pPQl9TVEFURV9TVUNDRUVERUQQBRIUChBKT0JfU1RBVEVfRkFJTEVEEAYSFwoTSk9CX1NUQVRFX0NBTkNFTExFRBAHEhUKEUpPQl9TVEFURV9FWFBJUkVEEAgSGwoXSk9CX1NUQVRFX0lOREVURVJNSU5BVEUQCSqpAgoNV2FpdGluZ1JlYXNvbhIeChpXQUlUSU5HX1JFQVNPTl9VTlNQRUNJRklFRBAAEh0KGVdBSVRJTkdfUkVBU09OX1NUQVJUX1RJTUUQARIYChRXQUlUSU5HX1JFQVNPTl9SRVRSWRACEh4KGldBSVRJTkdfUkVBU09OX0RFVklDRV9CVVNZEAMSFwoTV0FJVElOR19SRUFTT05fSEVMRBAEEhwKGFdBSVRJTkdfUkVBU09OX05PX1dPUktFUhAFEhgKFFdBSVRJTkdfUkVBU09OX0NMQUlNEAYSGQoVV0FJVElOR19SRUFTT05fTE9DS0VEEAcSGQoVV0FJVElOR19SRUFTT05fUEFVU0VEEAgSGAoUV0FJVElOR19SRUFTT05fTElNSVQQCSpaCgZFZmZlY3QSFgoSRUZGRUNUX1VOU1BFQ0lGSUVEEAASDwoLRUZGRUNUX05PTkUQARISCg5FRkZFQ1RfUEFSVElBTBACEhMKD0VGRkVDVF9DT01QTEVURRADKnoKDERlZHVwZVBvbGljeRIdChlERURVUEVfUE9MSUNZX1VOU1BFQ0lGSUVEEAASGAoUREVEVVBFX1BPTElDWV9SRUpFQ1QQARIWChJERURVUEVfUE9MSUNZX0pPSU4QAhIZChVERURVUEVfUE9MSUNZX1JFUExBQ0UQAyp5CgxSZXRhaW5PdXRwdXQSHQoZUkVUQUlOX09VVFBVVF9VTlNQRUNJRklFRBAAEhYKElJFVEFJTl9PVVRQVVRfRlVMTBABEhoKFlJFVEFJTl9PVVRQVVRfTUVUQURBVEEQAhIWChJSRVRBSU5fT1VUUFVUX05PTkUQAyqfAQoNQ29tbWFuZFN0YXR1cxIeChpDT01NQU5EX1NUQVRVU19VTlNQRUNJRklFRBAAEhUKEUNPTU1BTkRfU1RBVFVTX09LEAESGwoXQ09NTUFORF9TVEFUVVNfUkVKRUNURUQQAhIaChZDT01NQU5EX1NUQVRVU19TS0lQUEVEEAMSHgoaQ09NTUFORF9TVEFUVVNfSU5URVJSVVBURUQQBCqKAQoOUmVzb2x1dGlvbktpbmQSHwobUkVTT0xVVElPTl9LSU5EX1VOU1BFQ0lGSUVEEAASGwoXUkVTT0xVVElPTl9LSU5EX0FQUExJRUQQARIfChtSRVNPTFVUSU9OX0tJTkRfTk9UX0FQUExJRUQQAhIZChVSRVNPTFVUSU9OX0tJTkRfUkVSVU4QA2IGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_pointsman_v1_operation, file_pointsman_v1_target]);
+  fileDesc("ChZwb2ludHNtYW4vdjEvam9iLnByb3RvEgxwb2ludHNtYW4udjEisAkKB0pvYlNwZWMSSAoGZGV2aWNlGAEgASgJQja6SDNyMRABGIABMipeW0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyRIABIwCghlbmRwb2ludBgCIAEoCzIcLnBvaW50c21hbi52MS5JbmxpbmVFbmRwb2ludEgAEjMKCGNvbW1hbmRzGAMgASgLMh8ucG9pbnRzbWFuLnYxLkNvbW1hbmRzT3BlcmF0aW9uSAESLQoFcHJvYmUYBCABKAsyHC5wb2ludHNtYW4udjEuUHJvYmVPcGVyYXRpb25IARI1Cgljb25maWd1cmUYFCABKAsyIC5wb2ludHNtYW4udjEuQ29uZmlndXJlT3BlcmF0aW9uSAESOQoMZWZmZWN0X2NsYXNzGAUgASgOMhkucG9pbnRzbWFuLnYxLkVmZmVjdENsYXNzQgi6SAWCAQIQARIkCghwcmlvcml0eRgGIAEoBUISukgPGg0YZCic//////////8BEi4KCnN0YXJ0X3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEkEKDXF1ZXVlX3RpbWVvdXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CD7pIDKoBCSIFCICangEqABJEChFleGVjdXRpb25fdGltZW91dBgJIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgASKAoFcmV0cnkYCiABKAsyGS5wb2ludHNtYW4udjEuUmV0cnlQb2xpY3kSjAEKBmxhYmVscxgLIAMoCzIhLnBvaW50c21hbi52MS5Kb2JTcGVjLkxhYmVsc0VudHJ5Qlm6SFaaAVMQQCIzcjEQARg/MiteW0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLy1dKltBLVphLXowLTldKT8kKhpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIqChBtYXhfb3V0cHV0X2J5dGVzGAwgASgNQhC6SA3YAQEqCBiAgIAIKIAIEg0KBWRlYnVnGA0gASgIEjwKBXF1ZXVlGA4gASgJQi26SCrYAQFyJRg/MiFeW2EtejAtOV0oW2EtejAtOS5fLV0qW2EtejAtOV0pPyQSHAoKZGVkdXBlX2tleRgPIAEoCUIIukgFcgMY/wESOwoNZGVkdXBlX3BvbGljeRgQIAEoDjIaLnBvaW50c21hbi52MS5EZWR1cGVQb2xpY3lCCLpIBYIBAhABEhcKD2ZhaWxfaWZfYmxvY2tlZBgRIAEoCBI7Cg1yZXRhaW5fb3V0cHV0GBIgASgOMhoucG9pbnRzbWFuLnYxLlJldGFpbk91dHB1dEIIukgFggECEAESPQoKd2Fybl9hZnRlchgTIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgAaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIPCgZ0YXJnZXQSBbpIAggBQhIKCW9wZXJhdGlvbhIFukgCCAEitAgKA0pvYhIKCgJpZBgBIAEoCRIjCgRzcGVjGAIgASgLMhUucG9pbnRzbWFuLnYxLkpvYlNwZWMSJQoFc3RhdGUYAyABKA4yFi5wb2ludHNtYW4udjEuSm9iU3RhdGUSLwoMZWZmZWN0X2NsYXNzGAQgASgOMhkucG9pbnRzbWFuLnYxLkVmZmVjdENsYXNzEgwKBHpvbmUYBSABKAkSEAoIZW5kcG9pbnQYBiABKAkSDwoHY3JlYXRvchgHIAEoCRIvCgtjcmVhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcXVldWVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg53YWl0aW5nX3JlYXNvbhgNIAEoDjIbLnBvaW50c21hbi52MS5XYWl0aW5nUmVhc29uEhQKDGJsb2NraW5nX2pvYhgOIAEoCRIQCghwb3NpdGlvbhgPIAEoDRIOCgZ3b3JrZXIYECABKAkSJwoIYXR0ZW1wdHMYESADKAsyFS5wb2ludHNtYW4udjEuQXR0ZW1wdBIlCgVlcnJvchgSIAEoCzIWLnBvaW50c21hbi52MS5Kb2JFcnJvchIkCgZlZmZlY3QYEyABKA4yFC5wb2ludHNtYW4udjEuRWZmZWN0EhoKEmxhc3RfaW50ZW5kZWRfc3RlcBgUIAEoDRIbChNsYXN0X2NvbmZpcm1lZF9zdGVwGBUgASgNEicKBnJlc3VsdBgWIAEoCzIXLnBvaW50c21hbi52MS5Kb2JSZXN1bHQSLAoKcmVzb2x1dGlvbhgXIAEoCzIYLnBvaW50c21hbi52MS5SZXNvbHV0aW9uEhIKCmxhc3RfZXZlbnQYGCABKA0SFAoMb3V0cHV0X2J5dGVzGBkgASgNEhgKEGNhbmNlbF9yZXF1ZXN0ZWQYGiABKAgSMAoNd2FpdF9kdXJhdGlvbhgbIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIvCgxydW5fZHVyYXRpb24YHCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEgoKdHJhbnNjcmlwdBgdIAEoCRIQCghyZXRyeV9vZhgeIAEoCRISCgpyZXRyaWVkX2J5GB8gASgJEi8KC2RlbGV0ZV90aW1lGCAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCK9AQoHQXR0ZW1wdBIOCgZudW1iZXIYASABKA0SDgoGd29ya2VyGAIgASgJEg0KBWZlbmNlGAMgASgEEi4KCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIlCgVlcnJvchgGIAEoCzIWLnBvaW50c21hbi52MS5Kb2JFcnJvciLaAQoISm9iRXJyb3ISDgoGcmVhc29uGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSFgoOZGV2aWNlX21lc3NhZ2UYAyABKAkSDAoEdGFpbBgEIAEoCRIQCghleHBlY3RlZBgFIAEoCRIMCgRtb2RlGAYgASgJEjYKCG1ldGFkYXRhGAcgAygLMiQucG9pbnRzbWFuLnYxLkpvYkVycm9yLk1ldGFkYXRhRW50cnkaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIr8BCglKb2JSZXN1bHQSMAoIY29tbWFuZHMYASABKAsyHC5wb2ludHNtYW4udjEuQ29tbWFuZHNSZXN1bHRIABIqCgVwcm9iZRgCIAEoCzIZLnBvaW50c21hbi52MS5Qcm9iZVJlc3VsdEgAEjIKCWNvbmZpZ3VyZRgEIAEoCzIdLnBvaW50c21hbi52MS5Db25maWd1cmVSZXN1bHRIABIWCg5zZXNzaW9uX3JldXNlZBgDIAEoCEIICgZyZXN1bHQiPwoOQ29tbWFuZHNSZXN1bHQSLQoIY29tbWFuZHMYASADKAsyGy5wb2ludHNtYW4udjEuQ29tbWFuZFJlc3VsdCKpAgoNQ29tbWFuZFJlc3VsdBIPCgdjb21tYW5kGAEgASgJEisKBnN0YXR1cxgCIAEoDjIbLnBvaW50c21hbi52MS5Db21tYW5kU3RhdHVzEg4KBm91dHB1dBgDIAEoCRITCgtlcnJvcl9saW5lcxgEIAMoCRIrCghkdXJhdGlvbhgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIYCgtleGl0X3N0YXR1cxgGIAEoBUgAiAEBEhgKEG91dHB1dF90cnVuY2F0ZWQYByABKAgSFgoOc2Vzc2lvbl9yZXVzZWQYCCABKAgSFAoMb3V0cHV0X2J5dGVzGAkgASgNEhYKDm91dHB1dF9leHBpcmVkGAogASgIQg4KDF9leGl0X3N0YXR1cyLhAgoPQ29uZmlndXJlUmVzdWx0Ei0KBWxpbmVzGAEgAygLMh4ucG9pbnRzbWFuLnYxLkNvbmZpZ0xpbmVSZXN1bHQSJgoEZGlmZhgCIAEoCzIYLnBvaW50c21hbi52MS5Db25maWdUZXh0EhYKDmRpZmZfcHJlZGljdGVkGAMgASgIEhEKCXBsYW5faGFzaBgEIAEoCRIRCgljb21taXR0ZWQYBSABKAgSEQoJY29uZmlybWVkGAYgASgIEg0KBXNhdmVkGAcgASgIEhMKC3JvbGxlZF9iYWNrGAggASgIEi8KBmNoZWNrcxgJIAMoCzIfLnBvaW50c21hbi52MS5Db25maWdDaGVja1Jlc3VsdBIoCgZiZWZvcmUYCiABKAsyGC5wb2ludHNtYW4udjEuQ29uZmlnVGV4dBInCgVhZnRlchgLIAEoCzIYLnBvaW50c21hbi52MS5Db25maWdUZXh0Ik0KCkNvbmZpZ1RleHQSDAoEdGV4dBgBIAEoCRINCgVieXRlcxgCIAEoDRIRCgl0cnVuY2F0ZWQYAyABKAgSDwoHZXhwaXJlZBgEIAEoCCK5AQoQQ29uZmlnTGluZVJlc3VsdBIMCgRsaW5lGAEgASgJEisKBnN0YXR1cxgCIAEoDjIbLnBvaW50c21hbi52MS5Db21tYW5kU3RhdHVzEigKBm91dHB1dBgDIAEoCzIYLnBvaW50c21hbi52MS5Db25maWdUZXh0EhMKC2Vycm9yX2xpbmVzGAQgAygJEisKCGR1cmF0aW9uGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIo0BChFDb25maWdDaGVja1Jlc3VsdBIPCgdjb21tYW5kGAEgASgJEg0KBWFmdGVyGAIgASgIEg4KBnBhc3NlZBgDIAEoCBIPCgdtaXNzaW5nGAQgAygJEg0KBWZvdW5kGAUgAygJEigKBm91dHB1dBgGIAEoCzIYLnBvaW50c21hbi52MS5Db25maWdUZXh0It8BCgtQcm9iZVJlc3VsdBIxCg5sb2dpbl9kdXJhdGlvbhgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIyCg9wcm9tcHRfZHVyYXRpb24YAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGcHJvbXB0GAMgASgJEgwKBG1vZGUYBCABKAkSFQoNaG9zdF9rZXlfdHlwZRgFIAEoCRIcChRob3N0X2tleV9maW5nZXJwcmludBgGIAEoCRIWCg5yZW1vdGVfdmVyc2lvbhgHIAEoCSKXAQoKUmVzb2x1dGlvbhIqCgRraW5kGAEgASgOMhwucG9pbnRzbWFuLnYxLlJlc29sdXRpb25LaW5kEhAKCHJlc29sdmVyGAIgASgJEg4KBnJlYXNvbhgDIAEoCRIoCgR0aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglyZXJ1bl9qb2IYBSABKAkq/wEKCEpvYlN0YXRlEhkKFUpPQl9TVEFURV9VTlNQRUNJRklFRBAAEhUKEUpPQl9TVEFURV9ERUxBWUVEEAESFAoQSk9CX1NUQVRFX1FVRVVFRBACEhUKEUpPQl9TVEFURV9SVU5OSU5HEAMSGAoUSk9CX1NUQVRFX0NBTkNFTExJTkcQBBIXChNKT0JfU1RBVEVfU1VDQ0VFREVEEAUSFAoQSk9CX1NUQVRFX0ZBSUxFRBAGEhcKE0pPQl9TVEFURV9DQU5DRUxMRUQQBxIVChFKT0JfU1RBVEVfRVhQSVJFRBAIEhsKF0pPQl9TVEFURV9JTkRFVEVSTUlOQVRFEAkqqQIKDVdhaXRpbmdSZWFzb24SHgoaV0FJVElOR19SRUFTT05fVU5TUEVDSUZJRUQQABIdChlXQUlUSU5HX1JFQVNPTl9TVEFSVF9USU1FEAESGAoUV0FJVElOR19SRUFTT05fUkVUUlkQAhIeChpXQUlUSU5HX1JFQVNPTl9ERVZJQ0VfQlVTWRADEhcKE1dBSVRJTkdfUkVBU09OX0hFTEQQBBIcChhXQUlUSU5HX1JFQVNPTl9OT19XT1JLRVIQBRIYChRXQUlUSU5HX1JFQVNPTl9DTEFJTRAGEhkKFVdBSVRJTkdfUkVBU09OX0xPQ0tFRBAHEhkKFVdBSVRJTkdfUkVBU09OX1BBVVNFRBAIEhgKFFdBSVRJTkdfUkVBU09OX0xJTUlUEAkqWgoGRWZmZWN0EhYKEkVGRkVDVF9VTlNQRUNJRklFRBAAEg8KC0VGRkVDVF9OT05FEAESEgoORUZGRUNUX1BBUlRJQUwQAhITCg9FRkZFQ1RfQ09NUExFVEUQAyp6CgxEZWR1cGVQb2xpY3kSHQoZREVEVVBFX1BPTElDWV9VTlNQRUNJRklFRBAAEhgKFERFRFVQRV9QT0xJQ1lfUkVKRUNUEAESFgoSREVEVVBFX1BPTElDWV9KT0lOEAISGQoVREVEVVBFX1BPTElDWV9SRVBMQUNFEAMqeQoMUmV0YWluT3V0cHV0Eh0KGVJFVEFJTl9PVVRQVVRfVU5TUEVDSUZJRUQQABIWChJSRVRBSU5fT1VUUFVUX0ZVTEwQARIaChZSRVRBSU5fT1VUUFVUX01FVEFEQVRBEAISFgoSUkVUQUlOX09VVFBVVF9OT05FEAMqnwEKDUNvbW1hbmRTdGF0dXMSHgoaQ09NTUFORF9TVEFUVVNfVU5TUEVDSUZJRUQQABIVChFDT01NQU5EX1NUQVRVU19PSxABEhsKF0NPTU1BTkRfU1RBVFVTX1JFSkVDVEVEEAISGgoWQ09NTUFORF9TVEFUVVNfU0tJUFBFRBADEh4KGkNPTU1BTkRfU1RBVFVTX0lOVEVSUlVQVEVEEAQqigEKDlJlc29sdXRpb25LaW5kEh8KG1JFU09MVVRJT05fS0lORF9VTlNQRUNJRklFRBAAEhsKF1JFU09MVVRJT05fS0lORF9BUFBMSUVEEAESHwobUkVTT0xVVElPTl9LSU5EX05PVF9BUFBMSUVEEAISGQoVUkVTT0xVVElPTl9LSU5EX1JFUlVOEANiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_pointsman_v1_operation, file_pointsman_v1_target]);
 
 /**
  * What a caller asks for.
@@ -69,6 +69,14 @@ export type JobSpec = Message<"pointsman.v1.JobSpec"> & {
      */
     value: ProbeOperation;
     case: "probe";
+  } | {
+    /**
+     * Configure.
+     *
+     * @generated from field: pointsman.v1.ConfigureOperation configure = 20;
+     */
+    value: ConfigureOperation;
+    case: "configure";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -572,6 +580,14 @@ export type JobResult = Message<"pointsman.v1.JobResult"> & {
      */
     value: ProbeResult;
     case: "probe";
+  } | {
+    /**
+     * Of a configuration.
+     *
+     * @generated from field: pointsman.v1.ConfigureResult configure = 4;
+     */
+    value: ConfigureResult;
+    case: "configure";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -695,6 +711,246 @@ export const CommandResultSchema: GenMessage<CommandResult> = /*@__PURE__*/
   messageDesc(file_pointsman_v1_job, 6);
 
 /**
+ * What a configuration gave. Texts are redacted, and left out unless the view is FULL.
+ *
+ * @generated from message pointsman.v1.ConfigureResult
+ */
+export type ConfigureResult = Message<"pointsman.v1.ConfigureResult"> & {
+  /**
+   * One for each line that is typed, in order: a banner's or a certificate's text counts as one with the line before it.
+   *
+   * @generated from field: repeated pointsman.v1.ConfigLineResult lines = 1;
+   */
+  lines: ConfigLineResult[];
+
+  /**
+   * The difference it makes or made, in the device's own words where it can tell.
+   *
+   * @generated from field: pointsman.v1.ConfigText diff = 2;
+   */
+  diff?: ConfigText | undefined;
+
+  /**
+   * Whether the difference was worked out from the running configuration, because the device cannot tell it: the device's
+   * own defaults and the order of lines are not known to it.
+   *
+   * @generated from field: bool diff_predicted = 3;
+   */
+  diffPredicted: boolean;
+
+  /**
+   * SHA-256, in hex, of the lines and of the running configuration (secrets excepted) they were planned on. Only where
+   * the running configuration was read: for PLAN, APPLY_CONFIRMED, plan_hash and keep_before_after.
+   *
+   * @generated from field: string plan_hash = 4;
+   */
+  planHash: string;
+
+  /**
+   * Whether the change took effect: committed, or, where lines take effect at once, every line accepted.
+   *
+   * @generated from field: bool committed = 5;
+   */
+  committed: boolean;
+
+  /**
+   * Whether a change under a timer was confirmed.
+   *
+   * @generated from field: bool confirmed = 6;
+   */
+  confirmed: boolean;
+
+  /**
+   * Whether the running configuration was saved.
+   *
+   * @generated from field: bool saved = 7;
+   */
+  saved: boolean;
+
+  /**
+   * Whether the running configuration was read again and was what it was before.
+   *
+   * @generated from field: bool rolled_back = 8;
+   */
+  rolledBack: boolean;
+
+  /**
+   * The pre-checks, then the post-checks, as far as they were made.
+   *
+   * @generated from field: repeated pointsman.v1.ConfigCheckResult checks = 9;
+   */
+  checks: ConfigCheckResult[];
+
+  /**
+   * The running configuration before. Only with keep_before_after.
+   *
+   * @generated from field: pointsman.v1.ConfigText before = 10;
+   */
+  before?: ConfigText | undefined;
+
+  /**
+   * The running configuration after. Only with keep_before_after.
+   *
+   * @generated from field: pointsman.v1.ConfigText after = 11;
+   */
+  after?: ConfigText | undefined;
+};
+
+/**
+ * Describes the message pointsman.v1.ConfigureResult.
+ * Use `create(ConfigureResultSchema)` to create a new message.
+ */
+export const ConfigureResultSchema: GenMessage<ConfigureResult> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_job, 7);
+
+/**
+ * A text of a result.
+ *
+ * @generated from message pointsman.v1.ConfigText
+ */
+export type ConfigText = Message<"pointsman.v1.ConfigText"> & {
+  /**
+   * The text.
+   *
+   * @generated from field: string text = 1;
+   */
+  text: string;
+
+  /**
+   * Its length in bytes, also where the view leaves it out.
+   *
+   * @generated from field: uint32 bytes = 2;
+   */
+  bytes: number;
+
+  /**
+   * Whether it was cut at the job's limit.
+   *
+   * @generated from field: bool truncated = 3;
+   */
+  truncated: boolean;
+
+  /**
+   * Whether it was removed since to make room.
+   *
+   * @generated from field: bool expired = 4;
+   */
+  expired: boolean;
+};
+
+/**
+ * Describes the message pointsman.v1.ConfigText.
+ * Use `create(ConfigTextSchema)` to create a new message.
+ */
+export const ConfigTextSchema: GenMessage<ConfigText> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_job, 8);
+
+/**
+ * How a line of configuration ended.
+ *
+ * @generated from message pointsman.v1.ConfigLineResult
+ */
+export type ConfigLineResult = Message<"pointsman.v1.ConfigLineResult"> & {
+  /**
+   * The line as typed, with its block.
+   *
+   * @generated from field: string line = 1;
+   */
+  line: string;
+
+  /**
+   * How it ended.
+   *
+   * @generated from field: pointsman.v1.CommandStatus status = 2;
+   */
+  status: CommandStatus;
+
+  /**
+   * What the device printed.
+   *
+   * @generated from field: pointsman.v1.ConfigText output = 3;
+   */
+  output?: ConfigText | undefined;
+
+  /**
+   * The lines in which the device reports an error.
+   *
+   * @generated from field: repeated string error_lines = 4;
+   */
+  errorLines: string[];
+
+  /**
+   * From the first byte sent to the prompt.
+   *
+   * @generated from field: google.protobuf.Duration duration = 5;
+   */
+  duration?: Duration | undefined;
+};
+
+/**
+ * Describes the message pointsman.v1.ConfigLineResult.
+ * Use `create(ConfigLineResultSchema)` to create a new message.
+ */
+export const ConfigLineResultSchema: GenMessage<ConfigLineResult> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_job, 9);
+
+/**
+ * How a check ended.
+ *
+ * @generated from message pointsman.v1.ConfigCheckResult
+ */
+export type ConfigCheckResult = Message<"pointsman.v1.ConfigCheckResult"> & {
+  /**
+   * The command as asked.
+   *
+   * @generated from field: string command = 1;
+   */
+  command: string;
+
+  /**
+   * Whether it was made after the change.
+   *
+   * @generated from field: bool after = 2;
+   */
+  after: boolean;
+
+  /**
+   * Whether it held.
+   *
+   * @generated from field: bool passed = 3;
+   */
+  passed: boolean;
+
+  /**
+   * Texts that should have stood in its output and did not.
+   *
+   * @generated from field: repeated string missing = 4;
+   */
+  missing: string[];
+
+  /**
+   * Texts that should not have stood in its output and did.
+   *
+   * @generated from field: repeated string found = 5;
+   */
+  found: string[];
+
+  /**
+   * What the device printed.
+   *
+   * @generated from field: pointsman.v1.ConfigText output = 6;
+   */
+  output?: ConfigText | undefined;
+};
+
+/**
+ * Describes the message pointsman.v1.ConfigCheckResult.
+ * Use `create(ConfigCheckResultSchema)` to create a new message.
+ */
+export const ConfigCheckResultSchema: GenMessage<ConfigCheckResult> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_job, 10);
+
+/**
  * What a probe saw.
  *
  * @generated from message pointsman.v1.ProbeResult
@@ -755,7 +1011,7 @@ export type ProbeResult = Message<"pointsman.v1.ProbeResult"> & {
  * Use `create(ProbeResultSchema)` to create a new message.
  */
 export const ProbeResultSchema: GenMessage<ProbeResult> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_job, 7);
+  messageDesc(file_pointsman_v1_job, 11);
 
 /**
  * What is known of an INDETERMINATE job's outcome. Written once.
@@ -804,7 +1060,7 @@ export type Resolution = Message<"pointsman.v1.Resolution"> & {
  * Use `create(ResolutionSchema)` to create a new message.
  */
 export const ResolutionSchema: GenMessage<Resolution> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_job, 8);
+  messageDesc(file_pointsman_v1_job, 12);
 
 /**
  * Where a job is in its life.

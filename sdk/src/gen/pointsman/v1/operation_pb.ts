@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file pointsman/v1/operation.proto.
  */
 export const file_pointsman_v1_operation: GenFile = /*@__PURE__*/
-  fileDesc("Chxwb2ludHNtYW4vdjEvb3BlcmF0aW9uLnByb3RvEgxwb2ludHNtYW4udjEitAEKEUNvbW1hbmRzT3BlcmF0aW9uEjQKCGNvbW1hbmRzGAEgAygLMhUucG9pbnRzbWFuLnYxLkNvbW1hbmRCC7pICJIBBQgBENAPEjMKCW9uX3JlamVjdBgCIAEoDjIWLnBvaW50c21hbi52MS5PblJlamVjdEIIukgFggECEAESNAoJcHJpdmlsZWdlGAMgASgOMhcucG9pbnRzbWFuLnYxLlByaXZpbGVnZUIIukgFggECEAEiywEKB0NvbW1hbmQSTwoHY29tbWFuZBgBIAEoCUI+ukg7cjkQARiAIDIyXlteXHgwMC1ceDA4XHgwYS1ceDFmXHg3Zlx4ezg1fVx4ezIwMjh9XHh7MjAyOX1dKiQSLwoHYW5zd2VycxgCIAMoCzIULnBvaW50c21hbi52MS5BbnN3ZXJCCLpIBZIBAhAQEj4KDGlkbGVfdGltZW91dBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINukgKqgEHIgMIkBwqACJeCgZBbnN3ZXISHAoIcXVlc3Rpb24YASABKAlCCrpIB3IFEAEYgAISNgoGYW5zd2VyGAIgASgJQia6SCNyIRiACDIcXlteXHgwMC1ceDA4XHgwYS1ceDFmXHg3Zl0qJCIQCg5Qcm9iZU9wZXJhdGlvbiK0AQoLUmV0cnlQb2xpY3kSIgoMbWF4X2F0dGVtcHRzGAEgASgNQgy6SAnYAQEqBBgUKAESQQoPaW5pdGlhbF9iYWNrb2ZmGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg26SAqqAQciAwiQHCoAEj4KC21heF9iYWNrb2ZmGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqACqDAQoLRWZmZWN0Q2xhc3MSHAoYRUZGRUNUX0NMQVNTX1VOU1BFQ0lGSUVEEAASGgoWRUZGRUNUX0NMQVNTX1JFQURfT05MWRABEhsKF0VGRkVDVF9DTEFTU19JREVNUE9URU5UEAISHQoZRUZGRUNUX0NMQVNTX0FUX01PU1RfT05DRRADKlEKCE9uUmVqZWN0EhkKFU9OX1JFSkVDVF9VTlNQRUNJRklFRBAAEhIKDk9OX1JFSkVDVF9TVE9QEAESFgoST05fUkVKRUNUX0NPTlRJTlVFEAIqUQoJUHJpdmlsZWdlEhkKFVBSSVZJTEVHRV9VTlNQRUNJRklFRBAAEhMKD1BSSVZJTEVHRV9MT0dJThABEhQKEFBSSVZJTEVHRV9FTkFCTEUQAmIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration]);
+  fileDesc("Chxwb2ludHNtYW4vdjEvb3BlcmF0aW9uLnByb3RvEgxwb2ludHNtYW4udjEitAEKEUNvbW1hbmRzT3BlcmF0aW9uEjQKCGNvbW1hbmRzGAEgAygLMhUucG9pbnRzbWFuLnYxLkNvbW1hbmRCC7pICJIBBQgBENAPEjMKCW9uX3JlamVjdBgCIAEoDjIWLnBvaW50c21hbi52MS5PblJlamVjdEIIukgFggECEAESNAoJcHJpdmlsZWdlGAMgASgOMhcucG9pbnRzbWFuLnYxLlByaXZpbGVnZUIIukgFggECEAEiywEKB0NvbW1hbmQSTwoHY29tbWFuZBgBIAEoCUI+ukg7cjkQARiAIDIyXlteXHgwMC1ceDA4XHgwYS1ceDFmXHg3Zlx4ezg1fVx4ezIwMjh9XHh7MjAyOX1dKiQSLwoHYW5zd2VycxgCIAMoCzIULnBvaW50c21hbi52MS5BbnN3ZXJCCLpIBZIBAhAQEj4KDGlkbGVfdGltZW91dBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINukgKqgEHIgMIkBwqACJeCgZBbnN3ZXISHAoIcXVlc3Rpb24YASABKAlCCrpIB3IFEAEYgAISNgoGYW5zd2VyGAIgASgJQia6SCNyIRiACDIcXlteXHgwMC1ceDA4XHgwYS1ceDFmXHg3Zl0qJCLoAwoSQ29uZmlndXJlT3BlcmF0aW9uEioKBWxpbmVzGAEgASgLMhkucG9pbnRzbWFuLnYxLkNvbmZpZ0xpbmVzSAASVwoEdGV4dBgCIAEoCUJHukhEckIQASiAgEAyOl5bXlx4MDAtXHgwOFx4MGJceDBjXHgwZS1ceDFmXHg3Zlx4ezg1fVx4ezIwMjh9XHh7MjAyOX1dKiRIABIwCgRtb2RlGAMgASgOMhgucG9pbnRzbWFuLnYxLkNvbmZpZ01vZGVCCLpIBYIBAhABEgwKBHNhdmUYBCABKAgSQgoPY29uZmlybV90aW1lb3V0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqABI3CgpwcmVfY2hlY2tzGAYgAygLMhkucG9pbnRzbWFuLnYxLkNvbmZpZ0NoZWNrQgi6SAWSAQIQIBI4Cgtwb3N0X2NoZWNrcxgHIAMoCzIZLnBvaW50c21hbi52MS5Db25maWdDaGVja0IIukgFkgECECASKwoJcGxhbl9oYXNoGAggASgJQhi6SBXYAQFyEDIOXlswLTlhLWZdezY0fSQSGQoRa2VlcF9iZWZvcmVfYWZ0ZXIYCSABKAhCDgoFaW5wdXQSBbpIAggBImQKC0NvbmZpZ0xpbmVzElUKBWxpbmVzGAEgAygJQka6SEOSAUAIARCQTiI5cjcYgCAyMl5bXlx4MDAtXHgwOFx4MGEtXHgxZlx4N2ZceHs4NX1ceHsyMDI4fVx4ezIwMjl9XSokIqYBCgtDb25maWdDaGVjaxJPCgdjb21tYW5kGAEgASgJQj66SDtyORABGIAgMjJeW15ceDAwLVx4MDhceDBhLVx4MWZceDdmXHh7ODV9XHh7MjAyOH1ceHsyMDI5fV0qJBIiCgdpbmNsdWRlGAIgAygJQhG6SA6SAQsQICIHcgUQARiACBIiCgdleGNsdWRlGAMgAygJQhG6SA6SAQsQICIHcgUQARiACCIQCg5Qcm9iZU9wZXJhdGlvbiK0AQoLUmV0cnlQb2xpY3kSIgoMbWF4X2F0dGVtcHRzGAEgASgNQgy6SAnYAQEqBBgUKAESQQoPaW5pdGlhbF9iYWNrb2ZmGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg26SAqqAQciAwiQHCoAEj4KC21heF9iYWNrb2ZmGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqACqDAQoLRWZmZWN0Q2xhc3MSHAoYRUZGRUNUX0NMQVNTX1VOU1BFQ0lGSUVEEAASGgoWRUZGRUNUX0NMQVNTX1JFQURfT05MWRABEhsKF0VGRkVDVF9DTEFTU19JREVNUE9URU5UEAISHQoZRUZGRUNUX0NMQVNTX0FUX01PU1RfT05DRRADKlEKCE9uUmVqZWN0EhkKFU9OX1JFSkVDVF9VTlNQRUNJRklFRBAAEhIKDk9OX1JFSkVDVF9TVE9QEAESFgoST05fUkVKRUNUX0NPTlRJTlVFEAIqUQoJUHJpdmlsZWdlEhkKFVBSSVZJTEVHRV9VTlNQRUNJRklFRBAAEhMKD1BSSVZJTEVHRV9MT0dJThABEhQKEFBSSVZJTEVHRV9FTkFCTEUQAip3CgpDb25maWdNb2RlEhsKF0NPTkZJR19NT0RFX1VOU1BFQ0lGSUVEEAASFAoQQ09ORklHX01PREVfUExBThABEhUKEUNPTkZJR19NT0RFX0FQUExZEAISHwobQ09ORklHX01PREVfQVBQTFlfQ09ORklSTUVEEANiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration]);
 
 /**
  * Runs command lines, one after the other, in one session.
@@ -115,6 +115,153 @@ export const AnswerSchema: GenMessage<Answer> = /*@__PURE__*/
   messageDesc(file_pointsman_v1_operation, 2);
 
 /**
+ * Configures a device by lines, as a person would type them. Stops at the first line the device rejects; never commits
+ * or saves after one; always leaves the configuration.
+ *
+ * @generated from message pointsman.v1.ConfigureOperation
+ */
+export type ConfigureOperation = Message<"pointsman.v1.ConfigureOperation"> & {
+  /**
+   * What is typed.
+   *
+   * @generated from oneof pointsman.v1.ConfigureOperation.input
+   */
+  input: {
+    /**
+     * Lines, one by one.
+     *
+     * @generated from field: pointsman.v1.ConfigLines lines = 1;
+     */
+    value: ConfigLines;
+    case: "lines";
+  } | {
+    /**
+     * A whole text. Empty lines, comments and an `end` at the very end are left out; a banner's or a certificate's text
+     * stays together. At most 1 MiB; no control characters but tabs and line ends.
+     *
+     * @generated from field: string text = 2;
+     */
+    value: string;
+    case: "text";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * How far it goes. Default APPLY.
+   *
+   * @generated from field: pointsman.v1.ConfigMode mode = 3;
+   */
+  mode: ConfigMode;
+
+  /**
+   * Saves the running configuration, so that it survives a restart, after everything else succeeded. Default: not.
+   *
+   * @generated from field: bool save = 4;
+   */
+  save: boolean;
+
+  /**
+   * For APPLY_CONFIRMED: the time after which the device takes the change back unless it is confirmed. Default 5 min; the
+   * platform has bounds of its own. At most 24 h.
+   *
+   * @generated from field: google.protobuf.Duration confirm_timeout = 5;
+   */
+  confirmTimeout?: Duration | undefined;
+
+  /**
+   * Must hold before anything is changed. At most 32.
+   *
+   * @generated from field: repeated pointsman.v1.ConfigCheck pre_checks = 6;
+   */
+  preChecks: ConfigCheck[];
+
+  /**
+   * Must hold after the change, or it is not confirmed and not saved. At most 32.
+   *
+   * @generated from field: repeated pointsman.v1.ConfigCheck post_checks = 7;
+   */
+  postChecks: ConfigCheck[];
+
+  /**
+   * Goes on only when a plan made now would have this hash: the lines and the running configuration are still those
+   * that were looked at. Default: any.
+   *
+   * @generated from field: string plan_hash = 8;
+   */
+  planHash: string;
+
+  /**
+   * Keeps the running configuration, before and after, in the result. Default: not.
+   *
+   * @generated from field: bool keep_before_after = 9;
+   */
+  keepBeforeAfter: boolean;
+};
+
+/**
+ * Describes the message pointsman.v1.ConfigureOperation.
+ * Use `create(ConfigureOperationSchema)` to create a new message.
+ */
+export const ConfigureOperationSchema: GenMessage<ConfigureOperation> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_operation, 3);
+
+/**
+ * Lines of configuration.
+ *
+ * @generated from message pointsman.v1.ConfigLines
+ */
+export type ConfigLines = Message<"pointsman.v1.ConfigLines"> & {
+  /**
+   * As typed, indentation kept, without newline. 1 to 10,000 lines of at most 4,096 characters, no control character but
+   * tab.
+   *
+   * @generated from field: repeated string lines = 1;
+   */
+  lines: string[];
+};
+
+/**
+ * Describes the message pointsman.v1.ConfigLines.
+ * Use `create(ConfigLinesSchema)` to create a new message.
+ */
+export const ConfigLinesSchema: GenMessage<ConfigLines> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_operation, 4);
+
+/**
+ * A command that only reads, and what its output must and must not hold.
+ *
+ * @generated from message pointsman.v1.ConfigCheck
+ */
+export type ConfigCheck = Message<"pointsman.v1.ConfigCheck"> & {
+  /**
+   * The command. Must be read-only on the platform.
+   *
+   * @generated from field: string command = 1;
+   */
+  command: string;
+
+  /**
+   * Literal texts that must all stand in its output. At most 32.
+   *
+   * @generated from field: repeated string include = 2;
+   */
+  include: string[];
+
+  /**
+   * Literal texts of which none may stand in its output. At most 32.
+   *
+   * @generated from field: repeated string exclude = 3;
+   */
+  exclude: string[];
+};
+
+/**
+ * Describes the message pointsman.v1.ConfigCheck.
+ * Use `create(ConfigCheckSchema)` to create a new message.
+ */
+export const ConfigCheckSchema: GenMessage<ConfigCheck> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_operation, 5);
+
+/**
  * Connects, logs in, finds the prompt and reports what it saw. Always a new session, never one from the pool.
  *
  * @generated from message pointsman.v1.ProbeOperation
@@ -127,7 +274,7 @@ export type ProbeOperation = Message<"pointsman.v1.ProbeOperation"> & {
  * Use `create(ProbeOperationSchema)` to create a new message.
  */
 export const ProbeOperationSchema: GenMessage<ProbeOperation> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_operation, 3);
+  messageDesc(file_pointsman_v1_operation, 6);
 
 /**
  * How often and how far apart work that may be repeated is tried. Refused logins, unknown or changed host keys and
@@ -165,7 +312,7 @@ export type RetryPolicy = Message<"pointsman.v1.RetryPolicy"> & {
  * Use `create(RetryPolicySchema)` to create a new message.
  */
 export const RetryPolicySchema: GenMessage<RetryPolicy> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_operation, 4);
+  messageDesc(file_pointsman_v1_operation, 7);
 
 /**
  * What repeating the work would mean. Decided by the server when a job is created, stored with it, and checked again,
@@ -298,4 +445,53 @@ export type Privilege = (typeof Privilege)[keyof typeof Privilege] | UnknownEnum
  */
 export const PrivilegeSchema: GenEnum<Privilege> = /*@__PURE__*/
   enumDesc(file_pointsman_v1_operation, 2);
+
+/**
+ * How far a configuration goes.
+ *
+ * @generated from enum pointsman.v1.ConfigMode
+ */
+export const ConfigMode = {
+  /**
+   * The same as APPLY.
+   *
+   * @generated from enum value: CONFIG_MODE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Tells the difference it would make, and changes nothing: read-only.
+   *
+   * @generated from enum value: CONFIG_MODE_PLAN = 1;
+   */
+  PLAN: 1,
+
+  /**
+   * Makes the change.
+   *
+   * @generated from enum value: CONFIG_MODE_APPLY = 2;
+   */
+  APPLY: 2,
+
+  /**
+   * Makes the change so that the device takes it back by itself, and confirms it through a new session once the
+   * post-checks hold. UNSUPPORTED_BY_PLATFORM where the platform cannot.
+   *
+   * @generated from enum value: CONFIG_MODE_APPLY_CONFIRMED = 3;
+   */
+  APPLY_CONFIRMED: 3,
+} as const;
+
+/**
+ * How far a configuration goes.
+ *
+ * @generated from enum pointsman.v1.ConfigMode
+ */
+export type ConfigMode = (typeof ConfigMode)[keyof typeof ConfigMode] | UnknownEnum;
+
+/**
+ * Describes the enum pointsman.v1.ConfigMode.
+ */
+export const ConfigModeSchema: GenEnum<ConfigMode> = /*@__PURE__*/
+  enumDesc(file_pointsman_v1_operation, 3);
 

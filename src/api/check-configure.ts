@@ -1,0 +1,36 @@
+import type { ConfigureOperation } from "@pointsman/sdk/v1";
+import { textLines } from "../domain/text-lines.js";
+import { type FieldProblem, invalidRequest } from "../errors.js";
+import type { JobWish } from "./job-create.js";
+import type { PlatformCatalogue } from "./platform-catalogue.js";
+
+/**
+ * Refuses, before a job of it is made, configuration that the platform would never be given, and checks that do more than
+ * look. Throws INVALID_REQUEST with every field that is wrong.
+ */
+export function checkConfigure(platforms: PlatformCatalogue, platform: string, { spec, field }: JobWish): void {
+  if (spec.operation.case !== "configure") return;
+  const operation = spec.operation.value;
+  const place = `${field}.configure`;
+  const problems: FieldProblem[] = platforms
+    .configurationProblems(platform, inputLines(operation))
+    .map(({ index, problem }) =>
+      operation.input.case === "lines"
+        ? { field: `${place}.lines.lines[${index}]`, description: problem }
+        : { field: `${place}.text`, description: `line ${index + 1}: ${problem}` },
+    );
+  for (const name of ["pre_checks", "post_checks"] as const) {
+    const checks = name === "pre_checks" ? operation.preChecks : operation.postChecks;
+    for (const [index, { command }] of checks.entries()) {
+      if (platforms.isReadOnly(platform, command)) continue;
+      problems.push({ field: `${place}.${name}[${index}].command`, description: "is not known to be read-only" });
+    }
+  }
+  if (problems.length > 0) throw invalidRequest(...problems);
+}
+
+/** The lines of the input, however they were given. */
+function inputLines({ input }: ConfigureOperation): readonly string[] {
+  if (input.case === "lines") return input.value.lines;
+  return textLines(input.value ?? "");
+}

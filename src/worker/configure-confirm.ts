@@ -1,0 +1,136 @@
+import { normalConfiguration, type Session } from "../device/index.js";
+import type { AttemptContext } from "./attempt-context.js";
+import { type Change, confirmed, counted, leave, makeChecks, rejection, withNote } from "./configure-change.js";
+import { AttemptError } from "./failure.js";
+import { LeaseLostError } from "./lease.js";
+
+/** After this much of its timer a device is not asked any more. */
+const lateMs = 30_000;
+/** How long a device may take whose rollback the end of a session starts. */
+const promptlyMs = 10_000;
+const longestPauseMs = 15_000;
+const readIdleMs = 10_000;
+
+/**
+ * Confirms a change that runs under a timer: through a session of its own, which proves that the device can still be
+ * reached, and only when the post-checks hold there. Gives that session. Whatever else happens, the change is taken
+ * back, and this throws.
+ */
+export async function confirmChange(change: Change, session: Session, before: string, step: number): Promise<Session> {
+  const { context, configurator, report } = change;
+  const { confirmed: rules } = configurator.rules;
+  if (!rules) throw new Error("a timer on a platform that has none");
+  noteTimer(change, step);
+  let fresh: Session | undefined;
+  try {
+    fresh = await context.checkout({ fresh: true });
+    await configurator.prepare(fresh, { beforeWrite: context.beforeWrite, signal: context.signal });
+    await makeChecks(change, fresh, change.postChecks, true);
+    if (context.signal.aborted) throw new AttemptError("CANCELLED", "stopped before the change was confirmed");
+    const on = rules.session === "same" ? session : fresh;
+    const outcome = await configurator.step(on, rules.confirm, counted(change, step, change.firm));
+    if (outcome.status === "rejected") throw rejection(rules.confirm.send, outcome);
+    confirmed(change, step);
+    report.result.confirmed = true;
+    if (rules.session === "same") await leave(change, session);
+    return fresh;
+  } catch (error) {
+    if (error instanceof LeaseLostError) throw error;
+    throw await takeBack(change, { session, fresh, before, step }, error);
+  }
+}
+
+/**
+ * Has a change that runs under a timer taken back, at once where the device can be told so, and looks whether it was:
+ * only a running configuration that reads as before counts. Gives the error with what was seen.
+ */
+export async function takeBack(
+  change: Change,
+  at: {
+    readonly session: Session;
+    readonly fresh: Session | undefined;
+    readonly before: string;
+    readonly step: number;
+  },
+  error: unknown,
+): Promise<unknown> {
+  const { configurator, report, progress, context, timerSeconds = 0 } = change;
+  const { confirmed: rules } = configurator.rules;
+  if (!rules) return error;
+  noteTimer(change, at.step);
+  const same = rules.session === "same";
+  const sessions = same || !at.fresh ? [at.session] : [at.fresh, at.session];
+  let words: string | undefined;
+  for (const session of sessions) {
+    try {
+      const outcome = await configurator.step(session, rules.revert, { beforeWrite: context.beforeWrite });
+      if (outcome.status === "rejected") words = outcome.errorLines.join("\n");
+      break;
+    } catch (failure) {
+      if (failure instanceof LeaseLostError) return failure;
+    }
+  }
+  if (await isBack(change, sessions, at.before, same ? promptlyMs : timerSeconds * 1000 + lateMs)) {
+    confirmed(change, at.step);
+    progress.changed = false;
+    report.result.committed = false;
+    report.result.rolledBack = true;
+    return withNote(error, "the change was taken back: the running configuration is what it was before");
+  }
+  const said = words === undefined ? "" : ` (it says: ${words})`;
+  const note = `whether the device has taken the change back was not seen${said}`;
+  report.remark("warning", note);
+  return withNote(error, note);
+}
+
+/** While a timer runs the outcome is open, whatever was answered so far. */
+function noteTimer({ context, progress }: Change, step: number): void {
+  if (progress.intended >= step) return;
+  progress.intended = step;
+  context.writer.intended(step);
+}
+
+async function isBack(change: Change, known: readonly Session[], before: string, patienceMs: number): Promise<boolean> {
+  const { configurator, context } = change;
+  const wanted = normalConfiguration(configurator.rules, before);
+  let sessions = [...known];
+  const read = async (): Promise<string | undefined> => {
+    for (;;) {
+      const session = sessions[0] ?? (await context.checkout({ fresh: true }));
+      try {
+        const options = { beforeWrite: context.beforeWrite, idleTimeoutMs: readIdleMs };
+        await configurator.prepare(session, { beforeWrite: context.beforeWrite });
+        const running = await configurator.running(session, options);
+        sessions = [session];
+        return running;
+      } catch (error) {
+        if (error instanceof LeaseLostError) throw error;
+        if (sessions.length === 0) return undefined;
+        sessions = sessions.slice(1);
+      }
+    }
+  };
+  for (let waited = 0, pauseMs = 250; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+    const running = await read().catch((error: unknown) => {
+      if (error instanceof LeaseLostError) throw error;
+      return undefined;
+    });
+    if (running !== undefined && normalConfiguration(configurator.rules, running) === wanted) return true;
+    if (waited >= patienceMs || hurried(context)) return false;
+    await pause(context, pauseMs);
+    waited += pauseMs;
+  }
+}
+
+/** A cancel does not hurry: what it leads to is just what is being looked at. */
+function hurried(context: AttemptContext): boolean {
+  const cause = context.stopCause();
+  return cause !== undefined && cause !== "cancel";
+}
+
+function pause(context: AttemptContext, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    context.timer(ms, resolve);
+    if (!context.signal.aborted) context.signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,236 @@
+import { durationMs } from "@bufbuild/protobuf/wkt";
+import { ConfigMode, type ConfigureOperation } from "@pointsman/sdk/v1";
+import {
+  compareConfigurations,
+  createConfigurator,
+  createRedactor,
+  normalConfiguration,
+  parseConfiguration,
+  planHash,
+  predictDiff,
+  redactDiff,
+  type Session,
+} from "../device/index.js";
+import { textLines } from "../domain/text-lines.js";
+import type { AttemptContext, Executed } from "./attempt-context.js";
+import * as change from "./configure-change.js";
+import type { Change } from "./configure-change.js";
+import { confirmChange, takeBack } from "./configure-confirm.js";
+import { createConfigureReport } from "./configure-report.js";
+import { AttemptError } from "./failure.js";
+import { afterGrace, untilLost } from "./grace.js";
+import { LeaseLostError } from "./lease.js";
+
+const defaultConfirmMs = 300_000;
+
+/** Plans or makes a change of a device's configuration, and reports every line of it. */
+export async function runConfigure(
+  context: AttemptContext,
+  operation: ConfigureOperation,
+  limits: { readonly outputBytes: number },
+): Promise<Executed> {
+  const { job, endpoint } = context;
+  const { platform, account } = endpoint;
+  const isPlan = operation.mode === ConfigMode.PLAN;
+  const confirmMs = operation.confirmTimeout ? durationMs(operation.confirmTimeout) : defaultConfirmMs;
+  const timerSeconds = operation.mode === ConfigMode.APPLY_CONFIRMED ? Math.ceil(confirmMs / 1000) : undefined;
+  const configurator = createConfigurator(platform, `pm-${job.id}-${job.attempt}`, timerSeconds);
+  const { rules } = configurator;
+  if (operation.save && !rules.save) {
+    throw new AttemptError("UNSUPPORTED_BY_PLATFORM", `${platform.name} has nothing to save a configuration with`);
+  }
+  const { lines, problems } = parseConfiguration(rules, inputLines(operation));
+  const [problem] = problems;
+  if (problem) throw new AttemptError("INVALID_REQUEST", `line ${problem.index + 1}: ${problem.problem}`);
+
+  const redactor = createRedactor(platform.secrets, [
+    account.password,
+    account.privateKey,
+    account.passphrase,
+    account.enableSecret,
+  ]);
+  const report = createConfigureReport(context.writer, redactor, lines, limits.outputBytes);
+  const last = lines.length + [rules.candidate, timerSeconds].filter((part) => part !== undefined).length;
+  const it: Change = {
+    ...{ context, configurator, report, redactor, lines, timerSeconds, postChecks: operation.postChecks },
+    progress: {
+      ...{ intended: 0, confirmed: 0, changed: false, intent: false },
+      steps: isPlan ? 0 : last + (operation.save ? 1 : 0),
+    },
+    gentle: afterGrace(context),
+    firm: untilLost(context),
+  };
+
+  let session: Session | undefined;
+  let error: unknown;
+  try {
+    session = await context.checkout({ fresh: false });
+    await configurator.prepare(session, change.reading(it));
+    await work(it, operation, session, platform.name, last);
+  } catch (cause) {
+    error = cause;
+  }
+  const { intended, confirmed, changed, steps } = it.progress;
+  const result = report.encode(session?.reused ?? false);
+  const done = { result, intendedStep: intended, confirmedStep: confirmed, changed, steps };
+  return error === undefined ? done : { ...done, error };
+}
+
+/** The lines of the input, however they were given. */
+function inputLines({ input }: ConfigureOperation): readonly string[] {
+  if (input.case === "lines") return input.value.lines;
+  return textLines(input.value ?? "");
+}
+
+async function work(
+  it: Change,
+  operation: ConfigureOperation,
+  session: Session,
+  platform: string,
+  last: number,
+): Promise<void> {
+  const { configurator, report, redactor, lines, timerSeconds, progress } = it;
+  const { rules } = configurator;
+  const { result } = report;
+  const isPlan = operation.mode === ConfigMode.PLAN;
+  remarkEvidence(it, operation, platform);
+  let before: string | undefined;
+  if (isPlan || timerSeconds !== undefined || operation.planHash !== "" || operation.keepBeforeAfter) {
+    before = await configurator.running(session, change.reading(it));
+    result.planHash = planHash(platform, lines, normalConfiguration(rules, redactor.redact(before)));
+    if (operation.planHash !== "" && operation.planHash !== result.planHash) {
+      throw new AttemptError(
+        "PLAN_CHANGED",
+        "the lines or the running configuration are not those that the plan was made of; make a new one",
+        { plan_hash: result.planHash },
+      );
+    }
+    if (operation.keepBeforeAfter) result.before = await report.text(redactor.redact(before));
+  }
+  await change.makeChecks(it, session, operation.preChecks, false);
+  if (isPlan && !rules.candidate && before !== undefined) {
+    result.diffPredicted = true;
+    result.diff = await report.text(predictDiff(rules, before, lines, redactor));
+    return;
+  }
+
+  let done = false;
+  try {
+    done = await makeChange(it, session, isPlan);
+  } catch (error) {
+    // A candidate whose commit was refused is gone; one whose commit was not answered may be running under its timer.
+    const isOver = rules.candidate !== undefined && progress.confirmed >= progress.intended;
+    if (error instanceof LeaseLostError || !progress.intent || isOver) throw error;
+    throw before !== undefined && timerSeconds !== undefined
+      ? await takeBack(it, { session, fresh: undefined, before, step: last }, error)
+      : error;
+  }
+  if (isPlan) return;
+  if (!done) {
+    if (before === undefined || timerSeconds === undefined || !progress.intent) return;
+    const stopped = new AttemptError("CANCELLED", "stopped in the middle of the lines");
+    throw await takeBack(it, { session, fresh: undefined, before, step: last }, stopped);
+  }
+  let after: string | undefined;
+  if (operation.keepBeforeAfter && before !== undefined && !rules.candidate) {
+    after = await configurator.running(session, { beforeWrite: it.context.beforeWrite });
+    result.diff = await report.text(compareConfigurations(rules, before, after, redactor));
+  }
+  let on = session;
+  if (timerSeconds !== undefined && before !== undefined) on = await confirmChange(it, session, before, last);
+  else await change.makeChecks(it, session, operation.postChecks, true);
+  if (operation.save) await save(it, on);
+  if (operation.keepBeforeAfter) {
+    after ??= await configurator.running(on, { beforeWrite: it.context.beforeWrite });
+    result.after = await report.text(redactor.redact(after));
+  }
+}
+
+/** Types the lines and, where there is a candidate, commits it. False when the work was asked to stop on the way. */
+async function makeChange(it: Change, session: Session, isPlan: boolean): Promise<boolean> {
+  const { configurator, report, redactor, lines, timerSeconds, progress, context } = it;
+  const { candidate, confirmed } = configurator.rules;
+  await configurator.open(session, change.reading(it));
+  let keepOpen = false;
+  try {
+    if (!(await typeLines(it, session, isPlan))) return false;
+    if (!candidate) {
+      progress.changed = true;
+      report.result.committed = true;
+      return true;
+    }
+    const diff = await configurator.step(session, candidate.diff, change.reading(it));
+    report.result.diff = await report.text(redactDiff(redactor, diff.output));
+    if (candidate.check) {
+      const check = await configurator.step(session, candidate.check, change.reading(it));
+      if (check.status === "rejected") throw change.rejection(candidate.check.send, check);
+    }
+    if (isPlan) return true;
+    if (context.signal.aborted) return false;
+    const step = lines.length + 1;
+    await change.passIntent(it, step);
+    const commit = (timerSeconds === undefined ? undefined : confirmed?.commit) ?? candidate.commit;
+    const outcome = await configurator.step(session, commit, change.counted(it, step, it.firm));
+    change.confirmed(it, step);
+    if (outcome.status === "rejected") throw change.rejection(candidate.commit.send, outcome);
+    progress.changed = true;
+    report.result.committed = true;
+    keepOpen = timerSeconds !== undefined && confirmed?.session === "same";
+    return true;
+  } finally {
+    if (!keepOpen) await change.leave(it, session);
+  }
+}
+
+/** Types every line, and stops at the first that is rejected. False when the work was asked to stop. */
+async function typeLines(it: Change, session: Session, isPlan: boolean): Promise<boolean> {
+  const { configurator, report, lines, progress, context } = it;
+  const takesEffect = configurator.rules.candidate === undefined;
+  for (const [index, line] of lines.entries()) {
+    if (context.signal.aborted) return false;
+    const step = index + 1;
+    if (takesEffect) await change.passIntent(it, step);
+    report.started(index);
+    const bounds = isPlan ? change.reading(it) : change.counted(it, step, it.gentle);
+    const outcome = await configurator
+      .type(session, line, { ...bounds, onOutput: report.printed })
+      .catch((error: unknown) => {
+        report.ended(index, "INTERRUPTED");
+        throw error;
+      });
+    if (!isPlan) change.confirmed(it, step);
+    report.ended(index, outcome.status === "ok" ? "OK" : "REJECTED", outcome);
+    if (outcome.status === "rejected") throw change.rejection(line.text, outcome);
+    progress.changed ||= takesEffect;
+  }
+  return true;
+}
+
+async function save(it: Change, session: Session): Promise<void> {
+  const { configurator, report, progress } = it;
+  const step = configurator.rules.save;
+  if (!step) return;
+  const outcome = await configurator.step(session, step, change.counted(it, progress.steps, it.firm));
+  change.confirmed(it, progress.steps);
+  if (outcome.status === "rejected") throw change.rejection(step.send, outcome);
+  report.result.saved = true;
+}
+
+/** Says what nobody has seen on the vendor's own software. */
+function remarkEvidence(
+  { configurator, report, timerSeconds }: Change,
+  { save: saves }: ConfigureOperation,
+  platform: string,
+) {
+  const { rules } = configurator;
+  const parts = [
+    ...(rules.evidence === "documents" ? ["configuring"] : []),
+    ...(timerSeconds !== undefined && rules.confirmed?.evidence === "documents" ? ["confirming in time"] : []),
+    ...(saves && rules.save?.evidence === "documents" ? ["saving"] : []),
+  ];
+  if (parts.length === 0) return;
+  report.remark(
+    "info",
+    `${parts.join(", ")} on ${platform} is known from documents, not from the vendor's own software`,
+  );
+}

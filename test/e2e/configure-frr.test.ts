@@ -1,0 +1,149 @@
+import type { ConfigureInput } from "@pointsman/sdk";
+import { CommandStatus, type ConfigureResult, Effect, type Job, JobState } from "@pointsman/sdk/v1";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Frr, hasFrr, hasTelnet, startFrr, terminalLogin } from "../support/frr.js";
+import { hasOpenSsh, type OpenSshServer, startOpenSsh } from "../support/openssh.js";
+import { startSystem, type System } from "../support/system.js";
+
+const canRun = hasOpenSsh() && hasFrr() && hasTelnet();
+
+describe.skipIf(!canRun)("configuring FRRouting itself (needs openssh-server, frr, inetutils-telnet, and root)", () => {
+  let at: System;
+  const daemons: Frr[] = [];
+  const servers: OpenSshServer[] = [];
+
+  async function add(name: string, platform: string, frr: Frr): Promise<void> {
+    daemons.push(frr);
+    const server = await startOpenSsh([`ForceCommand ${frr.forceCommand}`]);
+    servers.push(server);
+    const { username, privateKey, port } = server;
+    await at.client.credentials.create(name, { username, privateKey, ...terminalLogin });
+    const hostKeys = [server.hostKey];
+    await at.client.devices.create({ name, address: "127.0.0.1", port, platform, credential: name, hostKeys });
+  }
+  beforeAll(async () => {
+    at = await startSystem({ devices: [] });
+    await add("vtysh", "frr", await startFrr("r1"));
+    await add("tcli", "frr_tcli", await startFrr("edge1", [], { transactional: true }));
+    await add("fresh", "frr_tcli", await startFrr("edge2", [], { transactional: true }));
+  });
+  afterAll(async () => {
+    await at?.close();
+    await Promise.all(servers.map((server) => server.stop()));
+    await Promise.all(daemons.map((frr) => frr.stop()));
+  });
+
+  const configure = (device: string, input: ConfigureInput): Promise<Job> =>
+    at.client.jobs.run({ device, configure: input });
+  const resultOf = (job: Job): ConfigureResult => {
+    if (job.result?.result.case !== "configure") throw new Error(`no result: ${job.error?.message ?? ""}`);
+    return job.result.result.value;
+  };
+  const show = async (device: string, command: string): Promise<string> => {
+    const job = await at.client.jobs.run({ device, commands: [command], privilege: "enable" });
+    return job.result?.result.case === "commands" ? (job.result.result.value.commands[0]?.output ?? "") : "";
+  };
+
+  describe("vtysh, where lines take effect at once", () => {
+    test("lines are applied and saved, and what the device shows afterwards is the difference that is told", async () => {
+      const lines = [
+        "ip prefix-list lab seq 5 permit 10.0.0.0/8",
+        "route-map lab permit 10",
+        " match ip address prefix-list lab",
+      ];
+      const plan = resultOf(await configure("vtysh", { lines, mode: "plan" }));
+      expect(plan).toMatchObject({ diffPredicted: true });
+      const job = await configure("vtysh", { lines, save: true, keepBeforeAfter: true, planHash: plan.planHash });
+      expect(job).toMatchObject({ state: JobState.SUCCEEDED, effect: Effect.COMPLETE });
+      expect(resultOf(job)).toMatchObject({ saved: true, diffPredicted: false });
+      expect(resultOf(job).after?.text).toBe(await show("vtysh", "show running-config"));
+      expect(resultOf(job).diff?.text).toBe(plan.diff?.text);
+      expect(resultOf(job).diff?.text).toBe(
+        "+ip prefix-list lab seq 5 permit 10.0.0.0/8\n+route-map lab permit 10\n+ match ip address prefix-list lab\n",
+      );
+      const drifted = await configure("vtysh", { lines: [...lines, "no route-map lab"], planHash: plan.planHash });
+      expect(drifted.error?.reason).toBe("PLAN_CHANGED");
+    });
+
+    test("it stops at what the device rejects, and leaves the configuration", async () => {
+      const lines = [
+        "ip prefix-list half seq 5 permit 10.0.0.0/8",
+        "ip prefix-lost half",
+        "ip prefix-list never permit any",
+      ];
+      const job = await configure("vtysh", { lines });
+      expect(job).toMatchObject({ state: JobState.FAILED, effect: Effect.PARTIAL, lastConfirmedStep: 2 });
+      expect(job.error?.deviceMessage).toBe("% Unknown command: ip prefix-lost half");
+      expect(resultOf(job).lines[2]?.status).toBe(CommandStatus.SKIPPED);
+      const config = await show("vtysh", "show running-config");
+      expect(config).toContain("ip prefix-list half");
+      expect(config).not.toContain("never");
+    });
+
+    test("it cannot take a change back by itself", async () => {
+      const job = await configure("vtysh", { lines: ["ip forwarding"], mode: "apply-confirmed" });
+      expect(job.error?.reason).toBe("UNSUPPORTED_BY_PLATFORM");
+    });
+  });
+
+  describe("a daemon with a candidate", () => {
+    const running = (device: string): Promise<string> => show(device, "show configuration running");
+    const route = (n: number): string => `ip route 10.${n}.0.0/24 Null0`;
+
+    test("a plan is its own difference, checked by it, and changes nothing", async () => {
+      const before = await running("tcli");
+      const job = await configure("tcli", { lines: [route(1)], mode: "plan" });
+      expect(job.state).toBe(JobState.SUCCEEDED);
+      expect(resultOf(job)).toMatchObject({ diffPredicted: false, committed: false });
+      expect(resultOf(job).diff?.text).toContain(`+${route(1)}\n`);
+      expect(await running("tcli")).toBe(before);
+    });
+
+    test("lines are committed together; after a rejected one nothing is", async () => {
+      const good = await configure("tcli", { lines: [route(1), route(2)] });
+      expect(good).toMatchObject({ state: JobState.SUCCEEDED, effect: Effect.COMPLETE, lastConfirmedStep: 3 });
+      const before = await running("tcli");
+      expect(before).toContain(`${route(1)}\n${route(2)}\n`);
+      const bad = await configure("tcli", { lines: [route(3), "ip rout 10", route(4)] });
+      expect(bad).toMatchObject({ state: JobState.FAILED, effect: Effect.NONE });
+      expect(bad.error?.deviceMessage).toContain("Unknown command: ip rout 10");
+      expect(await running("tcli")).toBe(before);
+    });
+
+    test("a confirmed commit stands when the checks hold in another session", async () => {
+      const postChecks = [{ command: "show configuration running", include: [route(5)] }];
+      const job = await configure("tcli", { lines: [route(5)], mode: "apply-confirmed", postChecks });
+      expect(job).toMatchObject({ state: JobState.SUCCEEDED, effect: Effect.COMPLETE });
+      expect(resultOf(job)).toMatchObject({ committed: true, confirmed: true });
+      expect(resultOf(job).checks[0]?.output?.text).toContain(route(5));
+      expect(await running("tcli")).toContain(route(5));
+    });
+
+    test("when they do not, the daemon takes it back, and that is seen", async () => {
+      const before = await running("tcli");
+      const postChecks = [{ command: "show configuration running", exclude: [route(6)] }];
+      const job = await configure("tcli", { lines: [route(6)], mode: "apply-confirmed", postChecks });
+      expect(job).toMatchObject({ state: JobState.FAILED, effect: Effect.NONE });
+      expect(resultOf(job)).toMatchObject({ rolledBack: true, confirmed: false });
+      expect(resultOf(job).checks[0]?.found).toEqual([route(6)]);
+      expect(await running("tcli")).toBe(before);
+    });
+
+    test("a confirm timeout that the platform cannot have is refused before anything is sent", async () => {
+      const job = await configure("tcli", { lines: [route(7)], mode: "apply-confirmed", confirmTimeoutMs: 5_000 });
+      expect(job.error).toMatchObject({ reason: "UNSUPPORTED_BY_PLATFORM" });
+      expect(job.error?.message).toContain("60 to 3600 s");
+    });
+
+    test("a rollback that the daemon itself fails to make is no rollback: the outcome is unknown and the device held", async () => {
+      // FRR 8.4 cannot take back the very first static route, since that also made the VRF it is in.
+      const postChecks = [{ command: "show configuration running", include: ["not there"] }];
+      const job = await configure("fresh", { lines: [route(1)], mode: "apply-confirmed", postChecks });
+      expect(resultOf(job).rolledBack).toBe(!(await running("fresh")).includes(route(1)));
+      if (resultOf(job).rolledBack) return;
+      expect(job).toMatchObject({ state: JobState.INDETERMINATE, lastIntendedStep: 3, lastConfirmedStep: 2 });
+      expect(job.error?.message).toContain("Failed to rollback to previous configuration.");
+      expect((await at.client.devices.get("fresh")).status?.hold?.job).toBe(job.id);
+    });
+  });
+});
