@@ -2,7 +2,7 @@ import fc from "fast-check";
 import type { DedupePolicy, EffectClass, NewJob } from "../../../src/domain/job.js";
 import type { AttemptEnd, Holder } from "../../../src/store/store.js";
 import { newJob, worker } from "../../support/jobs.js";
-import { both, compare, endpoints, queues, same, type World } from "./world.js";
+import { both, compare, endpoints, queues, reap as reapBoth, same, type World } from "./world.js";
 
 /** What fast-check keeps beside the store: how often things happened, so that a command can tell whether it applies. */
 export interface Seen {
@@ -247,11 +247,7 @@ const reap = fc.tuple(index, fc.constantFrom(0, 0, 1), fc.constantFrom(1, 100)).
     const [by, late, limit] = arg;
     const { name } = one(world.workers, by);
     const beatSeen = (world.model.zone.workers.get(name)?.beat ?? 0) - late;
-    const before = await world.real.workers.endpoints(zone, name, 100);
-    const real = await world.real.upkeep.reap(zone, name, beatSeen, limit);
-    const after = await world.real.workers.endpoints(zone, name, 100);
-    world.freed = before.filter((endpoint) => !after.includes(endpoint));
-    same(real, await world.model.upkeep.reap(zone, name, beatSeen, limit));
+    await reapBoth(world, name, beatSeen, limit);
   }),
 );
 
