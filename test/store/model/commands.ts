@@ -335,7 +335,7 @@ const retain = fc
   );
 
 /** Histories: mostly work, now and then something that a person or a failure does. */
-export function histories(maxCommands: number): fc.Arbitrary<Iterable<Step>> {
+export function histories(maxCommands: number, replayPath?: string): fc.Arbitrary<Iterable<Step>> {
   const often = [create, create, create, create, claim, claim, claim, finish, finish, intent, append, tick];
   const rare = [
     cancel,
@@ -354,11 +354,15 @@ export function histories(maxCommands: number): fc.Arbitrary<Iterable<Step>> {
     close,
     retain,
   ];
-  return fc.commands([...often, ...often, ...rare], { maxCommands, size: "max" });
+  return fc.commands([...often, ...often, ...rare], {
+    maxCommands,
+    size: "max",
+    ...(replayPath === undefined ? {} : { replayPath }),
+  });
 }
 
 /** Histories about limits: every job has a queue and a site, and people move the limits all the time. */
-export function crowdedHistories(maxCommands: number): fc.Arbitrary<Iterable<Step>> {
+export function crowdedHistories(maxCommands: number, replayPath?: string): fc.Arbitrary<Iterable<Step>> {
   const crowded = fc
     .record({ make: newJobs, queue: labels.queue, site: labels.site })
     .map(({ make, queue, site }) => (world: World): NewJob => {

@@ -8,7 +8,9 @@ import { compareAll, newWorld, type World } from "./world.js";
 /** How many histories; the same seed gives the same ones. */
 const runs = Number(process.env["MODEL_RUNS"] ?? 2_000);
 const seed = Number(process.env["MODEL_SEED"] ?? Date.now() % 1_000_000_000);
+/** The path and replayPath that a failure printed go straight to its shortened history. */
 const path = process.env["MODEL_PATH"];
+const replay = process.env["MODEL_REPLAY"];
 
 let at: TestStore;
 
@@ -37,13 +39,13 @@ async function live(kind: fc.Arbitrary<Iterable<Step>>, numRuns: number): Promis
 const promise = `in random histories (MODEL_RUNS=${runs} MODEL_SEED=${seed})`;
 
 test(`the scripts do what the model does, ${promise}`, { timeout: 600_000 }, async () => {
-  const moves = await live(histories(25), runs);
+  const moves = await live(histories(25, replay), runs);
   // Every move of the table happened, and no other but that of a job which is not to wait and is refused at the door.
   const allowed = jobStates.flatMap((from) => allowedMoves[from].map((to) => `${from} → ${to}`));
   if (runs >= 2_000) expect([...moves].sort()).toEqual([...new Set([...allowed, "QUEUED → FAILED"])].sort());
 });
 
 test(`also where limits are full and move, ${promise}`, { timeout: 600_000 }, async () => {
-  const moves = await live(crowdedHistories(30), Math.ceil(runs / 4));
+  const moves = await live(crowdedHistories(30, replay), Math.ceil(runs / 4));
   expect(moves).toContain("RUNNING → QUEUED");
 });
