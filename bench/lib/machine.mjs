@@ -17,7 +17,7 @@ function run(command, args, cwd) {
 export function describeMachine(root, dist, redisVersion) {
   const version = (name) => JSON.parse(readFileSync(require.resolve(`${name}/package.json`), "utf8")).version;
   const head = run("git", ["rev-parse", "--short", "HEAD"], root);
-  const dirty = run("git", ["status", "--porcelain", "--", "src"], root) !== "";
+  const dirty = head !== "unknown" && run("git", ["status", "--porcelain", "--", "src"], root) !== "";
   const commit = dirty ? `${head} + uncommitted changes in src` : head;
   return {
     time: new Date().toISOString(),

@@ -111,10 +111,10 @@ async function consume(store, worker, { concurrency, batch, work, started, finis
       again = false;
       const limit = Math.min(batch, concurrency - running);
       if (limit === 0 || stopped) break;
-      const { claims } = await store.leases.claim(worker, limit, `claim-${requests++}`);
+      const { claims, answer } = await store.leases.claim(worker, limit, `claim-${requests++}`);
       running += claims.length;
       for (const claim of claims) perform(claim).catch(failed);
-      again ||= claims.length === limit;
+      again ||= claims.length === limit || answer === "MORE";
     } while (again);
     claiming = false;
   }
