@@ -70,7 +70,7 @@ export function createAuthentication(
   };
 
   return {
-    next: ((methods: string[] | null) => choose(methods)) as AuthHandlerMiddleware,
+    next: (methods: string[] | null) => choose(methods),
     get offered() {
       return keyUsed || passwordUsed;
     },

@@ -10,7 +10,7 @@ export type ConnectPhase = "socket" | "identification" | "key exchange" | "authe
 export interface ConnectState {
   readonly endpoint: Endpoint;
   readonly phase: ConnectPhase;
-  readonly cause: (Error & { readonly level?: string; readonly code?: unknown }) | undefined;
+  readonly cause: (Error & { readonly level?: string; readonly code?: string }) | undefined;
   readonly verdict: HostKeyVerdict | undefined;
   readonly hostKey: HostKey | undefined;
   /** What the device sent before and with its SSH identification. */
@@ -64,13 +64,13 @@ export function connectFailure(state: ConnectState): DeviceError {
   return authenticationFailure(where, state, authentication);
 }
 
-function socketFailure(where: string, cause: Error & { readonly code?: unknown }): DeviceError {
+function socketFailure(where: string, cause: Error & { readonly code?: string }): DeviceError {
   if (cause.code === "ECONNREFUSED")
     return new DeviceError("CONNECTION_REFUSED", `${where} refused the connection`, { cause });
   if (cause.code === "ECONNRESET") {
     return new DeviceError("CONNECT_RATE_LIMITED", `${where} hung up before it said who it is`, { cause });
   }
-  return new DeviceError("DEVICE_UNREACHABLE", `${where} cannot be reached (${String(cause.code ?? cause.message)})`, {
+  return new DeviceError("DEVICE_UNREACHABLE", `${where} cannot be reached (${cause.code ?? cause.message})`, {
     cause,
   });
 }

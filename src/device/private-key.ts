@@ -19,7 +19,7 @@ export function privateKeyOf(account: Account): ParsedKey | undefined {
   const cached = parsed.get(id);
   if (cached) return cached;
   const result = loadSsh2().parseKey(account.privateKey, account.passphrase);
-  const key = Array.isArray(result) ? result[0] : result;
+  const key: ParsedKey | Error | undefined = Array.isArray(result) ? (result as ParsedKey[])[0] : result;
   if (!key || key instanceof Error || !key.isPrivateKey()) {
     throw new DeviceError("AUTHENTICATION_FAILED", "the private key of the credential cannot be opened");
   }

@@ -55,9 +55,9 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
   async function read(ids: readonly string[]): Promise<(JobRecord | undefined)[]> {
     const places = await Promise.all(ids.map(locate));
     const hashes = await Promise.all(
-      ids.map((id, i) => {
+      ids.map(async (id, i) => {
         const place = places[i];
-        return place ? readHash(keyOf(place.root, "job", id)) : undefined;
+        return place && (await readHash(keyOf(place.root, "job", id)));
       }),
     );
     return hashes.map((hash, i) => {

@@ -4,7 +4,6 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   DeviceError,
@@ -181,15 +180,11 @@ describe.skipIf(!hasOpenSsh())("OpenSSH set up like odd devices (needs openssh-s
     }
   });
 
-  test("group exchange goes through the replacement and does not stall the event loop", async () => {
+  test("group exchange goes through the replacement that does not stall the event loop", async () => {
     const server = await startOpenSsh(["KexAlgorithms diffie-hellman-group-exchange-sha256"]);
-    const delay = monitorEventLoopDelay({ resolution: 5 });
     try {
       const before = groupExchangeCount();
-      delay.enable();
       const session = await sessions.checkout(target(server));
-      delay.disable();
-      console.log(`group exchange: longest event-loop delay ${Math.round(delay.max / 1e6)} ms`);
       expect(groupExchangeCount()).toBe(before + 1);
       expect((await run(session, "echo hello")).output).toBe("hello\n");
       sessions.discard(session);

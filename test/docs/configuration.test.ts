@@ -10,8 +10,8 @@ describe("configuration", () => {
       .map((line) => line.split("|").map((cell) => cell.trim().replaceAll("`", "")));
     expect(rows.map(([, path, env, fallback, meaning]) => [path, env, fallback, meaning])).toEqual(
       Object.values(settings).map(({ path, env, fallback, meaning }) => {
-        const shown: unknown = Array.isArray(fallback) ? fallback.join(",") : fallback;
-        return [path, env, shown === undefined ? "none" : String(shown), meaning];
+        if (fallback === undefined) return [path, env, "none", meaning];
+        return [path, env, typeof fallback === "object" ? fallback.join(",") : String(fallback), meaning];
       }),
     );
   });

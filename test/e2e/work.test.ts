@@ -167,7 +167,7 @@ describe("one holder", () => {
       commands: [`show clock | include job-${i}-a`, `show clock | include job-${i}-b`],
     }));
     const created = await at.client.jobs.createMany(inputs);
-    const jobs = await Promise.all(created.map((one) => at.client.jobs.wait("job" in one ? one.job.id : "")));
+    const jobs = await Promise.all(created.map((one) => at.client.jobs.wait(one.job?.id ?? "")));
     expect(jobs.map(({ state }) => state)).toEqual(jobs.map(() => JobState.SUCCEEDED));
     expect(new Set(jobs.map(({ worker }) => worker)).size).toBe(2);
     for (const name of names) {

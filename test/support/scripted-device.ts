@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import type { AddressInfo, Socket } from "node:net";
-import ssh2, { type AuthContext, type ServerChannel, type Connection } from "ssh2";
+import ssh2, { type AuthContext, type ServerChannel, type Connection, type ParsedKey } from "ssh2";
 
 /** A shell session of a scripted device: what was typed comes line by line. */
 export interface ScriptedShell {
@@ -47,7 +47,8 @@ function newHostKey(): { pem: string; line: string } {
   const pem = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({ type: "pkcs1", format: "pem" });
   const parsed = utils.parseKey(pem);
   if (parsed instanceof Error) throw parsed;
-  const key = Array.isArray(parsed) ? parsed[0] : parsed;
+  const key: ParsedKey | undefined = Array.isArray(parsed) ? (parsed as ParsedKey[])[0] : parsed;
+  if (!key) throw new Error("a fresh key cannot be read");
   return { pem: pem.toString(), line: `ssh-rsa ${key.getPublicSSH().toString("base64")}` };
 }
 

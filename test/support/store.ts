@@ -33,10 +33,10 @@ export async function openTestStore(options: { readonly realTime?: boolean } = {
   });
   return {
     store,
-    redis: redis as unknown as Redis,
+    redis,
     address: server.socketPath,
     time,
-    dump: () => dumpOf(redis as unknown as Redis),
+    dump: () => dumpOf(redis),
     async close() {
       await store.close();
       redis.disconnect();
@@ -54,7 +54,7 @@ async function dumpOf(redis: Redis): Promise<Record<string, unknown>> {
         all[key] = await redis.hgetall(key);
         break;
       case "zset":
-        all[key] = await redis.zrange(key, 0, -1, "WITHSCORES");
+        all[key] = await redis.zrange(key, "0", "-1", "WITHSCORES");
         break;
       case "set":
         all[key] = (await redis.smembers(key)).sort();
