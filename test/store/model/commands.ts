@@ -373,5 +373,6 @@ export function crowdedHistories(maxCommands: number, replayPath?: string): fc.A
   return fc.commands([...busy, ...busy, setLimit, setLimit, pause, cancel, release, tick], {
     maxCommands,
     size: "max",
+    ...(replayPath === undefined ? {} : { replayPath }),
   });
 }
