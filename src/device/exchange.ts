@@ -27,6 +27,10 @@ export interface ExchangeRequest {
   readonly block?: TypedBlock | undefined;
   readonly idleTimeoutMs: number;
   readonly totalTimeoutMs: number;
+  /** How long a prompt must stand still before it is believed, in milliseconds. Default: not at all. */
+  readonly settleMs?: number | undefined;
+  /** Fails when the device prints more of something else before it repeats what was typed. Default false. */
+  readonly refuseLeftovers?: boolean | undefined;
   /** What a missing prompt is called. */
   readonly timeoutReason: DeviceErrorReason;
   readonly signal?: AbortSignal | undefined;
@@ -150,7 +154,7 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
       if (interrupted) return reject(failure);
       outlet.push(pending);
       pending = "";
-      void outlet.drained().then(() => (failure === undefined ? resolve(prompt) : reject(failure)));
+      void outlet.drained().then(() => (failure === undefined ? resolve(prompt) : reject(failure as Error)));
     };
     const giveUp = (error: unknown): void => {
       if (phase === "done") return;
@@ -205,6 +209,14 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
       if (phase !== "echo" && /[?:]$/.test(line))
         return problem("UNEXPECTED_QUESTION", "the device asks something", undefined, line);
       return problem(request.timeoutReason, `nothing came for ${request.idleTimeoutMs} ms`, expectation());
+    };
+
+    /** Neither our echo, nor a log message, nor a prompt: something that was running printed on. */
+    const isLeftover = (line: string): boolean =>
+      line.trim() !== "" && !line.startsWith(request.prompt.trimEnd()) && !platform.log?.test(line);
+    const leftoverError = (): DeviceError => {
+      const what = "the device printed on behind what looked like its prompt: the output before this command is cut";
+      return problem("PROMPT_NOT_FOUND", what, expectation());
     };
 
     // Output
@@ -278,8 +290,10 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
         if (prompt) still(stillness.interrupted, () => arrive(prompt));
         return;
       }
-      if (prompt)
-        return torn ? still(Math.min(Math.max(4 * longestPause, 10), 500), () => arrive(prompt)) : arrive(prompt);
+      if (prompt) {
+        const settleMs = Math.max(request.settleMs ?? 0, torn ? Math.min(Math.max(4 * longestPause, 10), 500) : 0);
+        return settleMs > 0 ? still(settleMs, () => arrive(prompt)) : arrive(prompt);
+      }
       if (platform.pager?.match.test(line)) return still(stillness.text, turnPage);
       const ask = unused.find((one) => one.matches(line));
       if (ask) return still(stillness.text, () => answer(ask));
@@ -316,6 +330,7 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
       text(text, endsLine) {
         if (phase === "echo") {
           if (endsLine && echo?.isEcho(text)) phase = "output";
+          else if (endsLine && request.refuseLeftovers && isLeftover(text)) interrupt(leftoverError());
         } else if (phase === "probe" && probed) {
           if (endsLine && !probed.held && text.trimEnd() === probed.line.trimEnd()) probed.held = true;
           else {

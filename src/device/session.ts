@@ -40,6 +40,13 @@ export interface CommandRequest {
   readonly onOutput?: (text: string) => void | Promise<void>;
   /** Most output in bytes of UTF-8. */
   readonly maxOutputBytes: number;
+  /**
+   * How long the prompt must stand still before it is believed, in milliseconds; default 0. Output that holds a line like
+   * the prompt, and pauses exactly behind it, looks like the end of the command for that long. Shells only.
+   */
+  readonly settleMs?: number;
+  /** Fails with PROMPT_NOT_FOUND when the command before this one turns out to have printed on. Default false. Shells only. */
+  readonly refuseLeftovers?: boolean;
   /** What happens beyond `maxOutputBytes`: `fail` (default) interrupts with OUTPUT_TOO_LARGE, `truncate` drops the rest. */
   readonly overflow?: "fail" | "truncate";
 }

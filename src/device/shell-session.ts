@@ -63,6 +63,7 @@ export async function openShellSession(
   const loginMode = options.resume?.loginMode ?? prompt.mode;
   const timings = { connectMs: transport.connectMs, authMs: transport.authMs, loginMs: clock.monotonic() - started };
   let reused = false;
+  let hasRun = false;
   let closing: Promise<void> | undefined;
 
   const withMode = (error: unknown): unknown =>
@@ -91,6 +92,9 @@ export async function openShellSession(
         block: request.block,
         idleTimeoutMs: request.idleTimeoutMs,
         totalTimeoutMs: request.totalTimeoutMs,
+        settleMs: request.settleMs,
+        // Before the first command, what still comes is a late greeting.
+        refuseLeftovers: hasRun && request.refuseLeftovers,
         timeoutReason: "OUTPUT_TIMEOUT",
         signal: request.signal,
         beforeWrite: request.beforeWrite,
@@ -100,6 +104,7 @@ export async function openShellSession(
     } catch (error) {
       throw withMode(error);
     } finally {
+      hasRun = true;
       resync();
     }
     return {
@@ -177,6 +182,7 @@ export async function openShellSession(
     },
     begin(owner) {
       reused = owner.reused;
+      hasRun = false;
       shell.guard = owner.beforeWrite;
       shell.transcript = owner.transcript;
       if (reused)

@@ -16,6 +16,12 @@ import { AttemptError } from "./failure.js";
 import { afterGrace } from "./grace.js";
 
 const defaultIdleMs = 30_000;
+/**
+ * How long a prompt must stand still before the next line may go out. A change typed into one that still runs can do
+ * harm; a read that was cut short is found out by what comes behind it, and read again.
+ */
+const changeSettleMs = 10;
+const readSettleMs = 2;
 
 const statuses: Readonly<Record<CommandStatus, Status>> = {
   OK: Status.OK,
@@ -75,6 +81,7 @@ export async function runCommands(
           idleTimeoutMs: command.idleTimeout ? durationMs(command.idleTimeout) : defaultIdleMs,
           totalTimeoutMs: limits.executionMs,
           maxOutputBytes: bytesLeft,
+          ...(isChange ? { settleMs: changeSettleMs } : { settleMs: readSettleMs, refuseLeftovers: true }),
           signal: isChange ? afterGrace(context) : context.signal,
           beforeWrite: context.beforeWrite,
           onOutput: (text) => {
