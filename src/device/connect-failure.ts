@@ -10,7 +10,7 @@ export type ConnectPhase = "socket" | "identification" | "key exchange" | "authe
 export interface ConnectState {
   readonly endpoint: Endpoint;
   readonly phase: ConnectPhase;
-  readonly cause: (Error & { readonly level?: string; readonly code?: string }) | undefined;
+  readonly cause: (Error & { readonly level?: string; readonly code?: string | number }) | undefined;
   readonly verdict: HostKeyVerdict | undefined;
   readonly hostKey: HostKey | undefined;
   /** What the device sent before and with its SSH identification. */
@@ -64,7 +64,7 @@ export function connectFailure(state: ConnectState): DeviceError {
   return authenticationFailure(where, state, authentication);
 }
 
-function socketFailure(where: string, cause: Error & { readonly code?: string }): DeviceError {
+function socketFailure(where: string, cause: Error & { readonly code?: string | number }): DeviceError {
   if (cause.code === "ECONNREFUSED")
     return new DeviceError("CONNECTION_REFUSED", `${where} refused the connection`, { cause });
   if (cause.code === "ECONNRESET") {

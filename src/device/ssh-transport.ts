@@ -56,7 +56,7 @@ export const connectSsh: TransportFactory = async (endpoint, { clock, signal }) 
       socket.destroy();
       reject(error);
     };
-    const explain = (cause?: Error & { level?: string; code?: unknown }): DeviceError =>
+    const explain = (cause?: Error & { level?: string; code?: string | number }): DeviceError =>
       connectFailure({ endpoint, phase, cause, verdict, hostKey, preamble, banner, authentication });
 
     const authentication = createAuthentication(endpoint.account, key, () => fail(explain()));
