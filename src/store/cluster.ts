@@ -185,7 +185,7 @@ export async function openCluster(place: RedisPlace, access: Access): Promise<Re
       await Promise.all(
         [...nodes.values()].map(async ({ redis }) => {
           redis.off("close", heal);
-          if (redis.status === "ready") await redis.quit().catch(() => undefined);
+          if (redis.status === "ready") await redis.quit().catch(() => redis.disconnect());
           else redis.disconnect();
         }),
       );

@@ -22,7 +22,8 @@ export async function openRedis(url: RedisUrl): Promise<RedisLinks> {
       dial: () => dial(access),
       together: () => "",
       ping: async () => void (await state.ping()),
-      close: async () => void (await state.quit().catch(() => undefined)),
+      // One that is gone would come back for ever.
+      close: async () => void (await state.quit().catch(() => state.disconnect())),
     };
   } catch (error) {
     throw new StoreError("STORE_UNAVAILABLE", `cannot use Redis at ${showPlace(place)}: ${reasonOf(error)}`);

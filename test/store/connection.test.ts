@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { createServer, connect as connectSocket, type AddressInfo, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseRedisUrl, showPlace } from "../../src/store/redis-place.js";
@@ -250,6 +251,39 @@ describe("a connection that fails in the middle", () => {
       });
     } finally {
       await store.close();
+    }
+  });
+});
+
+describe("a store that is closed while its Redis is gone", () => {
+  test.each([
+    ["one process", () => startSocket()],
+    ["a cluster", () => startCluster(1)],
+  ])("keeps no process alive: %s", async (_, start) => {
+    const topology = await start();
+    try {
+      const program = `
+        const { createRedisStore } = await import("./dist/store/redis-store.js");
+        const store = await createRedisStore({ address: process.argv[1], now: () => 0, monotonic: () => 0 });
+        store.watches.onFeed(() => undefined);
+        process.stdout.write("open\\n");
+        for await (const _ of process.stdin);
+        await store.close();
+      `;
+      const child = spawn(process.execPath, ["--input-type=module", "-e", program, topology.url], {
+        stdio: ["pipe", "pipe", "inherit"],
+      });
+      const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+      try {
+        await new Promise((resolve) => child.stdout.once("data", resolve));
+        await topology.nodes[0]?.kill();
+        child.stdin.end();
+        expect(await ended).toBe(0);
+      } finally {
+        child.kill("SIGKILL");
+      }
+    } finally {
+      await topology.close();
     }
   });
 });
