@@ -15,7 +15,9 @@ if not known[1] or known[1] == 'dead' then return { 'DEAD' } end
 local function answer(ids)
   local reply = { 'OK' }
   for id, fence in string.gmatch(ids, '(%S+) (%S+)') do
-    reply[#reply + 1] = { id, fence, call('GET', key('secret', id)) or '', call('HGETALL', key('job', id)) }
+    local fields = call('HGETALL', key('job', id))
+    -- What was purged meanwhile is nobody's any more.
+    if #fields > 0 then reply[#reply + 1] = { id, fence, call('GET', key('secret', id)) or '', fields } end
   end
   return reply
 end

@@ -242,10 +242,12 @@ const release = fc.tuple(index, fc.subarray([...endpoints], { minLength: 1 })).m
   }),
 );
 
-const reap = fc.tuple(index, fc.constantFrom(0, 0, 1), fc.constantFrom(1, 100)).map((arg) =>
+/** Often the worker that claimed last, seen at its last beat. */
+const reap = fc.tuple(fc.option(index, { freq: 2 }), fc.constantFrom(0, 0, 0, 1), fc.constantFrom(1, 100)).map((arg) =>
   step("reap", arg, async (world) => {
     const [by, late, limit] = arg;
-    const { name } = one(world.workers, by);
+    const last = world.holders.at(-1)?.worker;
+    const name = by === null && last !== undefined ? last : one(world.workers, by ?? 0).name;
     const beatSeen = (world.model.zone.workers.get(name)?.beat ?? 0) - late;
     await reapBoth(world, name, beatSeen, limit);
   }),
@@ -255,7 +257,7 @@ const register = fc.tuple(index, fc.boolean()).map((arg) =>
   step("register", arg, async (world) => {
     const [by, fresh] = arg;
     const identity =
-      fresh && world.workers.length < 5 ? worker(`w${world.workers.length + 1}`) : one(world.workers, by);
+      fresh && world.workers.length < 10 ? worker(`w${world.workers.length + 1}`) : one(world.workers, by);
     if (!world.workers.includes(identity)) world.workers.push(identity);
     await both(world, ({ leases }) => leases.register(identity));
   }),
@@ -334,45 +336,36 @@ const retain = fc
     }),
   );
 
-/** Histories: mostly work, now and then something that a person or a failure does. */
-export function histories(maxCommands: number, replayPath?: string): fc.Arbitrary<Iterable<Step>> {
-  const often = [create, create, create, create, claim, claim, claim, finish, finish, intent, append, tick];
-  const rare = [
-    cancel,
-    cancel,
-    resolve,
-    mark,
-    beat,
-    release,
-    reap,
-    register,
-    lock,
-    unlock,
-    pause,
-    setLimit,
-    setLimit,
-    close,
-    retain,
-  ];
-  return fc.commands([...often, ...often, ...rare], {
-    maxCommands,
-    size: "max",
-    ...(replayPath === undefined ? {} : { replayPath }),
+/** A job of those that crowd under limits: it has a queue and a site, and waits for nothing else. */
+const crowdedJobs: typeof newJobs = fc
+  .record({ make: newJobs, queue: labels.queue, site: labels.site })
+  .map(({ make, queue, site }) => (world: World): NewJob => {
+    const { startAfterMs: _, dedupe: __, idempotency: ___, retryOf: ____, ...job } = make(world);
+    return { ...job, queue, labels: { site } };
   });
-}
 
-/** Histories about limits: every job has a queue and a site, and people move the limits all the time. */
-export function crowdedHistories(maxCommands: number, replayPath?: string): fc.Arbitrary<Iterable<Step>> {
-  const crowded = fc
-    .record({ make: newJobs, queue: labels.queue, site: labels.site })
-    .map(({ make, queue, site }) => (world: World): NewJob => {
-      const { startAfterMs: _, dedupe: __, idempotency: ___, retryOf: ____, ...job } = make(world);
-      return { ...job, queue, labels: { site } };
-    });
-  const busy = [creating(crowded), creating(crowded), claim, claim, finish];
-  return fc.commands([...busy, ...busy, setLimit, setLimit, pause, cancel, release, tick], {
-    maxCommands,
-    size: "max",
-    ...(replayPath === undefined ? {} : { replayPath }),
-  });
-}
+const createCrowded = creating(crowdedJobs);
+
+/** What can happen to a zone. */
+export const steps = {
+  create,
+  createCrowded,
+  claim,
+  intent,
+  append,
+  finish,
+  cancel,
+  resolve,
+  mark,
+  beat,
+  release,
+  reap,
+  register,
+  tick,
+  lock,
+  unlock,
+  pause,
+  setLimit,
+  close,
+  retain,
+};

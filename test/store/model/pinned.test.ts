@@ -69,3 +69,15 @@ test("a request id that joined a live job is forgotten when the job is purged, n
   const [request] = await at.redis.keys("*:request:*");
   expect(await at.redis.pttl(request!)).toBeGreaterThan(6 * 86_400_000);
 });
+
+test("a claim that is answered again leaves out what was purged meanwhile", async () => {
+  const w1 = worker("w1");
+  await at.store.leases.register(w1);
+  await at.store.jobs.create(newJob(at.time.now));
+  const { claims } = await at.store.leases.claim(w1, 1, "same");
+  const { job, fence } = claims[0]!;
+  await succeed(at.store, { zone: "default", worker: "w1", job: job.id, endpoint: job.endpoint, fence });
+  at.time.now += 1;
+  await at.store.upkeep.retain("default", { succeededMs: 0, failedMs: 0, jobs: 0, outputBytes: 0 });
+  expect(await at.store.leases.claim(w1, 1, "same")).toEqual({ answer: "OK", claims: [] });
+});

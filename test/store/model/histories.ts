@@ -1,0 +1,35 @@
+import fc from "fast-check";
+import { type Step, steps } from "./commands.js";
+
+/** How long histories are, and the printed path of one to go straight to. */
+export interface Length {
+  readonly maxCommands: number;
+  readonly replayPath?: string;
+}
+
+type Histories = fc.Arbitrary<Iterable<Step>>;
+
+function made(of: readonly fc.Arbitrary<Step>[], length: Length): Histories {
+  return fc.commands([...of], { size: "max", ...length });
+}
+
+/** Mostly work, now and then something that a person or a failure does. */
+export function histories(length: Length): Histories {
+  const { create, claim, finish, intent, append, tick, createCrowded: _, ...rare } = steps;
+  const often = [create, create, create, create, claim, claim, claim, finish, finish, intent, append, tick];
+  return made([...often, ...often, ...Object.values(rare), rare.cancel, rare.setLimit], length);
+}
+
+/** About limits: every job has a queue and a site, and people move the limits all the time. */
+export function crowdedHistories(length: Length): Histories {
+  const { createCrowded, claim, finish, setLimit, pause, cancel, release, tick } = steps;
+  const busy = [createCrowded, createCrowded, claim, claim, finish];
+  return made([...busy, ...busy, setLimit, setLimit, pause, pause, cancel, release, tick], length);
+}
+
+/** About losses: workers die with work before and after its point of no return, and people settle it. */
+export function lossyHistories(length: Length): Histories {
+  const { create, claim, intent, reap, register, finish, append, cancel, resolve, release, tick, lock } = steps;
+  const busy = [create, create, claim, claim, intent, intent, reap, register, finish, append];
+  return made([...busy, ...busy, cancel, resolve, resolve, release, tick, lock], length);
+}
