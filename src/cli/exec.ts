@@ -1,15 +1,14 @@
 import type { Command } from "commander";
-import { toJson, type CreateManyResult, type JobInput, type LoginInput } from "@pointsman/sdk";
-import { JobSchema, type Job } from "@pointsman/sdk/v1";
-import { errorJson, readTextFile, status, type CommandKit, type CommonOptions, type Context } from "./command.js";
-import { followJobs, statusOf, type Followed } from "./follow.js";
-import { interruptible } from "./interrupt.js";
-import { conditionsOf, withConditions, type ConditionOptions } from "./job-conditions.js";
+import type { JobInput, LoginInput } from "@pointsman/sdk";
+import { readTextFile, type CommandKit, type Context } from "./command.js";
+import { conditionsOf, withConditions } from "./job-conditions.js";
 import { requireKnownHostKeys } from "./known-hosts.js";
 import { collect, collectPairs, oneOf, parseInteger, parseTarget, UsageError, type TargetArgument } from "./parse.js";
 import { askLogin } from "./secrets.js";
+import { startJobs, type StartOptions } from "./start-jobs.js";
+import { wordsBehindDashes } from "./behind-dashes.js";
 
-interface ExecOptions extends CommonOptions, ConditionOptions {
+interface ExecOptions extends StartOptions {
   readonly command?: readonly string[];
   readonly platform?: string;
   readonly port?: number;
@@ -21,8 +20,6 @@ interface ExecOptions extends CommonOptions, ConditionOptions {
   readonly knownHosts?: string;
   readonly onReject?: "stop" | "continue";
   readonly answer?: Readonly<Record<string, string>>;
-  readonly requestId?: string;
-  readonly detach?: boolean;
 }
 
 /** `exec`: one job for each device, followed to the end. */
@@ -67,7 +64,7 @@ export function registerExec(program: Command, kit: CommandKit): void {
 }
 
 async function exec(context: Context<ExecOptions>, behind: number): Promise<number> {
-  const { client, io, options, out, words } = context;
+  const { options, words } = context;
   const targets = words.slice(0, words.length - behind);
   const line = words.slice(words.length - behind).join(" ");
   const commands = [...(options.command ?? []), ...(line === "" ? [] : [line])];
@@ -75,51 +72,7 @@ async function exec(context: Context<ExecOptions>, behind: number): Promise<numb
   if (commands.length === 0) throw new UsageError("no command: write it behind --, or with -c");
   const jobs = await jobInputs(context, targets.map(parseTarget), commands);
 
-  return await interruptible(io, out, async (interrupt) => {
-    const results = await createJobs(context, jobs, interrupt.signal);
-    const accepted: Followed[] = [];
-    const own: string[] = [];
-    let refused = 0;
-    for (const [index, result] of results.entries()) {
-      const name = targets[index] ?? "";
-      if (result.job) {
-        accepted.push({ id: result.job.id, name });
-        if (options.dedupePolicy !== "join" || !result.replayed) own.push(result.job.id);
-        else if (!out.json) await out.note(`${name}: joined job ${result.job.id}; Ctrl-C leaves it alone`);
-        if (options.detach) await announce(context, name, result.job);
-      } else {
-        refused++;
-        if (out.json) await out.record({ target: name, error: errorJson(result.error) });
-        else await out.note(`${name}: error: ${result.error.message} (${result.error.reason ?? result.error.code})`);
-      }
-    }
-    if (options.detach) return refused > 0 ? status.failed : status.ok;
-    interrupt.cancels(async () => {
-      if (own.length === 0) return await out.note("it was there before, and is left alone");
-      await client.jobs.cancelMany({ ids: own }, { interruptRunning: true, reason: "Ctrl-C at pointsman exec" });
-    });
-    const ended = await followJobs(context, accepted, interrupt.signal);
-    return Math.max(statusOf(ended), refused > 0 ? status.failed : status.ok);
-  });
-}
-
-async function announce({ out }: Context<ExecOptions>, target: string, job: Job): Promise<void> {
-  if (out.json) await out.record({ target, job: job.id, result: toJson(JobSchema, job) });
-  else await out.line(job.id);
-}
-
-async function createJobs(
-  { client, options }: Context<ExecOptions>,
-  jobs: readonly JobInput[],
-  signal: AbortSignal,
-): Promise<CreateManyResult[]> {
-  const [only] = jobs;
-  // A single job goes alone: its refusal then says which field is wrong.
-  if (only && jobs.length === 1) {
-    const job = await client.jobs.create(only, { requestId: options.requestId, signal });
-    return [{ job, replayed: job.replayed }];
-  }
-  return await client.jobs.createMany(jobs, { requestId: options.requestId, signal });
+  return await startJobs(context, targets, jobs, "exec");
 }
 
 async function jobInputs(
@@ -165,11 +118,4 @@ function refuseInlineOptions(options: ExecOptions): void {
   if (given === undefined) return;
   const flag = given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   throw new UsageError(`--${flag} is for a device given as account@address; the inventory says it for any other`);
-}
-
-/** How many words stood behind "--": the parser itself forgets where that was. */
-function wordsBehindDashes(program: Command): number {
-  const { rawArgs } = program as Command & { readonly rawArgs: readonly string[] };
-  const at = rawArgs.indexOf("--");
-  return at < 0 ? 0 : rawArgs.length - at - 1;
 }

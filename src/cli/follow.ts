@@ -73,8 +73,10 @@ async function followJob(
       }
       continue;
     }
-    if (item.kind === "event" && item.event.event.case === "output") await lines.take(item.event.event.value.text);
-    else {
+    if (item.kind === "event" && item.event.event.case === "output") {
+      // What belongs to no command, such as a difference, is told from the result.
+      if (item.event.event.value.command > 0) await lines.take(item.event.event.value.text);
+    } else {
       // The snapshot has told the state that the history leads to.
       if (item.kind === "event" && item.event.event.case === "stateChanged" && item.event.number <= told) continue;
       const text = remark(item, commands);
@@ -162,9 +164,11 @@ export function ending(job: Job): string {
     for (const [key, value] of Object.entries(job.error.metadata)) lines.push(`${key}: ${value}`);
   }
   const effect = effectName(job.effect);
+  const isConfigure = job.spec?.operation.case === "configure";
   const count = job.spec?.operation.case === "commands" ? job.spec.operation.value.commands.length : 0;
   if (job.state !== JobState.SUCCEEDED && (effect === "partial" || effect === "complete")) {
-    lines.push(`effect ${effect}: ${job.lastConfirmedStep} of ${count} commands confirmed`);
+    const confirmed = isConfigure ? `${job.lastConfirmedStep} steps` : `${job.lastConfirmedStep} of ${count} commands`;
+    lines.push(`effect ${effect}: ${confirmed} confirmed`);
   }
   if (commandResults(job).some((result) => result.outputTruncated)) lines.push("the output was cut at the job's limit");
   return lines.join("\n  ");

@@ -1,6 +1,8 @@
 import { durationMs, timestampDate } from "@pointsman/sdk";
 import {
   CommandStatusSchema,
+  type ConfigureOperation,
+  ConfigModeSchema,
   EffectClassSchema,
   EffectSchema,
   HealthStatusSchema,
@@ -105,9 +107,17 @@ export function hostAndPort({ address, port }: { readonly address: string; reado
 /** What a job does, on one line. */
 export function workName(spec: JobSpec | undefined): string {
   if (spec?.operation.case === "probe") return "probe";
+  if (spec?.operation.case === "configure") return configureName(spec.operation.value);
   const commands = spec?.operation.case === "commands" ? spec.operation.value.commands : [];
   const more = commands.length > 1 ? ` (+${commands.length - 1})` : "";
   return `${commands[0]?.command ?? ""}${more}`;
+}
+
+function configureName({ mode, input }: ConfigureOperation): string {
+  const lines = input.case === "lines" ? input.value.lines : (input.value ?? "").split(/\r\n|[\r\n]/);
+  const typed = lines.filter((line) => line.trim() !== "");
+  const more = typed.length > 1 ? ` (+${typed.length - 1})` : "";
+  return `${enumName(ConfigModeSchema, mode)}: ${typed[0]?.trim() ?? ""}${more}`;
 }
 
 /** Why a job waits or how it failed, on one line; empty when neither. */

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { registerCancel } from "./cancel.js";
 import { createCommandKit } from "./command.js";
+import { registerConfigure } from "./configure.js";
 import { registerCredentials } from "./credentials.js";
 import { registerDelete } from "./delete.js";
 import { registerDevices } from "./devices.js";
@@ -23,6 +24,7 @@ export type { CliIo } from "./io.js";
 export function registerCliCommands(program: Command, io: CliIo = processIo): void {
   const kit = createCommandKit(io);
   registerExec(program, kit);
+  registerConfigure(program, kit);
   registerJobs(program, kit);
   registerJob(program, kit);
   registerWatch(program, kit);

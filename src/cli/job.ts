@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { commandResults, toJson } from "@pointsman/sdk";
-import { JobSchema, ResolutionKind, type Job } from "@pointsman/sdk/v1";
+import { type ConfigureResult, JobSchema, ResolutionKind, type Job } from "@pointsman/sdk/v1";
 import type { CommandKit, CommonOptions } from "./command.js";
 import {
   bytes,
@@ -14,6 +14,7 @@ import {
   time,
   workName,
 } from "./format.js";
+import { configurationSummary } from "./configure-summary.js";
 import { facts, table } from "./table.js";
 import { explainWaiting } from "./why-waiting.js";
 
@@ -129,6 +130,7 @@ function attempts(job: Job): string {
 }
 
 function results(job: Job): string {
+  if (job.result?.result.case === "configure") return configured(job.result.result.value);
   const commands = commandResults(job);
   if (commands.length === 0) return "";
   return table(
@@ -143,6 +145,20 @@ function results(job: Job): string {
       result.errorLines.join(" / "),
     ]),
   );
+}
+
+function configured(result: ConfigureResult): string {
+  const lines = table(
+    ["#", "status", "took", "line", "device said"],
+    result.lines.map((line, index) => [
+      String(index + 1),
+      commandStatusName(line.status),
+      duration(line.duration),
+      line.line,
+      line.errorLines.join(" / "),
+    ]),
+  );
+  return [lines, configurationSummary(result)].filter((part) => part !== "").join("\n\n");
 }
 
 function probe(job: Job): string {

@@ -110,11 +110,11 @@ export async function makeChecks(
 }
 
 /** DEVICE_REJECTED with the device's words. */
-export function rejection(line: string, { errorLines }: CommandOutcome): AttemptError {
+export function rejection({ redactor }: Change, line: string, { errorLines }: CommandOutcome): AttemptError {
   const words = errorLines.join("\n");
   return new AttemptError(
     "DEVICE_REJECTED",
-    `the device rejected "${line.trim()}"`,
+    `the device rejected "${redactor.redact(line).trim()}"`,
     {},
     words === "" ? undefined : words,
   );

@@ -29,7 +29,7 @@ export async function confirmChange(change: Change, session: Session, before: st
     if (context.signal.aborted) throw new AttemptError("CANCELLED", "stopped before the change was confirmed");
     const on = rules.session === "same" ? session : fresh;
     const outcome = await configurator.step(on, rules.confirm, counted(change, step, change.firm));
-    if (outcome.status === "rejected") throw rejection(rules.confirm.send, outcome);
+    if (outcome.status === "rejected") throw rejection(change, rules.confirm.send, outcome);
     confirmed(change, step);
     report.result.confirmed = true;
     if (rules.session === "same") await leave(change, session);
@@ -70,7 +70,9 @@ export async function takeBack(
       if (failure instanceof LeaseLostError) return failure;
     }
   }
-  if (await isBack(change, sessions, at.before, same ? promptlyMs : timerSeconds * 1000 + lateMs)) {
+  // Where the end of the session is the rollback, one that the device says has failed is not tried again.
+  const patienceMs = same ? (words === undefined ? promptlyMs : 0) : timerSeconds * 1000 + lateMs;
+  if (await isBack(change, sessions, at.before, patienceMs)) {
     confirmed(change, at.step);
     progress.changed = false;
     report.result.committed = false;

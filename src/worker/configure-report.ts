@@ -42,7 +42,7 @@ export function createConfigureReport(
 ): ConfigureReport {
   const result = create(ConfigureResultSchema, {
     lines: lines.map(({ text, block }) => ({
-      line: [text, ...(block?.lines ?? [])].join("\n"),
+      line: redactor.redact([text, ...(block?.lines ?? [])].join("\n")),
       status: Status.SKIPPED,
     })),
   });

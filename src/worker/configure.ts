@@ -163,7 +163,7 @@ async function makeChange(it: Change, session: Session, isPlan: boolean): Promis
     report.result.diff = await report.text(redactDiff(redactor, diff.output));
     if (candidate.check) {
       const check = await configurator.step(session, candidate.check, change.reading(it));
-      if (check.status === "rejected") throw change.rejection(candidate.check.send, check);
+      if (check.status === "rejected") throw change.rejection(it, candidate.check.send, check);
     }
     if (isPlan) return true;
     if (context.signal.aborted) return false;
@@ -172,7 +172,7 @@ async function makeChange(it: Change, session: Session, isPlan: boolean): Promis
     const commit = (timerSeconds === undefined ? undefined : confirmed?.commit) ?? candidate.commit;
     const outcome = await configurator.step(session, commit, change.counted(it, step, it.firm));
     change.confirmed(it, step);
-    if (outcome.status === "rejected") throw change.rejection(candidate.commit.send, outcome);
+    if (outcome.status === "rejected") throw change.rejection(it, candidate.commit.send, outcome);
     progress.changed = true;
     report.result.committed = true;
     keepOpen = timerSeconds !== undefined && confirmed?.session === "same";
@@ -200,7 +200,7 @@ async function typeLines(it: Change, session: Session, isPlan: boolean): Promise
       });
     if (!isPlan) change.confirmed(it, step);
     report.ended(index, outcome.status === "ok" ? "OK" : "REJECTED", outcome);
-    if (outcome.status === "rejected") throw change.rejection(line.text, outcome);
+    if (outcome.status === "rejected") throw change.rejection(it, line.text, outcome);
     progress.changed ||= takesEffect;
   }
   return true;
@@ -212,7 +212,7 @@ async function save(it: Change, session: Session): Promise<void> {
   if (!step) return;
   const outcome = await configurator.step(session, step, change.counted(it, progress.steps, it.firm));
   change.confirmed(it, progress.steps);
-  if (outcome.status === "rejected") throw change.rejection(step.send, outcome);
+  if (outcome.status === "rejected") throw change.rejection(it, step.send, outcome);
   report.result.saved = true;
 }
 

@@ -1,5 +1,13 @@
-import type { ConfigureInput, InvalidArgumentError } from "@pointsman/sdk";
-import { CommandStatus, type ConfigureResult, Effect, type Job, JobState } from "@pointsman/sdk/v1";
+import { toJson, type ConfigureInput, type InvalidArgumentError } from "@pointsman/sdk";
+import {
+  CommandStatus,
+  type ConfigureResult,
+  Effect,
+  type Job,
+  JobEventSchema,
+  JobSchema,
+  JobState,
+} from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.js";
 import { device, startSystem, type System } from "../support/system.js";
@@ -12,11 +20,11 @@ beforeAll(async () => {
   const breaks = [1, 2, 3].flatMap((line) => [`before-${line}`, `after-${line}`]);
   at = await startSystem({
     devices: [
-      ...["r1", "r-reject", "r-cancel", "r-plan", "r-banner", "r-cut-save"].map((name) => device(name)),
+      ...["r1", "r-reject", "r-cancel", "r-plan", "r-banner", "r-name", "r-cut-save"].map((name) => device(name)),
       device("r-timer", { config: archive }),
       ...breaks.map((name) => device(`ios-${name}`)),
-      ...["sw1", "sw-reject", "sw-cancel", "sw-plan", "sw-confirm", "sw-check", "sw-gone", "sw-commit"].map((name) =>
-        device(name, { platform: "arista_eos" }),
+      ...["sw1", "sw-name", "sw-reject", "sw-cancel", "sw-plan", "sw-confirm", "sw-check", "sw-gone", "sw-commit"].map(
+        (name) => device(name, { platform: "arista_eos" }),
       ),
       ...breaks.map((name) => device(`eos-${name}`, { platform: "arista_eos" })),
       device("srv1", { platform: "linux" }),
@@ -156,6 +164,33 @@ describe("where each line takes effect at once", () => {
     expect(resultOf(job).lines.map(({ line }) => line)).toEqual([text.slice(0, 5).join("\n"), ...text.slice(5)]);
     expect(running("r-banner")).toContain("banner motd ^C\nr-banner#\n\nKeep out.\n^C");
     expect(running("r-banner")).toContain(" description behind it");
+  });
+
+  test("a line that renames the device does not lose it, also where the name waits for the commit", async () => {
+    for (const name of ["r-name", "sw-name"]) {
+      const job = await configure(name, { lines: ["hostname another", ...lines.slice(0, 2)], save: true });
+      expect(job).toMatchObject({ state: JobState.SUCCEEDED, effect: Effect.COMPLETE });
+      expect(at.simulator.device(name).hostname).toBe("another");
+      expect((await configure(name, { lines: ["hostname bogus name"] })).error?.reason).toBe("DEVICE_REJECTED");
+    }
+  });
+
+  test("a secret in a line stands in nothing that is told of the job", async () => {
+    const secret = "hunter2-hunter2";
+    const job = await configure("r1", {
+      lines: [`enable secret 0 ${secret}`, `bogus key ${secret}`],
+      keepBeforeAfter: true,
+    });
+    expect(job.error?.reason).toBe("DEVICE_REJECTED");
+    const { spec, ...told } = toJson(JobSchema, job) as Record<string, unknown>;
+    expect(JSON.stringify(spec)).toContain(secret);
+    expect(JSON.stringify(told)).not.toContain(secret);
+    const events: unknown[] = [];
+    for await (const item of at.client.jobs.watch(job.id)) {
+      if (item.kind === "event") events.push(toJson(JobEventSchema, item.event));
+    }
+    expect(events.length).toBeGreaterThan(5);
+    expect(JSON.stringify(events)).not.toContain(secret);
   });
 
   test("a timer takes the change back when a check fails, and is confirmed when it holds", async () => {

@@ -852,7 +852,7 @@ export const ConfigTextSchema: GenMessage<ConfigText> = /*@__PURE__*/
  */
 export type ConfigLineResult = Message<"pointsman.v1.ConfigLineResult"> & {
   /**
-   * The line as typed, with its block.
+   * The line as typed, with its block, secrets taken out.
    *
    * @generated from field: string line = 1;
    */
