@@ -41,6 +41,8 @@ export interface Configurator {
 }
 
 const idleMs = 60_000;
+/** A line typed into one that still runs can do harm: a prompt has to stand still for this long. */
+const settleMs = 10;
 const totalMs = 900_000;
 const leaveMs = 10_000;
 const largestConfig = 16 * 1024 * 1024;
@@ -134,6 +136,7 @@ function bounds(options: StepOptions) {
   return {
     idleTimeoutMs: idleTimeoutMs ?? idleMs,
     totalTimeoutMs: totalMs,
+    settleMs,
     maxOutputBytes: maxOutputBytes ?? largestConfig,
     ...(beforeWrite ? { beforeWrite } : {}),
     ...(signal ? { signal } : {}),
