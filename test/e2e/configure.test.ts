@@ -23,9 +23,18 @@ beforeAll(async () => {
       ...["r1", "r-reject", "r-cancel", "r-plan", "r-banner", "r-name", "r-cut-save"].map((name) => device(name)),
       device("r-timer", { config: archive }),
       ...breaks.map((name) => device(`ios-${name}`)),
-      ...["sw1", "sw-name", "sw-reject", "sw-cancel", "sw-plan", "sw-confirm", "sw-check", "sw-gone", "sw-commit"].map(
-        (name) => device(name, { platform: "arista_eos" }),
-      ),
+      ...[
+        "sw1",
+        "sw-name",
+        "sw-late",
+        "sw-reject",
+        "sw-cancel",
+        "sw-plan",
+        "sw-confirm",
+        "sw-check",
+        "sw-gone",
+        "sw-commit",
+      ].map((name) => device(name, { platform: "arista_eos" })),
       ...breaks.map((name) => device(`eos-${name}`, { platform: "arista_eos" })),
       device("srv1", { platform: "linux" }),
     ],
@@ -274,6 +283,16 @@ describe("where lines wait in a candidate", () => {
     expect(await at.client.jobs.wait(id)).toMatchObject({ state: JobState.CANCELLED });
     expect(running("sw-cancel")).toBe(before);
     expect(sent("sw-cancel").slice(-1)).toEqual(["abort"]);
+  });
+
+  test("a cancel while it is committing waits for the answer, and the work is done", async () => {
+    at.simulator.device("sw-late").setFaults({ delay: { matching: "commit", ms: 1_500 } });
+    const { id } = await at.client.jobs.create({ device: "sw-late", configure: { lines: eosLines } });
+    await at.simulator.find((entry) => entry.device === "sw-late" && entry.line === "commit");
+    await at.client.jobs.cancel(id, { interruptRunning: true });
+    expect(await at.client.jobs.wait(id)).toMatchObject({ state: JobState.SUCCEEDED, effect: Effect.COMPLETE });
+    const kinds = at.simulator.journal().filter((entry) => entry.device === "sw-late" && entry.kind === "interrupt");
+    expect(kinds).toEqual([]);
   });
 
   test("a plan is the device's own difference, and leaves nothing behind", async () => {
