@@ -66,6 +66,8 @@ export interface JobWish {
   readonly requestId: string;
   /** The job that is done again. */
   readonly retryOf?: string;
+  /** Id of the new job, when it was chosen before; it names the zone of the target. */
+  readonly id?: string;
 }
 
 /** What the wishes of one call point at, read in few round trips. */
@@ -131,7 +133,7 @@ export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWi
       fields: [{ field: "request_id", description }],
     });
   }
-  const id = createJobId(parts.clock.now(), target.zoneNumber, parts.random);
+  const id = wish.id ?? createJobId(parts.clock.now(), target.zoneNumber, parts.random);
   const spec = withDefaults(wish.spec, effectClass);
   const sealedSecret = takeSecret(parts.sealer, id, spec);
   const startAfterMs = spec.startTime && timestampMs(spec.startTime);

@@ -1,13 +1,11 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { type JobSpec, JobSpecSchema, ResolutionKind, type ResolveJobRequest } from "@pointsman/sdk/v1";
+import { DedupePolicy, JobSpecSchema, ResolutionKind, type ResolveJobRequest } from "@pointsman/sdk/v1";
+import { createJobId, zoneOfJobId } from "../domain/job-id.js";
 import type { JobRecord, NewJob, ResolutionRecord } from "../domain/job.js";
 import { invalidRequest, problem } from "../errors.js";
 import { StoreError } from "../store/store.js";
 import { type JobCreation, prepareJob, readSurroundings } from "./job-create.js";
 import { jobNotFound } from "./job-watch.js";
-
-/** Label of a job that does the work of an INDETERMINATE one again: that one's id. */
-export const rerunLabel = "pointsman/rerun-of";
 
 const kinds: Readonly<Partial<Record<ResolutionKind, ResolutionRecord["kind"]>>> = {
   [ResolutionKind.APPLIED]: "APPLIED",
@@ -16,8 +14,8 @@ const kinds: Readonly<Partial<Record<ResolutionKind, ResolutionRecord["kind"]>>>
 };
 
 /**
- * Writes the verdict on an INDETERMINATE job. For RERUN the new job is created first: while the verdict is not written
- * the device is held, so the new job cannot start. Whoever loses a race for the verdict takes its new job back.
+ * Writes the verdict on an INDETERMINATE job, once. RERUN names in its verdict the job to come and creates it then, so
+ * nothing can be done again that another verdict forbids; repeated, it creates what is missing and answers the same.
  */
 export async function resolveJob(
   parts: JobCreation,
@@ -27,52 +25,80 @@ export async function resolveJob(
   const { jobs } = parts.store;
   const { id, reason } = request;
   const kind = kinds[request.kind]!;
-  const job = await jobs.get(id);
-  if (!job) throw jobNotFound(id);
-  if (job.state !== "INDETERMINATE") {
-    throw problem("JOB_NOT_INDETERMINATE", `job ${id} is ${job.state}: its outcome is known`);
-  }
-  if (job.resolution) throw problem("JOB_ALREADY_RESOLVED", `job ${id} was resolved as ${job.resolution.kind}`);
-  const waiting = await waitingReruns(parts, id);
+  const job = await read(parts, id);
   if (kind !== "RERUN") {
-    // Left by a RERUN that was cut before its verdict was written: it must not start when the hold is lifted.
-    await takeBack(parts, waiting, resolver);
+    if (job.resolution) throw resolvedBefore(id, job.resolution);
     return { job: await jobs.resolve(id, { kind, resolver, reason }) };
   }
-  const rerun = waiting[0] ?? (await jobs.create(await rerunOf(parts, job, resolver))).job;
+  const verdict = job.resolution ?? (await writeRerun(parts, job, resolver, reason));
+  if (verdict.kind !== "RERUN" || verdict.rerunJob === undefined) throw resolvedBefore(id, verdict);
+  const rerun = await doAgain(parts, job, verdict.rerunJob, verdict.resolver);
+  return { job: await read(parts, id), rerun };
+}
+
+/** The job, whose outcome is or was unknown. */
+async function read({ store }: JobCreation, id: string): Promise<JobRecord> {
+  const job = await store.jobs.get(id);
+  if (!job) throw jobNotFound(id);
+  if (job.state === "INDETERMINATE") return job;
+  throw problem("JOB_NOT_INDETERMINATE", `job ${id} is ${job.state}: its outcome is known`, { metadata: { job: id } });
+}
+
+function resolvedBefore(id: string, { kind, resolver }: ResolutionRecord): Error {
+  const metadata = { job: id };
+  return problem("JOB_ALREADY_RESOLVED", `job ${id} was resolved as ${kind} by ${resolver}`, { metadata });
+}
+
+/** Writes the verdict RERUN when the job can be done again; gives the verdict that holds, which can be another's. */
+async function writeRerun(
+  parts: JobCreation,
+  job: JobRecord,
+  resolver: string,
+  reason: string,
+): Promise<ResolutionRecord> {
+  const { id } = job;
+  const rerunJob = createJobId(parts.clock.now(), zoneOfJobId(id), parts.random);
+  await rerunOf(parts, job, rerunJob, resolver);
   try {
-    return { job: await jobs.resolve(id, { kind, resolver, reason, rerunJob: rerun.id }), rerun };
+    const resolved = await parts.store.jobs.resolve(id, { kind: "RERUN", resolver, reason, rerunJob });
+    return resolved.resolution!;
   } catch (error) {
-    if (error instanceof StoreError && error.reason === "JOB_ALREADY_RESOLVED") {
-      const now = await jobs.get(id);
-      if (now?.resolution?.rerunJob !== rerun.id) await takeBack(parts, [rerun], resolver);
-    }
+    const now = error instanceof StoreError && error.reason === "JOB_ALREADY_RESOLVED" && (await read(parts, id));
+    if (now && now.resolution) return now.resolution;
     throw error;
   }
 }
 
-async function waitingReruns(parts: JobCreation, id: string): Promise<readonly JobRecord[]> {
-  const query = { labels: { [rerunLabel]: id }, states: ["QUEUED", "DELAYED"] as const };
-  return (await parts.store.jobs.list(query, { limit: 10 })).jobs;
-}
-
-async function takeBack(parts: JobCreation, jobs: readonly JobRecord[], caller: string): Promise<void> {
-  const how = { interruptRunning: false, caller, reason: "the job it would do again was resolved otherwise" };
-  for (const job of jobs) await parts.store.jobs.cancel(job.id, how);
-}
-
-async function rerunOf(parts: JobCreation, job: JobRecord, creator: string): Promise<NewJob> {
-  const spec: JobSpec = fromBinary(JobSpecSchema, job.spec);
-  if (spec.target.case === "endpoint" && spec.target.value.login.case === undefined) {
-    throw invalidRequest({
-      field: "kind",
-      description:
-        "RERUN needs the job's login, which was erased when it ended: create a new job and resolve otherwise",
+/** The job that a verdict names: as it is, or created. One that ended and is gone again is not created anew. */
+async function doAgain(parts: JobCreation, job: JobRecord, rerunJob: string, creator: string): Promise<JobRecord> {
+  const { jobs } = parts.store;
+  const made = await jobs.get(rerunJob);
+  if (made) return made;
+  if (job.retriedBy !== undefined) {
+    throw problem("JOB_ALREADY_RESOLVED", `job ${job.id} was done again before, as job ${job.retriedBy}`, {
+      metadata: { job: job.id },
     });
   }
+  return (await jobs.create(await rerunOf(parts, job, rerunJob, creator))).job;
+}
+
+async function rerunOf(parts: JobCreation, job: JobRecord, id: string, creator: string): Promise<NewJob> {
+  const spec = fromBinary(JobSpecSchema, job.spec);
+  if (spec.target.case === "endpoint" && spec.target.value.login.case === undefined) {
+    throw notAgain("needs the job's login, which was erased when it ended");
+  }
   delete spec.startTime;
-  spec.labels[rerunLabel] = job.id;
+  // It was asked for by name: no other job of the same key can stand in for it, or stand in its way.
+  spec.dedupeKey = "";
+  spec.dedupePolicy = DedupePolicy.UNSPECIFIED;
   const around = await readSurroundings(parts.store, [spec]);
   // No caller in the scope: whoever repeats the RERUN means the same new job.
-  return prepareJob(parts, around, { spec, field: "job", creator, scope: "/ResolveJob", requestId: `rerun/${job.id}` });
+  const wish = { spec, field: "job", creator, scope: "/ResolveJob", requestId: `rerun/${job.id}` };
+  const rerun = prepareJob(parts, around, { ...wish, id, retryOf: job.id });
+  if (rerun.zone !== job.zone) throw notAgain(`needs the device in zone ${job.zone}, but it is in ${rerun.zone} now`);
+  return rerun;
+}
+
+function notAgain(why: string): Error {
+  return invalidRequest({ field: "kind", description: `RERUN ${why}: create a new job and resolve otherwise` });
 }

@@ -1,6 +1,5 @@
-import { CancelOutcome, EffectClass, JobState, ResolutionKind } from "@pointsman/sdk/v1";
+import { CancelOutcome, JobState, ResolutionKind } from "@pointsman/sdk/v1";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { rerunLabel } from "../../src/api/job-resolve.js";
 import { claimNext, type Clients, readSpec, startTestApi, type TestApi } from "../support/api-server.js";
 import { problemOf } from "./problems.js";
 
@@ -141,31 +140,6 @@ describe("ResolveJob", () => {
     expect(await problemOf(clients.jobs.resolveJob({ ...verdict, id: known }))).toMatchObject({
       ...{ code: "FailedPrecondition", reason: "JOB_NOT_INDETERMINATE" },
     });
-  });
-
-  test("RERUN makes one new job, however many ask for it at once", async () => {
-    const id = await unknown();
-    const ask = () => clients.jobs.resolveJob({ id, kind: ResolutionKind.RERUN, reason: "do it again" });
-    const answers = await Promise.allSettled([ask(), ask(), ask()]);
-    const won = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
-    expect(won).toHaveLength(1);
-    const rerun = won[0]!.rerunJob!;
-    expect(won[0]!.job!.resolution).toMatchObject({ kind: ResolutionKind.RERUN, rerunJob: rerun.id });
-    expect(rerun).toMatchObject({ effectClass: EffectClass.AT_MOST_ONCE, spec: { labels: { [rerunLabel]: id } } });
-    const live = { labels: { [rerunLabel]: id }, states: [JobState.QUEUED, JobState.DELAYED] };
-    expect(await listAll(live)).toEqual([rerun.id]);
-  });
-
-  test("a RERUN that was cut before its verdict cannot start once the outcome is settled otherwise", async () => {
-    const id = await unknown();
-    const { resolve } = api.store.jobs;
-    Object.assign(api.store.jobs, { resolve: () => Promise.reject(new Error("Connection is closed.")) });
-    const cut = clients.jobs.resolveJob({ id, kind: ResolutionKind.RERUN, reason: "again" });
-    expect(await problemOf(cut)).toMatchObject({ reason: "STORE_UNAVAILABLE" });
-    Object.assign(api.store.jobs, { resolve });
-    const [left] = await listAll({ labels: { [rerunLabel]: id } });
-    await clients.jobs.resolveJob({ id, kind: ResolutionKind.APPLIED, reason: "it was there" });
-    expect((await clients.jobs.getJob({ id: left! })).job!.state).toBe(JobState.CANCELLED);
   });
 
   test("RERUN of a job whose own login was erased says so", async () => {

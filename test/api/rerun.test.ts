@@ -1,0 +1,154 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import { EffectClass, JobSpecSchema, JobState, ResolutionKind } from "@pointsman/sdk/v1";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type JobCreation } from "../../src/api/job-create.js";
+import { resolveJob } from "../../src/api/job-resolve.js";
+import type { Store } from "../../src/store/store.js";
+import { systemClock } from "../../src/system/clock.js";
+import { systemRandom } from "../../src/system/random.js";
+import { type Clients, startTestApi, type TestApi, testPlatforms } from "../support/api-server.js";
+import { claimOne, newJob, succeed, worker } from "../support/jobs.js";
+import { problemOf } from "./problems.js";
+
+let api: TestApi;
+let clients: Clients;
+const identity = worker("w1");
+beforeEach(async () => {
+  api = await startTestApi();
+  clients = api.clients();
+  await clients.credentials.createCredential({ name: "core", login: { username: "ann", password: "pw" } });
+  const device = { name: "r1", address: "10.0.0.1", platform: "cisco_ios", credential: "core" };
+  await clients.devices.createDevice({ device });
+  await api.store.leases.register(identity);
+});
+afterEach(() => api.close());
+
+/** Work on r1. */
+function spec(command: string, more: object = {}) {
+  const operation = { case: "commands" as const, value: { commands: [{ command }] } };
+  return create(JobSpecSchema, { target: { case: "device", value: "r1" }, operation, ...more });
+}
+
+/** A change on r1 whose outcome is unknown. */
+async function doubt(more: object = {}): Promise<string> {
+  const wish = { effectClass: "AT_MOST_ONCE", spec: toBinary(JobSpecSchema, spec("reload", more)) } as const;
+  const { job } = await api.store.jobs.create(newJob(Date.now(), wish));
+  const holder = await claimOne(api.store, identity);
+  expect(holder?.job).toBe(job.id);
+  await api.store.leases.intent(holder!, 1);
+  const end = { verdict: "INDETERMINATE", intendedStep: 1, confirmedStep: 0, keepDevice: true } as const;
+  await api.store.leases.finish(holder!, end);
+  return job.id;
+}
+
+/** What a server whose calls to the store go through `jobs` does. */
+function serverWith(jobs: Partial<Store["jobs"]>): JobCreation {
+  const store = { ...api.store, jobs: { ...api.store.jobs, ...jobs } };
+  const { sealer } = api;
+  const rest = { platforms: testPlatforms, clock: systemClock, random: systemRandom, forbidInlineEndpoints: false };
+  return { store, sealer, ...rest };
+}
+
+const ask = (id: string, kind: ResolutionKind) => ({ id, kind, reason: "seen on the console" }) as never;
+const dies = () => Promise.reject(new Error("the server dies here"));
+const rerun = (id: string) => clients.jobs.resolveJob({ id, kind: ResolutionKind.RERUN, reason: "again" });
+const allJobs = async () => (await api.store.jobs.list({}, { limit: 100 })).jobs.map(({ id }) => id);
+
+test("RERUN makes one new job, however many ask for it at once and again, and answers each with it", async () => {
+  const id = await doubt();
+  const answers = await Promise.all([rerun(id), rerun(id), rerun(id)]);
+  answers.push(await rerun(id));
+  const made = answers[0].rerunJob!;
+  expect(made).toMatchObject({ effectClass: EffectClass.AT_MOST_ONCE, state: JobState.QUEUED, retryOf: id });
+  expect(made.spec!.labels).toEqual({});
+  for (const { job, rerunJob } of answers) {
+    expect(rerunJob!.id).toBe(made.id);
+    expect(job!.resolution).toMatchObject({ kind: ResolutionKind.RERUN, rerunJob: made.id });
+    expect(job!.retriedBy).toBe(made.id);
+  }
+  expect(await allJobs()).toEqual([made.id, id]);
+  expect((await claimOne(api.store, identity))?.job).toBe(made.id);
+});
+
+test("of the verdicts APPLIED and RERUN at once, the one that is written holds: nothing runs when it is APPLIED", async () => {
+  const id = await doubt();
+  let started: string | undefined;
+  const late = serverWith({
+    async resolve(...args) {
+      await resolveJob(serverWith({}), ask(id, ResolutionKind.APPLIED), "ann");
+      started = (await claimOne(api.store, identity))?.job;
+      return api.store.jobs.resolve(...args);
+    },
+  });
+  const lost = problemOf(resolveJob(late, ask(id, ResolutionKind.RERUN), "bob"));
+  expect(await lost).toMatchObject({ reason: "JOB_ALREADY_RESOLVED", metadata: { job: id } });
+  expect(started).toBeUndefined();
+  expect(await allJobs()).toEqual([id]);
+});
+
+test("a RERUN that dies before its verdict leaves nothing that could run, and the device held", async () => {
+  const id = await doubt();
+  await expect(resolveJob(serverWith({ resolve: dies }), ask(id, ResolutionKind.RERUN), "ann")).rejects.toThrow();
+  expect(await allJobs()).toEqual([id]);
+  expect((await clients.devices.getDevice({ name: "r1" })).device!.status?.hold?.job).toBe(id);
+  await clients.jobs.resolveJob({ id, kind: ResolutionKind.APPLIED, reason: "it was there" });
+  expect(await claimOne(api.store, identity)).toBeUndefined();
+});
+
+test("a RERUN that dies behind its verdict is finished by the next one, under the id the verdict named", async () => {
+  const id = await doubt();
+  await expect(resolveJob(serverWith({ create: dies }), ask(id, ResolutionKind.RERUN), "ann")).rejects.toThrow();
+  const named = (await api.store.jobs.get(id))!.resolution!.rerunJob!;
+  expect(await api.store.jobs.get(named)).toBeUndefined();
+  const applied = clients.jobs.resolveJob({ id, kind: ResolutionKind.APPLIED, reason: "it was there" });
+  expect(await problemOf(applied)).toMatchObject({ reason: "JOB_ALREADY_RESOLVED" });
+  const { job, rerunJob } = await rerun(id);
+  expect(rerunJob).toMatchObject({ id: named, state: JobState.QUEUED, creator: "ann" });
+  expect(job).toMatchObject({ retriedBy: named, resolution: { resolver: "ann" } });
+});
+
+test("a RERUN whose answer was lost is answered with the same job, also when that has been cancelled", async () => {
+  const id = await doubt();
+  const lost = serverWith({ create: (job) => api.store.jobs.create(job).then(dies) });
+  await expect(resolveJob(lost, ask(id, ResolutionKind.RERUN), "ann")).rejects.toThrow();
+  const named = (await api.store.jobs.get(id))!.resolution!.rerunJob!;
+  await clients.jobs.cancelJob({ id: named });
+  expect((await rerun(id)).rerunJob).toMatchObject({ id: named, state: JobState.CANCELLED });
+  expect(await allJobs()).toEqual([named, id]);
+});
+
+test("a RERUN asked for again when its job has run and is forgotten does not run the work a second time", async () => {
+  const id = await doubt();
+  const made = (await rerun(id)).rerunJob!.id;
+  await succeed(api.store, (await claimOne(api.store, identity))!);
+  const rule = { succeededMs: 0, failedMs: 3_600_000, jobs: 1_000, outputBytes: 1_000_000 };
+  await expect.poll(() => api.store.upkeep.retain("default", rule).then(allJobs)).toEqual([id]);
+  expect(await problemOf(rerun(id))).toMatchObject({
+    ...{ reason: "JOB_ALREADY_RESOLVED", message: expect.stringContaining(made) as string },
+  });
+  expect(await allJobs()).toEqual([id]);
+});
+
+test("no caller can pass a job off as the RERUN of another", async () => {
+  const id = await doubt();
+  const labels = { "pointsman/rerun-of": id };
+  const { job: forged } = await clients.jobs.createJob({ job: spec("show clock", { labels }), requestId: "forged" });
+  const { rerunJob } = await rerun(id);
+  expect(rerunJob!.id).not.toBe(forged!.id);
+  expect(rerunJob!.spec!.operation).toMatchObject({ value: { commands: [{ command: "reload" }] } });
+});
+
+test("RERUN is a job of its own also when another of the same dedupe key waits", async () => {
+  const key = { dedupeKey: "nightly" };
+  const id = await doubt(key);
+  const { job: twin } = await clients.jobs.createJob({ job: spec("reload", key), requestId: "twin" });
+  const { job, rerunJob } = await rerun(id);
+  expect(rerunJob!.id).toBe(job!.resolution!.rerunJob);
+  expect((await clients.jobs.getJob({ id: twin!.id })).job!.state).toBe(JobState.QUEUED);
+});
+
+test("RERUN says so before it writes its verdict when the work cannot be done again", async () => {
+  const id = await doubt({ target: { case: "device", value: "gone" } });
+  expect(await problemOf(rerun(id))).toMatchObject({ reason: "DEVICE_NOT_FOUND" });
+  expect((await api.store.jobs.get(id))!.resolution).toBeUndefined();
+});
