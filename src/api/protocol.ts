@@ -26,8 +26,8 @@ export function refuse(request: AnyRequest, response: AnyResponse, protocol: Pro
   leaveBody(request, response);
   if (protocol === "grpc" || protocol === "grpc-web") {
     const trailer = setTrailerStatus(new Headers(), error);
-    writeHead(response, 200, { "content-type": request.headers["content-type"] ?? "", ...headerFields(trailer) });
-    response.end();
+    trailer.set("content-type", request.headers["content-type"] ?? "");
+    endWithHead(response, trailer);
   } else if (protocol === "connect-stream") {
     const end = JSON.stringify(endStreamToJson(new Headers(), error, undefined));
     writeHead(response, 200, { "content-type": request.headers["content-type"] ?? "" });
@@ -48,6 +48,16 @@ export function writeHead(response: AnyResponse, status: number, fields: Record<
   (response.writeHead as (status: number, fields: Record<string, string>) => unknown).call(response, status, fields);
 }
 
+/**
+ * Sends an answer that is a head and nothing else. Only a head that is not written apart from the end carries
+ * END_STREAM itself; gRPC takes an empty DATA frame behind a head with a status for a broken stream.
+ */
+function endWithHead(response: AnyResponse, fields: Headers): void {
+  response.statusCode = 200;
+  for (const [name, value] of fields) response.setHeader(name, value);
+  response.end();
+}
+
 /** How long a peer may go on sending a body that nobody reads, so that it sees the answer before the end. */
 const lingerMs = 1_000;
 
@@ -59,7 +69,8 @@ export function leaveBody(request: AnyRequest, response: AnyResponse): void {
   if (request.readableEnded || request.complete) return;
   if ("stream" in response) {
     const { stream } = response;
-    response.once("finish", () => {
+    // The stream's own event: an answer that is a head alone does not finish before the request does.
+    stream.once("finish", () => {
       const timer = setTimeout(() => stream.close(), lingerMs);
       timer.unref();
       stream.once("close", () => clearTimeout(timer));

@@ -21,28 +21,37 @@ const hasCurl = spawnSync("curl", ["--version"]).status === 0;
 const inCi = Boolean(process.env["CI"]);
 
 let api: TestApi;
+let locked: TestApi;
 let dir: string;
 let image: string;
 beforeAll(async () => {
   api = await startTestApi();
+  locked = await startTestApi({ withKey: true });
   dir = await mkdtemp(join(tmpdir(), "interop-"));
   image = join(dir, "image.binpb");
   await run(buf, ["build", "-o", image], { cwd: root });
 });
 afterAll(async () => {
   await api.close();
+  await locked.close();
   await rm(dir, { recursive: true, force: true });
 });
 
 describe.skipIf(!python && !inCi)("Python's grpcio (skipped where python3-grpcio is not installed)", () => {
   test("unary, error details, deadline, stream, cancel, gzip, health and reflection, over clear-text HTTP/2", async () => {
     const script = here("./grpc-client.py");
-    const { stdout } = await run(python ?? "python3", [script, `127.0.0.1:${api.port}`, image, "10.50.0.1"]);
+    const key = await locked.key("reader");
+    const [open, closed] = [`127.0.0.1:${api.port}`, `127.0.0.1:${locked.port}`];
+    const { stdout } = await run(python ?? "python3", [script, open, image, "10.50.0.1", closed, key]);
     const seen = JSON.parse(stdout) as Record<string, unknown>;
     expect(seen).toMatchObject({
       created: expect.stringMatching(/^[0-9a-z]{26}$/) as string,
       invalid: { code: "INVALID_ARGUMENT", reason: "INVALID_REQUEST", domain: "pointsman", fields: ["id"] },
       missing: { code: "NOT_FOUND", reason: "JOB_NOT_FOUND" },
+      no_method: { code: "UNIMPLEMENTED", reason: "METHOD_NOT_FOUND" },
+      no_service: { code: "UNIMPLEMENTED", reason: "METHOD_NOT_FOUND" },
+      unauthenticated: { code: "UNAUTHENTICATED", reason: "UNAUTHENTICATED" },
+      forbidden: { code: "PERMISSION_DENIED", reason: "PERMISSION_DENIED" },
       deadline: "DEADLINE_EXCEEDED",
       deadline_in_time: true,
       stream: ["snapshot", "event", "synced"],

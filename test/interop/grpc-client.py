@@ -1,6 +1,6 @@
 """Calls Pointsman with grpcio and the descriptors alone, over clear-text HTTP/2.
 
-Usage: grpc-client.py HOST:PORT DESCRIPTOR_SET DEVICE_ADDRESS
+Usage: grpc-client.py HOST:PORT DESCRIPTOR_SET DEVICE_ADDRESS HOST:PORT_THAT_ASKS_FOR_KEYS READER_KEY
 Prints one line of JSON with what it saw; the test that runs it judges that.
 """
 
@@ -11,7 +11,7 @@ import time
 import grpc
 from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_factory
 
-address, image, device_address = sys.argv[1:4]
+address, image, device_address, locked_address, reader_key = sys.argv[1:6]
 pool = descriptor_pool.DescriptorPool()
 with open(image, "rb") as file:
     files = descriptor_pb2.FileDescriptorSet.FromString(file.read()).file
@@ -33,6 +33,7 @@ status_message.field.add(name="details", number=3, type=11, label=3, type_name="
 pool.Add(status_file)
 factory = message_factory.MessageFactory(pool)
 channel = grpc.insecure_channel(address)
+locked = grpc.insecure_channel(locked_address)
 
 
 def message(name):
@@ -109,6 +110,21 @@ try:
     next(stream)
 except grpc.RpcError as error:
     seen["cancelled"] = error.code().name
+
+
+
+def nothing_at(path):
+    call = channel.unary_unary("/" + path, GetJob.SerializeToString, GetJob.FromString)
+    return failure(lambda: call(GetJob(id=job.id), timeout=10))
+
+
+seen["no_method"] = nothing_at(jobs + "Nope")
+seen["no_service"] = nothing_at("pointsman.v1.NoService/Get")
+unauthenticated = locked.unary_unary("/" + jobs + "GetJob", GetJob.SerializeToString, GetJob.FromString)
+seen["unauthenticated"] = failure(lambda: unauthenticated(GetJob(id=job.id), timeout=10))
+forbidden = locked.unary_unary("/" + jobs + "CancelJob", CancelJob.SerializeToString, CancelJob.FromString)
+reader = [("authorization", "Bearer " + reader_key)]
+seen["forbidden"] = failure(lambda: forbidden(CancelJob(id=job.id), timeout=10, metadata=reader))
 
 cancel(CancelJob(id=job.id), timeout=10)
 seen["rest"] = [item.WhichOneof("item") for item in watch(WatchJob(id=job.id), timeout=10)]
