@@ -11,6 +11,7 @@ import {
   type ListDevicesRequest,
   type UpdateDeviceRequest,
 } from "@pointsman/sdk/v1";
+import { addressProblem } from "../domain/endpoint-key.js";
 import { invalidRequest, problem } from "../errors.js";
 import { type DeviceRecord, type Store, StoreError } from "../store/store.js";
 import { principalKey, requestIdKey } from "./call-context.js";
@@ -74,6 +75,8 @@ export function createDeviceService(parts: DeviceServiceParts): ServiceImpl<type
 
   const check = (device: Device, field: string): void => {
     const bad = badHostKeys(`${field}.host_keys`, device.hostKeys);
+    const description = addressProblem(device.address);
+    if (description !== undefined) bad.unshift({ field: `${field}.address`, description });
     if (bad.length > 0) throw invalidRequest(...bad);
     if (!platforms.has(device.platform)) throw unknownPlatform(`${field}.platform`, device.platform);
   };

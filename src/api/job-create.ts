@@ -15,7 +15,7 @@ import {
   RetryPolicySchema,
 } from "@pointsman/sdk/v1";
 import type { Clock, Random } from "../domain/clock.js";
-import { defaultPort, endpointKey } from "../domain/endpoint-key.js";
+import { addressProblem, defaultPort, endpointKey } from "../domain/endpoint-key.js";
 import { createJobId } from "../domain/job-id.js";
 import type { DedupePolicy as DedupePolicyName, EffectClass as EffectClassName, NewJob } from "../domain/job.js";
 import { invalidRequest, problem } from "../errors.js";
@@ -93,7 +93,7 @@ export async function readSurroundings(store: Store, specs: readonly JobSpec[]):
     if (target.case === "device") names.add(target.value);
     else if (target.case === "endpoint") {
       if (target.value.login.case === "credential") logins.add(target.value.login.value);
-      places.set(placeOf(target.value), target.value);
+      if (addressProblem(target.value.address) === undefined) places.set(placeOf(target.value), target.value);
     }
   }
   const exclusiveAt = async ([place, { zone, address, port }]: [string, InlineEndpoint]) =>
@@ -114,8 +114,8 @@ export async function readSurroundings(store: Store, specs: readonly JobSpec[]):
 
 /**
  * A wish as a job for the store: target resolved, effect class decided, defaults filled in, secrets sealed apart. Throws
- * DEVICE_NOT_FOUND, CREDENTIAL_NOT_FOUND, UNKNOWN_PLATFORM, INVALID_REQUEST (an unknown zone; what is no configuration or
- * no check), NOT_READ_ONLY, REQUEST_ID_REQUIRED and INLINE_ENDPOINTS_FORBIDDEN.
+ * DEVICE_NOT_FOUND, CREDENTIAL_NOT_FOUND, UNKNOWN_PLATFORM, INVALID_REQUEST (an unknown zone, an ambiguous address,
+ * what is no configuration or no check), NOT_READ_ONLY, REQUEST_ID_REQUIRED and INLINE_ENDPOINTS_FORBIDDEN.
  */
 export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWish): NewJob {
   const target = resolveTarget(parts, around, wish);
@@ -228,6 +228,8 @@ function inlineTarget(
   if (parts.forbidInlineEndpoints) {
     throw problem("INLINE_ENDPOINTS_FORBIDDEN", "this installation runs work on inventory devices alone");
   }
+  const description = addressProblem(inline.address);
+  if (description !== undefined) throw invalidRequest({ field: `${wish.field}.endpoint.address`, description });
   if (inline.login.case === "credential" && !around.credentials.has(inline.login.value)) {
     const name = inline.login.value;
     throw problem("CREDENTIAL_NOT_FOUND", `no credential ${name}`, {

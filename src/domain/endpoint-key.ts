@@ -1,16 +1,30 @@
-import { isIPv6 } from "node:net";
+import { isIPv4, isIPv6 } from "node:net";
 
 /** The port SSH listens on unless something else is said. */
 export const defaultPort = 22;
 
 /**
- * What exclusivity is keyed by: two names for one address and port are one endpoint. Letter case and a trailing dot of
- * host names do not matter, nor does the way an IPv6 address is written.
+ * What exclusivity is keyed by: the address as given, and the port. Letter case and a trailing dot of host names do not
+ * matter, nor does the way an IPv6 address is written; a name and the address it stands for are two endpoints. Takes
+ * addresses that {@link addressProblem} has nothing against.
  */
 export function endpointKey(address: string, port: number, exclusiveKey?: string): string {
   if (exclusiveKey) return `key/${exclusiveKey}`;
   const host = isIPv6(address) ? `[${canonicalIPv6(address)}]` : address.toLowerCase().replace(/\.$/, "");
   return `${host}:${port || defaultPort}`;
+}
+
+/** What is wrong with an address whose meaning another writing has too, or that means another host on each machine. */
+export function addressProblem(address: string): string | undefined {
+  if (address.includes("%")) return "must not have a zone id: it names an interface of one machine alone";
+  if (isIPv6(address) && /^::ffff:[0-9a-f]+:[0-9a-f]+$/.test(canonicalIPv6(address))) {
+    return "must be written as the IPv4 address that it maps";
+  }
+  const isName = !isIPv4(address) && !isIPv6(address);
+  if (isName && /(^|\.)(\d+|0x[0-9a-f]*)\.?$/i.test(address)) {
+    return "must be a host name or an IP address; its last part is a number, so it is another writing of an address";
+  }
+  return undefined;
 }
 
 /** The shortest lower-case form (RFC 5952), as the URL parser writes it. */
