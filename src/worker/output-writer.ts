@@ -3,6 +3,8 @@ import type { EventFact } from "../domain/job-event.js";
 import type { Fenced, Holder, LeaseStore, Output, OutputPart } from "../store/store.js";
 import { StoreError } from "../store/store.js";
 
+/** Facts that go out in one part: a script takes no unbounded list. */
+const factsAPart = 1_000;
 /** Output is handed on when this much has come, … */
 const chunkBytes = 32 * 1024;
 /** … or when this much time has passed, whichever is first. */
@@ -41,7 +43,7 @@ interface Parts {
 }
 
 export function createOutputWriter({ clock, leases, holder, offset, fenced, giveUp }: Parts): OutputWriter {
-  let facts: EventFact[] = [];
+  const facts: EventFact[] = [];
   let chunks: Buffer[] = [];
   let pendingBytes = 0;
   let position = offset;
@@ -53,11 +55,31 @@ export function createOutputWriter({ clock, leases, holder, offset, fenced, give
   let waiters: (() => void)[] = [];
 
   function take(): OutputPart {
-    const part: OutputPart = { number: ++number, facts, output: Buffer.concat(chunks), ...steps };
-    facts = [];
-    chunks = [];
-    steps = {};
-    return part;
+    const { intendedStep, confirmedStep } = steps;
+    const taken = facts.splice(0, factsAPart);
+    const isLast = facts.length === 0;
+    const whole = Buffer.concat(chunks);
+    const bytes = isLast ? whole.length : taken.reduce((sum, one) => sum + (one.kind === "output" ? one.length : 0), 0);
+    chunks = isLast ? [] : [whole.subarray(bytes)];
+    // What may have been sent is known early, what was answered only together with all that it printed.
+    const confirms = isLast && confirmedStep !== undefined;
+    steps = confirms || confirmedStep === undefined ? {} : { confirmedStep };
+    return {
+      number: ++number,
+      facts: taken,
+      output: whole.subarray(0, bytes),
+      ...(intendedStep === undefined ? {} : { intendedStep }),
+      ...(confirms ? { confirmedStep } : {}),
+    };
+  }
+
+  /** Room in the last fact, where this output goes on from it. */
+  function lengthen(command: number, bytes: Buffer): number {
+    const last = facts.at(-1);
+    if (last?.kind !== "output" || last.command !== command || last.offset + last.length !== position) return 0;
+    const added = characterEnd(bytes, Math.min(bytes.length, chunkBytes - last.length));
+    if (added > 0) facts[facts.length - 1] = { ...last, length: last.length + added };
+    return added;
   }
 
   async function append(part: OutputPart): Promise<Fenced> {
@@ -107,7 +129,9 @@ export function createOutputWriter({ clock, leases, holder, offset, fenced, give
     },
     output(command, text) {
       const bytes = Buffer.from(text, "utf8");
-      for (let start = 0; start < bytes.length;) {
+      const added = lengthen(command, bytes);
+      position += added;
+      for (let start = added; start < bytes.length;) {
         const end = characterEnd(bytes, Math.min(bytes.length, start + chunkBytes));
         facts.push({ kind: "output", command, offset: position, length: end - start });
         position += end - start;
@@ -127,6 +151,7 @@ export function createOutputWriter({ clock, leases, holder, offset, fenced, give
     },
     async end() {
       cancelTimer?.();
+      if (facts.length > factsAPart) flush();
       await writing;
       if (lost) throw lost;
       const { facts: restFacts, output } = take();
