@@ -58,12 +58,13 @@ function names(value: unknown): readonly string[] {
   const list: unknown[] =
     typeof value === "string" ? value.split(",").map((part) => part.trim()) : (value as unknown[]);
   if (!Array.isArray(list) || list.length === 0) throw new Error("must be a list of names");
-  return list.map((name) => {
+  const checked = list.map((name) => {
     if (typeof name !== "string" || !/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(name)) {
       throw new Error(`holds ${JSON.stringify(name)}: names are lower-case letters, digits and dashes, at most 32`);
     }
     return name;
   });
+  return [...new Set(checked)];
 }
 
 function setting<T>(path: string, env: string, fallback: T, read: (value: unknown) => T, meaning: string): Setting<T> {
