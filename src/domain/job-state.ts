@@ -17,11 +17,12 @@ const ends = ["SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "INDETERMINATE"] as
 
 /**
  * Every move a job may make. The scripts in the store and their tests are checked against this table; what is not in
- * it does not happen. RUNNING → QUEUED hands work back that never reached its point of no return.
+ * it does not happen. RUNNING → QUEUED hands work back that never reached its point of no return; QUEUED → FAILED
+ * refuses a job that was not to wait.
  */
 export const allowedMoves: Readonly<Record<JobState, readonly JobState[]>> = {
   DELAYED: ["QUEUED", "CANCELLED", "EXPIRED"],
-  QUEUED: ["RUNNING", "CANCELLED", "EXPIRED"],
+  QUEUED: ["RUNNING", "FAILED", "CANCELLED", "EXPIRED"],
   RUNNING: ["QUEUED", "DELAYED", "CANCELLING", ...ends],
   CANCELLING: ["SUCCEEDED", "FAILED", "CANCELLED", "INDETERMINATE"],
   SUCCEEDED: [],

@@ -35,15 +35,25 @@ interface Sited {
 
 /** What a device takes for itself. Two zones may use the same addresses for different devices. */
 function slotsOf(device: Sited): readonly [string, ...string[]] {
-  const plain = plainEndpoint(device);
+  const plain = plainPlace(device);
   const slot = `${device.zone} ${device.endpoint}`;
-  return plain === undefined ? [slot] : [slot, `${device.zone} ${plain}`];
+  return plain === undefined ? [slot] : [slot, `${plain.zone} ${plain.endpoint}`];
+}
+
+/** An endpoint in its zone. */
+interface Place {
+  readonly zone: string;
+  readonly endpoint: string;
+}
+
+function isSame(place: Place, other: Place | undefined): boolean {
+  return other !== undefined && place.zone === other.zone && place.endpoint === other.endpoint;
 }
 
 /** The endpoint at a device's address, where its exclusivity is keyed by something else. */
-function plainEndpoint({ address, port, endpoint }: Sited): string | undefined {
+function plainPlace({ zone, address, port, endpoint }: Sited): Place | undefined {
   const plain = endpointKey(address, port);
-  return plain === endpoint ? undefined : plain;
+  return plain === endpoint ? undefined : { zone, endpoint: plain };
 }
 
 /** A removal or a move that was cut off leaves an endpoint closed for no longer than this. */
@@ -88,46 +98,55 @@ export function createDeviceStore(redis: StoreConnection, scripts: Scripts, keys
     }
   }
 
-  async function close(zone: string, endpoint: string, name: string, forMs: number | ""): Promise<void> {
-    const answer = text(await scripts.run("close_endpoint", keys.zone(zone), endpoint, forMs));
+  /** Closes an endpoint for new jobs. Refused while jobs are there, or while somebody's lock or pause is. */
+  async function close(zone: string, endpoint: string, name: string): Promise<void> {
+    const answer = text(await scripts.run("close_endpoint", keys.zone(zone), endpoint, closedMs));
     if (answer === "LIVE") throw live(name);
+    if (answer === "LOCKED") {
+      const message = `device ${name} is locked or paused; unlock and resume it first`;
+      throw new StoreError("DEVICE_LOCKED", message, { device: name });
+    }
   }
 
   async function open(zone: string, endpoint: string): Promise<void> {
     await scripts.run("open_endpoint", keys.zone(zone), endpoint);
   }
 
-  /** Runs `change` while the device's endpoint takes no new job; refused while any is there. */
-  async function whileClosed<T>(device: DeviceRecord, change: () => Promise<T>): Promise<T> {
-    await close(device.zone, device.endpoint, device.name, closedMs);
+  /**
+   * Runs `change` while none of the places takes a new job; refused while any is there. Afterwards they are open, but for
+   * `shut`: where a device's exclusivity is keyed by a key of its own, the endpoint at its address takes no jobs as long
+   * as it is there, since two lines for one device would be two holders.
+   */
+  async function whileClosed<T>(
+    name: string,
+    places: readonly Place[],
+    shut: Place | undefined,
+    change: () => Promise<T>,
+  ): Promise<T> {
+    const closed: Place[] = [];
+    let done = false;
     try {
-      return await change();
+      for (const place of places) {
+        if (await isShut(place)) continue;
+        await close(place.zone, place.endpoint, name);
+        closed.push(place);
+      }
+      const result = await change();
+      done = true;
+      if (shut) await scripts.run("close_endpoint", keys.zone(shut.zone), shut.endpoint, "");
+      return result;
     } finally {
-      await open(device.zone, device.endpoint);
+      const stays = (place: Place): boolean => done && isSame(place, shut);
+      for (const place of done ? places : closed) if (!stays(place)) await open(place.zone, place.endpoint);
     }
   }
 
-  /**
-   * Writes a device. Where its exclusivity is keyed by a key of its own, the endpoint at its address takes no jobs as
-   * long as it is there: two lines for one device would be two holders.
-   */
-  async function keepPlainClosed<T>(
-    before: DeviceRecord | undefined,
-    device: NewDevice,
-    write: () => Promise<T>,
-  ): Promise<T> {
-    const plain = plainEndpoint(device);
-    const old = before && plainEndpoint(before);
-    const same = before?.zone === device.zone && old === plain;
-    if (plain !== undefined && !same) await close(device.zone, plain, device.name, "");
-    try {
-      const done = await write();
-      if (before && old !== undefined && !same) await open(before.zone, old);
-      return done;
-    } catch (error) {
-      if (plain !== undefined && !same && !(await ownerOf(device.zone, plain))) await open(device.zone, plain);
-      throw error;
-    }
+  /** Whether a device with a key of its own keeps this endpoint shut. */
+  async function isShut({ zone, endpoint }: Place): Promise<boolean> {
+    const owner = await ownerOf(zone, endpoint);
+    if (owner === null) return false;
+    const [device] = await getMany([owner]);
+    return device !== undefined && device.endpoint !== endpoint;
   }
 
   async function ownerOf(zone: string, endpoint: string): Promise<string | null> {
@@ -149,7 +168,12 @@ export function createDeviceStore(redis: StoreConnection, scripts: Scripts, keys
       const body = JSON.stringify(device).slice(1, -1);
       const args = ["create", device.name, slotsOf(device).join("\n"), "", device.credential, body];
       const write = async () => written(device, await scripts.run("write_device", root, ...args));
-      return keepPlainClosed(undefined, device, write);
+      const plain = plainPlace(device);
+      if (plain) return whileClosed(device.name, [plain], plain, write);
+      const record = await write();
+      // A removal that was cut off may have left the endpoint shut.
+      await open(device.zone, device.endpoint);
+      return record;
     },
     async exclusiveAt(zone, address, port) {
       const plain = endpointKey(address, port);
@@ -175,17 +199,19 @@ export function createDeviceStore(redis: StoreConnection, scripts: Scripts, keys
       const [slot] = slotsOf(before);
       const args = ["update", device.name, slotsOf(device).join("\n"), slot, device.credential, body];
       const write = async () => written(device, await scripts.run("write_device", root, ...args));
-      const keep = () => keepPlainClosed(before, device, write);
-      return slot === slotsOf(device)[0] ? keep() : whileClosed(before, keep);
+      if (slotsOf(before).join() === slotsOf(device).join()) return write();
+      const plain = plainPlace(device);
+      const places = [before, plainPlace(before), device, plain].filter((place) => place !== undefined);
+      const distinct = places.filter((place, i) => places.findIndex((other) => isSame(place, other)) === i);
+      return whileClosed(device.name, distinct, plain, write);
     },
     async remove(name) {
       const device = await need(name);
-      await whileClosed(device, async () => {
+      const plain = plainPlace(device);
+      await whileClosed(name, [device, ...(plain ? [plain] : [])], undefined, async () => {
         const answer = text(await scripts.run("remove_device", root, name, slotsOf(device)[0]));
         if (answer !== "OK") throw missing(name);
       });
-      const plain = plainEndpoint(device);
-      if (plain !== undefined) await open(device.zone, plain);
     },
     async status(zone, endpoint) {
       const zoneRoot = keys.zone(zone);

@@ -37,6 +37,16 @@ export async function openLeaseStore(
     },
   });
 
+  const latest = new Map<string, { readonly requestId: string; readonly number: number }>();
+
+  /** The number of a claim: a repeated one keeps it, so that Redis can tell what is repeated from what comes late. */
+  function numberOf({ zone, name }: WorkerIdentity, requestId: string): number {
+    const last = latest.get(`${zone}/${name}`);
+    const number = last?.requestId === requestId ? last.number : (last?.number ?? 0) + 1;
+    latest.set(`${zone}/${name}`, { requestId, number });
+    return number;
+  }
+
   function claimOf(zone: string, reply: ScriptReply): Claim {
     const [id, fence, secret, pairs] = list(reply);
     const hash = hashOfPairs(list(pairs));
@@ -69,7 +79,7 @@ export async function openLeaseStore(
       return { answer: "OK", cancels: cancels.map((id) => text(id)) };
     },
     async claim(worker, limit, requestId) {
-      const args = [worker.name, limit, requestId, warmBonusMs];
+      const args = [worker.name, limit, numberOf(worker, requestId), warmBonusMs];
       const [answer, ...claims] = list(await scripts.run("claim", keys.zone(worker.zone), ...args));
       if (text(answer) === "DEAD") return { answer: "DEAD", claims: [] };
       return {
@@ -114,7 +124,10 @@ export async function openLeaseStore(
         await scripts.run("release", keys.zone(worker.zone), worker.name, ...some);
       }
     },
-    retire,
+    async retire(worker) {
+      await retire(worker);
+      latest.delete(`${worker.zone}/${worker.name}`);
+    },
     async onHint(worker, hint) {
       const channel = keyOf(keys.zone(worker.zone), "hint", worker.name);
       const some = listeners.get(channel) ?? new Set();

@@ -66,7 +66,7 @@ describe("a zone that moves to another primary", () => {
     const [fromId, toId] = [await from.redis.cluster("MYID"), await to.redis.cluster("MYID")];
     await to.redis.call("CLUSTER", "SETSLOT", slot, "IMPORTING", fromId);
     await from.redis.call("CLUSTER", "SETSLOT", slot, "MIGRATING", toId);
-    const keys = (await from.redis.cluster("GETKEYSINSLOT", slot, 1_000));
+    const keys = await from.redis.cluster("GETKEYSINSLOT", slot, 1_000);
     const move = (some: string[]): Promise<unknown> =>
       from.redis.call("MIGRATE", "127.0.0.1", to.port, "", 0, 5_000, "KEYS", ...some);
     // Half of the zone is there, half is still here.

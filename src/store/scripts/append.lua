@@ -13,7 +13,14 @@ local job = key('job', id)
 local facts = call('HMGET', job, 'part', 'att', 'n')
 if tonumber(facts[1] or 0) >= tonumber(ARGV[9]) then return 'OK' end
 
-local fields = { 'part', ARGV[9] }
+local number, events = tonumber(facts[3]), {}
+for i = 10, #ARGV do
+  number = number + 1
+  events[#events + 1] = event_json(number, facts[2], ARGV[i])
+end
+record(id, events, number)
+
+local fields = { 'part', ARGV[9], 'n', number }
 local function field(name, value)
   fields[#fields + 1] = name
   fields[#fields + 1] = value
@@ -21,16 +28,6 @@ end
 if ARGV[6] ~= '' then field('ob', ms(call('APPEND', key('output', id), ARGV[6]))) end
 if ARGV[7] ~= '' then field('is', ARGV[7]) end
 if ARGV[8] ~= '' then field('cs', ARGV[8]) end
-local number, events = tonumber(facts[3]), {}
-for i = 10, #ARGV do
-  number = number + 1
-  events[#events + 1] = event_json(number, facts[2], ARGV[i])
-end
-field('n', number)
 call('HSET', job, unpack(fields))
-if #events > 0 then
-  call('RPUSH', key('events', id), unpack(events))
-  if number > EVENTS_KEPT then call('LTRIM', key('events', id), -EVENTS_KEPT, -1) end
-  announce(id, number)
-end
+if #events > 0 then announce(id, number) end
 return 'OK'

@@ -2,11 +2,12 @@
 -- wins, unless a cold device has waited longer by more than the bonus.
 -- @include lines, place, limits
 --
--- ARGV  2 worker · 3 limit · 4 request id · 5 bonus in milliseconds
--- Gives {'DEAD'} · {'OK' or, when it may be asked again at once, 'MORE', {id, fence, secret or '', {field, value, …}}, …}. The same request id gets the same jobs again.
+-- ARGV  2 worker · 3 limit · 4 number of the claim, counted by the worker · 5 bonus in milliseconds
+-- Gives {'DEAD'} · {'OK' or, when it may be asked again at once, 'MORE', {id, fence, secret or '', {field, value, …}}, …}. The same number gets the same
+--       jobs again, a smaller one nothing.
 -- Cost  O(limit · log n)
 
-local worker, limit, request = ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local worker, limit, request = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local me = key('worker', worker)
 local known = call('HMGET', me, 'st', 'claim', 'claimed', 'closing')
 if not known[1] or known[1] == 'dead' then return { 'DEAD' } end
@@ -22,8 +23,12 @@ local function answer(ids)
   return reply
 end
 
-if known[2] == request then return answer(known[3]) end
-if known[4] == '1' then return { 'OK' } end
+-- A claim that was given up and arrives late must not take anything: nobody reads its answer.
+local latest = tonumber(known[2] or 0)
+if request == latest then return answer(known[3]) end
+if request < latest or known[1] == 'draining' then return { 'OK' } end
+-- It asks, so it has room again.
+if known[4] == '1' then call('HSET', me, 'closing', 0) end
 
 -- The devices to look at, best first: the two lists merged. A call puts a bounded number of jobs aside.
 local ready, warm, bonus = key('ready'), key('warm', worker), tonumber(ARGV[5])
@@ -53,7 +58,8 @@ while #jobs < limit and looks > 0 do
   end
 
   local device = gates(endpoint)
-  local _, id, line = head(endpoint, device)
+  local score, id, line
+  if not device.run then score, id, line = head(endpoint, device) end
   local job, fields, hash
   -- What a full limit blocks is put aside, and the one behind it is looked at.
   while id do
@@ -74,7 +80,7 @@ while #jobs < limit and looks > 0 do
       unseen[#unseen + 1] = endpoint
       id = nil
     else
-      _, id, line = head(endpoint, device)
+      score, id, line = head(endpoint, device)
     end
   end
 

@@ -68,7 +68,7 @@ local state = later and 'DELAYED' or 'QUEUED'
 local score = string.format('%.3f', moment - ARGV[5])
 local expires = ms((later and start or now) + ARGV[7])
 
-local fields = { 'st', state, 'ct', now_text, 'sc', score, 'ex', expires, 'n', 1, 'att', 0, unpack(ARGV, 19) }
+local fields = { 'st', state, 'ct', now_text, 'sc', score, 'ex', expires, 'qto', ARGV[7], 'n', 1, 'att', 0, unpack(ARGV, 19) }
 local function field(name, value)
   fields[#fields + 1] = name
   fields[#fields + 1] = value

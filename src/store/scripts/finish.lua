@@ -16,13 +16,15 @@ local device = held(worker, endpoint, id, ARGV[5])
 if not device then return 'FENCED' end
 
 local job = key('job', id)
-local facts = call('HMGET', job, 'st', 'att', 'can', 'it', 'sc', 'ex', 'line', 'n', unpack(CLOSING))
-local closing = { unpack(facts, 9, 15) }
+local facts = call('HMGET', job, 'st', 'att', 'can', 'it', 'sc', 'ex', 'line', 'n', 'cls', 'qto', unpack(CLOSING))
+local closing = { unpack(facts, 11, 17) }
 local from, attempt, number = facts[1], facts[2], tonumber(facts[8])
-local verdict, failure = ARGV[9], ARGV[10]
+local verdict, failure, effect = ARGV[9], ARGV[10], ARGV[11]
 if facts[3] and (verdict == 'RETRY' or verdict == 'REQUEUE' or verdict == 'EXPIRED') then
-  verdict = facts[4] and 'FAILED' or 'CANCELLED'
+  local sent = facts[4] or (facts[9] == 'IDEMPOTENT' and tonumber(ARGV[7]) > 0)
+  verdict, effect = sent and 'FAILED' or 'CANCELLED', sent and 'PARTIAL' or 'NONE'
 end
+if verdict == 'CANCELLED' then effect = 'NONE' end
 
 local fields = { 'is', ARGV[7], 'cs', ARGV[8] }
 local function field(name, value)
@@ -30,45 +32,45 @@ local function field(name, value)
   fields[#fields + 1] = value
 end
 
-if ARGV[6] ~= '' then
-  closing[3] = ms(call('APPEND', key('output', id), ARGV[6]))
-  field('ob', closing[3])
-end
 local events = {}
 for i = 17, #ARGV do
   number = number + 1
   events[#events + 1] = event_json(number, attempt, ARGV[i])
 end
-field('z' .. attempt, '{"e":' .. now_text .. (failure ~= '' and ',"x":' .. failure or '') .. '}')
-if facts[3] then call('SREM', key('cancels', worker), id) end
-if ARGV[13] ~= '' then call('SET', key('transcript', id), ARGV[13]) end
-
-call('HDEL', key('ep', endpoint), 'run')
-if ARGV[16] ~= '' then call('HSET', key('ep', endpoint), 'lf', '{' .. ARGV[16] .. ',"timeMs":' .. now_text .. '}') end
-
-local state, body
+local state, body, expires = verdict, '', facts[6]
 if FINAL[verdict] then
-  state, body = verdict, ''
   field('e', now_text)
   if failure ~= '' then field('err', failure) end
-  local effect = verdict == 'CANCELLED' and 'NONE' or ARGV[11]
   if effect ~= '' then field('eff', effect) end
   if ARGV[12] ~= '' and closing[4] ~= 'NONE' then field('res', ARGV[12]) end
-elseif verdict == 'RETRY' then
-  local due = ms(now + ARGV[14])
-  state, body = 'DELAYED', ',"r":' .. due
-  field('rt', due)
 else
-  state, body = 'QUEUED', ''
-  field('qt', now_text)
+  expires = expiry(facts[9], facts[10], facts[6])
+  field('ex', expires)
+  if verdict == 'RETRY' then
+    local due = ms(now + ARGV[14])
+    state, body = 'DELAYED', ',"r":' .. due
+    field('rt', due)
+  else
+    state = 'QUEUED'
+    field('qt', now_text)
+  end
 end
 number = number + 1
+events[#events + 1] = event_json(number, attempt, state_body(state) .. body .. (failure ~= '' and ',"x":' .. failure or ''))
+record(id, events, number)
+
+if ARGV[6] ~= '' then
+  closing[3] = ms(call('APPEND', key('output', id), ARGV[6]))
+  field('ob', closing[3])
+end
+field('z' .. attempt, '{"e":' .. now_text .. (failure ~= '' and ',"x":' .. failure or '') .. '}')
 field('st', state)
 field('n', number)
-events[#events + 1] = event_json(number, attempt, state_body(state) .. body .. (failure ~= '' and ',"x":' .. failure or ''))
 call('HSET', job, unpack(fields))
-call('RPUSH', key('events', id), unpack(events))
-if number > EVENTS_KEPT then call('LTRIM', key('events', id), -EVENTS_KEPT, -1) end
+if facts[3] then call('SREM', key('cancels', worker), id) end
+if ARGV[13] ~= '' then call('SET', key('transcript', id), ARGV[13]) end
+call('HDEL', key('ep', endpoint), 'run')
+if ARGV[16] ~= '' then call('HSET', key('ep', endpoint), 'lf', '{' .. ARGV[16] .. ',"timeMs":' .. now_text .. '}') end
 
 if FINAL[verdict] then
   if verdict == 'INDETERMINATE' then hold(endpoint, id) end
@@ -79,10 +81,10 @@ else
   if verdict == 'RETRY' then
     call('ZADD', key('delayed'), now + ARGV[14], id)
     call('SADD', key('later', endpoint), id)
-    call('ZADD', key('expire'), facts[6], id)
+    call('ZADD', key('expire'), expires, id)
   else
     call('HINCRBY', job, 'ref', 1)
-    enter_line(id, endpoint, facts[7], facts[5], facts[6])
+    enter_line(id, endpoint, facts[7], facts[5], expires)
   end
 end
 announce(id, number)

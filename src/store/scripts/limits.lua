@@ -39,7 +39,16 @@ local function acquire(id, names)
   return nil
 end
 
--- Lets parked jobs go on under a name, while it has room.
+-- Whether a job that returned to its line could start at once.
+local function can_start(id, endpoint)
+  local device = gates(endpoint)
+  if device.run then return false end
+  local _, first = head(endpoint, device)
+  return first == id
+end
+
+-- Lets parked jobs go on under a name, while it has room. A permit is handed to a job that can start; one whose device is
+-- busy or closed returns to its line without, and asks again when its turn comes.
 local function admit(name)
   local parked, holders = key('parked', name), key('permits', name)
   for _ = 1, 100 do
@@ -52,14 +61,16 @@ local function admit(name)
     end
     local job = key('job', id)
     local facts = call('HMGET', job, 'ep', 'line', 'sc', 'ex')
-    call('HDEL', job, 'parked')
-    call('SREM', key('later', facts[1]), id)
-    if most then
-      call('SADD', holders, id)
-      call('HSET', job, 'permits', 1)
+    if facts[1] then
+      call('HDEL', job, 'parked')
+      call('SREM', key('later', facts[1]), id)
+      enter_line(id, facts[1], facts[2], facts[3], facts[4])
+      if most and can_start(id, facts[1]) then
+        call('SADD', holders, id)
+        call('HSET', job, 'permits', 1)
+      end
+      place(facts[1])
     end
-    enter_line(id, facts[1], facts[2], facts[3], facts[4])
-    place(facts[1])
   end
 end
 
@@ -70,6 +81,16 @@ local function give_back(id, names)
     if call('SREM', key('permits', name), id) == 1 and call('SISMEMBER', key('crowds'), name) == 1 then
       admit(name)
     end
+  end
+end
+
+-- Takes permits back that were handed to jobs which cannot start any more, because their device was closed meanwhile.
+local function recall(name)
+  local ids = call('SRANDMEMBER', key('permits', name), 100)
+  table.sort(ids)
+  for _, id in ipairs(ids) do
+    local facts = call('HMGET', key('job', id), 'st', 'ep', 'names')
+    if facts[1] == 'QUEUED' and not can_start(id, facts[2]) then give_back(id, facts[3]) end
   end
 end
 

@@ -10,6 +10,13 @@ local function enter_line(id, endpoint, line, score, expires)
   end
 end
 
+-- When a job expires that goes back to waiting: what may be repeated gets its whole queue timeout again; a change does
+-- not, so that nothing stale runs late.
+local function expiry(class, timeout, expires)
+  if class == 'AT_MOST_ONCE' then return expires end
+  return ms(math.max(expires, now + timeout))
+end
+
 -- Takes a job that waits from wherever it waits: its line, the delayed ones, a limit it is parked under.
 local function withdraw(id, endpoint, line)
   call('ZREM', key(line, endpoint), id)

@@ -9,12 +9,14 @@ local LOST = '{"reason":"WORKER_LOST","message":"The worker was lost during the 
 
 local function lose(id, endpoint)
   local job = key('job', id)
-  local run = call('HMGET', job, 'st', 'att', 'cls', 'it', 'sc', 'ex', 'line', 'loss')
+  local run = call('HMGET', job, 'st', 'att', 'cls', 'it', 'sc', 'ex', 'line', 'loss', 'is', 'qto')
   local from, attempt = run[1], run[2]
   call('HSET', job, 'z' .. attempt, '{"e":' .. now_text .. ',"x":' .. LOST .. '}')
-  local to
+  local to, effect = nil, 'NONE'
   if run[4] and run[3] == 'AT_MOST_ONCE' then
     to = 'INDETERMINATE'
+  elseif from == 'CANCELLING' and run[3] == 'IDEMPOTENT' and tonumber(run[9] or 0) > 0 then
+    to, effect = 'FAILED', 'PARTIAL'
   elseif from == 'CANCELLING' then
     to = 'CANCELLED'
   elseif tonumber(run[8] or 0) >= LOSSES_ALLOWED then
@@ -25,17 +27,18 @@ local function lose(id, endpoint)
     if to == 'INDETERMINATE' then
       hold(endpoint, id)
     else
-      call('HSET', job, 'eff', 'NONE')
+      call('HSET', job, 'eff', effect)
     end
     close_job(id, from, to, call('HMGET', job, unpack(CLOSING)))
   else
     to = 'QUEUED'
     yield_permits(id)
     move(id, from, to)
-    call('HSET', job, 'st', to, 'qt', now_text)
+    local expires = expiry(run[3], run[10], run[6])
+    call('HSET', job, 'st', to, 'qt', now_text, 'ex', expires)
     call('HINCRBY', job, 'ref', 1)
     call('HINCRBY', job, 'loss', 1)
-    enter_line(id, endpoint, run[7], run[5], run[6])
+    enter_line(id, endpoint, run[7], run[5], expires)
   end
   announce(id, event(id, attempt, state_body(to) .. ',"x":' .. LOST))
 end

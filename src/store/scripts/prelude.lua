@@ -47,6 +47,16 @@ local function event_json(number, attempt, body)
   return '{"n":' .. number .. ',"t":' .. now_text .. ',"a":' .. attempt .. ',' .. body .. '}'
 end
 
+-- Appends events to a job's history, in slices, since a call takes a bounded number of arguments. `number` is the last
+-- one's. Whoever calls this does so before anything else that could fail.
+local function record(id, events, number)
+  local list = key('events', id)
+  for from = 1, #events, 1000 do
+    call('RPUSH', list, unpack(events, from, math.min(from + 999, #events)))
+  end
+  if number > EVENTS_KEPT then call('LTRIM', list, -EVENTS_KEPT, -1) end
+end
+
 local function state_body(state)
   return '"k":"state","s":"' .. state .. '"'
 end

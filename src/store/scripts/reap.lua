@@ -8,10 +8,10 @@
 
 local worker, limit = ARGV[2], tonumber(ARGV[4])
 local me = key('worker', worker)
-local facts = call('HMGET', me, 'st', 'beat')
-if not facts[1] then return { '1', 0 } end
-if facts[1] ~= 'dead' then
-  if ARGV[3] ~= 'retire' and facts[2] ~= ARGV[3] then return { '0', 0 } end
+local mine = call('HMGET', me, 'st', 'beat')
+if not mine[1] then return { '1', 0 } end
+if mine[1] ~= 'dead' then
+  if ARGV[3] ~= 'retire' and mine[2] ~= ARGV[3] then return { '0', 0 } end
   call('HSET', me, 'st', 'dead', 'dead', now_text)
   call('SREM', key('alive'), worker)
   call('SREM', key('idle'), worker)
@@ -20,13 +20,17 @@ end
 
 for _, endpoint in ipairs(call('SRANDMEMBER', key('owned', worker), limit)) do
   local device = key('ep', endpoint)
-  local run = call('HGET', device, 'run')
-  if run then
+  local facts = call('HMGET', device, 'own', 'run')
+  if facts[1] == worker and facts[2] then
     call('HDEL', device, 'run')
-    lose(run, endpoint)
+    lose(facts[2], endpoint)
   end
-  let_go(endpoint, worker)
-  place(endpoint)
+  if facts[1] == worker then
+    let_go(endpoint, worker)
+    place(endpoint)
+  else
+    call('SREM', key('owned', worker), endpoint)
+  end
 end
 local left = call('SCARD', key('owned', worker))
 if left == 0 then call('UNLINK', key('warm', worker), key('cancels', worker)) end

@@ -8,6 +8,8 @@ local worker = ARGV[2]
 local me = key('worker', worker)
 if call('HGET', me, 'st') == 'dead' then return 'DEAD' end
 call('HSET', me, 'st', 'alive', 'beat', 1, 'bt', now_text, 'born', now_text, unpack(ARGV, 3))
+-- Claims are counted by the process.
+call('HDEL', me, 'claim', 'claimed')
 call('SADD', key('workers'), worker)
 call('SADD', key('alive'), worker)
 return 'OK'

@@ -15,36 +15,45 @@ local function due(name, until_time)
   return found
 end
 
-for _, id in ipairs(due('expire', now)) do
+local FAILURE = '{"reason":"QUEUE_TIMEOUT","message":"No worker could take the job in time."}'
+
+local function expire(id)
   local job = key('job', id)
   local facts = call('HMGET', job, 'st', 'ep', 'line', 'att')
-  local endpoint = facts[2]
-  local failure = '{"reason":"QUEUE_TIMEOUT","message":"No worker could take the job in time."}'
-  withdraw(id, endpoint, facts[3])
-  call('HSET', job, 'err', failure)
+  -- Something without a job, or of a job that does not wait, is only taken away: it must not stand in others' way.
+  call('ZREM', key('expire'), id)
+  if facts[1] ~= 'QUEUED' and facts[1] ~= 'DELAYED' then return end
+  withdraw(id, facts[2], facts[3])
+  call('HSET', job, 'err', FAILURE)
   close_waiting(id, facts[1], 'EXPIRED')
-  announce(id, event(id, facts[4], state_body('EXPIRED') .. ',"x":' .. failure))
-  place(endpoint)
+  announce(id, event(id, facts[4], state_body('EXPIRED') .. ',"x":' .. FAILURE))
+  place(facts[2])
 end
 
-for _, id in ipairs(due('delayed', now)) do
+local function start(id)
   local job = key('job', id)
-  local facts = call('HMGET', job, 'ep', 'line', 'sc', 'ex', 'att')
-  local endpoint = facts[1]
+  local facts = call('HMGET', job, 'ep', 'line', 'sc', 'ex', 'att', 'st')
   call('ZREM', key('delayed'), id)
-  call('SREM', key('later', endpoint), id)
+  if facts[6] ~= 'DELAYED' then return end
+  call('SREM', key('later', facts[1]), id)
   move(id, 'DELAYED', 'QUEUED')
   call('HSET', job, 'st', 'QUEUED', 'qt', now_text)
-  enter_line(id, endpoint, facts[2], facts[3], facts[4])
+  enter_line(id, facts[1], facts[2], facts[3], facts[4])
   announce(id, event(id, facts[5], state_body('QUEUED')))
-  place(endpoint)
+  place(facts[1])
 end
+
+for _, id in ipairs(due('expire', now)) do expire(id) end
+for _, id in ipairs(due('delayed', now)) do start(id) end
 
 for _, endpoint in ipairs(due('handoff', now - HANDOFF_MS)) do
   local owner = call('HGET', key('ep', endpoint), 'own')
-  let_go(endpoint, owner)
-  call('PUBLISH', key('hint', owner), 'release ' .. endpoint)
-  place(endpoint)
+  call('ZREM', key('handoff'), endpoint)
+  if owner then
+    let_go(endpoint, owner)
+    call('PUBLISH', key('hint', owner), 'release ' .. endpoint)
+    place(endpoint)
+  end
 end
 
 for _, endpoint in ipairs(due('locks', now)) do
@@ -53,7 +62,12 @@ for _, endpoint in ipairs(due('locks', now)) do
 end
 
 -- What came free without anybody noticing, such as a limit that was raised, is handed out here.
-for _, name in ipairs(call('SRANDMEMBER', key('crowds'), limit)) do admit(name) end
+local crowds = call('SRANDMEMBER', key('crowds'), limit)
+table.sort(crowds)
+for _, name in ipairs(crowds) do
+  recall(name)
+  admit(name)
+end
 
 for _, worker in ipairs(due('graves', now - GRAVE_MS)) do
   if call('SCARD', key('owned', worker)) == 0 then

@@ -12,8 +12,8 @@ export interface ModelControl {
   readonly devices: Pick<DeviceStore, "lock" | "unlock" | "status">;
   readonly queues: Pick<QueueStore, "pause" | "get" | "named" | "setLimit">;
   readonly workers: Pick<WorkerStore, "list">;
-  /** Closes an endpoint for new jobs, for a while or for good. Whether it was without any. */
-  close(endpoint: string, forMs?: number): boolean;
+  /** Closes an endpoint for new jobs, for a while or for good. */
+  close(endpoint: string, forMs?: number): "OK" | "LIVE" | "LOCKED";
   open(endpoint: string): void;
 }
 
@@ -132,9 +132,10 @@ export function createModelControl(zone: zones.ModelZone): ModelControl {
     close(endpoint, forMs = Infinity) {
       const device = zones.deviceAt(zone, endpoint);
       const live = [...zone.jobs.values()].some((job) => job.spec.endpoint === endpoint && zones.isLive(job));
-      if (live || device.hold !== undefined) return false;
+      if (live || device.hold !== undefined) return "LIVE";
+      if (device.lock || device.paused) return "LOCKED";
       device.closedUntilMs = zone.now() + forMs;
-      return true;
+      return "OK";
     },
     open(endpoint) {
       zones.deviceAt(zone, endpoint).closedUntilMs = 0;

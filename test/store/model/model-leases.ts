@@ -21,23 +21,27 @@ function closeAttempt(zone: zones.ModelZone, job: zones.ModelJob, error: Failure
 export function lose(zone: zones.ModelZone, job: zones.ModelJob): void {
   closeAttempt(zone, job, lost);
   const doubtful = job.intentMs !== undefined && job.spec.effectClass === "AT_MOST_ONCE";
+  const begun = job.state === "CANCELLING" && job.spec.effectClass === "IDEMPOTENT" && job.intendedStep > 0;
   const state = doubtful
     ? "INDETERMINATE"
-    : job.state === "CANCELLING"
-      ? "CANCELLED"
-      : job.losses >= lossesAllowed
-        ? "FAILED"
-        : "QUEUED";
+    : begun
+      ? "FAILED"
+      : job.state === "CANCELLING"
+        ? "CANCELLED"
+        : job.losses >= lossesAllowed
+          ? "FAILED"
+          : "QUEUED";
   if (state === "QUEUED") {
     zones.giveBack(zone, job);
     job.state = state;
     job.queueMs = zone.now();
+    zones.waitAgain(zone, job);
     job.refunds += 1;
     job.losses += 1;
   } else {
     job.error = lost;
     if (doubtful) zones.hold(zone, job);
-    else job.effect = "NONE";
+    else job.effect = begun ? "PARTIAL" : "NONE";
     zones.end(zone, job, state);
   }
   zones.record(zone, job, { kind: "state", state, error: lost });
@@ -114,6 +118,7 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
       if (known?.state === "dead") throw new Error(`worker ${identity.name} was buried`);
       const now = zone.now();
       const fresh = { running: 0, sessions: 0, closing: false, succeeded: 0, failed: 0, ...known };
+      delete fresh.claim;
       zone.workers.set(identity.name, { ...fresh, identity, state: "alive", birthMs: now, beatMs: now, beat: 1 });
     },
     async beat({ name }, { running, sessions, closing, draining, succeeded, failed }) {
@@ -132,7 +137,8 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
       const worker = zone.workers.get(name);
       if (!worker || worker.state === "dead") return { answer: "DEAD", claims: [] };
       if (worker.claim?.request === request) return { answer: "OK", claims: answer(worker.claim.taken) };
-      if (worker.closing) return { answer: "OK", claims: [] };
+      if (worker.state === "draining") return { answer: "OK", claims: [] };
+      worker.closing = false;
       const taken: { id: string; fence: string }[] = [];
       // Fences are given out in one step; those that are not used are never seen.
       const fence = zone.fence;
@@ -179,8 +185,9 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
       const now = zone.now();
       const device = zones.deviceAt(zone, holder.endpoint);
       const again = end.verdict === "RETRY" || end.verdict === "REQUEUE" || end.verdict === "EXPIRED";
-      const verdict =
-        again && job.cancelRequested ? (job.intentMs === undefined ? "CANCELLED" : "FAILED") : end.verdict;
+      const begun = job.intentMs !== undefined || (job.spec.effectClass === "IDEMPOTENT" && end.intendedStep > 0);
+      const stopped = again && job.cancelRequested;
+      const verdict = stopped ? (begun ? "FAILED" : "CANCELLED") : end.verdict;
       if (end.rest) write(job, end.rest);
       job.intendedStep = end.intendedStep;
       job.confirmedStep = end.confirmedStep;
@@ -194,17 +201,19 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
       if (verdict === "RETRY") {
         job.state = "DELAYED";
         job.retryMs = now + (end.retryInMs ?? 0);
+        zones.waitAgain(zone, job);
         zones.giveBack(zone, job);
         zones.record(zone, job, { kind: "state", state: "DELAYED", ...error, retryMs: job.retryMs });
       } else if (verdict === "REQUEUE") {
         zones.giveBack(zone, job);
         job.state = "QUEUED";
         job.queueMs = now;
+        zones.waitAgain(zone, job);
         job.refunds += 1;
         zones.record(zone, job, { kind: "state", state: "QUEUED", ...error });
       } else {
         if (end.error) job.error = end.error;
-        const effect = verdict === "CANCELLED" ? "NONE" : end.effect;
+        const effect = verdict === "CANCELLED" ? "NONE" : stopped ? "PARTIAL" : end.effect;
         if (effect) job.effect = effect;
         if (end.result && job.spec.retain !== "NONE") job.result = end.result;
         if (verdict === "INDETERMINATE") zones.hold(zone, job);

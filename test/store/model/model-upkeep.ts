@@ -87,7 +87,10 @@ export function createModelUpkeep(zone: zones.ModelZone, pick: Pick): UpkeepStor
         },
       );
       const crowds = new Set([...zone.jobs.values()].flatMap(({ parked }) => (parked === undefined ? [] : [parked])));
-      for (const name of crowds) zones.admit(zone, name);
+      for (const name of [...crowds].sort()) {
+        zones.recall(zone, name);
+        zones.admit(zone, name);
+      }
       const owners = new Set([...zone.devices.values()].map(({ owner }) => owner));
       each(
         [...zone.workers.values()].filter(({ deadMs }) => deadMs !== undefined && deadMs <= now - graveMs),

@@ -14,7 +14,7 @@ export interface ModelJob {
   readonly names: readonly string[];
   readonly createMs: number;
   readonly score: number;
-  readonly expireMs: number;
+  expireMs: number;
   state: JobState;
   startAfterMs?: number;
   queueMs?: number;
@@ -223,6 +223,21 @@ export function acquire(zone: ModelZone, job: ModelJob): string | undefined {
   return undefined;
 }
 
+/** Whether a job in its line is the one that its device starts next, and can. */
+function canStart(zone: ModelZone, job: ModelJob): boolean {
+  return startable(zone, deviceAt(zone, job.spec.endpoint)) === job;
+}
+
+/** Takes permits back that were handed to jobs which cannot start any more. */
+export function recall(zone: ModelZone, name: string): void {
+  const stuck = (job: ModelJob) => job.permits.has(name) && job.state === "QUEUED" && !canStart(zone, job);
+  const ids = [...zone.jobs.values()].filter((job) => job.permits.has(name)).map(({ id }) => id);
+  for (const id of ids.sort()) {
+    const job = zone.jobs.get(id);
+    if (job && stuck(job)) giveBack(zone, job);
+  }
+}
+
 /** Lets jobs that were put aside under a name go on, while it has room. */
 export function admit(zone: ModelZone, name: string): void {
   for (let turn = 0; turn < 100; turn++) {
@@ -235,7 +250,7 @@ export function admit(zone: ModelZone, name: string): void {
     );
     if (!first) return;
     delete first.parked;
-    if (most !== undefined) first.permits.add(name);
+    if (most !== undefined && canStart(zone, first)) first.permits.add(name);
     place(zone, first.spec.endpoint);
   }
 }
@@ -246,6 +261,12 @@ export function giveBack(zone: ModelZone, job: ModelJob): void {
     job.permits.delete(name);
     admit(zone, name);
   }
+}
+
+/** What may be repeated waits its whole queue timeout again; a change does not, so that nothing stale runs late. */
+export function waitAgain(zone: ModelZone, job: ModelJob): void {
+  if (job.spec.effectClass === "AT_MOST_ONCE") return;
+  job.expireMs = Math.max(job.expireMs, zone.now() + job.spec.queueTimeoutMs);
 }
 
 /** The part of ending a job that every end shares. */
