@@ -11,15 +11,17 @@ export interface AttemptContext {
   readonly job: JobRecord;
   readonly endpoint: ReachableEndpoint;
   readonly writer: OutputWriter;
-  /** Aborts when the attempt has to stop; its reason is a {@link StopCause}. */
+  /** Aborts when the attempt has to stop. */
   readonly signal: AbortSignal;
-  /** What stopped the attempt, once something has. */
+  /** Aborts when there is no time left to wait for an answer: the lease or the attempt's own time is over. */
+  readonly hardSignal: AbortSignal;
+  /** What stops the attempt, once something does: the hardest cause so far. */
   stopCause(): StopCause | undefined;
   /** A session from the pool, or a fresh one. */
   checkout(how: { readonly fresh: boolean }): Promise<Session>;
   /**
    * The point of no return: resolves once it is recorded, in the store and in the journal. Rejects with AttemptEnded
-   * when the attempt must not go on. Does nothing for work that may be repeated.
+   * when the attempt must not go on, and with AttemptError when it was asked to stop meanwhile: then nothing may be sent.
    */
   intent(step: number): Promise<void>;
   /** Throws when the lease is over. */

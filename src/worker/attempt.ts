@@ -2,25 +2,22 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { type JobSpec, JobSpecSchema } from "@pointsman/sdk/v1";
 import type { Logger } from "pino";
-import { createTranscript, DeviceError, isReadOnly, type Session, type SessionPool } from "../device/index.js";
+import { createTranscript, isReadOnly, type Session, type SessionPool } from "../device/index.js";
 import type { Clock, Random } from "../domain/clock.js";
-import type { Failure } from "../domain/job.js";
-import type { RetryRule } from "../domain/retry.js";
 import type { AttemptEnd, Claim, Holder, LeaseStore } from "../store/store.js";
-import { StoreError } from "../store/store.js";
 import { AttemptEnded, type AttemptContext, type Executed, type StopCause } from "./attempt-context.js";
+import { type Course, endOf, endOfFault, noteDone, tell } from "./attempt-end.js";
 import { runCommands } from "./commands.js";
 import { runConfigure } from "./configure.js";
-import { AttemptError, concernsDevice, failureOf } from "./failure.js";
+import { AttemptError } from "./failure.js";
 import type { Journal } from "./journal.js";
-import { type Lease, LeaseLostError } from "./lease.js";
+import type { Lease } from "./lease.js";
 import { createOutputWriter, FencedError } from "./output-writer.js";
 import { runProbe } from "./probe.js";
 import type { Reach, ReachableEndpoint } from "./reach.js";
-import { type AttemptFacts, decide } from "./verdict.js";
+import { createStopping, type Stopping } from "./stopping.js";
 
 const transcriptBytes = 2 * 1024 * 1024;
-const storeRetryMs = 250;
 
 /** What attempts need. */
 export interface AttemptParts {
@@ -34,12 +31,14 @@ export interface AttemptParts {
   readonly logger: Logger;
   /** Aborts when the worker ends for good: a store that is away is not waited for any more. */
   readonly giveUp: AbortSignal;
+  /** The store refuses to hear the end of this attempt: only a reaper can end the job. */
+  readonly untold: () => void;
 }
 
 /** One try of a job by this worker, under way. */
 export interface Attempt {
   readonly holder: Holder;
-  /** Asks it to stop. The first cause stays. */
+  /** Asks it to stop. A harder cause may follow a softer one. */
   stop(cause: StopCause): void;
   /** Resolves with its verdict when it is over and the store knows; without one when another holds the device. Never rejects. */
   readonly ended: Promise<AttemptEnd["verdict"] | undefined>;
@@ -49,42 +48,63 @@ export interface Attempt {
 export function startAttempt(parts: AttemptParts, worker: string, claim: Claim): Attempt {
   const { job, fence } = claim;
   const holder: Holder = { zone: job.zone, worker, job: job.id, endpoint: job.endpoint, fence };
-  const stopping = new AbortController();
-  const stop = (cause: StopCause): void => {
-    if (!stopping.signal.aborted) stopping.abort(cause);
-  };
-  if (job.cancelRequested) stop("cancel");
+  const stopping = createStopping();
+  if (job.cancelRequested) stopping.stop("cancel");
   const logger = parts.logger.child({ job: job.id, endpoint: job.endpoint, attempt: job.attempt });
-  const ended = run(parts, claim, holder, stopping.signal, stop).catch((error: unknown): undefined => {
-    if (error instanceof FencedError) logger.warn("another worker holds the device now; this attempt is void");
-    else logger.error({ err: error }, "an attempt ended without the store knowing");
+  const course: Course = { intent: false, keepDevice: false };
+  const ended = run(parts, claim, holder, stopping, course).catch(async (error: unknown) => {
+    if (error instanceof FencedError) {
+      logger.warn("another worker holds the device now; this attempt is void");
+      return undefined;
+    }
+    logger.error({ err: error }, "an attempt was cut off by a fault");
+    try {
+      return await tellFault(parts, claim, holder, course);
+    } catch (again) {
+      logger.error({ err: again }, "an attempt ended without the store knowing");
+      if (!parts.giveUp.aborted) parts.untold();
+      return undefined;
+    }
   });
-  return { holder, stop, ended };
+  return { holder, stop: (cause) => stopping.stop(cause), ended };
+}
+
+async function tellFault(parts: AttemptParts, claim: Claim, holder: Holder, course: Course) {
+  parts.giveUp.throwIfAborted();
+  const end = endOfFault(parts.random, claim, course);
+  if (course.intent) await noteDone(parts, holder, end.verdict);
+  await tell(parts, holder, { ...end, ...stepsOf(course), keepDevice: course.keepDevice });
+  return end.verdict;
+}
+
+function stepsOf({ executed }: Course): Pick<AttemptEnd, "intendedStep" | "confirmedStep"> {
+  return { intendedStep: executed?.intendedStep ?? 0, confirmedStep: executed?.confirmedStep ?? 0 };
 }
 
 async function run(
   parts: AttemptParts,
   claim: Claim,
   holder: Holder,
-  signal: AbortSignal,
-  stop: (cause: StopCause) => void,
+  stopping: Stopping,
+  course: Course,
 ): Promise<AttemptEnd["verdict"]> {
   const { clock, pool, lease } = parts;
   const { job } = claim;
+  const { signal, hardSignal } = stopping;
   const spec = fromBinary(JobSpecSchema, job.spec);
   const timers = new Set<() => void>();
   const timer = (ms: number, call: () => void): void => {
     timers.add(clock.timer(ms, call));
   };
   const executionMs = spec.executionTimeout ? durationMs(spec.executionTimeout) : 300_000;
-  timer(executionMs, () => stop("timeout"));
+  timer(executionMs, () => stopping.stop("timeout"));
 
   const writer = createOutputWriter({
     clock,
     leases: parts.leases,
     holder,
     offset: job.outputBytes,
-    fenced: () => stop("lease"),
+    fenced: () => stopping.stop("lease"),
     giveUp: parts.giveUp,
   });
   if (spec.warnAfter) {
@@ -93,7 +113,6 @@ async function run(
   }
   const transcript = spec.debug ? createTranscript(clock, transcriptBytes) : undefined;
   const sessions: Session[] = [];
-  let intent = false;
   const beforeWrite = (): void => lease.check();
 
   const context = (endpoint: ReachableEndpoint): AttemptContext => ({
@@ -101,7 +120,8 @@ async function run(
     endpoint,
     writer,
     signal,
-    stopCause: () => (signal.aborted ? (signal.reason as StopCause) : undefined),
+    hardSignal,
+    stopCause: () => stopping.cause(),
     async checkout({ fresh }) {
       // A transcript is of one channel: the first.
       const record = transcript && sessions.length === 0 ? { transcript } : {};
@@ -111,43 +131,41 @@ async function run(
     },
     async intent(step) {
       await passPointOfNoReturn(parts, holder, step);
-      intent = true;
+      course.intent = true;
+      if (signal.aborted) throw new AttemptError("CANCELLED", "stopped before anything was sent");
     },
     beforeWrite,
     timer,
   });
 
-  let executed: Executed | undefined;
-  let error: unknown;
   try {
     const endpoint = await parts.reach(claim, spec);
     recheckEffect(claim, spec, endpoint);
-    executed = await execute(context(endpoint), spec, executionMs);
-    error = executed.error;
+    course.executed = await execute(context(endpoint), spec, executionMs);
+    course.error = course.executed.error;
   } catch (cause) {
-    error = cause;
+    course.error = cause;
   } finally {
     for (const cancel of timers) cancel();
   }
 
   // A session goes on to the next job unless its state is in doubt or its login was the job's own.
-  const certain = error === undefined || error instanceof AttemptError;
-  const keepDevice = sessions.length > 0 && certain && job.type !== "probe" && !claim.sealedSecret;
+  const certain = course.error === undefined || course.error instanceof AttemptError;
+  course.keepDevice = sessions.length > 0 && certain && job.type !== "probe" && !claim.sealedSecret;
   for (const session of sessions) {
-    if (keepDevice) pool.checkin(session);
+    if (course.keepDevice) pool.checkin(session);
     else pool.discard(session);
   }
 
   const rest = await writer.end();
-  const end = endOf(parts, claim, spec, { executed, error, intent, signal });
-  if (intent) await noteDone(parts, holder, end.verdict);
+  const end = endOf(parts.random, claim, spec, course, stopping);
+  if (course.intent) await noteDone(parts, holder, end.verdict);
   await tell(parts, holder, {
     ...end,
-    intendedStep: executed?.intendedStep ?? 0,
-    confirmedStep: executed?.confirmedStep ?? 0,
-    keepDevice,
+    ...stepsOf(course),
+    keepDevice: course.keepDevice,
     rest,
-    ...(executed ? { result: executed.result } : {}),
+    ...(course.executed ? { result: course.executed.result } : {}),
     ...(transcript ? { transcript: Buffer.from(transcript.toJsonLines()) } : {}),
   });
   return end.verdict;
@@ -191,74 +209,4 @@ async function passPointOfNoReturn({ leases, journal, lease, clock }: AttemptPar
   const { zone, job, endpoint, fence } = holder;
   await journal.write({ kind: "intent", timeMs: clock.now(), zone, job, endpoint, fence });
   lease.check();
-}
-
-async function noteDone({ journal, clock }: AttemptParts, holder: Holder, verdict: string): Promise<void> {
-  const { zone, job, endpoint, fence } = holder;
-  await journal.write({ kind: "done", timeMs: clock.now(), zone, job, endpoint, fence, verdict });
-}
-
-function endOf(
-  { random }: AttemptParts,
-  { job, countedAttempts }: Claim,
-  spec: JobSpec,
-  over: {
-    readonly executed: Executed | undefined;
-    readonly error: unknown;
-    readonly intent: boolean;
-    readonly signal: AbortSignal;
-  },
-): Pick<AttemptEnd, "verdict" | "effect" | "error" | "retryInMs" | "deviceFailure"> {
-  const { executed, error, intent, signal } = over;
-  if (error instanceof AttemptEnded) return { verdict: error.verdict, effect: "NONE" };
-  if (error instanceof FencedError) throw error;
-  const failure = failureOf(error) ?? (error === undefined ? undefined : internal(error));
-  // A stop that came after the last answer changes nothing: the work is done.
-  const stopped =
-    signal.aborted && (failure !== undefined || executed === undefined || executed.confirmedStep < executed.steps);
-  const cause = error instanceof LeaseLostError ? "lease" : stopped ? (signal.reason as StopCause) : undefined;
-  const facts: AttemptFacts = {
-    effectClass: job.effectClass,
-    intent,
-    intendedStep: executed?.intendedStep ?? 0,
-    confirmedStep: executed?.confirmedStep ?? 0,
-    changed: executed?.changed ?? false,
-    steps: executed?.steps ?? 0,
-    attempts: countedAttempts,
-    ...(failure ? { failure } : {}),
-    ...(cause === undefined ? {} : { stopCause: cause }),
-  };
-  const verdict = decide(facts, ruleOf(spec, job.maxAttempts), random);
-  return { ...verdict, ...(failure && !stopped && concernsDevice(failure) ? { deviceFailure: failure } : {}) };
-}
-
-/** A fault of ours: the caller learns that, and the log the rest. */
-function internal(error: unknown): Failure {
-  if (error instanceof StoreError) return { reason: "WORKER_LOST", message: "the worker lost touch with the store" };
-  if (error instanceof DeviceError) return { reason: error.reason, message: error.message };
-  return { reason: "INTERNAL", message: "a fault of the service; the worker's log tells more" };
-}
-
-function ruleOf(spec: JobSpec, maxAttempts: number): RetryRule {
-  const { initialBackoff, maxBackoff } = spec.retry ?? {};
-  return {
-    maxAttempts,
-    initialBackoffMs: initialBackoff ? durationMs(initialBackoff) : 2_000,
-    maxBackoffMs: maxBackoff ? durationMs(maxBackoff) : 60_000,
-  };
-}
-
-/** Tells the store how it ended, until it has heard: an end that is told late is better than a lease that runs out. */
-async function tell({ leases, clock, logger, giveUp }: AttemptParts, holder: Holder, end: AttemptEnd): Promise<void> {
-  for (;;) {
-    try {
-      // After a lost answer the second call finds the device free: FENCED then means that the first was heard.
-      await leases.finish(holder, end);
-      return;
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      logger.warn({ job: holder.job }, "the store does not answer; the end of the attempt is told again");
-      await clock.sleep(storeRetryMs, giveUp);
-    }
-  }
 }

@@ -48,6 +48,7 @@ export async function runCommands(
     account.passphrase,
     account.enableSecret,
   ]);
+  const patient = isChange ? afterGrace(context) : context.signal;
   let session: Session | undefined;
   let confirmedStep = 0;
   let intendedStep = 0;
@@ -82,7 +83,7 @@ export async function runCommands(
           totalTimeoutMs: limits.executionMs,
           maxOutputBytes: bytesLeft,
           ...(isChange ? { settleMs: changeSettleMs } : { settleMs: readSettleMs, refuseLeftovers: true }),
-          signal: isChange ? afterGrace(context) : context.signal,
+          signal: patient,
           beforeWrite: context.beforeWrite,
           onOutput: (text) => {
             bytesLeft -= Buffer.byteLength(text);

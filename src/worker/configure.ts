@@ -18,7 +18,7 @@ import type { Change } from "./configure-change.js";
 import { confirmChange, takeBack } from "./configure-confirm.js";
 import { createConfigureReport } from "./configure-report.js";
 import { AttemptError } from "./failure.js";
-import { afterGrace, untilLost } from "./grace.js";
+import { afterGrace } from "./grace.js";
 import { LeaseLostError } from "./lease.js";
 
 const defaultConfirmMs = 300_000;
@@ -58,7 +58,7 @@ export async function runConfigure(
       steps: isPlan ? 0 : last + (operation.save ? 1 : 0),
     },
     gentle: afterGrace(context),
-    firm: untilLost(context),
+    firm: context.hardSignal,
   };
 
   let session: Session | undefined;

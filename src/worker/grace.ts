@@ -5,30 +5,17 @@ const graceMs = 5_000;
 
 /**
  * A change that is under way when its attempt has to stop is first given the time to be answered: an answer that was
- * seen leaves no doubt. Losing the lease gives no time.
+ * seen leaves no doubt. Losing the lease, or the attempt's own time, ends the waiting at once. To be made once for an
+ * attempt: each call listens to the attempt's signals until its end.
  */
-export function afterGrace(context: Pick<AttemptContext, "signal" | "stopCause" | "timer">): AbortSignal {
+export function afterGrace(context: Pick<AttemptContext, "signal" | "hardSignal" | "timer">): AbortSignal {
+  const { signal, hardSignal, timer } = context;
   const interrupt = new AbortController();
-  const begin = (): void => {
-    if (context.stopCause() === "cancel" || context.stopCause() === "shutdown") {
-      context.timer(graceMs, () => interrupt.abort(context.signal.reason));
-    } else {
-      interrupt.abort(context.signal.reason);
-    }
-  };
-  if (context.signal.aborted) begin();
-  else context.signal.addEventListener("abort", begin, { once: true });
-  return interrupt.signal;
-}
-
-/** Aborts when there is no time left to wait for an answer: the lease or the attempt's own time is over. */
-export function untilLost(context: Pick<AttemptContext, "signal" | "stopCause">): AbortSignal {
-  const interrupt = new AbortController();
-  const look = (): void => {
-    const cause = context.stopCause();
-    if (cause === "lease" || cause === "timeout") interrupt.abort(context.signal.reason);
-  };
-  if (context.signal.aborted) look();
-  else context.signal.addEventListener("abort", look, { once: true });
+  const now = (): void => interrupt.abort(hardSignal.reason);
+  const begin = (): void => timer(graceMs, () => interrupt.abort(signal.reason));
+  if (hardSignal.aborted) now();
+  else hardSignal.addEventListener("abort", now, { once: true });
+  if (signal.aborted) begin();
+  else signal.addEventListener("abort", begin, { once: true });
   return interrupt.signal;
 }

@@ -16,6 +16,8 @@ export interface Lease {
   check(): void;
   /** Milliseconds until it is over unless renewed; negative when it is. */
   remainingMs(): number;
+  /** It is over for good: no renewal counts any more. */
+  end(): void;
 }
 
 /** A moment on both clocks. */
@@ -34,14 +36,18 @@ export function instantOf(clock: Clock): Instant {
  */
 export function createLease(clock: Clock): Lease {
   let since = instantOf(clock);
+  let ended = false;
   function remainingMs(): number {
-    return selfStopMs - Math.max(clock.monotonic() - since.monotonic, clock.now() - since.wall);
+    return ended ? -Infinity : selfStopMs - Math.max(clock.monotonic() - since.monotonic, clock.now() - since.wall);
   }
   return {
     renewed(sent) {
       since = sent;
     },
     remainingMs,
+    end() {
+      ended = true;
+    },
     check() {
       if (remainingMs() <= 0) throw new LeaseLostError("the worker's lease is over");
     },

@@ -9,12 +9,15 @@ export interface AttemptFacts {
   readonly effectClass: EffectClass;
   /** The point of no return was passed. */
   readonly intent: boolean;
-  readonly intendedStep: number;
+  /** The last step that may have been sent, 0 when nothing was. Missing when that is not known. */
+  readonly intendedStep?: number;
   readonly confirmedStep: number;
   readonly changed: boolean;
   readonly steps: number;
   readonly failure?: Failure;
   readonly stopCause?: StopCause;
+  /** The store was away before anything was sent: no fault of the work or the device. */
+  readonly storeAway?: boolean;
   /** Attempts that count, this one included. */
   readonly attempts: number;
 }
@@ -35,23 +38,26 @@ const stopFailures: Readonly<Record<StopCause, Failure>> = {
  * was sent has been seen, the work FAILED with a known effect; when one is missing, its outcome is unknown.
  */
 export function decide(facts: AttemptFacts, rule: RetryRule, random: Random): Verdict {
-  const { failure, stopCause, intent, confirmedStep, intendedStep, steps, changed } = facts;
+  const { failure, stopCause, intent, confirmedStep, intendedStep, steps, changed, effectClass } = facts;
   const error = stopCause === undefined ? failure : stopFailures[stopCause];
+  const mayHaveSent = intendedStep === undefined || intendedStep > 0;
+  // At-most-once work sends nothing that counts before its intent; IDEMPOTENT work has none to go by.
+  const mayHaveChanged = effectClass === "AT_MOST_ONCE" ? intent : effectClass === "IDEMPOTENT" && mayHaveSent;
   const finished = failure === undefined && confirmedStep >= steps;
-  if (finished) return { verdict: "SUCCEEDED", effect: intent ? "COMPLETE" : "NONE" };
+  if (finished) return { verdict: "SUCCEEDED", effect: mayHaveChanged ? "COMPLETE" : "NONE" };
   if (error === undefined) throw new Error("an attempt that neither finished nor failed");
 
-  if (intent && facts.effectClass === "AT_MOST_ONCE") {
-    if (confirmedStep < intendedStep || intendedStep === 0) return { verdict: "INDETERMINATE", error };
+  if (intent && effectClass === "AT_MOST_ONCE") {
+    if (intendedStep === undefined || confirmedStep < intendedStep) return { verdict: "INDETERMINATE", error };
     const effect: Effect = changed ? "PARTIAL" : "NONE";
     return { verdict: "FAILED", effect, error };
   }
-  // Repeatable work has no intent of its own, but IDEMPOTENT work may have changed something all the same.
-  const effect: Effect = facts.effectClass === "IDEMPOTENT" && intendedStep > 0 ? "PARTIAL" : "NONE";
+  const effect: Effect = mayHaveChanged ? "PARTIAL" : "NONE";
   if (stopCause === "shutdown" || stopCause === "lease") return { verdict: "REQUEUE", error };
   if (stopCause === "cancel" && effect === "NONE") return { verdict: "CANCELLED", effect };
   if (stopCause === undefined) {
-    const { effectClass, attempts } = facts;
+    if (facts.storeAway) return { verdict: "REQUEUE", error };
+    const { attempts } = facts;
     const tried = { reason: error.reason, effectClass, intent, attempt: attempts, maxAttempts: rule.maxAttempts };
     if (mayRetry(tried)) return { verdict: "RETRY", error, retryInMs: backoffMs(rule, attempts, random) };
   }

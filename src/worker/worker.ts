@@ -1,7 +1,6 @@
 import type { Logger } from "pino";
 import {
   createSessionPool,
-  type Endpoint,
   type HostKey,
   type Platform,
   type SessionPool,
@@ -10,13 +9,10 @@ import {
 import type { Clock, Random } from "../domain/clock.js";
 import type { Service } from "../domain/service.js";
 import type { Sealer } from "../secrets/sealer.js";
-import type { Claim, Store, WorkerIdentity } from "../store/store.js";
-import { type Attempt, startAttempt } from "./attempt.js";
-import type { StopCause } from "./attempt-context.js";
+import type { Store } from "../store/store.js";
 import type { Journal } from "./journal.js";
-import { createLease, type Lease } from "./lease.js";
+import { beginLife, type Life } from "./life.js";
 import { createReach, type ReachableEndpoint } from "./reach.js";
-import { createZoneWorker, type ZoneWorker } from "./zone-worker.js";
 
 /** What a worker is made of. Everything with a clock, a random number, Redis, a device or a file comes from outside. */
 export interface WorkerOptions {
@@ -48,27 +44,15 @@ export interface Worker extends Service {
   readonly running: number;
 }
 
-/** How long attempts that were interrupted may take to tell the store their end. */
-const lastWordsMs = 10_000;
+/** Between two tries to come back after a burial: this long at first, then longer each time. */
+const comeBackMs = { first: 1_000, longest: 30_000 };
 
 export function createWorker(options: WorkerOptions): Worker {
   const { store, clock, random, logger } = options;
-  const attempts = new Map<string, Attempt>();
+  const stopping = new AbortController();
   let life: Life | undefined;
-  let draining = false;
-  let stopping = false;
-
-  /** Everything that belongs to one name: buried, it is left behind as a whole. */
-  interface Life {
-    readonly name: string;
-    readonly lease: Lease;
-    readonly journal: Journal;
-    readonly zones: readonly ZoneWorker[];
-    readonly identities: readonly WorkerIdentity[];
-    readonly giveUp: AbortController;
-    /** How jobs ended, by zone: told with the beats. */
-    readonly ends: ReadonlyMap<string, { succeeded: number; failed: number }>;
-  }
+  let starting: Promise<void> | undefined;
+  let keeping: Promise<void> | undefined;
 
   const pool: SessionPool = createSessionPool({
     clock,
@@ -88,107 +72,56 @@ export function createWorker(options: WorkerOptions): Worker {
 
   /** The last session to a device is gone, so another worker may have it. A lost call is made good by the handing on of work. */
   async function release({ zone, exclusive }: ReachableEndpoint): Promise<void> {
-    const identity = life?.identities.find((one) => one.zone === zone);
+    const identity = life?.identity(zone);
     if (identity) await store.leases.release(identity, [exclusive]).catch(() => undefined);
   }
 
-  function stopAll(cause: StopCause): void {
-    for (const attempt of attempts.values()) attempt.stop(cause);
+  function live(): Promise<Life> {
+    return beginLife({ ...options, pool, reach, stopping: () => stopping.signal.aborted });
   }
 
-  function begin(current: Life, claim: Claim): void {
-    const parts = {
-      ...current,
-      clock,
-      random,
-      leases: store.leases,
-      pool,
-      reach,
-      logger,
-      giveUp: current.giveUp.signal,
-    };
-    const attempt = startAttempt(parts, current.name, claim);
-    attempts.set(claim.job.id, attempt);
-    void attempt.ended.then((verdict) => {
-      const ends = current.ends.get(claim.job.zone);
-      if (ends && verdict === "SUCCEEDED") ends.succeeded++;
-      else if (ends && verdict !== undefined && verdict !== "RETRY" && verdict !== "REQUEUE") ends.failed++;
-      if (attempts.get(claim.job.id) === attempt) attempts.delete(claim.job.id);
-      for (const zone of current.zones) zone.nudge();
+  async function begin(): Promise<void> {
+    life = await live();
+    const { zones, capacity } = options;
+    logger.info({ worker: life.name, zones, capacity }, "worker ready");
+    keeping = keepAlive(life);
+  }
+
+  /** Goes on under another name whenever one is over, until the worker stops. */
+  async function keepAlive(first: Life): Promise<void> {
+    const asked = new Promise<undefined>((resolve) => {
+      if (stopping.signal.aborted) resolve(undefined);
+      else stopping.signal.addEventListener("abort", () => resolve(undefined), { once: true });
     });
-  }
-
-  async function live(): Promise<Life> {
-    const suffix = Buffer.from(random.bytes(4)).toString("hex");
-    const name = `${options.hostname}-${options.pid}-${suffix}`;
-    const { pid, hostname, version, capacity } = options;
-    const identities = options.zones.map((zone) => ({ name, zone, pid, hostname, version, capacity }));
-    for (const zone of options.zones) await store.ensureZone(zone);
-    const lease = createLease(clock);
-    const journal = await options.openJournal(name);
-    const zones: ZoneWorker[] = [];
-    const ends = new Map(options.zones.map((zone) => [zone, { succeeded: 0, failed: 0 }]));
-    const endsIn = (zone: string) => ends.get(zone) ?? { succeeded: 0, failed: 0 };
-    const current: Life = { name, lease, journal, zones, identities, ends, giveUp: new AbortController() };
-    for (const identity of identities) {
-      zones.push(
-        createZoneWorker({
-          clock,
-          lease,
-          identity,
-          logger,
-          leases: store.leases,
-          claimId: () => Buffer.from(random.bytes(8)).toString("hex"),
-          free: () => (draining ? 0 : Math.max(0, options.capacity - attempts.size)),
-          figures: () => ({ running: attempts.size, sessions: pool.size, ...endsIn(identity.zone) }),
-          draining: () => draining,
-          begin: (claim) => begin(current, claim),
-          cancel: (job) => attempts.get(job)?.stop("cancel"),
-          letGo: (endpoint) => void letGo(identity.zone, endpoint),
-          lost: (how) => lost(current, how),
-        }),
-      );
+    for (let current: Life | undefined = first; current;) {
+      const how: "buried" | "untold" | undefined = await Promise.race([asked, current.over]);
+      if (how === undefined) return;
+      const { name } = current;
+      if (how === "buried")
+        logger.error({ worker: name }, "this worker was taken for dead; it goes on under another name");
+      else
+        logger.error(
+          { worker: name },
+          "the store does not take the end of a job; the worker goes on under another name",
+        );
+      life = undefined;
+      await current.end(how === "buried" ? 0 : options.drainMs);
+      life = current = await comeBack();
     }
-    for (const zone of zones) await zone.start();
-    return current;
   }
 
-  async function letGo(zone: string, endpoint: string): Promise<void> {
-    await pool.closeIdle((one: Endpoint) => {
-      const { zone: its, exclusive } = one as ReachableEndpoint;
-      return its === zone && exclusive === endpoint;
-    });
-  }
-
-  function lost(current: Life, how: "expired" | "buried"): void {
-    stopAll("lease");
-    if (how === "expired" || current !== life || stopping) return;
-    logger.error({ worker: current.name }, "this worker was taken for dead; it goes on under another name");
-    life = undefined;
-    void (async () => {
-      await leave(current);
-      await clock.sleep(1_000);
-      if (!stopping) life = await live();
-    })().catch((error: unknown) => logger.error({ err: error }, "the worker could not start again"));
-  }
-
-  async function leave(current: Life): Promise<void> {
-    for (const zone of current.zones) await zone.stop();
-    current.giveUp.abort();
-    await Promise.all([...attempts.values()].map(({ ended }) => ended));
-    await current.journal.close();
-  }
-
-  /** Resolves when no attempt runs any more, or after `ms`. */
-  async function settled(ms: number): Promise<void> {
-    const over = Promise.all([...attempts.values()].map(({ ended }) => ended));
-    await new Promise<void>((resolve) => {
-      const cancel = clock.timer(ms, resolve);
-      void over.then(() => {
-        cancel();
-        resolve();
-      });
-    });
+  async function comeBack(): Promise<Life | undefined> {
+    for (let pauseMs = comeBackMs.first; ; pauseMs = Math.min(2 * pauseMs, comeBackMs.longest)) {
+      await clock.sleep(pauseMs, stopping.signal).catch(() => undefined);
+      if (stopping.signal.aborted) return undefined;
+      try {
+        const next = await live();
+        logger.info({ worker: next.name }, "the worker goes on");
+        return next;
+      } catch (error) {
+        logger.error({ err: error }, "the worker could not start again; it tries on");
+      }
+    }
   }
 
   return {
@@ -196,25 +129,24 @@ export function createWorker(options: WorkerOptions): Worker {
       return life?.name ?? "";
     },
     get running() {
-      return attempts.size;
+      return life?.running ?? 0;
     },
-    async start() {
-      life ??= await live();
-      logger.info({ worker: life.name, zones: options.zones, capacity: options.capacity }, "worker ready");
+    start() {
+      starting ??= begin().catch((error: unknown) => {
+        starting = undefined;
+        throw error;
+      });
+      return starting;
     },
     async stop() {
-      stopping = true;
-      draining = true;
+      stopping.abort();
+      await starting?.catch(() => undefined);
+      await keeping;
       const current = life;
-      if (!current) return pool.close();
-      await settled(options.drainMs);
-      stopAll("shutdown");
-      await settled(lastWordsMs);
-      await leave(current);
-      await pool.close();
-      await Promise.all(current.identities.map((one) => store.leases.retire(one).catch(() => undefined)));
       life = undefined;
-      logger.info({ worker: current.name }, "worker stopped");
+      await current?.end(options.drainMs);
+      await pool.close();
+      if (current) logger.info({ worker: current.name }, "worker stopped");
     },
   };
 }

@@ -29,7 +29,7 @@ export interface ZoneWorkerParts {
   readonly begin: (claim: Claim) => void;
   readonly cancel: (job: string) => void;
   readonly letGo: (endpoint: string) => void;
-  /** The lease is over, or this worker was buried: every attempt must stop at once. */
+  /** The lease in this zone is over, or this worker was buried there: attempts must stop at once. */
   readonly lost: (how: "expired" | "buried") => void;
 }
 
@@ -37,12 +37,15 @@ export interface ZoneWorkerParts {
 export interface ZoneWorker extends Service {
   /** Looks for work soon: an attempt ended. */
   nudge(): void;
+  /** Resolves when no work is taken any more; the lease is kept. */
+  stopClaiming(): Promise<void>;
 }
 
 export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
   const { clock, leases, lease, identity, logger } = parts;
   let wake: () => void = () => undefined;
   let nudged = false;
+  let buried = false;
   let unsubscribe: (() => Promise<void>) | undefined;
 
   function nudge(): void {
@@ -65,23 +68,28 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
     });
   }
 
+  function dead(): void {
+    buried = true;
+    parts.lost("buried");
+  }
+
   async function beat(): Promise<void> {
     const sent = instantOf(clock);
     const closing = parts.draining() || parts.free() === 0;
     const answer = await leases.beat(identity, { ...parts.figures(), closing, draining: parts.draining() });
-    if (answer.answer === "DEAD") return parts.lost("buried");
+    if (answer.answer === "DEAD") return dead();
     lease.renewed(sent);
     for (const job of answer.cancels) parts.cancel(job);
   }
 
   const beating = createLoop(
     async (signal) => {
-      while (!signal.aborted) {
+      while (!signal.aborted && !buried) {
         await beat().catch((error: unknown) => {
           if (error instanceof StoreError) logger.warn({ zone: identity.zone }, "no beat: %s", error.message);
           else logger.error({ err: error }, "a beat failed");
         });
-        if (lease.remainingMs() <= 0) parts.lost("expired");
+        if (!buried && lease.remainingMs() <= 0) parts.lost("expired");
         await clock.sleep(beatMs, signal).catch(() => undefined);
       }
     },
@@ -97,7 +105,7 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
       try {
         const { answer, claims } = await leases.claim(identity, room, request);
         for (const claim of claims) parts.begin(claim);
-        if (answer === "DEAD") parts.lost("buried");
+        if (answer === "DEAD") dead();
         return claims.length === room || answer === "MORE" ? room : 0;
       } catch (error) {
         if (!(error instanceof StoreError)) logger.error({ err: error }, "a claim failed");
@@ -119,6 +127,7 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
 
   return {
     nudge,
+    stopClaiming: () => claiming.stop(),
     async start() {
       const sent = instantOf(clock);
       await leases.register(identity);

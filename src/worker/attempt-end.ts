@@ -1,0 +1,152 @@
+import { durationMs } from "@bufbuild/protobuf/wkt";
+import type { JobSpec } from "@pointsman/sdk/v1";
+import type { Logger } from "pino";
+import type { Clock, Random } from "../domain/clock.js";
+import type { Failure } from "../domain/job.js";
+import { backoffMs, type RetryRule } from "../domain/retry.js";
+import type { AttemptEnd, Claim, Holder, LeaseStore } from "../store/store.js";
+import { StoreError } from "../store/store.js";
+import { AttemptEnded, type Executed } from "./attempt-context.js";
+import { concernsDevice, failureOf } from "./failure.js";
+import type { Journal } from "./journal.js";
+import { LeaseLostError } from "./lease.js";
+import { FencedError } from "./output-writer.js";
+import type { Stopping } from "./stopping.js";
+import { decide } from "./verdict.js";
+
+const storeRetryMs = 250;
+
+type Verdict = Pick<AttemptEnd, "verdict" | "effect" | "error" | "retryInMs" | "deviceFailure">;
+
+/** How far an attempt has come, as its end sees it. */
+export interface Course {
+  /** The point of no return was passed. */
+  intent: boolean;
+  executed?: Executed;
+  /** What ended the work early. */
+  error?: unknown;
+  /** Its session went back to the pool. */
+  keepDevice: boolean;
+}
+
+/** How an attempt ends whose work is over. Throws FencedError when another holds the device. */
+export function endOf(
+  random: Random,
+  { job, countedAttempts }: Claim,
+  spec: JobSpec,
+  { executed, error, intent }: Course,
+  stopping: Stopping,
+): Verdict {
+  if (error instanceof AttemptEnded) return endedAtIntent(error.verdict);
+  if (error instanceof FencedError) throw error;
+  const failure = failureOf(error) ?? (error === undefined ? undefined : internal(error));
+  // A stop that came after the last answer changes nothing: the work is done.
+  const stopped =
+    stopping.signal.aborted &&
+    (failure !== undefined || executed === undefined || executed.confirmedStep < executed.steps);
+  const cause = error instanceof LeaseLostError ? "lease" : stopped ? stopping.cause() : undefined;
+  const verdict = decide(
+    {
+      effectClass: job.effectClass,
+      intent,
+      confirmedStep: executed?.confirmedStep ?? 0,
+      changed: executed?.changed ?? false,
+      steps: executed?.steps ?? 0,
+      attempts: countedAttempts,
+      storeAway: isStoreAway(error),
+      ...intendedOf(executed, intent),
+      ...(failure ? { failure } : {}),
+      // What somebody asked to stop is not handed on by the worker that is stopping as well.
+      ...(cause === undefined ? {} : { stopCause: cause === "shutdown" && stopping.cancelled ? "cancel" : cause }),
+    },
+    ruleOf(spec, job.maxAttempts),
+    random,
+  );
+  return { ...verdict, ...(failure && !stopped && concernsDevice(failure) ? { deviceFailure: failure } : {}) };
+}
+
+/** Work that never got as far as an executor's report has sent nothing, unless the point of no return was passed. */
+function intendedOf(executed: Executed | undefined, intent: boolean): { readonly intendedStep?: number } {
+  if (executed) return { intendedStep: executed.intendedStep };
+  return intent ? {} : { intendedStep: 0 };
+}
+
+/**
+ * How an attempt ends that a fault of ours cut off: in doubt when something may have been sent that must not be sent
+ * twice, else tried again as often as the job allows. A fault that repeats itself must not go round for ever.
+ */
+export function endOfFault(random: Random, { job, countedAttempts }: Claim, { intent, executed }: Course): Verdict {
+  const error = internal(undefined);
+  if (intent && job.effectClass === "AT_MOST_ONCE") return { verdict: "INDETERMINATE", error };
+  const rule = { maxAttempts: job.maxAttempts, ...defaultBackoff };
+  if (countedAttempts < rule.maxAttempts) {
+    return { verdict: "RETRY", error, retryInMs: backoffMs(rule, countedAttempts, random) };
+  }
+  const mayHaveChanged = job.effectClass === "IDEMPOTENT" && executed?.intendedStep !== 0;
+  return { verdict: "FAILED", effect: mayHaveChanged ? "PARTIAL" : "NONE", error };
+}
+
+function endedAtIntent(verdict: AttemptEnded["verdict"]): Verdict {
+  if (verdict === "CANCELLED") return { verdict, effect: "NONE" };
+  const message = "the queue timeout passed before anything was sent";
+  return { verdict, effect: "NONE", error: { reason: "QUEUE_TIMEOUT", message } };
+}
+
+function isStoreAway(error: unknown): boolean {
+  return error instanceof StoreError && error.reason === "STORE_UNAVAILABLE";
+}
+
+/** A fault of ours: the caller learns that, and the log the rest. */
+function internal(error: unknown): Failure {
+  if (isStoreAway(error)) return { reason: "WORKER_LOST", message: "the worker lost touch with the store" };
+  return { reason: "INTERNAL", message: "a fault of the service; the worker's log tells more" };
+}
+
+const defaultBackoff = { initialBackoffMs: 2_000, maxBackoffMs: 60_000 };
+
+function ruleOf(spec: JobSpec, maxAttempts: number): RetryRule {
+  const { initialBackoff, maxBackoff } = spec.retry ?? {};
+  return {
+    maxAttempts,
+    initialBackoffMs: initialBackoff ? durationMs(initialBackoff) : defaultBackoff.initialBackoffMs,
+    maxBackoffMs: maxBackoff ? durationMs(maxBackoff) : defaultBackoff.maxBackoffMs,
+  };
+}
+
+/** What telling an end needs. */
+interface TellingParts {
+  readonly clock: Clock;
+  readonly leases: Pick<LeaseStore, "finish">;
+  readonly journal: Journal;
+  readonly logger: Logger;
+  readonly giveUp: AbortSignal;
+}
+
+/** Notes the end in the journal. A note that is missing only makes whoever reads it more cautious, so it stops nothing. */
+export async function noteDone(
+  { journal, clock, logger }: TellingParts,
+  { zone, job, endpoint, fence }: Holder,
+  verdict: string,
+): Promise<void> {
+  await journal
+    .write({ kind: "done", timeMs: clock.now(), zone, job, endpoint, fence, verdict })
+    .catch((error: unknown) => logger.error({ err: error, job }, "the journal could not take the end of a change"));
+}
+
+/**
+ * Tells the store how it ended, until it has heard: an end that is told late is better than a lease that runs out.
+ * Rejects when the store refuses it, or `giveUp` aborts.
+ */
+export async function tell({ leases, clock, logger, giveUp }: TellingParts, holder: Holder, end: AttemptEnd) {
+  for (;;) {
+    try {
+      // After a lost answer the second call finds the device free: FENCED then means that the first was heard.
+      await leases.finish(holder, end);
+      return;
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      logger.warn({ job: holder.job }, "the store does not answer; the end of the attempt is told again");
+      await clock.sleep(storeRetryMs, giveUp);
+    }
+  }
+}

@@ -1,0 +1,168 @@
+import type { Logger } from "pino";
+import type { Endpoint, SessionPool } from "../device/index.js";
+import type { Clock, Random } from "../domain/clock.js";
+import type { Claim, Store, WorkerIdentity } from "../store/store.js";
+import { type Attempt, startAttempt } from "./attempt.js";
+import type { StopCause } from "./attempt-context.js";
+import type { Journal } from "./journal.js";
+import { createLease, type Lease } from "./lease.js";
+import type { Reach, ReachableEndpoint } from "./reach.js";
+import { createZoneWorker, type ZoneWorker } from "./zone-worker.js";
+
+/** How long attempts that were interrupted may take to tell the store their end. */
+const lastWordsMs = 10_000;
+
+/** What a life is made of. */
+export interface LifeParts {
+  readonly store: Pick<Store, "leases" | "ensureZone">;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly pool: SessionPool;
+  readonly reach: Reach;
+  readonly openJournal: (worker: string) => Promise<Journal>;
+  readonly hostname: string;
+  readonly pid: number;
+  readonly version: string;
+  readonly zones: readonly string[];
+  readonly capacity: number;
+  /** The whole worker stops: nothing new is begun. */
+  readonly stopping: () => boolean;
+}
+
+/** A worker under one name. Buried, it is left behind as a whole, and the worker goes on in another. */
+export interface Life {
+  readonly name: string;
+  readonly running: number;
+  /** Resolves when it cannot go on: a reaper buried it, or the store refuses to hear the end of one of its attempts. */
+  readonly over: Promise<"buried" | "untold">;
+  identity(zone: string): WorkerIdentity | undefined;
+  /**
+   * Takes nothing new, lets what runs go on for `drainMs`, interrupts the rest, and ends its registrations: what it
+   * still held then is up to the store. Resolves when nothing of it is left. Never rejects.
+   */
+  end(drainMs: number): Promise<void>;
+}
+
+/** One zone of a life. The lease of one says nothing about the devices of another. */
+interface LifeInZone {
+  readonly identity: WorkerIdentity;
+  readonly lease: Lease;
+  readonly worker: ZoneWorker;
+  readonly attempts: Map<string, Attempt>;
+}
+
+/** Begins a life under a new name. Rejects when it cannot begin in every zone; then nothing of it is left. */
+export async function beginLife(parts: LifeParts): Promise<Life> {
+  const { store, clock, random, logger, pool, pid, hostname, version, capacity } = parts;
+  const name = `${hostname}-${pid}-${Buffer.from(random.bytes(4)).toString("hex")}`;
+  const inZones: LifeInZone[] = [];
+  const giveUp = new AbortController();
+  let ending = false;
+  let isOver: (how: "buried" | "untold") => void = () => undefined;
+  const over = new Promise<"buried" | "untold">((resolve) => (isOver = resolve));
+
+  const closing = (): boolean => ending || parts.stopping();
+  const running = (): number => inZones.reduce((sum, { attempts }) => sum + attempts.size, 0);
+  const stopAll = (cause: StopCause): void => {
+    for (const { attempts } of inZones) for (const attempt of attempts.values()) attempt.stop(cause);
+  };
+
+  for (const zone of parts.zones) await store.ensureZone(zone);
+  const journal = await parts.openJournal(name);
+
+  function inZone(zone: string): LifeInZone {
+    const identity = { name, zone, pid, hostname, version, capacity };
+    const lease = createLease(clock);
+    const attempts = new Map<string, Attempt>();
+    const ends = { succeeded: 0, failed: 0 };
+    const { leases } = store;
+
+    function begin(claim: Claim): void {
+      const untold = (): void => isOver("untold");
+      const own = { clock, random, leases, pool, reach: parts.reach, journal, lease, logger, giveUp: giveUp.signal };
+      const attempt = startAttempt({ ...own, untold }, name, claim);
+      attempts.set(claim.job.id, attempt);
+      // Claimed while the worker began to stop: handed back before anything is sent.
+      if (closing()) attempt.stop("shutdown");
+      void attempt.ended.then((verdict) => {
+        if (verdict === "SUCCEEDED") ends.succeeded++;
+        else if (verdict !== undefined && verdict !== "RETRY" && verdict !== "REQUEUE") ends.failed++;
+        if (attempts.get(claim.job.id) === attempt) attempts.delete(claim.job.id);
+        for (const { worker } of inZones) worker.nudge();
+      });
+    }
+
+    function lost(how: "expired" | "buried"): void {
+      if (how === "expired") {
+        for (const attempt of attempts.values()) attempt.stop("lease");
+        return;
+      }
+      for (const one of inZones) one.lease.end();
+      stopAll("lease");
+      isOver("buried");
+    }
+
+    const worker = createZoneWorker({
+      ...{ clock, lease, identity, logger, leases, begin, lost },
+      claimId: () => Buffer.from(random.bytes(8)).toString("hex"),
+      free: () => (closing() ? 0 : Math.max(0, capacity - running())),
+      figures: () => ({ running: running(), sessions: pool.size, ...ends }),
+      draining: closing,
+      cancel: (job) => attempts.get(job)?.stop("cancel"),
+      letGo: (endpoint) =>
+        void pool.closeIdle((one: Endpoint) => {
+          const { zone: its, exclusive } = one as ReachableEndpoint;
+          return its === zone && exclusive === endpoint;
+        }),
+    });
+    return { identity, lease, worker, attempts };
+  }
+
+  /** Resolves when no attempt runs any more, or after `ms`. */
+  async function settled(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const cancel = clock.timer(ms, resolve);
+      void allEnded().then(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+
+  async function allEnded(): Promise<void> {
+    await Promise.all(inZones.flatMap(({ attempts }) => [...attempts.values()]).map(({ ended }) => ended));
+  }
+
+  async function end(drainMs: number): Promise<void> {
+    ending = true;
+    // First of all: a claim that is under way may still bring work, which then is among what settles.
+    await Promise.all(inZones.map(({ worker }) => worker.stopClaiming()));
+    await settled(drainMs);
+    stopAll("shutdown");
+    await settled(lastWordsMs);
+    giveUp.abort();
+    await allEnded();
+    const failed = (error: unknown): void => logger.warn({ err: error, worker: name }, "not all of a worker was ended");
+    await Promise.all(inZones.map(({ worker }) => worker.stop().catch(failed)));
+    await journal.close().catch(failed);
+    await Promise.all(inZones.map(({ identity }) => store.leases.retire(identity).catch(failed)));
+  }
+
+  inZones.push(...parts.zones.map(inZone));
+  try {
+    for (const { worker } of inZones) await worker.start();
+  } catch (error) {
+    await end(0);
+    throw error;
+  }
+  return {
+    name,
+    get running() {
+      return running();
+    },
+    over,
+    identity: (zone) => inZones.find(({ identity }) => identity.zone === zone)?.identity,
+    end,
+  };
+}

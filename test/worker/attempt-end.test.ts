@@ -1,0 +1,92 @@
+import { expect, test } from "vitest";
+import type { AttemptEnd } from "../../src/store/store.js";
+import { answered, attemptAlone, specOf, storeAway } from "./one-attempt.js";
+
+const scriptError = (): Error => new Error("ERR user_script:166: too many results to unpack");
+
+test("a change that went well is told as SUCCEEDED and COMPLETE", async () => {
+  const { attempt, ends } = attemptAlone();
+  expect(await attempt.ended).toBe("SUCCEEDED");
+  expect(ends).toMatchObject([{ verdict: "SUCCEEDED", effect: "COMPLETE", intendedStep: 1, confirmedStep: 1 }]);
+});
+
+test("the end of a change is told although the journal's disk is full by then", async () => {
+  const { attempt, ends } = attemptAlone({
+    journal: ({ kind }) => (kind === "done" ? Promise.reject(new Error("ENOSPC")) : Promise.resolve()),
+  });
+  await attempt.ended;
+  expect(ends).toMatchObject([{ verdict: "SUCCEEDED" }]);
+});
+
+test.each([
+  ["AT_MOST_ONCE", 1, { verdict: "INDETERMINATE" }],
+  ["READ_ONLY", 1, { verdict: "RETRY" }],
+  ["READ_ONLY", 3, { verdict: "FAILED", effect: "NONE" }],
+  ["IDEMPOTENT", 3, { verdict: "FAILED", effect: "PARTIAL" }],
+] as const)(
+  "%s work on attempt %i of 3 whose output the store refuses is told as %o",
+  async (effectClass, attemptNumber, expected) => {
+    const { attempt, ends, untold } = attemptAlone({
+      job: { effectClass, attempt: attemptNumber, spec: specOf(["show clock"]) },
+      leases: { append: () => Promise.reject(scriptError()) },
+      run: ({ onOutput }) => {
+        // More than is kept for the end.
+        void onOutput?.("x".repeat(40_000));
+        return Promise.resolve(answered);
+      },
+    });
+    await attempt.ended;
+    expect(ends).toMatchObject([{ ...expected, error: { reason: "INTERNAL" } }]);
+    expect(untold()).toBe(0);
+  },
+);
+
+test("an end that the store refuses is told again without what it may have choked on", async () => {
+  const ends: AttemptEnd[] = [];
+  const { attempt } = attemptAlone({
+    leases: {
+      finish: (_holder, end) => (ends.push(end) === 1 ? Promise.reject(scriptError()) : Promise.resolve("OK")),
+    },
+  });
+  expect(await attempt.ended).toBe("INDETERMINATE");
+  expect(ends).toMatchObject([
+    { verdict: "SUCCEEDED" },
+    { verdict: "INDETERMINATE", intendedStep: 1, confirmedStep: 1 },
+  ]);
+  expect(ends[1]?.rest).toBeUndefined();
+});
+
+test("a job that cannot be read ends all the same", async () => {
+  const { attempt, ends } = attemptAlone({ job: { spec: Buffer.from([0xff]) } });
+  await attempt.ended;
+  expect(ends).toMatchObject([{ verdict: "RETRY", error: { reason: "INTERNAL" } }]);
+});
+
+test("an end that the store refuses for good is said to be untold, so that the worker gives its life up", async () => {
+  const { attempt, untold } = attemptAlone({ leases: { finish: () => Promise.reject(scriptError()) } });
+  expect(await attempt.ended).toBeUndefined();
+  expect(untold()).toBe(1);
+});
+
+test("a read whose device could not be looked up because the store was away goes back into its line, not counted", async () => {
+  const { attempt, ends } = attemptAlone({
+    job: { effectClass: "READ_ONLY", spec: specOf(["show clock"]) },
+    reach: () => Promise.reject(storeAway()),
+  });
+  await attempt.ended;
+  expect(ends).toMatchObject([{ verdict: "REQUEUE", error: { reason: "WORKER_LOST" } }]);
+});
+
+test("a change whose intent the store did not answer was not sent, and goes back into its line", async () => {
+  const { attempt, ends, sent } = attemptAlone({ leases: { intent: () => Promise.reject(storeAway()) } });
+  await attempt.ended;
+  expect(sent).toEqual([]);
+  expect(ends).toMatchObject([{ verdict: "REQUEUE" }]);
+});
+
+test("a change whose queue timeout passed before its intent is EXPIRED for that reason", async () => {
+  const { attempt, ends, sent } = attemptAlone({ leases: { intent: () => Promise.resolve("EXPIRED") } });
+  await attempt.ended;
+  expect(sent).toEqual([]);
+  expect(ends).toMatchObject([{ verdict: "EXPIRED", effect: "NONE", error: { reason: "QUEUE_TIMEOUT" } }]);
+});

@@ -1,0 +1,131 @@
+import { create } from "@bufbuild/protobuf";
+import { LoginSchema } from "@pointsman/sdk/v1";
+import { pino } from "pino";
+import { builtInPlatforms } from "../../src/device/index.js";
+import { credentialPlace, encodeLogin } from "../../src/secrets/login-codec.js";
+import { createSealer } from "../../src/secrets/sealer.js";
+import type { AttemptEnd, Claim, LeaseStore, Store, WorkerIdentity } from "../../src/store/store.js";
+import { systemRandom } from "../../src/system/random.js";
+import { createWorker, type Worker, type WorkerOptions } from "../../src/worker/worker.js";
+import { createHandClock, type HandClock } from "../support/hand-clock.js";
+
+const sealer = createSealer({ key: systemRandom.bytes(32), random: systemRandom });
+
+type Beat = Awaited<ReturnType<LeaseStore["beat"]>>;
+type Claimed = Awaited<ReturnType<LeaseStore["claim"]>>;
+
+/** Nothing to take. */
+export const nothing: Claimed = { answer: "OK", claims: [] };
+
+/** What a store answers; each is replaced by the test that needs another answer. */
+export interface Answers {
+  register: (worker: WorkerIdentity) => Promise<void>;
+  beat: (worker: WorkerIdentity) => Promise<Beat>;
+  claim: (worker: WorkerIdentity, limit: number) => Promise<Claimed>;
+  finish: (end: AttemptEnd) => Promise<"OK">;
+}
+
+export interface WorkerAlone {
+  readonly worker: Worker;
+  readonly clock: HandClock;
+  readonly answers: Answers;
+  /** The lines that reached the device. Their answers never come. */
+  readonly sent: string[];
+  /** The ends that the store heard. */
+  readonly ends: AttemptEnd[];
+  /** Zone and name of every registration that ended. */
+  readonly retired: string[];
+  /** The device lets the worker in. */
+  readonly letIn: () => void;
+}
+
+/** Gives `claims` to the first call for this zone, and nothing to any other. */
+export function once(zone: string, claims: readonly Claim[]): Answers["claim"] {
+  let given = false;
+  return (worker) => {
+    if (worker.zone !== zone || given) return Promise.resolve(nothing);
+    given = true;
+    return Promise.resolve({ answer: "OK", claims });
+  };
+}
+
+/** A worker whose store and whose devices are played by the test. Devices let nobody in until they are told to. */
+export function workerAlone(zones: readonly string[], options: Partial<WorkerOptions> = {}): WorkerAlone {
+  const clock = createHandClock();
+  const sent: string[] = [];
+  const ends: AttemptEnd[] = [];
+  const retired: string[] = [];
+  const answers: Answers = {
+    register: () => Promise.resolve(),
+    beat: () => Promise.resolve({ answer: "OK", cancels: [] }),
+    claim: () => Promise.resolve(nothing),
+    finish: () => Promise.resolve("OK"),
+  };
+  const login = encodeLogin(create(LoginSchema, { username: "u", password: "p" }));
+  const device = { name: "r1", address: "10.0.0.1", port: 22, platform: "linux", credential: "lab" };
+  const ok = (): Promise<"OK"> => Promise.resolve("OK");
+  const store = {
+    ensureZone: () => Promise.resolve(0),
+    devices: {
+      get: () => Promise.resolve({ ...device, zone: zones[0], endpoint: "10.0.0.1:22", labels: {} }),
+      hostKeys: () => Promise.resolve([]),
+    },
+    credentials: {
+      get: () =>
+        Promise.resolve({ name: "lab", version: 1, createMs: 1, sealed: sealer.seal(login, credentialPlace("lab")) }),
+    },
+    leases: {
+      ...{ intent: ok, append: ok },
+      register: (worker: WorkerIdentity) => answers.register(worker),
+      beat: (worker: WorkerIdentity) => answers.beat(worker),
+      claim: (worker: WorkerIdentity, limit: number) => answers.claim(worker, limit),
+      finish: (_holder: unknown, end: AttemptEnd) => {
+        ends.push(end);
+        return answers.finish(end);
+      },
+      release: () => Promise.resolve(),
+      retire: ({ zone, name }: WorkerIdentity) => {
+        retired.push(`${zone}/${name}`);
+        return Promise.resolve();
+      },
+      onHint: () => Promise.resolve(() => Promise.resolve()),
+    },
+  };
+  const transport = {
+    hostKey: { type: "t", line: "t k", fingerprint: "f" },
+    ...{ hostKeyIsNew: false, remoteVersion: "", connectMs: 0, authMs: 0, closed: false },
+    onClose: () => undefined,
+    close: () => Promise.resolve(),
+    exec: (command: string) => {
+      sent.push(command);
+      return new Promise(() => undefined);
+    },
+  };
+  let letIn: () => void = () => undefined;
+  const door = new Promise<void>((resolve) => (letIn = resolve));
+  const connect = async (_endpoint: unknown, { signal }: { signal?: AbortSignal }): Promise<unknown> => {
+    await new Promise<void>((resolve, reject) => {
+      signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+      void door.then(resolve);
+    });
+    return transport;
+  };
+  const worker = createWorker({
+    ...{
+      clock,
+      sealer,
+      zones,
+      random: systemRandom,
+      logger: pino({ level: "silent" }),
+      hostname: "h",
+      pid: 1,
+      version: "0",
+    },
+    ...{ platforms: builtInPlatforms(), capacity: 10, defaultHostKeyPolicy: "accept-new", drainMs: 0 },
+    store: store as unknown as Store,
+    openJournal: () => Promise.resolve({ write: () => Promise.resolve(), close: () => Promise.resolve() }),
+    connect: connect as unknown as NonNullable<WorkerOptions["connect"]>,
+    ...options,
+  });
+  return { worker, clock, answers, sent, ends, retired, letIn: () => letIn() };
+}

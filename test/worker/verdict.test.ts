@@ -1,0 +1,34 @@
+import { expect, test } from "vitest";
+import type { EffectClass } from "../../src/domain/job.js";
+import { systemRandom } from "../../src/system/random.js";
+import { decide } from "../../src/worker/verdict.js";
+
+const rule = { maxAttempts: 3, initialBackoffMs: 1, maxBackoffMs: 1 };
+const wentWell = { intendedStep: 2, confirmedStep: 2, changed: false, steps: 2, attempts: 1 };
+
+test.each<[EffectClass, boolean, string]>([
+  ["READ_ONLY", false, "NONE"],
+  ["IDEMPOTENT", false, "COMPLETE"],
+  ["AT_MOST_ONCE", true, "COMPLETE"],
+])("%s work that went well had the effect it can have", (effectClass, intent, effect) => {
+  expect(decide({ ...wentWell, effectClass, intent }, rule, systemRandom)).toEqual({ verdict: "SUCCEEDED", effect });
+});
+
+test("a change of which nobody knows whether anything was sent is INDETERMINATE; one that sent nothing is not", () => {
+  const failure = { reason: "INTERNAL", message: "" };
+  const facts = {
+    effectClass: "AT_MOST_ONCE",
+    intent: true,
+    confirmedStep: 0,
+    changed: false,
+    steps: 1,
+    attempts: 1,
+    failure,
+  } as const;
+  expect(decide(facts, rule, systemRandom).verdict).toBe("INDETERMINATE");
+  expect(decide({ ...facts, intendedStep: 1 }, rule, systemRandom).verdict).toBe("INDETERMINATE");
+  expect(decide({ ...facts, intendedStep: 0 }, rule, systemRandom)).toMatchObject({
+    verdict: "FAILED",
+    effect: "NONE",
+  });
+});
