@@ -67,7 +67,10 @@ export const errorReasons = {
   },
   QUEUE_PAUSED: { code: "job", meaning: "The queue is paused, and the job was not to wait." },
   LIMIT_REACHED: { code: "job", meaning: "A limit on parallel work is reached, and the job was not to wait." },
-  DEVICE_UNREACHABLE: { code: "job", meaning: "No answer from the device within the connect timeout." },
+  DEVICE_UNREACHABLE: {
+    code: "job",
+    meaning: "No answer from the device within the connect timeout, or one that is not SSH; device_message holds it.",
+  },
   CONNECTION_REFUSED: { code: "job", meaning: "The device's port refused the connection." },
   CONNECT_RATE_LIMITED: { code: "job", meaning: "The device turned the connection away before the login." },
   KEX_MISMATCH: { code: "job", meaning: "No algorithm that both sides accept." },

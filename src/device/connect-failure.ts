@@ -24,6 +24,9 @@ export interface ConnectState {
 const keyExchangeFailed = 3;
 const tooManyConnections = 12;
 const busyWords = /too many|exceeded|limit|maximum|MaxStartups|busy|no more sessions/i;
+/** What devices say in place of their SSH identification when they take no connection, now or from here. */
+const turnedAwayWords =
+  /too many|exceeded|limit|maximum|MaxStartups|busy|no more|not allowed|denied|refused|reject|in use|try again|unavailable/i;
 
 /** Names the cause of a failed connection. */
 export function connectFailure(state: ConnectState): DeviceError {
@@ -42,14 +45,20 @@ export function connectFailure(state: ConnectState): DeviceError {
   if (cause?.level === "client-socket" && phase === "socket") return socketFailure(where, cause);
   if (cause?.level === "client-timeout")
     return new DeviceError("DEVICE_UNREACHABLE", `no answer from ${where} in time`, { cause });
-  if (cause?.code === tooManyConnections || (phase !== "authentication" && busyWords.test(cause?.message ?? ""))) {
+  if (cause?.code === tooManyConnections || (phase !== "authentication" && isTurnedAway(cause))) {
     return new DeviceError("CONNECT_RATE_LIMITED", `${where} takes no more connections now`, {
       cause,
       deviceMessage: cause?.message,
     });
   }
   if (phase === "socket" || phase === "identification") {
-    const words = preamble.trim().slice(0, 512);
+    const words = readable(preamble);
+    if (words && !turnedAwayWords.test(words)) {
+      return new DeviceError("DEVICE_UNREACHABLE", `what answers at ${where} does not speak SSH`, {
+        cause,
+        deviceMessage: words,
+      });
+    }
     return new DeviceError("CONNECT_RATE_LIMITED", `${where} hung up before it said who it is`, {
       cause,
       ...(words ? { deviceMessage: words } : {}),
@@ -62,6 +71,19 @@ export function connectFailure(state: ConnectState): DeviceError {
       : new DeviceError("DISCONNECTED", `${where} hung up during the key exchange`, { cause });
   }
   return authenticationFailure(where, state, authentication);
+}
+
+/** Whether the device itself, by its goodbye, says that it takes no more; errors of our own side have no number. */
+function isTurnedAway(cause: ConnectState["cause"]): boolean {
+  return typeof cause?.code === "number" && busyWords.test(cause.message);
+}
+
+/** What a peer said before its SSH identification, without what is no text; empty when it said nothing. */
+export function readable(said: string): string {
+  return said
+    .replace(/[^\x20-\x7e\n]/g, "")
+    .trim()
+    .slice(0, 512);
 }
 
 function socketFailure(where: string, cause: Error & { readonly code?: string | number }): DeviceError {

@@ -2,7 +2,7 @@ import net from "node:net";
 import type { Client } from "ssh2";
 import { algorithmOffer } from "./algorithms.js";
 import { createAuthentication } from "./authentication.js";
-import { connectFailure, type ConnectPhase } from "./connect-failure.js";
+import { connectFailure, type ConnectPhase, readable } from "./connect-failure.js";
 import { DeviceError } from "./device-error.js";
 import { createHostKeyVerifier, hostKeyFromBlob, parseHostKey, type HostKey, type HostKeyVerdict } from "./host-key.js";
 import { loadSsh2 } from "./key-exchange.js";
@@ -62,9 +62,11 @@ export const connectSsh: TransportFactory = async (endpoint, { clock, signal }) 
     const authentication = createAuthentication(endpoint.account, key, () => fail(explain()));
     const timeout = (): void => {
       const where = `${endpoint.address}:${endpoint.port}`;
+      const words = phase === "identification" ? readable(preamble) : "";
       fail(
         new DeviceError("DEVICE_UNREACHABLE", `no answer from ${where} in time (waiting for: ${phase})`, {
           credentialOffered: authentication.offered,
+          ...(words ? { deviceMessage: words } : {}),
         }),
       );
     };
