@@ -61,11 +61,34 @@ export function problem(reason: ProblemReason, message: string, details: Problem
   return error;
 }
 
-/** INVALID_REQUEST for fields that are wrong, all at once. */
+/**
+ * What an error says of fields is bounded: gRPC carries it in metadata, of which common clients take 16 KiB in all, and
+ * a long list of bad values is one mistake, not thousands.
+ */
+const namedFields = 16;
+const fieldCharacters = 128;
+const descriptionCharacters = 256;
+
+/** INVALID_REQUEST for fields that are wrong, all at once; the first 16 by name. */
 export function invalidRequest(...fields: readonly FieldProblem[]): ConnectError {
+  return invalidFields(fields);
+}
+
+/** The same for any number of fields. */
+export function invalidFields(all: readonly FieldProblem[]): ConnectError {
+  const fields = all.slice(0, namedFields).map(({ field, description }) => ({
+    field: shortened(field, fieldCharacters),
+    description: shortened(description, descriptionCharacters),
+  }));
   const shown = fields.slice(0, 3).map(({ field, description }) => (field ? `${field}: ${description}` : description));
-  const more = fields.length > shown.length ? `; and ${fields.length - shown.length} more` : "";
+  const more = all.length > shown.length ? `; and ${all.length - shown.length} more` : "";
   return problem("INVALID_REQUEST", shown.join("; ") + more, { fields });
+}
+
+function shortened(text: string, most: number): string {
+  if (text.length <= most) return text;
+  const whole = text.slice(0, most - 1).replace(/[\uD800-\uDBFF]$/, "");
+  return `${whole}…`;
 }
 
 /** The reason an error carries; undefined for errors that are not ours. */

@@ -3,7 +3,7 @@ import { pathToString, reflect, type ReflectMessage } from "@bufbuild/protobuf/r
 import { DurationSchema, FieldMaskSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { createValidator, type Violation } from "@bufbuild/protovalidate";
 import { UpdateDeviceRequestSchema } from "@pointsman/sdk/v1";
-import { type FieldProblem, invalidRequest } from "../errors.js";
+import { type FieldProblem, invalidFields } from "../errors.js";
 
 const validator = createValidator();
 const loneSurrogate = /\p{Surrogate}/u;
@@ -23,7 +23,7 @@ export function validateRequest(desc: DescMessage, message: Message): void {
     ...malformed(reflect(desc, message), ""),
     ...violations.map((violation) => ({ field: pathToString(violation.field), description: violation.message })),
   ];
-  if (fields.length > 0) throw invalidRequest(...fields);
+  if (fields.length > 0) throw invalidFields(fields);
 }
 
 /** An update with a mask need not bring the fields it does not change. */

@@ -114,6 +114,20 @@ describe("what the framework refuses carries a reason too", () => {
     expect((await post(createJob, JSON.stringify(body))).fields).toEqual([field]);
   });
 
+  test("of very many wrong values some are named, in an answer that every client can take", async () => {
+    const ids = Array.from({ length: 150_000 }, () => "bad");
+    const batch = "/pointsman.v1.JobService/BatchGetJobs";
+    const problem = await post(batch, JSON.stringify({ ids }));
+    expect(problem).toMatchObject({ status: 400, reason: "INVALID_REQUEST" });
+    expect(problem.fields).toHaveLength(16);
+    expect(problem.message).toMatch(/and 1\d\d\d\d\d more$/);
+
+    for (const transport of Object.values(transports(api.baseUrl))) {
+      const refused = createClient(JobService, transport).batchGetJobs({ ids: ids.slice(0, 3_000) });
+      expect(await problemOf(refused)).toMatchObject({ reason: "INVALID_REQUEST" });
+    }
+  });
+
   test("also in the query of a GET", async () => {
     const message = encodeURIComponent('{"filter":{"colour":"red"}}');
     const url = `${api.baseUrl}/pointsman.v1.JobService/ListJobs?encoding=json&connect=v1&message=${message}`;
