@@ -18,21 +18,39 @@ interface Parts {
   readonly logger: Logger;
 }
 
-/** A loop over all zones that survives a store that is away. */
+/**
+ * Looks after every zone, each at its own pace: one whose primary is away, or slow to answer, keeps no other waiting.
+ * `visit` does a step and says after how many milliseconds the next is due.
+ */
 function everyZone(parts: Parts, what: string, visit: (zone: string) => Promise<number>): Service {
   const { store, clock, logger } = parts;
+
+  /** Whatever fails, the next try may find it mended; a loop that ended would be missed for ever. */
+  async function survive<T>(zone: string | undefined, call: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await call();
+    } catch (error) {
+      if (!(error instanceof StoreError)) logger.error({ err: error, zone }, "%s failed once", what);
+      return undefined;
+    }
+  }
+
+  async function look(zone: string, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const nextMs = (await survive(zone, () => visit(zone))) ?? watchMs;
+      await clock.sleep(Math.max(nextMs, 1), signal).catch(() => undefined);
+    }
+  }
+
   return createLoop(
     async (signal) => {
+      const looking = new Map<string, Promise<void>>();
       while (!signal.aborted) {
-        let nextMs = watchMs;
-        try {
-          for (const zone of (await store.zones()).keys()) nextMs = Math.min(nextMs, await visit(zone));
-        } catch (error) {
-          // Whatever it is, the next round may find it mended; a loop that ended would be missed for ever.
-          if (!(error instanceof StoreError)) logger.error({ err: error }, "%s failed once", what);
-        }
-        await clock.sleep(Math.max(nextMs, 1), signal).catch(() => undefined);
+        const zones = await survive(undefined, () => store.zones());
+        for (const zone of zones?.keys() ?? []) if (!looking.has(zone)) looking.set(zone, look(zone, signal));
+        await clock.sleep(watchMs, signal).catch(() => undefined);
       }
+      await Promise.all(looking.values());
     },
     (error) => logger.error({ err: error }, "%s stopped", what),
   );
@@ -59,14 +77,17 @@ export function createRetentionLoop(parts: Parts, rule: RetentionRule): Service 
  * that no clock has to agree with another; the store takes the verdict only while the beat is still the one seen.
  */
 export function createReaper(parts: Parts): Service {
-  const seen = new Map<string, { readonly beat: number; readonly since: number }>();
+  const sightings = new Map<string, { readonly zone: string; readonly beat: number; readonly since: number }>();
   return everyZone(parts, "reaping", async (zone) => {
     const { store, clock, logger } = parts;
-    for (const worker of await store.workers.list([zone])) {
+    const workers = await store.workers.list([zone]);
+    const names = new Set(workers.map(({ name }) => `${zone}/${name}`));
+    for (const [name, seen] of sightings) if (seen.zone === zone && !names.has(name)) sightings.delete(name);
+    for (const worker of workers) {
       const name = `${zone}/${worker.name}`;
-      const before = seen.get(name);
+      const before = sightings.get(name);
       if (worker.state === "dead" ? worker.devices === 0 : before?.beat !== worker.beat) {
-        seen.set(name, { beat: worker.beat, since: clock.monotonic() });
+        sightings.set(name, { zone, beat: worker.beat, since: clock.monotonic() });
         continue;
       }
       if (worker.state !== "dead" && before && clock.monotonic() - before.since < leaseMs) continue;
