@@ -1,7 +1,8 @@
 import type { Service } from "../domain/service.js";
 
 /**
- * Runs services until the process is asked to end; then stops them, the last started first. A second request ends the
+ * Runs services until the process is asked to end; then stops them, the last started first. One that cannot be started
+ * or stopped keeps none of the others from being stopped; what failed is thrown in the end. A second request ends the
  * process at once.
  */
 export async function runUntilSignal(services: readonly Service[]): Promise<void> {
@@ -16,6 +17,7 @@ export async function runUntilSignal(services: readonly Service[]): Promise<void
     process.on("SIGTERM", ask);
   });
   const started: Service[] = [];
+  const failures: unknown[] = [];
   try {
     for (const service of services) {
       started.unshift(service);
@@ -25,7 +27,14 @@ export async function runUntilSignal(services: readonly Service[]): Promise<void
     const hold = setInterval(() => undefined, 2 ** 30);
     await asked;
     clearInterval(hold);
-  } finally {
-    for (const service of started) await service.stop();
+  } catch (error) {
+    failures.push(error);
   }
+  for (const service of started) await service.stop().catch((error: unknown) => failures.push(error));
+  if (failures.length > 1) throw new AggregateError(failures, failures.map(wordsOf).join("; "));
+  if (failures.length === 1) throw failures[0];
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
