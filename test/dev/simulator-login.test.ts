@@ -125,7 +125,7 @@ test.skipIf(!installed("ssh") || !installed("sshpass"))(
     const client = spawn("sshpass", arguments_("r1"), { env: environment, stdio: ["pipe", "pipe", "pipe"] });
     let seen = "";
     client.stdout.on("data", (data: Buffer) => (seen += data.toString()));
-    const ended = new Promise<number | null>((resolve) => client.on("exit", resolve));
+    const ended = new Promise<number | null>((resolve) => client.on("close", resolve));
     await simulator.find(({ kind, mode }) => kind === "open" && mode === "shell");
     client.stdin.write("terminal length 0\rshow ip interface brief\rexit\r");
     await ended;
@@ -136,7 +136,7 @@ test.skipIf(!installed("ssh") || !installed("sshpass"))(
     });
     let printed = "";
     once.stdout.on("data", (data: Buffer) => (printed += data.toString()));
-    expect(await new Promise((resolve) => once.on("exit", resolve))).toBe(4);
+    expect(await new Promise((resolve) => once.on("close", resolve))).toBe(4);
     expect(printed).toBe("srv\n");
   },
 );
