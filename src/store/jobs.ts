@@ -93,7 +93,9 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
         throw notFound(text(rest[0]));
       }
       case "DUPLICATE":
-        throw new StoreError("DUPLICATE_JOB", "a live job has the same dedupe_key", { job: text(rest[0]) });
+        throw new StoreError("DUPLICATE_JOB", `job ${text(rest[0])} is live and has the same dedupe_key`, {
+          job: text(rest[0]),
+        });
       case "NOT_RETRYABLE":
         throw new StoreError("JOB_NOT_FINAL", `job ${job.retryOf ?? ""} has not ended, or its outcome is unknown`, {
           job: job.retryOf ?? "",

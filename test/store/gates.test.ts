@@ -167,11 +167,16 @@ describe("limits", () => {
     await at.store.devices.lock(place, { owner: "ann", scope: "ALL", reason: "mine" });
     const { job } = await at.store.jobs.create(newJob(at.time.now, { failIfBlocked: true }));
     expect(job).toMatchObject({ state: "FAILED", effect: "NONE", error: { reason: "DEVICE_LOCKED" } });
+    expect(job.error).toMatchObject({
+      message: expect.stringContaining("by ann") as string,
+      metadata: { owner: "ann" },
+    });
     await at.store.queues.setLimit("default", "queue/bulk", 1);
     await create({ ...on(1), queue: "bulk" });
     await claimOne(at.store, w1);
     const full = await at.store.jobs.create(newJob(at.time.now, { ...on(2), queue: "bulk", failIfBlocked: true }));
     expect(full.job).toMatchObject({ state: "FAILED", error: { reason: "LIMIT_REACHED" } });
+    expect(full.job.error!.metadata).toEqual({ limit: "queue/bulk" });
   });
 });
 
@@ -180,7 +185,9 @@ describe("dedupe keys", () => {
 
   test("REJECT refuses a second one while the first is live, and not after", async () => {
     const first = await create(key("REJECT"));
-    await expect(create(key("REJECT"))).rejects.toMatchObject({ reason: "DUPLICATE_JOB", metadata: { job: first } });
+    await expect(create(key("REJECT"))).rejects.toMatchObject({
+      ...{ reason: "DUPLICATE_JOB", message: expect.stringContaining(first) as string, metadata: { job: first } },
+    });
     await drain();
     expect(await create(key("REJECT"))).not.toBe(first);
   });

@@ -115,18 +115,21 @@ local from = source(endpoint, line, device)
 local passes = device.locker == ARGV[18]
 
 if ARGV[16] == '1' then
-  local why
+  local why, what, metadata
   if device.paused then
-    why = 'QUEUE_PAUSED'
+    why, what, metadata = 'QUEUE_PAUSED', 'its device is paused', { endpoint = endpoint }
   elseif not from then
-    why = 'DEVICE_HELD'
+    why, what, metadata = 'DEVICE_HELD', 'its device is held for job ' .. device.hold, { job = device.hold }
   elseif device.lock and from ~= key(line, endpoint) and not passes then
-    why = 'DEVICE_LOCKED'
+    why, what, metadata = 'DEVICE_LOCKED', 'its device is locked by ' .. device.locker, { owner = device.locker }
+  elseif full and ceiling(full) == 0 then
+    why, what, metadata = 'QUEUE_PAUSED', full .. ' is paused', { limit = full }
   elseif full then
-    why = ceiling(full) == 0 and 'QUEUE_PAUSED' or 'LIMIT_REACHED'
+    why, what, metadata = 'LIMIT_REACHED', 'the limit of ' .. full .. ' is reached', { limit = full }
   end
   if why then
-    local failure = cjson.encode({ reason = why, message = 'Something keeps the job from starting, and it was not to wait.' })
+    local message = 'The job was not to wait, and ' .. what .. '.'
+    local failure = cjson.encode({ reason = why, message = message, metadata = metadata })
     call('HSET', job, 'err', failure)
     close_waiting(id, state, 'FAILED')
     announce(id, event(id, 0, state_body('FAILED') .. ',"x":' .. failure))

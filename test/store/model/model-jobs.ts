@@ -1,4 +1,4 @@
-import type { JobRecord, NewJob, Waiting } from "../../../src/domain/job.js";
+import type { Failure, JobRecord, NewJob, Waiting } from "../../../src/domain/job.js";
 import { type JobState, isFinal } from "../../../src/domain/job-state.js";
 import { priorityPointMs } from "../../../src/domain/line-order.js";
 import { type JobStore, StoreError } from "../../../src/store/store.js";
@@ -76,17 +76,24 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
   }
 
   /** What keeps a job that was not to wait from starting. */
-  function blocked(job: zones.ModelJob): string | undefined {
+  function blocked(job: zones.ModelJob): Failure | undefined {
     const device = zones.deviceAt(zone, job.spec.endpoint);
-    const { lock } = device;
-    if (device.paused) return "QUEUE_PAUSED";
-    if (device.hold !== undefined && job.line === "changes") return "DEVICE_HELD";
-    if (lock && (lock.scope === "ALL" || job.line === "changes") && lock.owner !== job.spec.creator) {
-      return "DEVICE_LOCKED";
+    const { lock, endpoint } = device;
+    const failure = (reason: string, what: string, metadata: Record<string, string>): Failure => ({
+      ...{ reason, message: `The job was not to wait, and ${what}.`, metadata },
+    });
+    if (device.paused) return failure("QUEUE_PAUSED", "its device is paused", { endpoint });
+    if (device.hold !== undefined && job.line === "changes") {
+      return failure("DEVICE_HELD", `its device is held for job ${device.hold}`, { job: device.hold });
     }
-    const full = zones.fullLimit(zone, job);
-    if (full === undefined) return undefined;
-    return zones.ceiling(zone, full) === 0 ? "QUEUE_PAUSED" : "LIMIT_REACHED";
+    if (lock && (lock.scope === "ALL" || job.line === "changes") && lock.owner !== job.spec.creator) {
+      return failure("DEVICE_LOCKED", `its device is locked by ${lock.owner}`, { owner: lock.owner });
+    }
+    const limit = zones.fullLimit(zone, job);
+    if (limit === undefined) return undefined;
+    return zones.ceiling(zone, limit) === 0
+      ? failure("QUEUE_PAUSED", `${limit} is paused`, { limit })
+      : failure("LIMIT_REACHED", `the limit of ${limit} is reached`, { limit });
   }
 
   function accept(spec: NewJob): zones.ModelJob {
@@ -163,9 +170,9 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
     zones.record(zone, job, { kind: "state", state: "QUEUED" });
     job.queueMs = zone.now();
     if (spec.failIfBlocked) {
-      const reason = blocked(job);
-      if (reason !== undefined) {
-        job.error = { reason, message: "Something keeps the job from starting, and it was not to wait." };
+      const failure = blocked(job);
+      if (failure !== undefined) {
+        job.error = failure;
         job.effect = "NONE";
         zones.end(zone, job, "FAILED");
         zones.record(zone, job, { kind: "state", state: "FAILED", error: job.error });
