@@ -42,7 +42,8 @@ export function registerJob(program: Command, kit: CommandKit): void {
     const results = commandResults(job);
     for (const result of results) {
       if (results.length > 1) await out.note(`> ${result.command}`);
-      await out.raw(result.output === "" || result.output.endsWith("\n") ? result.output : `${result.output}\n`);
+      await out.raw(result.output);
+      if (out.isTerminal && result.output !== "" && !result.output.endsWith("\n")) await out.line("");
     }
   });
 }

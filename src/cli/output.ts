@@ -5,6 +5,8 @@ import type { CliIo } from "./io.js";
 export interface Output {
   /** Whether the caller asked for JSON. */
   readonly json: boolean;
+  /** Whether a person reads the answer; otherwise what a device printed is written byte for byte. */
+  readonly isTerminal: boolean;
   /** A line of the answer. */
   line(text: string): Promise<void>;
   /** A device's output, as it is; without control characters when a person reads it. */
@@ -22,6 +24,7 @@ export function createOutput(io: Pick<CliIo, "stdout" | "stderr">, json: boolean
   const toAnswer = (text: string): Promise<void> => write(io.stdout, io.stdout.isTTY ? withoutControls(text) : text);
   return {
     json,
+    isTerminal: io.stdout.isTTY === true,
     line: (text) => toAnswer(`${text}\n`),
     raw: toAnswer,
     note: (text) => write(io.stderr, `${io.stderr.isTTY ? withoutControls(text) : text}\n`),

@@ -4,6 +4,15 @@ import { type Stack, startStack } from "../dev/stack.js";
 import { createLogger, type LogLevel, logLevels } from "../telemetry/logger.js";
 import { runUntilSignal } from "./run-process.js";
 
+/** Where the other commands look for the server unless told otherwise. */
+const defaultPort = 9000;
+
+/** A command to begin with, as it works in a new shell: with the server's URL where that is not the usual one. */
+export function firstCommand(url: string, device: string): string {
+  const place = url === `http://127.0.0.1:${defaultPort}` ? "" : `POINTSMAN_URL=${url} `;
+  return `${place}pointsman exec ${device} -- show version`;
+}
+
 interface DevOptions {
   readonly data: string;
   readonly host: string;
@@ -19,7 +28,7 @@ export function registerDev(program: Command): void {
     .description("run everything in one process: a private Redis, server, worker and simulated devices")
     .option("--data <dir>", "data folder", ".pointsman")
     .option("--host <address>", "address to listen on", "127.0.0.1")
-    .option("--port <port>", "port to listen on; 0 takes a free one", Number, 9000)
+    .option("--port <port>", "port to listen on; 0 takes a free one", Number, defaultPort)
     .option("--devices <count>", "simulated devices", Number, 8)
     .addOption(new Option("--log-level <level>", "what is logged").choices(logLevels).default("warn"))
     .action(async ({ data, host, port, devices, logLevel }: DevOptions) => {
@@ -31,7 +40,7 @@ export function registerDev(program: Command): void {
           const names = stack.devices.map((device) => device.name);
           process.stdout.write(`Pointsman is ready at ${stack.url}\n`);
           if (names.length > 0) process.stdout.write(`Simulated devices: ${names.join(" ")}\n`);
-          process.stdout.write(`Try: pointsman exec ${names[1] ?? names[0] ?? "DEVICE"} -- show version\n`);
+          process.stdout.write(`Try: ${firstCommand(stack.url, names[1] ?? names[0] ?? "DEVICE")}\n`);
         },
         stop: async () => stack?.stop(),
       };

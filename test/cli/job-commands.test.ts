@@ -158,6 +158,14 @@ describe("job", () => {
     }
   });
 
+  it("gives output byte for byte with --output, and ends the line for a person alone", async () => {
+    const commands = [{ command: "more flash:note", status: CommandStatus.OK, output: "no end", outputBytes: 6 }];
+    const ended = { ...job, result: { result: { case: "commands", value: { commands } } } } as never;
+    const server = await startServices({ jobs: { getJob: () => ({ job: ended }) } });
+    expect((await runCli(["job", jobId(1), "--output"], server)).stdout).toBe("no end");
+    expect((await runCli(["job", jobId(1), "--output"], { ...server, tty: true })).stdout).toBe("no end\n");
+  });
+
   it("gives the bare output with --output, and the message with --json", async () => {
     const server = await startServices({ jobs: { getJob: () => ({ job }) } });
     expect((await runCli(["job", jobId(1), "--output"], server)).stdout).toBe("12:00\n");
