@@ -14,7 +14,24 @@ const rooms = {
   cli: ["cli"],
 };
 
-const outside = ["api", "cli", "commands", "dev", "device", "domain", "scheduler", "secrets", "store", "system", "telemetry", "worker", "errors", "config", "main", "version"];
+const outside = [
+  "api",
+  "cli",
+  "commands",
+  "dev",
+  "device",
+  "domain",
+  "scheduler",
+  "secrets",
+  "store",
+  "system",
+  "telemetry",
+  "worker",
+  "errors",
+  "config",
+  "main",
+  "version",
+];
 
 const arrows = Object.entries(rooms).map(([room, allowed]) => ({
   files: [`src/${room}/**/*.ts`],
@@ -63,7 +80,10 @@ export default tseslint.config(
       "@typescript-eslint/unbound-method": "off",
       // Handlers and ports are asynchronous by contract, whether or not one implementation waits.
       "@typescript-eslint/require-await": "off",
-      "@typescript-eslint/prefer-promise-reject-errors": ["error", { allowThrowingUnknown: true, allowThrowingAny: false }],
+      "@typescript-eslint/prefer-promise-reject-errors": [
+        "error",
+        { allowThrowingUnknown: true, allowThrowingAny: false },
+      ],
       "max-lines": ["error", { max: 400, skipComments: true, skipBlankLines: true }],
       "no-console": "error",
       eqeqeq: "error",

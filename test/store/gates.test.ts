@@ -178,6 +178,35 @@ describe("limits", () => {
     expect(full.job).toMatchObject({ state: "FAILED", error: { reason: "LIMIT_REACHED" } });
     expect(full.job.error!.metadata).toEqual({ limit: "queue/bulk" });
   });
+
+  test("a permit is not kept by a job that cannot start while others could", async () => {
+    await at.store.queues.setLimit("default", "queue/bulk", 1);
+    await create({ ...on(1), queue: "bulk" });
+    const first = (await claimOne(at.store, w1))!;
+    const stuck = await create({ ...on(2), queue: "bulk" });
+    const next = await create({ ...on(3), queue: "bulk" });
+    const pause = { caller: "ann", reason: "", timeMs: 1 };
+    await at.store.queues.pause({ zone: "default", device: "y2", endpoint: "10.0.7.2:22" }, pause);
+    await succeed(at.store, first);
+    const passing = (await claimOne(at.store, w1))!;
+    expect(passing.job).toBe(next);
+    await succeed(at.store, passing);
+    await at.store.queues.pause({ zone: "default", device: "y2", endpoint: "10.0.7.2:22" }, undefined);
+    expect((await claimOne(at.store, w1))?.job).toBe(stuck);
+  });
+
+  test("a permit comes back from a job whose device was closed after it got it", async () => {
+    await at.store.queues.setLimit("default", "queue/bulk", 1);
+    await create({ ...on(1), queue: "bulk" });
+    const first = (await claimOne(at.store, w1))!;
+    await create({ ...on(2), queue: "bulk" });
+    const other = await create({ ...on(3), queue: "bulk" });
+    await succeed(at.store, first);
+    const pause = { caller: "ann", reason: "", timeMs: 1 };
+    await at.store.queues.pause({ zone: "default", device: "y2", endpoint: "10.0.7.2:22" }, pause);
+    await at.store.upkeep.tick("default");
+    expect((await claimOne(at.store, w1))?.job).toBe(other);
+  });
 });
 
 describe("dedupe keys", () => {
@@ -308,161 +337,5 @@ describe("what has ended", () => {
     expect(new Set(seen).size).toBe(7);
     expect(seen.slice(0, 3)).toEqual([order[6], order[5], order[4]]);
     expect(seen.slice(-2)).toEqual([order[1], order[0]]);
-  });
-});
-
-describe("a device whose exclusivity is keyed by a key of its own", () => {
-  const stack = {
-    ...{ name: "stack", address: "10.0.5.1", port: 22, platform: "cisco_ios", credential: "lab", zone: "default" },
-    ...{ exclusiveKey: "stack-a", endpoint: "key/stack-a", labels: {} },
-  };
-  const plain = { endpoint: "10.0.5.1:22", device: "other" };
-  const secret = { username: "u", hasPassword: true, hasPrivateKey: false, hasEnableSecret: false };
-
-  beforeEach(async () => {
-    await at.store.credentials.create({ name: "lab", ...secret, sealed: new Uint8Array([1]) });
-  });
-
-  test("is the one that is meant by its address, so that two lines never lead to one device", async () => {
-    expect(await at.store.devices.exclusiveAt("default", "10.0.5.1", 22)).toBe("10.0.5.1:22");
-    await at.store.devices.create(stack);
-    expect(await at.store.devices.exclusiveAt("default", "10.0.5.1", 22)).toBe("key/stack-a");
-    await expect(create(plain)).rejects.toMatchObject({ reason: "DEVICE_NOT_FOUND" });
-    const twin = { ...stack, name: "twin", exclusiveKey: "stack-b", endpoint: "key/stack-b" };
-    await expect(at.store.devices.create(twin)).rejects.toMatchObject({ reason: "ENDPOINT_TAKEN" });
-    await at.store.devices.update({ ...stack, address: "10.0.5.2" });
-    expect(await create(plain)).toBeDefined();
-    await at.store.devices.remove("stack");
-    expect(await create({ ...plain, endpoint: "10.0.5.2:22" })).toBeDefined();
-  });
-
-  test("is not added while jobs are live at its address; a removal that was cut off closes nothing for good", async () => {
-    await create(plain);
-    await expect(at.store.devices.create(stack)).rejects.toMatchObject({ reason: "DEVICE_HAS_LIVE_JOBS" });
-    expect(await create(plain)).toBeDefined();
-    await at.redis.hset("{pm:default}:ep:10.0.6.1:22", "closed", String(at.time.now + 60_000));
-    await expect(create({ endpoint: "10.0.6.1:22" })).rejects.toMatchObject({ reason: "DEVICE_NOT_FOUND" });
-    at.time.now += 60_000;
-    expect(await create({ endpoint: "10.0.6.1:22" })).toBeDefined();
-  });
-});
-
-describe("what a review found", () => {
-  const on = (n: number): Partial<NewJob> => ({ endpoint: `10.0.7.${n}:22`, device: `y${n}`, address: `10.0.7.${n}` });
-
-  test("thousands of facts are written whole, in one part and with the end", async () => {
-    const id = await create();
-    const holder = (await claimOne(at.store, w1))!;
-    const facts = Array.from(
-      { length: 9_000 },
-      (_, offset) => ({ kind: "output", command: 1, offset, length: 1 }) as const,
-    );
-    const output = Buffer.alloc(9_000, "x");
-    expect(await at.store.leases.append(holder, { number: 1, facts, output })).toBe("OK");
-    const end = { verdict: "SUCCEEDED", effect: "NONE", intendedStep: 1, confirmedStep: 1, keepDevice: true } as const;
-    expect(await at.store.leases.finish(holder, { ...end, rest: { facts, output } })).toBe("OK");
-    const job = (await at.store.jobs.get(id))!;
-    expect(job).toMatchObject({ state: "SUCCEEDED", lastEvent: 18_003, outputBytes: 18_000 });
-    expect((await at.store.jobs.events(id, 18_003, 1)).events).toMatchObject([{ number: 18_003 }]);
-  });
-
-  test("a permit is not kept by a job that cannot start while others could", async () => {
-    await at.store.queues.setLimit("default", "queue/bulk", 1);
-    await create({ ...on(1), queue: "bulk" });
-    const first = (await claimOne(at.store, w1))!;
-    const stuck = await create({ ...on(2), queue: "bulk" });
-    const next = await create({ ...on(3), queue: "bulk" });
-    const pause = { caller: "ann", reason: "", timeMs: 1 };
-    await at.store.queues.pause({ zone: "default", device: "y2", endpoint: "10.0.7.2:22" }, pause);
-    await succeed(at.store, first);
-    const passing = (await claimOne(at.store, w1))!;
-    expect(passing.job).toBe(next);
-    await succeed(at.store, passing);
-    await at.store.queues.pause({ zone: "default", device: "y2", endpoint: "10.0.7.2:22" }, undefined);
-    expect((await claimOne(at.store, w1))?.job).toBe(stuck);
-  });
-
-  test("a permit comes back from a job whose device was closed after it got it", async () => {
-    await at.store.queues.setLimit("default", "queue/bulk", 1);
-    await create({ ...on(1), queue: "bulk" });
-    const first = (await claimOne(at.store, w1))!;
-    await create({ ...on(2), queue: "bulk" });
-    const other = await create({ ...on(3), queue: "bulk" });
-    await succeed(at.store, first);
-    const pause = { caller: "ann", reason: "", timeMs: 1 };
-    await at.store.queues.pause({ zone: "default", device: "y2", endpoint: "10.0.7.2:22" }, pause);
-    await at.store.upkeep.tick("default");
-    expect((await claimOne(at.store, w1))?.job).toBe(other);
-  });
-
-  test("a worker that was full gets work again as soon as it asks, without waiting for its next beat", async () => {
-    const full = { running: 10, sessions: 1, closing: true, draining: false, succeeded: 0, failed: 0 };
-    await at.store.leases.beat(w1, full);
-    const id = await create();
-    expect((await claimOne(at.store, w1))?.job).toBe(id);
-    await at.store.leases.beat(w1, { ...full, draining: true });
-    await create(on(1));
-    expect(await claimOne(at.store, w1)).toBeUndefined();
-  });
-
-  test("something in the list of what expires that has no job stands in nobody's way", async () => {
-    await at.redis.zadd("{pm:default}:expire", 1, "0".repeat(26));
-    await at.redis.zadd("{pm:default}:delayed", 1, "1".repeat(26));
-    const { job } = await at.store.jobs.create(newJob(at.time.now, { queueTimeoutMs: 1_000 }));
-    at.time.now += 1_000;
-    await at.store.upkeep.tick("default");
-    expect((await at.store.jobs.get(job.id))?.state).toBe("EXPIRED");
-    expect(await at.redis.zcard("{pm:default}:expire")).toBe(0);
-  });
-
-  test("a read that goes back to its line gets its queue timeout again; a change does not", async () => {
-    for (const [effectClass, state] of [
-      ["READ_ONLY", "QUEUED"],
-      ["AT_MOST_ONCE", "EXPIRED"],
-    ] as const) {
-      const id = await create({ ...on(effectClass.length), effectClass, queueTimeoutMs: 5_000 });
-      const holder = (await claimOne(at.store, w1))!;
-      at.time.now += 10_000;
-      const end = { verdict: "REQUEUE", intendedStep: 0, confirmedStep: 0, keepDevice: false } as const;
-      await at.store.leases.finish(holder, end);
-      await at.store.upkeep.tick("default");
-      expect((await at.store.jobs.get(id))?.state).toBe(state);
-      await at.redis.flushall();
-      await at.store.ensureZone("default");
-      await at.store.leases.register(w1);
-    }
-  });
-
-  test("idempotent work that was cut while it was being cancelled does not claim that nothing was sent", async () => {
-    const id = await create({ effectClass: "IDEMPOTENT" });
-    const holder = (await claimOne(at.store, w1))!;
-    await at.store.leases.append(holder, { number: 1, facts: [], output: Buffer.alloc(0), intendedStep: 1 });
-    await at.store.jobs.cancel(id, { interruptRunning: true, caller: "ann", reason: "" });
-    await at.store.leases.retire(w1);
-    expect(await at.store.jobs.get(id)).toMatchObject({ state: "FAILED", effect: "PARTIAL" });
-  });
-
-  test("a device cannot be moved or removed under a lock or a pause, nor its address changed under a running job", async () => {
-    const login = { username: "u", hasPassword: true, hasPrivateKey: false, hasEnableSecret: false };
-    await at.store.credentials.create({ name: "lab", ...login, sealed: new Uint8Array([1]) });
-    const keyed = {
-      ...{ name: "k", address: "10.0.8.1", port: 22, platform: "frr", credential: "lab", zone: "default", labels: {} },
-      ...{ exclusiveKey: "K", endpoint: "key/K" },
-    };
-    await at.store.devices.create(keyed);
-    await at.store.devices.lock(keyed, { owner: "ann", scope: "ALL", reason: "mine" });
-    await expect(at.store.devices.remove("k")).rejects.toMatchObject({ reason: "DEVICE_LOCKED" });
-    await at.store.devices.unlock(keyed, "ann", false);
-    await create({ endpoint: "key/K", device: "k", address: "10.0.8.1" });
-    const holder = (await claimOne(at.store, w1))!;
-    const moved = at.store.devices.update({ ...keyed, address: "10.0.8.2" });
-    await expect(moved).rejects.toMatchObject({ reason: "DEVICE_HAS_LIVE_JOBS" });
-    await succeed(at.store, holder);
-    const { exclusiveKey: _, ...plain } = keyed;
-    await at.store.devices.update({ ...plain, endpoint: "10.0.8.1:22" });
-    await at.store.devices.update(keyed);
-    await expect(create({ endpoint: "10.0.8.1:22" })).rejects.toMatchObject({ reason: "DEVICE_NOT_FOUND" });
-    await at.store.devices.remove("k");
-    expect(await create({ endpoint: "10.0.8.1:22" })).toBeDefined();
   });
 });

@@ -1,0 +1,88 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { NewJob } from "../../src/domain/job.js";
+import { claimOne, newJob, worker } from "../support/jobs.js";
+import { openTestStore, type TestStore } from "../support/store.js";
+
+let at: TestStore;
+const w1 = worker("w1");
+
+beforeAll(async () => {
+  at = await openTestStore();
+});
+afterAll(() => at.close());
+beforeEach(async () => {
+  await at.store.ensureZone("default");
+  await at.store.leases.register(w1);
+});
+afterEach(() => at.redis.flushall());
+
+async function create(part: Partial<NewJob> = {}): Promise<string> {
+  return (await at.store.jobs.create(newJob(at.time.now, part))).job.id;
+}
+
+describe("leases at their edges", () => {
+  const on = (n: number): Partial<NewJob> => ({ endpoint: `10.0.7.${n}:22`, device: `y${n}`, address: `10.0.7.${n}` });
+
+  test("thousands of facts are written whole, in one part and with the end", async () => {
+    const id = await create();
+    const holder = (await claimOne(at.store, w1))!;
+    const facts = Array.from(
+      { length: 9_000 },
+      (_, offset) => ({ kind: "output", command: 1, offset, length: 1 }) as const,
+    );
+    const output = Buffer.alloc(9_000, "x");
+    expect(await at.store.leases.append(holder, { number: 1, facts, output })).toBe("OK");
+    const end = { verdict: "SUCCEEDED", effect: "NONE", intendedStep: 1, confirmedStep: 1, keepDevice: true } as const;
+    expect(await at.store.leases.finish(holder, { ...end, rest: { facts, output } })).toBe("OK");
+    const job = (await at.store.jobs.get(id))!;
+    expect(job).toMatchObject({ state: "SUCCEEDED", lastEvent: 18_003, outputBytes: 18_000 });
+    expect((await at.store.jobs.events(id, 18_003, 1)).events).toMatchObject([{ number: 18_003 }]);
+  });
+
+  test("a worker that was full gets work again as soon as it asks, without waiting for its next beat", async () => {
+    const full = { running: 10, sessions: 1, closing: true, draining: false, succeeded: 0, failed: 0 };
+    await at.store.leases.beat(w1, full);
+    const id = await create();
+    expect((await claimOne(at.store, w1))?.job).toBe(id);
+    await at.store.leases.beat(w1, { ...full, draining: true });
+    await create(on(1));
+    expect(await claimOne(at.store, w1)).toBeUndefined();
+  });
+
+  test("something in the list of what expires that has no job stands in nobody's way", async () => {
+    await at.redis.zadd("{pm:default}:expire", 1, "0".repeat(26));
+    await at.redis.zadd("{pm:default}:delayed", 1, "1".repeat(26));
+    const { job } = await at.store.jobs.create(newJob(at.time.now, { queueTimeoutMs: 1_000 }));
+    at.time.now += 1_000;
+    await at.store.upkeep.tick("default");
+    expect((await at.store.jobs.get(job.id))?.state).toBe("EXPIRED");
+    expect(await at.redis.zcard("{pm:default}:expire")).toBe(0);
+  });
+
+  test("a read that goes back to its line gets its queue timeout again; a change does not", async () => {
+    for (const [effectClass, state] of [
+      ["READ_ONLY", "QUEUED"],
+      ["AT_MOST_ONCE", "EXPIRED"],
+    ] as const) {
+      const id = await create({ ...on(effectClass.length), effectClass, queueTimeoutMs: 5_000 });
+      const holder = (await claimOne(at.store, w1))!;
+      at.time.now += 10_000;
+      const end = { verdict: "REQUEUE", intendedStep: 0, confirmedStep: 0, keepDevice: false } as const;
+      await at.store.leases.finish(holder, end);
+      await at.store.upkeep.tick("default");
+      expect((await at.store.jobs.get(id))?.state).toBe(state);
+      await at.redis.flushall();
+      await at.store.ensureZone("default");
+      await at.store.leases.register(w1);
+    }
+  });
+
+  test("idempotent work that was cut while it was being cancelled does not claim that nothing was sent", async () => {
+    const id = await create({ effectClass: "IDEMPOTENT" });
+    const holder = (await claimOne(at.store, w1))!;
+    await at.store.leases.append(holder, { number: 1, facts: [], output: Buffer.alloc(0), intendedStep: 1 });
+    await at.store.jobs.cancel(id, { interruptRunning: true, caller: "ann", reason: "" });
+    await at.store.leases.retire(w1);
+    expect(await at.store.jobs.get(id)).toMatchObject({ state: "FAILED", effect: "PARTIAL" });
+  });
+});
