@@ -186,12 +186,12 @@ describe("limits", () => {
     const stuck = await create({ ...on(2), queue: "bulk" });
     const next = await create({ ...on(3), queue: "bulk" });
     const pause = { caller: "ann", reason: "", timeMs: 1 };
-    await at.store.queues.pause({ zone: "default", device: "y2", endpoint: "10.0.7.2:22" }, pause);
+    await at.store.queues.pause({ zone: "default", device: "x2", endpoint: "10.0.1.2:22" }, pause);
     await succeed(at.store, first);
     const passing = (await claimOne(at.store, w1))!;
     expect(passing.job).toBe(next);
     await succeed(at.store, passing);
-    await at.store.queues.pause({ zone: "default", device: "y2", endpoint: "10.0.7.2:22" }, undefined);
+    await at.store.queues.pause({ zone: "default", device: "x2", endpoint: "10.0.1.2:22" }, undefined);
     expect((await claimOne(at.store, w1))?.job).toBe(stuck);
   });
 
@@ -203,7 +203,7 @@ describe("limits", () => {
     const other = await create({ ...on(3), queue: "bulk" });
     await succeed(at.store, first);
     const pause = { caller: "ann", reason: "", timeMs: 1 };
-    await at.store.queues.pause({ zone: "default", device: "y2", endpoint: "10.0.7.2:22" }, pause);
+    await at.store.queues.pause({ zone: "default", device: "x2", endpoint: "10.0.1.2:22" }, pause);
     await at.store.upkeep.tick("default");
     expect((await claimOne(at.store, w1))?.job).toBe(other);
   });

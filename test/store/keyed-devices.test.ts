@@ -56,8 +56,6 @@ describe("a device whose exclusivity is keyed by a key of its own", () => {
   });
 
   test("a device cannot be moved or removed under a lock or a pause, nor its address changed under a running job", async () => {
-    const login = { username: "u", hasPassword: true, hasPrivateKey: false, hasEnableSecret: false };
-    await at.store.credentials.create({ name: "lab", ...login, sealed: new Uint8Array([1]) });
     const keyed = {
       ...{ name: "k", address: "10.0.8.1", port: 22, platform: "frr", credential: "lab", zone: "default", labels: {} },
       ...{ exclusiveKey: "K", endpoint: "key/K" },
