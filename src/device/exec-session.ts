@@ -84,8 +84,8 @@ export function openExecSession(transport: Transport, endpoint: Endpoint, option
       transcript = owner.transcript;
       if (reused) transcript?.begin(platform.name, redactor);
     },
-    end() {
-      guard = undefined;
+    end(next) {
+      guard = next;
       transcript = undefined;
     },
     refresh: () =>
@@ -146,7 +146,7 @@ function runInChannel(context: ExecContext): Promise<Omit<CommandOutcome, "durat
       request.signal?.removeEventListener("abort", onAbort);
       void outlet.drained().then(() => {
         const cause = error ?? failure;
-        if (cause !== undefined) return reject(cause);
+        if (cause !== undefined) return reject(cause instanceof Error ? cause : new Error(String(cause)));
         if (end.exitStatus === undefined && end.signal === undefined) {
           return reject(end.error ?? problem("DISCONNECTED", "the command ended without an exit status"));
         }
@@ -166,10 +166,23 @@ function runInChannel(context: ExecContext): Promise<Omit<CommandOutcome, "durat
         });
       });
     };
+    /** Nothing may be sent any more when this is false: then the channel is closed, and this is over. */
+    const mayWrite = (): boolean => {
+      try {
+        context.beforeWrite();
+        return true;
+      } catch (error) {
+        failure = error;
+        channel.close();
+        settle(error, {});
+        return false;
+      }
+    };
     const interrupt = (error: unknown): void => {
       if (failure !== undefined) return;
       failure = error;
       cancelIdle();
+      if (!mayWrite()) return;
       channel.signal("INT");
       cancelIdle = clock.timer(interruptMs, () => {
         channel.close();
@@ -204,13 +217,7 @@ function runInChannel(context: ExecContext): Promise<Omit<CommandOutcome, "durat
       const index = answers.findIndex(({ question }) => question.trim() !== "" && line.endsWith(question.trimEnd()));
       const [answer] = index < 0 ? [] : answers.splice(index, 1);
       if (!answer || failure !== undefined) return;
-      try {
-        context.beforeWrite();
-      } catch (error) {
-        failure = error;
-        channel.close();
-        return settle(error, {});
-      }
+      if (!mayWrite()) return;
       transcript?.sent(`${answer.answer}\n`, answer.hidden ?? false);
       channel.write(`${answer.answer}\n`);
       if (answers.length === 0) channel.sendEof();
@@ -234,7 +241,7 @@ function runInChannel(context: ExecContext): Promise<Omit<CommandOutcome, "durat
       },
     });
     // Without answers nobody will ever type: a command that reads its input must see its end, not wait for it.
-    if (answers.length === 0) channel.sendEof();
+    if (answers.length === 0 && mayWrite()) channel.sendEof();
     if (request.signal?.aborted) onAbort();
   });
 }

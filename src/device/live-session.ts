@@ -11,8 +11,8 @@ export interface LiveSession extends Session {
     readonly beforeWrite?: (() => void) | undefined;
     readonly transcript?: Transcript | undefined;
   }): void;
-  /** Ends it: guards and transcript are let go. */
-  end(): void;
+  /** Ends it: guards and transcript are let go. `guard` stands before what is written until the next owner comes. */
+  end(guard?: () => void): void;
   /** Something was printed since the last owner's time. */
   readonly heardUnasked: boolean;
   /** Asks for a fresh prompt and goes back to the mode of the login. Rejects when the device does not answer as it should. */

@@ -62,6 +62,8 @@ export interface SessionPoolOptions {
   readonly trustMs?: number;
   /** `accept-new` accepted a key that was not known before. */
   readonly onHostKey?: (endpoint: Endpoint, key: HostKey) => void;
+  /** Called before a session that waits for work says goodbye to its device; when it throws, the session is cut off. */
+  readonly beforeFarewell?: (endpoint: Endpoint) => void;
   /** An idle session is gone: too long idle, too old, closed by the device, or by us to make room. */
   readonly onIdleClose?: (endpoint: Endpoint) => void;
 }
@@ -186,7 +188,7 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
     checkin(session) {
       const member = members.get(session);
       if (!member || member.state !== "busy") return;
-      member.session.end();
+      member.session.end(() => options.beforeFarewell?.(member.endpoint));
       const atHome = session.mode === session.loginMode || ["exec", "enable"].includes(session.mode);
       if (!member.session.certain || !atHome || clock.monotonic() >= member.diesAt || ending.signal.aborted) {
         void closeMember(member);

@@ -188,8 +188,8 @@ export async function openShellSession(
       if (reused)
         owner.transcript?.begin(platform.name, redactor, { prompt: prompt.text, mode: prompt.mode, loginMode });
     },
-    end() {
-      shell.guard = undefined;
+    end(guard) {
+      shell.guard = guard;
       shell.transcript = undefined;
     },
     async refresh(signal) {

@@ -37,9 +37,11 @@ export interface Life {
   /** Resolves when it cannot go on: a reaper buried it, or the store refuses to hear the end of one of its attempts. */
   readonly over: Promise<"buried" | "untold">;
   identity(zone: string): WorkerIdentity | undefined;
+  /** Throws LeaseLostError when the lease in this zone is over. */
+  checkLease(zone: string): void;
   /**
-   * Takes nothing new, lets what runs go on for `drainMs`, interrupts the rest, and ends its registrations: what it
-   * still held then is up to the store. Resolves when nothing of it is left. Never rejects.
+   * Takes nothing new, lets what runs go on for `drainMs`, interrupts the rest, closes the sessions, and ends its
+   * registrations: what it still held then is up to the store. Resolves when nothing of it is left. Never rejects.
    */
   end(drainMs: number): Promise<void>;
 }
@@ -145,6 +147,8 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
     await allEnded();
     const failed = (error: unknown): void => logger.warn({ err: error, worker: name }, "not all of a worker was ended");
     await Promise.all(inZones.map(({ worker }) => worker.stop().catch(failed)));
+    // Before the devices are anybody's: a device has few places for sessions.
+    await pool.closeIdle(() => true).catch(failed);
     await journal.close().catch(failed);
     await Promise.all(inZones.map(({ identity }) => store.leases.retire(identity).catch(failed)));
   }
@@ -162,6 +166,7 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
       return running();
     },
     over,
+    checkLease: (zone) => inZones.find(({ identity }) => identity.zone === zone)?.lease.check(),
     identity: (zone) => inZones.find(({ identity }) => identity.zone === zone)?.identity,
     end,
   };

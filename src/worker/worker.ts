@@ -51,6 +51,8 @@ export function createWorker(options: WorkerOptions): Worker {
   const { store, clock, random, logger } = options;
   const stopping = new AbortController();
   let life: Life | undefined;
+  /** The life whose sessions are in the pool: the present one, or one that is ending. */
+  let latest: Life | undefined;
   let starting: Promise<void> | undefined;
   let keeping: Promise<void> | undefined;
 
@@ -59,6 +61,7 @@ export function createWorker(options: WorkerOptions): Worker {
     random,
     ...(options.connect ? { connect: options.connect } : {}),
     onHostKey: (endpoint, key) => void keepHostKey(endpoint as ReachableEndpoint, key),
+    beforeFarewell: (endpoint) => latest?.checkLease((endpoint as ReachableEndpoint).zone),
     onIdleClose: (endpoint) => void release(endpoint as ReachableEndpoint),
   });
   const reach = createReach({ ...options, store });
@@ -76,8 +79,9 @@ export function createWorker(options: WorkerOptions): Worker {
     if (identity) await store.leases.release(identity, [exclusive]).catch(() => undefined);
   }
 
-  function live(): Promise<Life> {
-    return beginLife({ ...options, pool, reach, stopping: () => stopping.signal.aborted });
+  async function live(): Promise<Life> {
+    latest = await beginLife({ ...options, pool, reach, stopping: () => stopping.signal.aborted });
+    return latest;
   }
 
   async function begin(): Promise<void> {

@@ -248,6 +248,25 @@ describe("a warm session on a device", () => {
     await one.stop();
   });
 
+  test("is cut off without a goodbye when nothing may be written to its device any more", async () => {
+    const one = await device(() => "R1>");
+    const asked: string[] = [];
+    const sessions = pool({
+      beforeFarewell: ({ address }) => {
+        asked.push(address);
+        throw new Error("the lease is over");
+      },
+    });
+    const session = await sessions.checkout(endpoint(one.port, one.hostKey));
+    await run(session, "show clock");
+    sessions.checkin(session);
+    expect(sessions.idle).toBe(1);
+    await sessions.closeIdle(() => true);
+    expect(asked).toEqual(["127.0.0.1"]);
+    expect(one.lines).toEqual(["terminal length 0", "terminal width 511", "show clock"]);
+    await one.stop();
+  });
+
   test("costs one line per command when it was at its prompt a moment ago", async () => {
     const one = await device(() => "R1>");
     const sessions = pool({ trustMs: 60_000 });

@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { LoginSchema } from "@pointsman/sdk/v1";
 import { pino } from "pino";
 import { builtInPlatforms } from "../../src/device/index.js";
+import type { Channel } from "../../src/device/transport.js";
 import { credentialPlace, encodeLogin } from "../../src/secrets/login-codec.js";
 import { createSealer } from "../../src/secrets/sealer.js";
 import type { AttemptEnd, Claim, LeaseStore, Store, WorkerIdentity } from "../../src/store/store.js";
@@ -23,18 +24,23 @@ export interface Answers {
   beat: (worker: WorkerIdentity) => Promise<Beat>;
   claim: (worker: WorkerIdentity, limit: number) => Promise<Claimed>;
   finish: (end: AttemptEnd) => Promise<"OK">;
+  retire: () => Promise<void>;
+  /** Opens the channel of a line that was sent. */
+  exec: () => Promise<Channel>;
 }
 
 export interface WorkerAlone {
   readonly worker: Worker;
   readonly clock: HandClock;
   readonly answers: Answers;
-  /** The lines that reached the device. Their answers never come. */
+  /** The lines that reached the device. Their answers never come, unless `answers.exec` gives them. */
   readonly sent: string[];
   /** The ends that the store heard. */
   readonly ends: AttemptEnd[];
   /** Zone and name of every registration that ended. */
   readonly retired: string[];
+  /** Sessions that are open. */
+  readonly sessions: () => number;
   /** The device lets the worker in. */
   readonly letIn: () => void;
 }
@@ -55,11 +61,14 @@ export function workerAlone(zones: readonly string[], options: Partial<WorkerOpt
   const sent: string[] = [];
   const ends: AttemptEnd[] = [];
   const retired: string[] = [];
+  let open = 0;
   const answers: Answers = {
     register: () => Promise.resolve(),
     beat: () => Promise.resolve({ answer: "OK", cancels: [] }),
     claim: () => Promise.resolve(nothing),
     finish: () => Promise.resolve("OK"),
+    retire: () => Promise.resolve(),
+    exec: () => new Promise(() => undefined),
   };
   const login = encodeLogin(create(LoginSchema, { username: "u", password: "p" }));
   const device = { name: "r1", address: "10.0.0.1", port: 22, platform: "linux", credential: "lab" };
@@ -86,7 +95,7 @@ export function workerAlone(zones: readonly string[], options: Partial<WorkerOpt
       release: () => Promise.resolve(),
       retire: ({ zone, name }: WorkerIdentity) => {
         retired.push(`${zone}/${name}`);
-        return Promise.resolve();
+        return answers.retire();
       },
       onHint: () => Promise.resolve(() => Promise.resolve()),
     },
@@ -95,10 +104,13 @@ export function workerAlone(zones: readonly string[], options: Partial<WorkerOpt
     hostKey: { type: "t", line: "t k", fingerprint: "f" },
     ...{ hostKeyIsNew: false, remoteVersion: "", connectMs: 0, authMs: 0, closed: false },
     onClose: () => undefined,
-    close: () => Promise.resolve(),
+    close: () => {
+      open--;
+      return Promise.resolve();
+    },
     exec: (command: string) => {
       sent.push(command);
-      return new Promise(() => undefined);
+      return answers.exec();
     },
   };
   let letIn: () => void = () => undefined;
@@ -108,6 +120,7 @@ export function workerAlone(zones: readonly string[], options: Partial<WorkerOpt
       signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
       void door.then(resolve);
     });
+    open++;
     return transport;
   };
   const worker = createWorker({
@@ -127,5 +140,5 @@ export function workerAlone(zones: readonly string[], options: Partial<WorkerOpt
     connect: connect as unknown as NonNullable<WorkerOptions["connect"]>,
     ...options,
   });
-  return { worker, clock, answers, sent, ends, retired, letIn: () => letIn() };
+  return { worker, clock, answers, sent, ends, retired, sessions: () => open, letIn: () => letIn() };
 }

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Channel } from "../../src/device/transport.js";
 import { claimOf } from "./one-attempt.js";
 import { type nothing, once, workerAlone } from "./one-worker.js";
 
@@ -42,4 +43,31 @@ test("the lease is kept until what runs has ended, or the time for that is over"
   expect(sent).toEqual([]);
   expect(beats.length).toBeGreaterThanOrEqual(9);
   expect(Math.max(...beats) - from).toBeLessThanOrEqual(31_000);
+});
+
+/** A channel on which a line succeeds at once, without a word. */
+const success: Channel = {
+  listen: (listener) => void setImmediate(() => listener.end({ exitStatus: 0 })),
+  ...{ write: () => undefined, sendEof: () => undefined, signal: () => undefined },
+  ...{ pause: () => undefined, resume: () => undefined, close: () => undefined },
+};
+
+test("sessions are closed before their devices are anybody's", async () => {
+  const { worker, clock, answers, ends, letIn, sessions } = workerAlone(["a"]);
+  answers.claim = once("a", [claimOf({ zone: "a" })]);
+  answers.exec = () => Promise.resolve(success);
+  await worker.start();
+  letIn();
+  await clock.advance(1_000);
+  expect(ends).toMatchObject([{ verdict: "SUCCEEDED", keepDevice: true }]);
+  expect(sessions()).toBe(1);
+  let openAtRetirement: number | undefined;
+  answers.retire = () => {
+    openAtRetirement = sessions();
+    return Promise.resolve();
+  };
+  const stopping = worker.stop();
+  await clock.advance(1_000);
+  await stopping;
+  expect(openAtRetirement).toBe(0);
 });

@@ -1,0 +1,71 @@
+import { expect, test } from "vitest";
+import type { Channel, ChannelListener, Transport } from "../../src/device/transport.js";
+import { endpoint, platform, pool, run } from "../support/device-engine.js";
+
+/** A connection whose commands never answer; notes everything that is written on their channels. */
+function silentTransport(written: string[]) {
+  let listener: ChannelListener | undefined;
+  const note = (what: string) => (): void => void written.push(what);
+  const channel: Channel = {
+    listen: (one) => void (listener = one),
+    write: (data) => void written.push(data),
+    signal: (name) => void written.push(name),
+    ...{ sendEof: note("eof"), close: note("close"), pause: () => undefined, resume: () => undefined },
+  };
+  const transport: Transport = {
+    hostKey: { type: "t", line: "t k", fingerprint: "f" },
+    ...{ hostKeyIsNew: false, remoteVersion: "", connectMs: 0, authMs: 0, closed: false },
+    openShell: () => Promise.reject(new Error("no terminal here")),
+    exec: (command) => {
+      written.push(command);
+      return Promise.resolve(channel);
+    },
+    onClose: () => undefined,
+    close: () => Promise.resolve(),
+  };
+  return { transport, listening: () => listener !== undefined };
+}
+
+test.each([true, false])("a command that is stopped is told so only while writing is allowed: %s", async (allowed) => {
+  const written: string[] = [];
+  const { transport, listening } = silentTransport(written);
+  const sessions = pool({ connect: () => Promise.resolve(transport) });
+  const session = await sessions.checkout(endpoint(22, "t k", { platform: platform("linux") }));
+  const lost = new Error("the lease is over");
+  let isLost = false;
+  const stop = new AbortController();
+  const running = run(session, "sleep 100", {
+    signal: stop.signal,
+    idleTimeoutMs: 60_000,
+    beforeWrite: () => {
+      if (isLost) throw lost;
+    },
+  }).catch((error: unknown) => error);
+  while (!listening()) await new Promise((resolve) => setImmediate(resolve));
+  isLost = !allowed;
+  stop.abort();
+  const error = await running;
+  if (allowed) {
+    expect(error).toMatchObject({ reason: "CANCELLED" });
+    expect(written).toEqual(["sleep 100", "eof", "INT", "close"]);
+  } else {
+    expect(error).toBe(lost);
+    expect(written).toEqual(["sleep 100", "eof", "close"]);
+  }
+  await sessions.close();
+});
+
+test("the end of the input is not sent when the lease was lost while the channel was opened", async () => {
+  const written: string[] = [];
+  const { transport } = silentTransport(written);
+  const sessions = pool({ connect: () => Promise.resolve(transport) });
+  const session = await sessions.checkout(endpoint(22, "t k", { platform: platform("linux") }));
+  const lost = new Error("the lease is over");
+  let asked = 0;
+  const beforeWrite = (): void => {
+    if (asked++ > 0) throw lost;
+  };
+  await expect(run(session, "sleep 100", { beforeWrite })).rejects.toBe(lost);
+  expect(written).toEqual(["sleep 100", "close"]);
+  await sessions.close();
+});
