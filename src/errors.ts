@@ -6,21 +6,6 @@ import { type ErrorReason, errorReasons } from "@pointsman/sdk";
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "@pointsman/sdk/v1";
 import { StoreError } from "./store/store.js";
 
-/**
- * Reasons for calls that fail before they mean anything: the same registry in form, kept apart because no caller is
- * expected to act on them other than by code.
- */
-export const callReasons = {
-  METHOD_NOT_FOUND: { code: "unimplemented", meaning: "No such method, or not in the way it was called." },
-  SERVICE_NOT_FOUND: { code: "not_found", meaning: "No service of this name to ask the health of." },
-  DEADLINE_EXCEEDED: { code: "deadline_exceeded", meaning: "The caller's own deadline passed." },
-  CALL_CANCELLED: { code: "canceled", meaning: "The caller went away." },
-  RESPONSE_TOO_LARGE: { code: "resource_exhausted", meaning: "The answer is too large; ask for less at a time." },
-} as const;
-
-/** A reason that a refused call can carry. */
-export type ProblemReason = ErrorReason | keyof typeof callReasons;
-
 /** What is wrong with one field. `field` is its path in proto spelling, such as `job.commands.commands[0].command`. */
 export interface FieldProblem {
   readonly field: string;
@@ -37,15 +22,13 @@ export interface ProblemDetails {
   readonly retryAfterMs?: number;
 }
 
-const registry: Readonly<Record<ProblemReason, { readonly code: string }>> = { ...errorReasons, ...callReasons };
-
 /** How long a caller should leave the store alone before it tries again. */
 const storeRetryMs = 1_000;
 
 /** An error for a caller: the code of its reason, google.rpc.ErrorInfo of domain "pointsman", and what else is known. */
-export function problem(reason: ProblemReason, message: string, details: ProblemDetails = {}): ConnectError {
+export function problem(reason: ErrorReason, message: string, details: ProblemDetails = {}): ConnectError {
   const { fields = [], metadata = {}, retryAfterMs } = details;
-  const error = new ConnectError(message, codeFromString(registry[reason].code) ?? Code.Internal);
+  const error = new ConnectError(message, codeFromString(errorReasons[reason].code) ?? Code.Internal);
   error.details.push({
     desc: ErrorInfoSchema,
     value: create(ErrorInfoSchema, { reason, domain: "pointsman", metadata }),

@@ -60,6 +60,11 @@ export const errorReasons = {
   STORE_UNAVAILABLE: { code: "unavailable", meaning: "Redis cannot be reached or does not answer in time." },
   SHUTTING_DOWN: { code: "unavailable", meaning: "This server is stopping; go on with another, from the cursor." },
   INTERNAL: { code: "internal", meaning: "A fault of the service; its log holds the request id." },
+  METHOD_NOT_FOUND: { code: "unimplemented", meaning: "No such method, or not in the way it was called." },
+  SERVICE_NOT_FOUND: { code: "not_found", meaning: "No service of this name to ask the health of." },
+  DEADLINE_EXCEEDED: { code: "deadline_exceeded", meaning: "The caller's own deadline passed." },
+  CALL_CANCELLED: { code: "canceled", meaning: "The caller went away." },
+  RESPONSE_TOO_LARGE: { code: "resource_exhausted", meaning: "The answer is too large; ask for less at a time." },
 
   DEVICE_HELD: {
     code: "job",

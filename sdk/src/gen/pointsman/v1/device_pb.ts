@@ -29,7 +29,10 @@ export type Device = Message<"pointsman.v1.Device"> & {
   name: string;
 
   /**
-   * Host name or IP address. Read when a job is claimed.
+   * Host name or IP address. Read when a job is claimed. Exclusivity is by the address as given: two names of one device,
+   * or its name and its address, are two endpoints and may be worked on at once. Give a device that has several names an
+   * exclusive_key of its own: it cannot be added a second time under that. No zone id, no IPv4 address as IPv6, and no
+   * address written as a number.
    *
    * @generated from field: string address = 2;
    */

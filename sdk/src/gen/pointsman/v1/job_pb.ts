@@ -1469,7 +1469,7 @@ export const ResolutionKind = {
   NOT_APPLIED: 2,
 
   /**
-   * The work is done again, as a new job.
+   * The work is done again, as a new job without the dedupe key of this one.
    *
    * @generated from enum value: RESOLUTION_KIND_RERUN = 3;
    */

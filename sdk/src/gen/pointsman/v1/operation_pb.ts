@@ -87,7 +87,8 @@ export const CommandSchema: GenMessage<Command> = /*@__PURE__*/
   messageDesc(file_pointsman_v1_operation, 1);
 
 /**
- * A question a command may ask, and what to say.
+ * A question a command may ask, and what to say. It is stored with the job and can be read by everyone who can read the
+ * job: no password or other secret may stand here.
  *
  * @generated from message pointsman.v1.Answer
  */

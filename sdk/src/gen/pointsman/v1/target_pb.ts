@@ -21,7 +21,9 @@ export const file_pointsman_v1_target: GenFile = /*@__PURE__*/
  */
 export type InlineEndpoint = Message<"pointsman.v1.InlineEndpoint"> & {
   /**
-   * Host name or IP address.
+   * Host name or IP address. Exclusivity is by the address as given: two names of one device, or its name and its
+   * address, are two endpoints and may be worked on at once. A device with an exclusive_key in the inventory is the same
+   * endpoint at its own address alone. No zone id, no IPv4 address as IPv6, and no address written as a number.
    *
    * @generated from field: string address = 1;
    */
