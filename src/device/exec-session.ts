@@ -123,14 +123,14 @@ function runInChannel(context: ExecContext): Promise<Omit<CommandOutcome, "durat
     let heard = clock.monotonic();
     let tail = "";
     let errorTail = "";
-    let failure: unknown;
+    let failure: Error | undefined;
     let done = false;
     let cancelIdle: () => void = () => undefined;
 
     const outlet = createOutlet(
       (text) => gauge.take(text),
       channel,
-      (error) => interrupt(error),
+      (error) => interrupt(error as Error),
     );
     const problem = (
       reason: "OUTPUT_TIMEOUT" | "EXECUTION_TIMEOUT" | "CANCELLED" | "DISCONNECTED",
@@ -138,7 +138,7 @@ function runInChannel(context: ExecContext): Promise<Omit<CommandOutcome, "durat
     ): DeviceError =>
       new DeviceError(reason, message, { tail: redactor.redact(tail), mode: execMode, expected: "the exit status" });
 
-    const settle = (error: unknown, end: ChannelEnd): void => {
+    const settle = (error: Error | undefined, end: ChannelEnd): void => {
       if (done) return;
       done = true;
       cancelIdle();
@@ -146,7 +146,7 @@ function runInChannel(context: ExecContext): Promise<Omit<CommandOutcome, "durat
       request.signal?.removeEventListener("abort", onAbort);
       void outlet.drained().then(() => {
         const cause = error ?? failure;
-        if (cause !== undefined) return reject(cause instanceof Error ? cause : new Error(String(cause)));
+        if (cause !== undefined) return reject(cause);
         if (end.exitStatus === undefined && end.signal === undefined) {
           return reject(end.error ?? problem("DISCONNECTED", "the command ended without an exit status"));
         }
@@ -172,13 +172,13 @@ function runInChannel(context: ExecContext): Promise<Omit<CommandOutcome, "durat
         context.beforeWrite();
         return true;
       } catch (error) {
-        failure = error;
+        failure = error as Error;
         channel.close();
-        settle(error, {});
+        settle(failure, {});
         return false;
       }
     };
-    const interrupt = (error: unknown): void => {
+    const interrupt = (error: Error): void => {
       if (failure !== undefined) return;
       failure = error;
       cancelIdle();
