@@ -31,8 +31,9 @@ export function eventStreamJob(path: string): string | undefined {
 
 /**
  * A job's events as server-sent events, for `curl -N` and browsers: what WatchJob sends, with the cursor as `id`, so
- * that Last-Event-ID resumes; heartbeats as comments; `close` at the end. A stream that breaks off without `close` is to
- * be resumed. Throws problems until the first event is out; returns the one that ended it after that.
+ * that Last-Event-ID resumes; heartbeats as comments; `close` at the end. A stream that ends without `close` is to be
+ * resumed; `failure` says why, where there is time for it. Throws problems until the first event is out; returns the one
+ * that ended it after that.
  */
 export async function answerEventStream(
   parts: { readonly store: Store; readonly clock: Clock; readonly shutdown: AbortSignal },
@@ -73,8 +74,7 @@ export async function answerEventStream(
     if (!begun) throw thrown;
     if (gone.signal.aborted) return undefined;
     const error = toProblem(thrown, { requestId: call.requestId, unexpected: () => undefined });
-    if (!parts.shutdown.aborted)
-      write(response, `event: failure\ndata: ${JSON.stringify(errorToJson(error, undefined))}\n\n`);
+    write(response, `event: failure\ndata: ${JSON.stringify(errorToJson(error, undefined))}\n\n`);
     response.end();
     return error;
   }

@@ -121,13 +121,15 @@ describe("GET /v1/jobs/{id}/events", () => {
     }
   });
 
-  test("breaks off without close when the server stops, so that its reader resumes elsewhere", async () => {
+  test("ends with a failure and without close when the server stops, so that its reader resumes elsewhere", async () => {
     const own = await startTestApi();
     const { job } = await own.clients().jobs.createJob({ job: readSpec() as never });
     const response = await fetch(`${own.baseUrl}/v1/jobs/${job!.id}/events`);
     const text = response.text();
     await own.server.close(1_000);
-    expect(parse(await text).map(({ event }) => event)).toEqual(["state"]);
+    const events = parse(await text);
+    expect(events.map(({ event }) => event)).toEqual(["state", "failure"]);
+    expect(events[1]?.data).toMatchObject({ code: "unavailable" });
     await own.at.close();
   });
 
