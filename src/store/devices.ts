@@ -26,28 +26,34 @@ function live(name: string): StoreError {
   return new StoreError("DEVICE_HAS_LIVE_JOBS", message, { device: name });
 }
 
-interface Sited {
-  readonly zone: string;
-  readonly endpoint: string;
-  readonly address: string;
-  readonly port: number;
-}
-
-/** What a device takes for itself. Two zones may use the same addresses for different devices. */
-function slotsOf(device: Sited): readonly [string, ...string[]] {
-  const plain = plainPlace(device);
-  const slot = `${device.zone} ${device.endpoint}`;
-  return plain === undefined ? [slot] : [slot, `${plain.zone} ${plain.endpoint}`];
-}
-
 /** An endpoint in its zone. */
 interface Place {
   readonly zone: string;
   readonly endpoint: string;
 }
 
+interface Sited extends Place {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** What a device takes for itself: first its own endpoint, then the one at its address. */
+function placesOf(device: Sited): readonly [Place, ...Place[]] {
+  const plain = plainPlace(device);
+  return plain === undefined ? [device] : [device, plain];
+}
+
+/** How a place is named among all zones, since two of them may use the same addresses for different devices. */
+function slotOf({ zone, endpoint }: Place): string {
+  return `${zone} ${endpoint}`;
+}
+
+function slotsOf(device: Sited): string {
+  return placesOf(device).map(slotOf).join("\n");
+}
+
 function isSame(place: Place, other: Place | undefined): boolean {
-  return other !== undefined && place.zone === other.zone && place.endpoint === other.endpoint;
+  return other !== undefined && slotOf(place) === slotOf(other);
 }
 
 /** The endpoint at a device's address, where its exclusivity is keyed by something else. */
@@ -142,15 +148,14 @@ export function createDeviceStore(redis: StoreConnection, scripts: Scripts, keys
   }
 
   /** Whether a device with a key of its own keeps this endpoint shut. */
-  async function isShut({ zone, endpoint }: Place): Promise<boolean> {
-    const owner = await ownerOf(zone, endpoint);
-    if (owner === null) return false;
-    const [device] = await getMany([owner]);
-    return device !== undefined && device.endpoint !== endpoint;
+  async function isShut(place: Place): Promise<boolean> {
+    const owner = await ownerOf(place);
+    return owner !== undefined && owner.endpoint !== place.endpoint;
   }
 
-  async function ownerOf(zone: string, endpoint: string): Promise<string | null> {
-    return redis.hget(keyOf(root, "slots"), `${zone} ${endpoint}`);
+  async function ownerOf(place: Place): Promise<DeviceRecord | undefined> {
+    const name = await redis.hget(keyOf(root, "slots"), slotOf(place));
+    return name === null ? undefined : (await getMany([name]))[0];
   }
 
   async function need(name: string): Promise<DeviceRecord> {
@@ -166,7 +171,7 @@ export function createDeviceStore(redis: StoreConnection, scripts: Scripts, keys
   return {
     async create(device) {
       const body = JSON.stringify(device).slice(1, -1);
-      const args = ["create", device.name, slotsOf(device).join("\n"), "", device.credential, body];
+      const args = ["create", device.name, slotsOf(device), "", device.credential, body];
       const write = async () => written(device, await scripts.run("write_device", root, ...args));
       const plain = plainPlace(device);
       if (plain) return whileClosed(device.name, [plain], plain, write);
@@ -177,9 +182,7 @@ export function createDeviceStore(redis: StoreConnection, scripts: Scripts, keys
     },
     async exclusiveAt(zone, address, port) {
       const plain = endpointKey(address, port);
-      const name = await ownerOf(zone, plain);
-      const [device] = name === null ? [] : await getMany([name]);
-      return device?.endpoint ?? plain;
+      return (await ownerOf({ zone, endpoint: plain }))?.endpoint ?? plain;
     },
     async get(name) {
       const [device] = await getMany([name]);
@@ -196,20 +199,17 @@ export function createDeviceStore(redis: StoreConnection, scripts: Scripts, keys
     async update(device) {
       const before = await need(device.name);
       const body = JSON.stringify(device).slice(1, -1);
-      const [slot] = slotsOf(before);
-      const args = ["update", device.name, slotsOf(device).join("\n"), slot, device.credential, body];
+      const args = ["update", device.name, slotsOf(device), slotOf(before), device.credential, body];
       const write = async () => written(device, await scripts.run("write_device", root, ...args));
-      if (slotsOf(before).join() === slotsOf(device).join()) return write();
-      const plain = plainPlace(device);
-      const places = [before, plainPlace(before), device, plain].filter((place) => place !== undefined);
+      if (slotsOf(before) === slotsOf(device)) return write();
+      const places = [...placesOf(before), ...placesOf(device)];
       const distinct = places.filter((place, i) => places.findIndex((other) => isSame(place, other)) === i);
-      return whileClosed(device.name, distinct, plain, write);
+      return whileClosed(device.name, distinct, plainPlace(device), write);
     },
     async remove(name) {
       const device = await need(name);
-      const plain = plainPlace(device);
-      await whileClosed(name, [device, ...(plain ? [plain] : [])], undefined, async () => {
-        const answer = text(await scripts.run("remove_device", root, name, slotsOf(device)[0]));
+      await whileClosed(name, placesOf(device), undefined, async () => {
+        const answer = text(await scripts.run("remove_device", root, name, slotOf(device)));
         if (answer !== "OK") throw missing(name);
       });
     },

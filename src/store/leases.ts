@@ -58,13 +58,6 @@ export async function openLeaseStore(
     };
   }
 
-  async function retire(worker: WorkerIdentity): Promise<void> {
-    for (let left = 1; left > 0;) {
-      const reply = list(await scripts.run("reap", keys.zone(worker.zone), worker.name, "retire", retireChunk));
-      left = Number(reply[1]);
-    }
-  }
-
   return {
     async register(worker) {
       const { name, pid, hostname, version, capacity } = worker;
@@ -125,7 +118,10 @@ export async function openLeaseStore(
       }
     },
     async retire(worker) {
-      await retire(worker);
+      for (let left = 1; left > 0;) {
+        const reply = list(await scripts.run("reap", keys.zone(worker.zone), worker.name, "retire", retireChunk));
+        left = Number(reply[1]);
+      }
       latest.delete(`${worker.zone}/${worker.name}`);
     },
     async onHint(worker, hint) {
