@@ -1,7 +1,8 @@
 import { spawn, spawnSync } from "node:child_process";
 import ssh2 from "ssh2";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { createHostKey } from "../../src/dev/simulator/host-key.js";
+import { gatheringLine } from "../support/gathering-line.js";
 import { connect, exec, openShell } from "./plain-client.js";
 import { access, ADMIN, device, simulate } from "./simulate.js";
 
@@ -117,12 +118,14 @@ test.skipIf(!installed("ssh") || !installed("sshpass"))(
   "OpenSSH's own client logs in, works interactively and leaves (needs ssh and sshpass)",
   async () => {
     const simulator = await simulate([device("cisco_ios"), device("linux", { name: "srv" })]);
-    const arguments_ = (name: string): string[] => [
+    const line = await gatheringLine(simulator.device("r1").port);
+    onTestFinished(line.close);
+    const arguments_ = (port: number): string[] => [
       ...["-e", "ssh", "-F", "none", "-tt", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"],
-      ...["-o", "LogLevel=ERROR", "-p", String(simulator.device(name).port), "admin@127.0.0.1"],
+      ...["-o", "LogLevel=ERROR", "-p", String(port), "admin@127.0.0.1"],
     ];
     const environment = { ...process.env, SSHPASS: ADMIN.password, TERM: "vt100" };
-    const client = spawn("sshpass", arguments_("r1"), { env: environment, stdio: ["pipe", "pipe", "pipe"] });
+    const client = spawn("sshpass", arguments_(line.port), { env: environment, stdio: ["pipe", "pipe", "pipe"] });
     let seen = "";
     client.stdout.on("data", (data: Buffer) => (seen += data.toString()));
     const ended = new Promise<number | null>((resolve) => client.on("close", resolve));
@@ -130,10 +133,14 @@ test.skipIf(!installed("ssh") || !installed("sshpass"))(
     client.stdin.write("terminal length 0\rshow ip interface brief\rexit\r");
     await ended;
     expect(seen).toMatch(/r1>show ip interface brief\r\n[^]*Loopback0[^]*r1>exit\r\n/);
-    const once = spawn("sshpass", [...arguments_("srv").filter((word) => word !== "-tt"), "uname -n; exit 4"], {
-      env: environment,
-      stdio: ["ignore", "pipe", "ignore"],
-    });
+    const once = spawn(
+      "sshpass",
+      [...arguments_(simulator.device("srv").port).filter((word) => word !== "-tt"), "uname -n; exit 4"],
+      {
+        env: environment,
+        stdio: ["ignore", "pipe", "ignore"],
+      },
+    );
     let printed = "";
     once.stdout.on("data", (data: Buffer) => (printed += data.toString()));
     expect(await new Promise((resolve) => once.on("close", resolve))).toBe(4);

@@ -24,8 +24,9 @@ export function startShell(context: SessionContext, channel: ServerChannel, size
     terminal.close();
     output.whenSent(() => {
       if (personality.kind === "shell") channel.exit(status);
+      // A client drops what it has not shown yet when it reads a disconnect: wait until it has closed its side too.
+      else channel.once("close", context.end);
       channel.end();
-      if (personality.kind === "network") context.end();
     });
   };
   let leaving = false;
