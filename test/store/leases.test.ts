@@ -49,6 +49,17 @@ describe("leases at their edges", () => {
     expect(await claimOne(at.store, w1)).toBeUndefined();
   });
 
+  test("a worker that is dead or has gone runs nothing and has no sessions, whatever it said last", async () => {
+    const busy = { running: 10, sessions: 7, closing: true, draining: false, succeeded: 4, failed: 2 };
+    await at.store.leases.register(worker("w2"));
+    for (const name of ["w1", "w2"]) await at.store.leases.beat(worker(name), busy);
+    await at.store.leases.retire(w1);
+    const beat = (await at.store.workers.list()).find(({ name }) => name === "w2")!.beat;
+    await at.store.upkeep.reap("default", "w2", beat, 100);
+    const gone = { state: "dead", running: 0, sessions: 0, succeeded: 4, failed: 2 };
+    expect(await at.store.workers.list()).toMatchObject([gone, gone]);
+  });
+
   test("something in the list of what expires that has no job stands in nobody's way", async () => {
     await at.redis.zadd("{pm:default}:expire", 1, "0".repeat(26));
     await at.redis.zadd("{pm:default}:delayed", 1, "1".repeat(26));

@@ -12,7 +12,7 @@ local mine = call('HMGET', me, 'st', 'beat')
 if not mine[1] then return { '1', 0 } end
 if mine[1] ~= 'dead' then
   if ARGV[3] ~= 'retire' and mine[2] ~= ARGV[3] then return { '0', 0 } end
-  call('HSET', me, 'st', 'dead', 'dead', now_text)
+  call('HSET', me, 'st', 'dead', 'dead', now_text, 'run', 0, 'ses', 0)
   call('SREM', key('alive'), worker)
   call('SREM', key('idle'), worker)
   call('ZADD', key('graves'), now, worker)

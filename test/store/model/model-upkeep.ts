@@ -150,7 +150,7 @@ export function createModelUpkeep(zone: zones.ModelZone, pick: Pick): UpkeepStor
       if (!worker) return { buried: true, left: 0 };
       if (worker.state !== "dead") {
         if (worker.beat !== beat) return { buried: false, left: 0 };
-        worker.state = "dead";
+        Object.assign(worker, { state: "dead", running: 0, sessions: 0 });
         worker.deadMs = zone.now();
       }
       const owned = [...zone.devices.values()].filter((device) => device.owner === name);
