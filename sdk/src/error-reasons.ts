@@ -37,6 +37,10 @@ export const errorReasons = {
     code: "failed_precondition",
     meaning: "The job came with its own login, which was erased at its end; create it anew.",
   },
+  DEVICE_MOVED: {
+    code: "failed_precondition",
+    meaning: "The device is in another zone than the job ran in; create the job anew. Metadata names the zone.",
+  },
   DUPLICATE_JOB: { code: "already_exists", meaning: "A live job has the same dedupe_key; metadata names it." },
   DEVICE_LOCKED: {
     code: "failed_precondition",

@@ -14,21 +14,22 @@ const kinds: Readonly<Partial<Record<ResolutionKind, ResolutionRecord["kind"]>>>
 };
 
 /**
- * Writes the verdict on an INDETERMINATE job, once. RERUN names in its verdict the job to come and creates it then, so
- * nothing can be done again that another verdict forbids; repeated, it creates what is missing and answers the same.
+ * Writes the verdict on an INDETERMINATE job, once; the same verdict again is answered with the one that stands. RERUN
+ * names in its verdict the job to come and creates it then, so nothing can be done again that another verdict forbids;
+ * repeated, it creates what is missing and answers the same.
  */
 export async function resolveJob(
   parts: JobCreation,
   request: ResolveJobRequest,
   resolver: string,
 ): Promise<{ readonly job: JobRecord; readonly rerun?: JobRecord }> {
-  const { jobs } = parts.store;
   const { id, reason } = request;
   const kind = kinds[request.kind]!;
   const job = await read(parts, id);
   if (kind !== "RERUN") {
-    if (job.resolution) throw resolvedBefore(id, job.resolution);
-    return { job: await jobs.resolve(id, { kind, resolver, reason }) };
+    const resolved = job.resolution ? job : await writeVerdict(parts, job, { kind, resolver, reason });
+    if (resolved.resolution?.kind !== kind) throw resolvedBefore(id, resolved.resolution!);
+    return { job: resolved };
   }
   const verdict = job.resolution ?? (await writeRerun(parts, job, resolver, reason));
   if (verdict.kind !== "RERUN" || verdict.rerunJob === undefined) throw resolvedBefore(id, verdict);
@@ -59,12 +60,19 @@ async function writeRerun(
   const { id } = job;
   const rerunJob = createJobId(parts.clock.now(), zoneOfJobId(id), parts.random);
   await rerunOf(parts, job, rerunJob, resolver);
+  return (await writeVerdict(parts, job, { kind: "RERUN", resolver, reason, rerunJob })).resolution!;
+}
+
+/** Writes a verdict; gives the job with the verdict that holds, which can be another's that came first. */
+async function writeVerdict(
+  parts: JobCreation,
+  { id }: JobRecord,
+  verdict: Omit<ResolutionRecord, "timeMs">,
+): Promise<JobRecord> {
   try {
-    const resolved = await parts.store.jobs.resolve(id, { kind: "RERUN", resolver, reason, rerunJob });
-    return resolved.resolution!;
+    return await parts.store.jobs.resolve(id, verdict);
   } catch (error) {
-    const now = error instanceof StoreError && error.reason === "JOB_ALREADY_RESOLVED" && (await read(parts, id));
-    if (now && now.resolution) return now.resolution;
+    if (error instanceof StoreError && error.reason === "JOB_ALREADY_RESOLVED") return read(parts, id);
     throw error;
   }
 }

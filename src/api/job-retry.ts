@@ -23,8 +23,8 @@ const finalStates = jobStates.filter(isFinal);
 const together = 50;
 
 /**
- * Does a final job again, as a new job with the same specification. Throws JOB_NOT_FINAL while it has not ended or its
- * outcome is unknown, and SECRET_ERASED when it came with its own login.
+ * Does a final job again, as a new job with the same specification. Throws JOB_NOT_FINAL while it has not ended,
+ * JOB_NOT_RESOLVED while its outcome is unknown, SECRET_ERASED when it came with its own login, and DEVICE_MOVED when its device is in another zone.
  */
 export async function retryJob(
   parts: JobCreation,
@@ -32,10 +32,13 @@ export async function retryJob(
   by: { readonly creator: string; readonly method: string; readonly requestId: string },
 ): Promise<{ readonly job: JobRecord; readonly replayed: boolean }> {
   const { id } = job;
-  if (!isFinal(job.state) || (job.state === "INDETERMINATE" && !job.resolution)) {
-    throw problem("JOB_NOT_FINAL", `job ${id} is ${job.state}: only what has ended and is resolved is done again`, {
-      metadata: { job: id },
-    });
+  const metadata = { job: id };
+  if (!isFinal(job.state)) {
+    throw problem("JOB_NOT_FINAL", `job ${id} is ${job.state}: only what has ended is done again`, { metadata });
+  }
+  if (job.state === "INDETERMINATE" && !job.resolution) {
+    const message = `the outcome of job ${id} is unknown; say what became of it with ResolveJob first`;
+    throw problem("JOB_NOT_RESOLVED", message, { metadata });
   }
   const spec = fromBinary(JobSpecSchema, job.spec);
   if (spec.target.case === "endpoint" && spec.target.value.login.case === undefined) {
@@ -45,7 +48,12 @@ export async function retryJob(
   const around = await readSurroundings(parts.store, [spec]);
   const { creator, method, requestId } = by;
   const wish = { spec, field: "job", creator, scope: `${creator}/${method}`, requestId, retryOf: id };
-  return parts.store.jobs.create(prepareJob(parts, around, wish));
+  const again = prepareJob(parts, around, wish);
+  if (again.zone !== job.zone) {
+    const message = `job ${id} ran in zone ${job.zone}, and its device is in ${again.zone} now: create it anew`;
+    throw problem("DEVICE_MOVED", message, { metadata: { ...metadata, zone: again.zone } });
+  }
+  return parts.store.jobs.create(again);
 }
 
 /** Does one call's worth of what a filter meets again. Ids win over everything else in it. */

@@ -62,7 +62,9 @@ function jobMessage(job: JobRecord, waiting: Waiting | undefined): Job {
     ...(waiting && {
       waitingReason: waitingNumbers[waiting.reason],
       blockingJob: waiting.blockingJob ?? "",
+      blockingLimit: waiting.limit ?? "",
       position: waiting.position,
+      ...time("retryTime", waiting.reason === "RETRY" ? job.retryMs : undefined),
     }),
     worker: job.worker ?? "",
     attempts: job.attempts.map((attempt) => ({

@@ -1,5 +1,5 @@
 import { PointsmanError, type Pointsman } from "@pointsman/sdk";
-import { JobState, WaitingReason, type Job, type Limit } from "@pointsman/sdk/v1";
+import { JobState, WaitingReason, type Job } from "@pointsman/sdk/v1";
 import { lockName, pauseName, targetName, time, waitingName, workName, zoneOption } from "./format.js";
 
 /** What the explanation asks the service with. */
@@ -34,7 +34,7 @@ export async function explainWaiting(asking: Asking, job: Job): Promise<string> 
     case WaitingReason.START_TIME:
       return `its start time, ${time(job.spec?.startTime)}, has not come`;
     case WaitingReason.RETRY:
-      return await retry(asking, job);
+      return retry(job);
     case WaitingReason.DEVICE_BUSY:
       return await busy(asking, job, target);
     case WaitingReason.HELD:
@@ -63,17 +63,11 @@ export function held(target: string, job: string): string {
   return `device ${target} is held for job ${job}, whose outcome is unknown; look at the device, then resolve it with ${resolve}`;
 }
 
-async function retry({ client, signal }: Asking, job: Job): Promise<string> {
+function retry(job: Job): string {
   const last = job.attempts.at(-1);
   const failed = last?.error ? `attempt ${last.number} failed: ${last.error.message} (${last.error.reason})` : "";
-  const at = await ifKnown(signal, async () => {
-    let found: Parameters<typeof time>[0];
-    for await (const { event } of client.jobs.events(job.id, { pageSize: 1000, signal })) {
-      if (event.case === "stateChanged") found = event.value.retryTime;
-    }
-    return found;
-  });
-  return [failed, at ? `it is tried again at ${time(at)}` : "it is tried again soon"].filter(Boolean).join("; ");
+  const again = job.retryTime ? `it is tried again at ${time(job.retryTime)}` : "it is tried again soon";
+  return [failed, again].filter(Boolean).join("; ");
 }
 
 async function busy({ client, signal }: Asking, job: Job, target: string): Promise<string> {
@@ -97,63 +91,50 @@ async function locked({ client, signal }: Asking, job: Job, target: string): Pro
 }
 
 async function paused({ client, signal }: Asking, job: Job, target: string): Promise<string> {
-  const candidates = [
-    ...(job.spec?.queue ? [{ name: job.spec.queue, zone: job.zone }] : []),
-    ...(job.spec?.target.case === "device" ? [{ name: `device/${target}`, zone: "" }] : []),
-  ];
-  for (const { name, zone } of candidates) {
-    const queue = await ifKnown(signal, () => client.queues.get(name, { zone, signal }));
-    if (!queue?.pause) continue;
-    return `queue ${name} is paused by ${pauseName(queue.pause)}; \`pointsman queues resume ${name}${zoneOption(zone)}\` opens it`;
-  }
-  return `the line of ${target} is paused`;
+  const named = job.blockingLimit.startsWith("queue/");
+  if (!named && job.spec?.target.case !== "device") return `the line of ${target} is paused`;
+  const { name, zone } = named
+    ? { name: job.blockingLimit.slice("queue/".length), zone: job.zone }
+    : { name: `device/${target}`, zone: "" };
+  const queue = await ifKnown(signal, () => client.queues.get(name, { zone, signal }));
+  const by = queue?.pause ? ` by ${pauseName(queue.pause)}` : "";
+  return `queue ${name} is paused${by}; \`pointsman queues resume ${name}${zoneOption(zone)}\` opens it`;
 }
 
-async function limited(asking: Asking, job: Job): Promise<string> {
-  const { client, signal } = asking;
-  const limits = (await ifKnown(signal, () => client.queues.limits({ zones: [job.zone] }, { signal }))) ?? [];
-  const own = limits.flatMap((limit) => shareOf(limit, job));
-  const shares = await Promise.all(
-    own.map(async (share) => ({ ...share, running: await runningUnder(asking, share) })),
-  );
-  const full = shares.filter(({ limit, running }) => running !== undefined && running >= limit.maxRunning);
+async function limited({ client, signal }: Asking, job: Job): Promise<string> {
   const place = job.position > 0 ? `; this one has place ${job.position}` : "";
-  // A permit may be in the hands of a job that has not started: then none looks full, and all that hold for it are told.
-  const told = (full.length > 0 ? full : shares).map(({ limit, whose, running }) => {
-    const many = `${limit.maxRunning} ${limit.maxRunning === 1 ? "job" : "jobs"}`;
-    return `the limit ${limit.name} lets ${many} ${whose} run at a time${running === undefined ? "" : `, and ${running} do`}`;
-  });
-  const [first] = full.length > 0 ? full : shares;
-  if (!first) return `a limit on parallel work is reached${place}`;
-  return `${told.join("; ")}${place}; \`pointsman limits set ${first.limit.name} MAX${zoneOption(job.zone)}\` changes it`;
+  const share = shareOf(job.blockingLimit);
+  if (!share) return `a limit on parallel work is reached${place}`;
+  const { name, whose, filter } = share;
+  const zones = [job.zone];
+  const limits = await ifKnown(signal, () => client.queues.limits({ zones }, { signal }));
+  const most = limits?.find((limit) => limit.name === name)?.maxRunning;
+  const states = [JobState.RUNNING, JobState.CANCELLING];
+  const running = await ifKnown(signal, () =>
+    client.jobs.count({ ...filter, zones, states, showDeleted: true }, { signal }),
+  );
+  const many = most === undefined ? "no more jobs" : `${most} ${most === 1 ? "job" : "jobs"}`;
+  const now = running === undefined ? "" : `, and ${running.total} do`;
+  const change = `\`pointsman limits set ${name} MAX${zoneOption(job.zone)}\` changes it`;
+  return `the limit ${name} lets ${many} ${whose} run at a time${now}${place}; ${change}`;
 }
 
-/** One limit that holds for a job, and the jobs it shares it with. */
+/** A limit as it is set, and the jobs that share it with the one it holds up. */
 interface Share {
-  readonly limit: Limit;
+  readonly name: string;
   readonly whose: string;
   readonly filter: { queues: string[] } | { creators: string[] } | { labels: Record<string, string> };
 }
 
-function shareOf(limit: Limit, job: Job): Share[] {
-  const [kind, name] = [limit.name.slice(0, limit.name.indexOf("/")), limit.name.slice(limit.name.indexOf("/") + 1)];
-  if (kind === "queue" && name === job.spec?.queue) {
-    return [{ limit, whose: `in queue ${name}`, filter: { queues: [name] } }];
-  }
-  if (kind === "caller" && name === job.creator) {
-    return [{ limit, whose: `of ${name}`, filter: { creators: [name] } }];
-  }
-  const value = job.spec?.labels[name];
-  if (kind !== "label" || value === undefined) return [];
-  return [{ limit, whose: `with ${name}=${value}`, filter: { labels: { [name]: value } } }];
-}
-
-async function runningUnder({ client, signal }: Asking, { limit, filter }: Share): Promise<number | undefined> {
-  const states = [JobState.RUNNING, JobState.CANCELLING];
-  const count = await ifKnown(signal, () =>
-    client.jobs.count({ ...filter, zones: [limit.zone], states, showDeleted: true }, { signal }),
-  );
-  return count?.total;
+function shareOf(limit: string): Share | undefined {
+  const slash = limit.indexOf("/");
+  const [kind, name] = [limit.slice(0, slash), limit.slice(slash + 1)];
+  if (kind === "queue") return { name: limit, whose: `in queue ${name}`, filter: { queues: [name] } };
+  if (kind === "caller") return { name: limit, whose: `of ${name}`, filter: { creators: [name] } };
+  const equals = name.indexOf("=");
+  if (kind !== "label" || equals < 0) return undefined;
+  const [label, value] = [name.slice(0, equals), name.slice(equals + 1)];
+  return { name: `label/${label}`, whose: `with ${name}`, filter: { labels: { [label]: value } } };
 }
 
 /** An answer that the explanation can do without. */

@@ -143,6 +143,8 @@ export interface Waiting {
     "START_TIME" | "RETRY" | "DEVICE_BUSY" | "LOCKED" | "HELD" | "PAUSED" | "LIMIT" | "NO_WORKER" | "CLAIM";
   /** The job that holds the device or stands next in its line. */
   readonly blockingJob?: string;
+  /** The full limit, or the paused named queue, that it waits for, as "queue/<name>", "caller/<name>" or "label/<key>=<value>". */
+  readonly limit?: string;
   /** 1 is next; 0 when not in line. */
   readonly position: number;
 }

@@ -97,9 +97,12 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
           job: text(rest[0]),
         });
       case "NOT_RETRYABLE":
-        throw new StoreError("JOB_NOT_FINAL", `job ${job.retryOf ?? ""} has not ended, or its outcome is unknown`, {
-          job: job.retryOf ?? "",
-        });
+        if (text(rest[0]) === "") throw notFound(job.retryOf ?? "");
+        throw text(rest[0]) === "INDETERMINATE"
+          ? new StoreError("JOB_NOT_RESOLVED", `the outcome of job ${job.retryOf ?? ""} is unknown; resolve it first`, {
+              job: job.retryOf ?? "",
+            })
+          : new StoreError("JOB_NOT_FINAL", `job ${job.retryOf ?? ""} has not ended`, { job: job.retryOf ?? "" });
       case "REUSED":
         throw new StoreError("REQUEST_ID_REUSED", "this request_id was used before with another request", {
           job: text(rest[0]),
@@ -150,13 +153,14 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
         const ids = waiting.map((job) => job.id);
         const replies = list(await scripts.run("waiting", keys.zone(zone), ...ids));
         replies.forEach((reply, i) => {
-          const [reason, blocking, position] = list(reply);
+          const [reason, blocking, position, limit] = list(reply);
           const id = ids[i];
           if (reason === undefined || id === undefined) return;
           const blockingJob = text(blocking);
           answers.set(id, {
             reason: text(reason) as Waiting["reason"],
             ...(blockingJob === "" ? {} : { blockingJob }),
+            ...(limit === undefined ? {} : { limit: text(limit) }),
             position: Number(position),
           });
         });

@@ -1,4 +1,4 @@
-import { CancelOutcome, JobState, ResolutionKind } from "@pointsman/sdk/v1";
+import { CancelOutcome, JobState, ResolutionKind, WaitingReason } from "@pointsman/sdk/v1";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { claimNext, type Clients, readSpec, startTestApi, type TestApi } from "../support/api-server.js";
 import { problemOf } from "./problems.js";
@@ -83,6 +83,30 @@ describe("ListJobs", () => {
   });
 });
 
+describe("a job that waits", () => {
+  test("for another attempt says when that is; for a full limit, which", async () => {
+    const again = await newJob();
+    const worker = await claimNext(api.store);
+    await worker.end({ verdict: "RETRY", retryInMs: 60_000, intendedStep: 0, confirmedStep: 0 });
+    const { job } = await clients.jobs.getJob({ id: again });
+    expect(job).toMatchObject({ state: JobState.DELAYED, waitingReason: WaitingReason.RETRY });
+    const { events } = await clients.jobs.listJobEvents({ id: again });
+    expect(events.at(-1)!.event).toMatchObject({ value: { retryTime: job!.retryTime! } });
+
+    await api.store.queues.setLimit("default", "label/site", 1);
+    await newJob({ site: "ams" });
+    const running = await claimNext(api.store);
+    const parked = await newJob({ site: "ams" });
+    const { jobs } = await clients.jobs.batchGetJobs({ ids: [parked] });
+    const why = { waitingReason: WaitingReason.LIMIT, blockingLimit: "label/site=ams", position: 1 };
+    expect(jobs[0]).toMatchObject(why);
+    expect(jobs[0]!.retryTime).toBeUndefined();
+    await api.store.queues.setLimit("default", "label/site", undefined);
+    await running.end({});
+    expect((await clients.jobs.getJob({ id: parked })).job!.blockingLimit).toBe("");
+  });
+});
+
 describe("cancelling", () => {
   test("touches what waits, and what runs only when told to", async () => {
     const id = await newJob();
@@ -135,7 +159,10 @@ describe("ResolveJob", () => {
     const { job } = await clients.jobs.resolveJob(verdict);
     expect(job!.resolution).toMatchObject({ kind: ResolutionKind.APPLIED, resolver: "local" });
     expect(job!.state).toBe(JobState.INDETERMINATE);
-    expect(await problemOf(clients.jobs.resolveJob(verdict))).toMatchObject({ reason: "JOB_ALREADY_RESOLVED" });
+    const again = { ...verdict, reason: "as I said" };
+    expect((await clients.jobs.resolveJob(again)).job!.resolution).toEqual(job!.resolution);
+    const other = { ...verdict, kind: ResolutionKind.NOT_APPLIED };
+    expect(await problemOf(clients.jobs.resolveJob(other))).toMatchObject({ reason: "JOB_ALREADY_RESOLVED" });
     const known = await newJob();
     expect(await problemOf(clients.jobs.resolveJob({ ...verdict, id: known }))).toMatchObject({
       ...{ code: "FailedPrecondition", reason: "JOB_NOT_INDETERMINATE" },

@@ -86,6 +86,18 @@ test("of the verdicts APPLIED and RERUN at once, the one that is written holds: 
   expect(await allJobs()).toEqual([id]);
 });
 
+test("the same verdict from two at once is answered alike to both", async () => {
+  const id = await doubt();
+  const late = serverWith({
+    async resolve(...args) {
+      await resolveJob(serverWith({}), ask(id, ResolutionKind.APPLIED), "ann");
+      return api.store.jobs.resolve(...args);
+    },
+  });
+  const { job } = await resolveJob(late, ask(id, ResolutionKind.APPLIED), "bob");
+  expect(job.resolution).toMatchObject({ kind: "APPLIED", resolver: "ann" });
+});
+
 test("a RERUN that dies before its verdict leaves nothing that could run, and the device held", async () => {
   const id = await doubt();
   await expect(resolveJob(serverWith({ resolve: dies }), ask(id, ResolutionKind.RERUN), "ann")).rejects.toThrow();
@@ -151,4 +163,23 @@ test("RERUN says so before it writes its verdict when the work cannot be done ag
   const id = await doubt({ target: { case: "device", value: "gone" } });
   expect(await problemOf(rerun(id))).toMatchObject({ reason: "DEVICE_NOT_FOUND" });
   expect((await api.store.jobs.get(id))!.resolution).toBeUndefined();
+});
+
+test("RetryJob of a job whose device is in another zone by now says so, and does nothing", async () => {
+  const { job } = await clients.jobs.createJob({ job: spec("show clock"), requestId: "moved" });
+  await succeed(api.store, (await claimOne(api.store, identity))!);
+  const device = { name: "r1", zone: "lab" };
+  await clients.devices.updateDevice({ device, updateMask: { paths: ["zone"] } });
+  expect(await problemOf(clients.jobs.retryJob({ id: job!.id }))).toMatchObject({
+    ...{ code: "FailedPrecondition", reason: "DEVICE_MOVED", metadata: { job: job!.id, zone: "lab" } },
+  });
+  const filter = { ids: [job!.id] };
+  const { results } = await clients.jobs.retryJobs({ filter });
+  expect(results).toMatchObject([{ result: { case: "error", value: { reason: "DEVICE_MOVED" } } }]);
+  expect(await allJobs()).toEqual([job!.id]);
+});
+
+test("RetryJob of a job whose outcome is unknown says that it must be resolved", async () => {
+  const id = await doubt();
+  expect(await problemOf(clients.jobs.retryJob({ id }))).toMatchObject({ reason: "JOB_NOT_RESOLVED" });
 });

@@ -89,17 +89,19 @@ describe("a job that waits says in one sentence why, and what to do", () => {
   });
 
   it("of a paused queue: which of the two it is in, by whom and why", async () => {
-    const job = waiting(WaitingReason.PAUSED, { zone: "lab", spec: { ...onDevice, queue: "backups" } });
+    const spec = { ...onDevice, queue: "backups" };
+    const job = waiting(WaitingReason.PAUSED, { zone: "lab", spec, blockingLimit: "queue/backups" });
     const pause = { caller: "ann", reason: "vendor" };
     expect(await waitsOf(job, { queues: queuesWith({ backups: pause }) })).toBe(
       `queue backups is paused by ann since ${time(noon)}: vendor; \`pointsman queues resume backups --zone lab\` opens it`,
     );
-    expect(await waitsOf(job, { queues: queuesWith({ "device/r1": pause }) })).toContain(
+    const line = waiting(WaitingReason.PAUSED, { zone: "lab", spec });
+    expect(await waitsOf(line, { queues: queuesWith({ "device/r1": pause }) })).toContain(
       "`pointsman queues resume device/r1` opens it",
     );
   });
 
-  it("of a full limit: which of those that hold for it is full, and how many run", async () => {
+  it("of a full limit: which, what it lets run, and how many do", async () => {
     const counted: unknown[] = [];
     const services: Services = {
       queues: {
@@ -121,15 +123,15 @@ describe("a job that waits says in one sentence why, and what to do", () => {
       },
     };
     const spec = { ...onDevice, labels: { site: "ber" } };
-    const job = waiting(WaitingReason.LIMIT, { zone: "lab", creator: "ann", spec, position: 4 });
+    const full = { blockingLimit: "label/site=ber", position: 4 };
+    const job = waiting(WaitingReason.LIMIT, { zone: "lab", creator: "ann", spec, ...full });
     expect(await waitsOf(job, services)).toBe(
       "the limit label/site lets 2 jobs with site=ber run at a time, and 2 do; this one has place 4; " +
         "`pointsman limits set label/site MAX --zone lab` changes it",
     );
-    expect(counted).toHaveLength(2);
-    for (const filter of counted) {
-      expect(filter).toMatchObject({ zones: ["lab"], states: [JobState.RUNNING, JobState.CANCELLING] });
-    }
+    expect(counted).toMatchObject([
+      { labels: { site: "ber" }, zones: ["lab"], states: [JobState.RUNNING, JobState.CANCELLING] },
+    ]);
   });
 
   it("of a zone without a worker: which, and how to start one there", async () => {
@@ -142,20 +144,9 @@ describe("a job that waits says in one sentence why, and what to do", () => {
     const later = waiting(WaitingReason.START_TIME, { spec: { ...onDevice, startTime: noon } });
     expect(await waitsOf(later)).toBe(`its start time, ${time(noon)}, has not come`);
     const error = { reason: "DEVICE_UNREACHABLE", message: "no answer" };
-    const again = waiting(WaitingReason.RETRY, { state: JobState.DELAYED, attempts: [{ number: 2, error }] });
-    const listJobEvents = ({ pageToken }: { pageToken: string }) => ({
-      events: [
-        {
-          number: 3,
-          event: {
-            case: "stateChanged" as const,
-            value: pageToken ? { state: JobState.DELAYED, retryTime: noon } : { state: JobState.RUNNING },
-          },
-        },
-      ],
-      nextPageToken: pageToken ? "" : "2",
-    });
-    expect(await waitsOf(again, { jobs: { listJobEvents } })).toBe(
+    const attempts = [{ number: 2, error }];
+    const again = waiting(WaitingReason.RETRY, { state: JobState.DELAYED, attempts, retryTime: noon });
+    expect(await waitsOf(again)).toBe(
       `attempt 2 failed: no answer (DEVICE_UNREACHABLE); it is tried again at ${time(noon)}`,
     );
   });
@@ -169,8 +160,13 @@ describe("a job that waits says in one sentence why, and what to do", () => {
       "somebody has locked device r1; `pointsman devices unlock r1` opens it",
     );
     const queues = { getQueue: refuse, listLimits: refuse };
-    expect(await waitsOf(waiting(WaitingReason.PAUSED), { queues })).toBe("the line of r1 is paused");
-    expect(await waitsOf(waiting(WaitingReason.LIMIT), { queues })).toBe("a limit on parallel work is reached");
+    expect(await waitsOf(waiting(WaitingReason.PAUSED), { queues })).toBe(
+      "queue device/r1 is paused; `pointsman queues resume device/r1` opens it",
+    );
+    const full = waiting(WaitingReason.LIMIT, { blockingLimit: "queue/backups" });
+    expect(await waitsOf(full, { queues, jobs: { countJobs: refuse } })).toBe(
+      "the limit queue/backups lets no more jobs in queue backups run at a time; `pointsman limits set queue/backups MAX` changes it",
+    );
     const busy = waiting(WaitingReason.DEVICE_BUSY, { blockingJob: blocker, position: 1 });
     expect(await waitsOf(busy, { jobs: { getJob: refuse } })).toBe(
       `job ${blocker} comes before it on r1; this one is next`,

@@ -142,7 +142,7 @@ describe("an outcome that is unknown", () => {
     expect((await bob.run(["exec", "r3", "--", "show clock"])).status).toBe(0);
     const blocked = await bob.run(["exec", "--fail-if-blocked", "r3", "--", "set y"]);
     expect(blocked).toMatchObject({ status: 1, stderr: expect.stringContaining("DEVICE_HELD") as string });
-    expect((await bob.run(["retry", id])).stderr).toContain("JOB_NOT_FINAL");
+    expect((await bob.run(["retry", id])).stderr).toContain("JOB_NOT_RESOLVED");
 
     expect(await done(bob, "resolve", id, "not-applied", "--reason", "looked")).toBe(
       `${id} is resolved: not-applied\n`,

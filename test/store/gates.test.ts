@@ -22,10 +22,12 @@ async function create(part: Partial<NewJob> = {}): Promise<string> {
   return (await at.store.jobs.create(newJob(at.time.now, part))).job.id;
 }
 
-async function reasonOf(id: string) {
+async function waitingOf(id: string) {
   const job = await at.store.jobs.get(id);
-  return (await at.store.jobs.waiting([job!]))[0]?.reason;
+  return (await at.store.jobs.waiting([job!]))[0];
 }
+
+const reasonOf = async (id: string) => (await waitingOf(id))?.reason;
 
 /** Claims and ends jobs until there is nothing to claim; gives their ids in order. */
 async function drain(): Promise<string[]> {
@@ -95,7 +97,7 @@ describe("pauses", () => {
     await at.store.queues.pause({ zone: "default", device: "r1", endpoint: place.endpoint }, pause);
     const second = await create(change);
     expect(await drain()).toEqual([]);
-    expect(await reasonOf(first)).toBe("PAUSED");
+    expect(await waitingOf(first)).toEqual({ reason: "PAUSED", position: 1 });
     const line = await at.store.queues.get({ zone: "default", device: "r1", endpoint: place.endpoint });
     expect(line).toMatchObject({ name: "device/r1", waiting: 2, running: 0, paused: pause });
     await at.store.queues.pause({ zone: "default", device: "r1", endpoint: place.endpoint }, undefined);
@@ -108,8 +110,8 @@ describe("pauses", () => {
     const after = await create({ queue: "nightly", endpoint: "10.0.0.2:22" });
     const other = await create();
     expect(await drain()).toEqual([other]);
-    expect(await reasonOf(before)).toBe("PAUSED");
-    expect(await reasonOf(after)).toBe("PAUSED");
+    await expect(waitingOf(before)).resolves.toMatchObject({ reason: "PAUSED", limit: "queue/nightly" });
+    await expect(waitingOf(after)).resolves.toMatchObject({ reason: "PAUSED", limit: "queue/nightly" });
     expect(await at.store.queues.get({ zone: "default", queue: "nightly" })).toMatchObject({ waiting: 2, running: 0 });
     await at.store.queues.pause({ zone: "default", queue: "nightly" }, undefined);
     expect((await drain()).sort()).toEqual([before, after].sort());

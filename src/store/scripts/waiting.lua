@@ -2,7 +2,7 @@
 -- @include lines, place, limits
 --
 -- ARGV  2… job ids, at most 1,000
--- Gives for each {} (it does not wait) or {reason, blocking job or '', position}
+-- Gives for each {} (it does not wait) or {reason, blocking job or '', position, limit it is parked under, if any}
 -- Cost  O(ids · log n)
 
 local served = call('SCARD', key('alive')) > 0
@@ -15,7 +15,7 @@ for i = 2, #ARGV do
     answer = { job[5] and 'RETRY' or 'START_TIME', '', 0 }
   elseif job[1] == 'QUEUED' and job[6] then
     local ahead = call('ZRANK', key('parked', job[6]), id) or 0
-    answer = { ceiling(job[6]) == 0 and 'PAUSED' or 'LIMIT', '', ahead + 1 }
+    answer = { ceiling(job[6]) == 0 and 'PAUSED' or 'LIMIT', '', ahead + 1, job[6] }
   elseif job[1] == 'QUEUED' then
     local endpoint, line = job[2], job[3]
     local device = gates(endpoint)

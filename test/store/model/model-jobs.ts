@@ -142,9 +142,9 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
     }
     if (zones.deviceAt(zone, spec.endpoint).closedUntilMs > zone.now()) throw refused("DEVICE_NOT_FOUND");
     if (spec.retryOf !== undefined) {
-      const before = zone.jobs.get(spec.retryOf);
-      const known = before && isFinal(before.state) && (before.state !== "INDETERMINATE" || before.resolution);
-      if (!known) throw refused("JOB_NOT_FINAL");
+      const before = need(spec.retryOf);
+      if (!isFinal(before.state)) throw refused("JOB_NOT_FINAL");
+      if (before.state === "INDETERMINATE" && !before.resolution) throw refused("JOB_NOT_RESOLVED");
     }
     const twin = spec.dedupe && zone.jobs.get(zone.dedupe.get(spec.dedupe.key) ?? "");
     if (twin && spec.dedupe?.policy === "REJECT") throw refused("DUPLICATE_JOB");
@@ -193,7 +193,8 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
       jobs.filter((one) => one.score < job.score || (one.score === job.score && one.id < job.id)).length;
     if (parked !== undefined) {
       const beside = [...zone.jobs.values()].filter((one) => one.parked === parked);
-      return { reason: zones.ceiling(zone, parked) === 0 ? "PAUSED" : "LIMIT", position: ahead(beside) + 1 };
+      const reason = zones.ceiling(zone, parked) === 0 ? "PAUSED" : "LIMIT";
+      return { reason, limit: parked, position: ahead(beside) + 1 };
     }
     const device = zones.deviceAt(zone, job.spec.endpoint);
     const { lock } = device;
