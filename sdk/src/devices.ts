@@ -1,4 +1,4 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { clearField, clone, create, type MessageInitShape } from "@bufbuild/protobuf";
 import { FieldMaskSchema } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { itemError, noResult, present } from "./answer.js";
@@ -174,7 +174,14 @@ const policies = {
 const scopes = { changes: LockScope.CHANGES, all: LockScope.ALL } as const;
 
 function deviceMessage(device: DeviceInput | Device): Device {
-  if ("$typeName" in device) return device;
+  if ("$typeName" in device) {
+    // What only the service says of a device is no part of a new one: one that was read can be added elsewhere.
+    const own = clone(DeviceSchema, device);
+    for (const field of ["createTime", "updateTime", "endpoint", "status"] as const) {
+      clearField(own, DeviceSchema.field[field]);
+    }
+    return own;
+  }
   return create(DeviceSchema, {
     name: device.name,
     address: device.address,

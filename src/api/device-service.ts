@@ -1,4 +1,4 @@
-import { clone } from "@bufbuild/protobuf";
+import { clone, isFieldSet } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import {
@@ -48,6 +48,9 @@ const changeable: Readonly<Record<string, (to: Device, from: Device) => void>> =
   },
 };
 
+/** Fields that a new device must not bring: who fills them in takes them for something they are not. */
+const outputOnly = ["createTime", "updateTime", "endpoint", "status"] as const;
+
 /** Devices looked at for one page of a filtered list. */
 const maxLookedAt = 5_000;
 /** Items of a batch sent to the store at a time. */
@@ -95,6 +98,13 @@ export function createDeviceService(parts: DeviceServiceParts): ServiceImpl<type
   };
 
   const add = (device: Device, field: string): Promise<Device> => {
+    const given = outputOnly.filter((name) => isFieldSet(device, DeviceSchema.field[name]));
+    const description = "is output only: the service sets it";
+    if (given.length > 0) {
+      throw invalidRequest(
+        ...given.map((name) => ({ field: `${field}.${DeviceSchema.field[name].name}`, description })),
+      );
+    }
     check(device, field);
     return keep(device, (input) => devices.create(input), device.hostKeys.length > 0);
   };

@@ -218,3 +218,29 @@ test("times out of range are refused wherever they stand", () => {
   expect(toBinary(input, message).length).toBeGreaterThan(0);
   expect(fieldsNamed(JobService.method.listJobs, reflect(input, message))).toEqual(["filter.created_after"]);
 });
+
+test.each([
+  ["devices", "r1", "10.0.0.1", "10.0.0.1:22", "a.example.net.", "::1", "fe80::1", "[::1]", "[::1]:22", "key/stack-1"],
+  ["queues", "nightly", "device/r1", "device/10.0.0.1:22", "device/[::1]:22", "device/key/stack-1", "device/R-1.x:22"],
+  ["workers", "node.example.net-4711-0a1b2c3d"],
+  ["creators", "local", "ann@example.net", "ops-key"],
+  ["text", "ip route 0.0.0.0/0", "a\tb", "Grüße"],
+  ["zones", "default", "site-7"],
+])("a filter of jobs takes %s that there can be", (field, ...values) => {
+  const { listJobs } = JobService.method;
+  const filter = { [field]: field === "text" ? values[0] : values };
+  expect(fieldsNamed(listJobs, reflect(listJobs.input, create(listJobs.input, { filter })))).toEqual([]);
+});
+
+test.each([
+  ["devices", "r 1", "10.0.0.1:ssh", "-", "device/r1", "[::1", "::1%eth0", ""],
+  ["queues", "Nightly", "device/", "device/r 1", "queue/nightly", ""],
+  ["workers", "a b", "", "é"],
+  ["creators", "-", "a b", "x".repeat(65)],
+  ["zones", "A", "", "x".repeat(33)],
+])("a filter of jobs takes no %s that there cannot be, and names each", (field, ...values) => {
+  const { listJobs } = JobService.method;
+  const filter = { [field]: values };
+  const named = fieldsNamed(listJobs, reflect(listJobs.input, create(listJobs.input, { filter })));
+  expect(named).toEqual(values.map((_, index) => `filter.${field}[${index}]`));
+});

@@ -64,6 +64,25 @@ describe("devices", () => {
     });
   });
 
+  test("a device that brings what only the service says is refused, by name; one that was read can be sent back", async () => {
+    const given = { createTime: { seconds: 1n }, updateTime: { seconds: 1n }, endpoint: "x:1", status: {} };
+    const path = { createTime: "create_time", updateTime: "update_time", endpoint: "endpoint", status: "status" };
+    for (const [name, value] of Object.entries(given)) {
+      const field = path[name as keyof typeof path];
+      const one = device("o1", { [name]: value });
+      expect(await problemOf(clients.devices.createDevice({ device: one }))).toMatchObject({
+        ...{ code: "InvalidArgument", reason: "INVALID_REQUEST", fields: [`device.${field}`] },
+      });
+      const { results } = await clients.devices.batchCreateDevices({ devices: [device("o2"), one] });
+      expect(results[1]!.result).toMatchObject({ case: "error", value: { reason: "INVALID_REQUEST" } });
+      expect((results[1]!.result.value as { message: string }).message).toContain(`devices[1].${field}`);
+      if (results[0]!.result.case === "device") await clients.devices.deleteDevice({ name: "o2" });
+    }
+    await clients.devices.createDevice({ device: device("o1") });
+    const read = (await clients.devices.getDevice({ name: "o1" })).device!;
+    expect((await clients.devices.updateDevice({ device: read })).device!.endpoint).toBe("o1.example.net:22");
+  });
+
   test("a refused device does not touch the host keys of the one that has its address", async () => {
     await clients.devices.createDevice({ device: device("k1", { hostKeys: [key] }) });
     const thief = device("k2", { address: "k1.example.net", hostKeys: [otherKey] });
