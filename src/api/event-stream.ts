@@ -39,7 +39,7 @@ export async function answerEventStream(
   parts: { readonly store: Store; readonly clock: Clock; readonly shutdown: AbortSignal },
   request: AnyRequest,
   response: AnyResponse,
-  call: { readonly id: string; readonly requestId: string },
+  call: { readonly id: string; readonly requestId: string; readonly signal: AbortSignal },
 ): Promise<ConnectError | undefined> {
   if (!isJobId(call.id)) throw invalidRequest({ field: "id", description: "is no job id" });
   const query = new URLSearchParams((request.url ?? "").split("?").slice(1).join("?"));
@@ -48,7 +48,7 @@ export async function answerEventStream(
   if (cursor.length > 256) throw invalidRequest({ field: "cursor", description: "is no cursor" });
   const gone = new AbortController();
   response.once("close", () => gone.abort());
-  const signal = AbortSignal.any([gone.signal, parts.shutdown]);
+  const signal = AbortSignal.any([gone.signal, call.signal, parts.shutdown]);
   const sights = watchJob(parts, { id: call.id, cursor, skipHistory: false }, signal);
   let last = cursor;
   let begun = false;

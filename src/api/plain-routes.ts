@@ -20,10 +20,10 @@ export function createPlainRoutes(parts: {
       if (path === "/livez" || path === "/readyz") return "anyone";
       return eventStreamJob(path) === undefined ? undefined : eventStreamAccess;
     },
-    async answer(request, response, { path, requestId }) {
+    async answer(request, response, { path, requestId, signal }) {
       if (request.method !== "GET") throw problem("METHOD_NOT_FOUND", "this path is for GET");
       const id = eventStreamJob(path);
-      if (id !== undefined) return answerEventStream(parts, request, response, { id, requestId });
+      if (id !== undefined) return answerEventStream(parts, request, response, { id, requestId, signal });
       // Alive means that this very answer is given; ready asks what is needed to do any work.
       const ready = path === "/livez" || parts.monitor.current().status !== HealthStatus.NOT_SERVING;
       leaveBody(request, response);

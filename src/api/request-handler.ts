@@ -20,6 +20,7 @@ import { leaveBody, type Protocol, protocolOf, refuse } from "./protocol.js";
 import { flowingBody, maxRequestBytes, wholeBody } from "./request-body.js";
 import { logRequest } from "./request-log.js";
 import { isGone, sendAnswer } from "./send-answer.js";
+import { createStandingCalls } from "./standing-calls.js";
 
 /** Answers requests to paths that are no method of a service. */
 export interface PlainRoute {
@@ -29,7 +30,13 @@ export interface PlainRoute {
   answer(
     request: AnyRequest,
     response: AnyResponse,
-    call: { readonly path: string; readonly requestId: string; readonly principal: Principal | undefined },
+    call: {
+      readonly path: string;
+      readonly requestId: string;
+      readonly principal: Principal | undefined;
+      /** Aborts, with the problem, when the caller may not go on. */
+      readonly signal: AbortSignal;
+    },
   ): Promise<ConnectError | undefined>;
 }
 
@@ -38,6 +45,7 @@ const bodyDeadlineMs = 30_000;
 const maxAnswerBytes = 128 * 1024 * 1024;
 /** Events are smaller than this: compressing them would cost the server three times what sending them does. */
 const compressFromBytes = 64 * 1024;
+const neverAborts = new AbortController().signal;
 const requestIdForm = /^[\x21-\x7e]{1,128}$/;
 
 /**
@@ -64,6 +72,7 @@ export function createRequestHandler(parts: {
     jsonOptions: { ignoreUnknownFields: false },
   });
   parts.routes(router);
+  const standing = createStandingCalls(parts);
   const methods = new Map<string, UniversalHandler>(router.handlers.map((method) => [method.requestPath, method]));
 
   const handle = async (request: AnyRequest, response: AnyResponse): Promise<void> => {
@@ -73,6 +82,7 @@ export function createRequestHandler(parts: {
     const protocol = protocolOf(request.headers);
     const line = logRequest(parts, request, response, { requestId, path, protocol });
     const unexpected = (error: unknown): void => parts.logger.error({ err: error, requestId, method: path }, "fault");
+    let stay: ReturnType<typeof standing.add> | undefined;
     try {
       const method = methods.get(path);
       const access = method ? accessTable[path] : parts.plain.access(path);
@@ -82,14 +92,16 @@ export function createRequestHandler(parts: {
       if (access === undefined || (principal && !reaches(principal.role, access))) {
         throw problem("PERMISSION_DENIED", `the role ${principal?.role} may not call this`);
       }
+      if (principal) stay = standing.add(request, access);
+      const signal = stay?.signal ?? neverAborts;
       if (method) {
-        const call = { requestId, protocol, principal, unexpected };
+        const call = { requestId, protocol, principal, unexpected, signal };
         await answerMethod(method, request, response, call, (error) => {
           line.ended = true;
           line.error = error;
         });
       } else {
-        line.error = await parts.plain.answer(request, response, { path, requestId, principal });
+        line.error = await parts.plain.answer(request, response, { path, requestId, principal, signal });
         line.ended = true;
       }
     } catch (thrown) {
@@ -97,6 +109,8 @@ export function createRequestHandler(parts: {
       line.error ??= error;
       if (response.headersSent || isGone(response)) cut(response);
       else refuse(request, response, protocol, error);
+    } finally {
+      stay?.end();
     }
   };
 
@@ -104,7 +118,13 @@ export function createRequestHandler(parts: {
     method: UniversalHandler,
     request: AnyRequest,
     response: AnyResponse,
-    call: { requestId: string; protocol: Protocol; principal: Principal | undefined; unexpected: (e: unknown) => void },
+    call: {
+      readonly requestId: string;
+      readonly protocol: Protocol;
+      readonly principal: Principal | undefined;
+      readonly unexpected: (error: unknown) => void;
+      readonly signal: AbortSignal;
+    },
     ended: (error: ConnectError | undefined) => void,
   ): Promise<void> => {
     const values = createContextValues().set(requestIdKey, call.requestId);
@@ -121,7 +141,7 @@ export function createRequestHandler(parts: {
               seen = isJson(request) ? bytes : undefined;
             },
           });
-    const answer = await method({ ...universal, body });
+    const answer = await method({ ...universal, body, signal: AbortSignal.any([universal.signal, call.signal]) });
     const explain = (error: ConnectError): ConnectError =>
       explainCallError(error, {
         method: method.method,

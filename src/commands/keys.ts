@@ -44,7 +44,7 @@ export function registerKeys(program: Command): void {
     });
   keys
     .command("revoke <id>")
-    .description("take a key away; servers notice within 5 seconds")
+    .description("take a key away; servers notice within 5 seconds, and end watches that are open within 10")
     .addOption(configOption())
     .action(async (id: string, { config }: { config?: string }) => {
       await withStore(config, async ({ apiKeys }) => {

@@ -20,7 +20,7 @@ import { ServerReflection as Alpha } from "../../src/api/gen/grpc/reflection/v1a
 import { assertSafeToServe } from "../../src/api/loopback.js";
 import { systemClock } from "../../src/system/clock.js";
 import { systemRandom } from "../../src/system/random.js";
-import { startTestApi, type TestApi } from "../support/api-server.js";
+import { readSpec, startTestApi, type TestApi } from "../support/api-server.js";
 import { eventually } from "../support/eventually.js";
 import { all, problemOf } from "./problems.js";
 
@@ -36,7 +36,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-function transport(kind: string, key: string | undefined, header = "x-api-key"): Transport {
+function transport(kind: string, key: string | undefined, header = "x-api-key", baseUrl = api.baseUrl): Transport {
   const interceptors = [
     (next: (request: never) => Promise<never>) => (request: never) => {
       const { header: headers } = request as { header: Headers };
@@ -44,7 +44,6 @@ function transport(kind: string, key: string | undefined, header = "x-api-key"):
       return next(request);
     },
   ] as never;
-  const { baseUrl } = api;
   if (kind === "grpc") return createGrpcTransport({ baseUrl, interceptors });
   if (kind === "grpc-web") return createGrpcWebTransport({ baseUrl, httpVersion: "1.1", interceptors });
   return createConnectTransport({ baseUrl, httpVersion: kind === "connect h1" ? "1.1" : "2", interceptors });
@@ -166,6 +165,65 @@ test("a removed key is refused within 5 seconds, and remembered keys and misses 
   } finally {
     await own.close();
   }
+});
+
+describe("a watch that is open when its key is taken away", () => {
+  /** A server whose clock runs a hundred times as fast in what it repeats. */
+  async function watched(): Promise<TestApi> {
+    const clock = {
+      ...systemClock,
+      monotonic: () => systemClock.monotonic() * 100,
+      timer: (ms: number, run: () => void) => systemClock.timer(ms / 100, run),
+    };
+    return startTestApi({ withKey: true, clock });
+  }
+
+  test.each(["grpc", "grpc-web", "connect h1", "connect h2"])(
+    "is ended with UNAUTHENTICATED over %s; others' go on",
+    async (kind) => {
+      const own = await watched();
+      try {
+        const [key, kept] = [await own.key("reader"), await own.key("reader")];
+        const watch = (as: string) => {
+          const stop = new AbortController();
+          const client = createClient(JobService, transport(kind, as, "x-api-key", own.baseUrl));
+          const seen: (string | undefined)[] = [];
+          const ended = (async () => {
+            for await (const { item } of client.watchJobs({}, { signal: stop.signal })) seen.push(item.case);
+          })();
+          return { stop, seen, ended };
+        };
+        const [cut, other] = [watch(key), watch(kept)];
+        await eventually(() => expect([cut.seen, other.seen]).toEqual([["synced"], ["synced"]]));
+        await own.store.apiKeys.remove(parseApiKey(key)!.id);
+        expect(await problemOf(cut.ended)).toMatchObject({ code: "Unauthenticated", reason: "UNAUTHENTICATED" });
+        const heard = other.seen.length;
+        await own.clients(transport(kind, kept, "x-api-key", own.baseUrl)).jobs.listJobs({});
+        await eventually(() => expect(other.seen.length).toBeGreaterThan(heard));
+        other.stop.abort();
+        await other.ended.catch(() => undefined);
+      } finally {
+        await own.close();
+      }
+    },
+  );
+
+  test("is ended with a failure in the event stream", async () => {
+    const own = await watched();
+    try {
+      const key = await own.key("operator");
+      const client = own.clients(transport("connect h2", key, "x-api-key", own.baseUrl));
+      const { job } = await client.jobs.createJob({ job: readSpec() as never });
+      const stream = await fetch(`${own.baseUrl}/v1/jobs/${job!.id}/events`, { headers: { "x-api-key": key } });
+      expect(stream.status).toBe(200);
+      await own.store.apiKeys.remove(parseApiKey(key)!.id);
+      const text = await stream.text();
+      expect(text).toContain('event: failure\ndata: {"code":"unauthenticated"');
+      expect(text).not.toContain("event: close");
+    } finally {
+      await own.close();
+    }
+  });
 });
 
 describe("while no key is configured", () => {
