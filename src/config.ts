@@ -131,6 +131,13 @@ export const settings = {
     optionalString,
     "File with the sealing key, mode 0600.",
   ),
+  platformsDir: setting<string | undefined>(
+    "platforms_dir",
+    "POINTSMAN_PLATFORMS_DIR",
+    undefined,
+    optionalString,
+    "Folder with definitions of platforms (docs/platforms.md), read at start by servers and workers; one of the same name stands in the place of ours.",
+  ),
   hostKeyPolicy: setting(
     "host_key_policy",
     "POINTSMAN_HOST_KEY_POLICY",

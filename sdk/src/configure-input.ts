@@ -30,6 +30,13 @@ export interface ConfigureInput {
   readonly planHash?: string | undefined;
   /** Keeps the running configuration, before and after, in the result. Default false. */
   readonly keepBeforeAfter?: boolean | undefined;
+  /**
+   * Allows what is known of the platform from documents only; `devices.platforms()` says which. Without it such work is
+   * refused with CONSENT_REQUIRED. Default false.
+   */
+  readonly acceptUnproven?: boolean | undefined;
+  /** Allows a confirm timeout that reboots the device when it runs out. Default false. */
+  readonly acceptReboot?: boolean | undefined;
 }
 
 const modes = {
@@ -53,5 +60,7 @@ export function configureMessage(input: ConfigureInput): MessageInitShape<typeof
     postChecks: checks(input.postChecks),
     planHash,
     keepBeforeAfter,
+    acceptUnproven: input.acceptUnproven ?? false,
+    acceptReboot: input.acceptReboot ?? false,
   };
 }

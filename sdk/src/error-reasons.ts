@@ -41,6 +41,11 @@ export const errorReasons = {
     code: "failed_precondition",
     meaning: "The device is in another zone than the job ran in; create the job anew. Metadata names the zone.",
   },
+  CONSENT_REQUIRED: {
+    code: "failed_precondition",
+    meaning:
+      "What is asked is known from documents only, or can reboot the device: it needs accept_unproven or accept_reboot. Also of jobs.",
+  },
   DUPLICATE_JOB: { code: "already_exists", meaning: "A live job has the same dedupe_key; metadata names it." },
   DEVICE_LOCKED: {
     code: "failed_precondition",

@@ -1,12 +1,12 @@
-import type { ConfigureOperation } from "@pointsman/sdk/v1";
+import { ConfigMode, type ConfigureOperation } from "@pointsman/sdk/v1";
 import { textLines } from "../domain/text-lines.js";
-import { type FieldProblem, invalidRequest } from "../errors.js";
+import { type FieldProblem, invalidRequest, problem } from "../errors.js";
 import type { JobWish } from "./job-create.js";
 import type { PlatformCatalogue } from "./platform-catalogue.js";
 
 /**
  * Refuses, before a job of it is made, configuration that the platform would never be given, and checks that do more than
- * look. Throws INVALID_REQUEST with every field that is wrong.
+ * look. Throws INVALID_REQUEST with every field that is wrong, and CONSENT_REQUIRED for what is known from documents only.
  */
 export function checkConfigure(platforms: PlatformCatalogue, platform: string, { spec, field }: JobWish): void {
   if (spec.operation.case !== "configure") return;
@@ -14,10 +14,10 @@ export function checkConfigure(platforms: PlatformCatalogue, platform: string, {
   const place = `${field}.configure`;
   const problems: FieldProblem[] = platforms
     .configurationProblems(platform, inputLines(operation))
-    .map(({ index, problem }) =>
+    .map(({ index, problem: description }) =>
       operation.input.case === "lines"
-        ? { field: `${place}.lines.lines[${index}]`, description: problem }
-        : { field: `${place}.text`, description: `line ${index + 1}: ${problem}` },
+        ? { field: `${place}.lines.lines[${index}]`, description }
+        : { field: `${place}.text`, description: `line ${index + 1}: ${description}` },
     );
   for (const name of ["pre_checks", "post_checks"] as const) {
     const checks = name === "pre_checks" ? operation.preChecks : operation.postChecks;
@@ -27,6 +27,11 @@ export function checkConfigure(platforms: PlatformCatalogue, platform: string, {
     }
   }
   if (problems.length > 0) throw invalidRequest(...problems);
+  const { mode, save, acceptUnproven, acceptReboot } = operation;
+  const confirmed = mode === ConfigMode.APPLY_CONFIRMED;
+  const wish = { changes: mode !== ConfigMode.PLAN, confirmed, save, acceptUnproven, acceptReboot };
+  const missing = platforms.missingConsent(platform, wish);
+  if (missing !== undefined) throw problem("CONSENT_REQUIRED", missing);
 }
 
 /** The lines of the input, however they were given. */

@@ -11,6 +11,19 @@ export interface PlatformCatalogue {
     platform: string,
     lines: readonly string[],
   ): readonly { readonly index: number; readonly problem: string }[];
+  /** What a configuration of this platform needs consent to and lacks, in words for people; undefined: nothing. */
+  missingConsent(platform: string, wish: ConfigurationWish): string | undefined;
+}
+
+/** What is wanted of a configuration, and what the caller agreed to. */
+export interface ConfigurationWish {
+  /** False for a plan. */
+  readonly changes: boolean;
+  /** Taken back by the device unless it is confirmed. */
+  readonly confirmed: boolean;
+  readonly save: boolean;
+  readonly acceptUnproven: boolean;
+  readonly acceptReboot: boolean;
 }
 
 /** A platform for people. */
@@ -20,11 +33,21 @@ export interface PlatformDescription {
   readonly modes: readonly string[];
   /** "shell" or "exec". */
   readonly channel: string;
+  /** "built_in", or the name of the operator's file. */
+  readonly origin: string;
+  readonly overridesBuiltIn: boolean;
+  /** When an operator's definition was read, in milliseconds since the epoch. */
+  readonly loadTime?: number;
   /** How it is configured; absent where it cannot be. Evidence is `real_cli`, `recorded` or `documents`. */
   readonly configuration?: {
     readonly evidence: string;
     readonly candidate: boolean;
-    readonly confirmed?: { readonly evidence: string; readonly minSeconds: number; readonly maxSeconds: number };
+    readonly confirmed?: {
+      readonly evidence: string;
+      readonly minSeconds: number;
+      readonly maxSeconds: number;
+      readonly reboots: boolean;
+    };
     readonly saveEvidence?: string;
   };
 }

@@ -1,15 +1,19 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { PlatformSchema } from "@pointsman/sdk/v1";
 import type { PlatformDescription } from "./platform-catalogue.js";
 
 /** A platform, as the contract says it. */
 export function platformMessage(platform: PlatformDescription): MessageInitShape<typeof PlatformSchema> {
-  const { name, description, modes, channel, configuration } = platform;
-  if (configuration === undefined) return { name, description, modes: [...modes], channel };
+  const { name, description, modes, channel, configuration, origin, overridesBuiltIn, loadTime } = platform;
+  const known = {
+    ...{ name, description, modes: [...modes], channel, origin, overridesBuiltIn },
+    ...(loadTime === undefined ? {} : { loadTime: timestampFromMs(loadTime) }),
+  };
+  if (configuration === undefined) return known;
   const { evidence, candidate, confirmed, saveEvidence = "" } = configuration;
   return {
-    ...{ name, description, modes: [...modes], channel },
+    ...known,
     configuration: {
       evidence,
       candidate,
@@ -17,6 +21,7 @@ export function platformMessage(platform: PlatformDescription): MessageInitShape
         confirmEvidence: confirmed.evidence,
         minConfirmTimeout: durationFromMs(confirmed.minSeconds * 1000),
         maxConfirmTimeout: durationFromMs(confirmed.maxSeconds * 1000),
+        confirmReboots: confirmed.reboots,
       }),
       saveEvidence,
     },

@@ -16,6 +16,8 @@ interface ConfigureOptions extends StartOptions {
   readonly check?: readonly ConfigCheckInput[];
   readonly preCheck?: readonly ConfigCheckInput[];
   readonly planHash?: string;
+  readonly acceptUnproven?: boolean;
+  readonly acceptReboot?: boolean;
 }
 
 /** `configure`: one change for each device, followed to the end. */
@@ -39,6 +41,8 @@ export function registerConfigure(program: Command, kit: CommandKit): void {
       collectChecks,
     )
     .option("--plan-hash <hash>", "change something only when a plan made now would have this hash")
+    .option("--accept-unproven", "allow what is known of the platform from documents only; see `platforms`")
+    .option("--accept-reboot", "allow a --confirmed whose end reboots the device")
     .option("--request-id <id>", "makes the call safe to repeat")
     .option("--detach", "do not follow: print the ids of the jobs")
     .addHelpText(
@@ -72,6 +76,8 @@ async function configure(context: Context<ConfigureOptions>, behind: number): Pr
     preChecks: options.preCheck,
     postChecks: options.check,
     planHash: options.planHash,
+    acceptUnproven: options.acceptUnproven,
+    acceptReboot: options.acceptReboot,
   };
   const conditions = conditionsOf(options, targets);
   const jobs = targets.map((device, index) => ({ device, configure: work, ...conditions[index] }));

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { toJson } from "@pointsman/sdk";
-import { PlatformSchema } from "@pointsman/sdk/v1";
+import { type PlatformConfiguration, PlatformSchema } from "@pointsman/sdk/v1";
 import type { CommandKit, CommonOptions } from "./command.js";
 import { table } from "./table.js";
 
@@ -11,12 +11,24 @@ export function registerPlatforms(program: Command, kit: CommandKit): void {
     const platforms = await client.devices.platforms({ signal });
     if (out.json)
       return await out.document({ platforms: platforms.map((platform) => toJson(PlatformSchema, platform)) });
-    const rows = platforms.map(({ name, channel, modes, description }) => [
+    const rows = platforms.map(({ name, modes, configuration, origin, overridesBuiltIn, description }) => [
       name,
-      channel,
       modes.join(","),
+      configurationOf(configuration),
+      overridesBuiltIn ? `${origin} (in place of ours)` : origin,
       description,
     ]);
-    await out.line(table(["name", "channel", "modes", "description"], rows));
+    await out.line(table(["name", "modes", "configure (evidence)", "origin", "description"], rows));
   });
+}
+
+/** What can be done about the configuration, each part with what the knowledge of it rests on. */
+function configurationOf(configuration: PlatformConfiguration | undefined): string {
+  if (!configuration) return "no";
+  const { evidence, candidate, confirmEvidence, confirmReboots, saveEvidence } = configuration;
+  return [
+    `${candidate ? "candidate" : "immediate"} (${evidence})`,
+    ...(confirmEvidence === "" ? [] : [`confirmed${confirmReboots ? ", reboots" : ""} (${confirmEvidence})`]),
+    ...(saveEvidence === "" ? [] : [`save (${saveEvidence})`]),
+  ].join(", ");
 }

@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import type { Logger } from "pino";
 import { type ApiServer, createApiServer } from "../api/api-server.js";
 import type { Config } from "../config.js";
-import { builtInPlatforms } from "../device/index.js";
+import { installedPlatforms } from "../device/index.js";
 import type { Service } from "../domain/service.js";
 import { createDueLoop, createReaper, createRetentionLoop } from "../scheduler/upkeep.js";
 import { createSealer, type Sealer } from "../secrets/sealer.js";
@@ -53,6 +53,7 @@ export interface RunningServer extends Service {
 
 export function assembleServer({ config, logger, store, sealer }: Base): RunningServer {
   const parts = { store, clock: systemClock, logger };
+  const platforms = installedPlatforms(config.platformsDir, systemClock.now());
   const rule = {
     succeededMs: config.keepSucceededHours * 3_600_000,
     failedMs: config.keepFailedHours * 3_600_000,
@@ -77,7 +78,7 @@ export function assembleServer({ config, logger, store, sealer }: Base): Running
         version,
         clock: systemClock,
         random: systemRandom,
-        platforms: createPlatformCatalogue(builtInPlatforms()),
+        platforms: createPlatformCatalogue(platforms),
         forbidInlineEndpoints: config.forbidInlineEndpoints,
         defaultHostKeyPolicy: config.hostKeyPolicy,
         ...(tls ? { tls } : {}),
@@ -101,7 +102,7 @@ export function assembleWorker({ config, logger, store, sealer }: Base): Worker 
     version,
     clock: systemClock,
     random: systemRandom,
-    platforms: builtInPlatforms(),
+    platforms: installedPlatforms(config.platformsDir, systemClock.now()),
     openJournal: (name) => openJournal(config.journalDir, name),
     hostname: hostname(),
     pid: process.pid,

@@ -1,5 +1,5 @@
 import type { PlatformCatalogue } from "../api/platform-catalogue.js";
-import { isReadOnly, parseConfiguration, type Platform } from "../device/index.js";
+import { isReadOnly, missingConsent, parseConfiguration, type Platform } from "../device/index.js";
 
 /** The platforms as the server knows them: the same definitions that drive the worker's engine. */
 export function createPlatformCatalogue(platforms: ReadonlyMap<string, Platform>): PlatformCatalogue {
@@ -7,10 +7,11 @@ export function createPlatformCatalogue(platforms: ReadonlyMap<string, Platform>
     names: () => [...platforms.keys()],
     has: (name) => platforms.has(name),
     describe: () =>
-      [...platforms.values()].map(({ name, description, channel, modes, configuration }) => ({
-        name,
-        description,
-        channel,
+      [...platforms.values()].map(({ name, description, channel, modes, configuration, origin }) => ({
+        ...{ name, description, channel },
+        origin: origin.file ?? "built_in",
+        overridesBuiltIn: origin.overridesBuiltIn,
+        ...(origin.loadedAt === undefined ? {} : { loadTime: origin.loadedAt }),
         modes: modes.map((mode) => mode.name),
         ...(configuration && {
           configuration: {
@@ -28,6 +29,10 @@ export function createPlatformCatalogue(platforms: ReadonlyMap<string, Platform>
     configurationProblems(name, lines) {
       const rules = platforms.get(name)?.configuration;
       return rules === undefined ? [] : parseConfiguration(rules, lines).problems;
+    },
+    missingConsent(name, wish) {
+      const rules = platforms.get(name)?.configuration;
+      return rules === undefined ? undefined : missingConsent(name, rules, wish);
     },
   };
 }

@@ -25,39 +25,42 @@ export function readConfiguration(reader: Reader, modes: readonly string[]): Con
   );
   const candidate = fields.candidate.object("diff", "check", "commit", "discard");
   const confirmed = fields.confirmed.object(
-    ...(["evidence", "enter", "commit", "confirm", "revert", "session", "min_seconds", "max_seconds"] as const),
+    ...(["evidence", "enter", "arm", "commit", "confirm", "revert", "reboots", "session"] as const),
+    ...(["min_seconds", "max_seconds"] as const),
   );
   const isCandidate = !fields.candidate.absent;
-  if (!fields.confirmed.absent && (isCandidate ? confirmed.commit.absent : confirmed.enter.absent)) {
-    fields.confirmed.fail(isCandidate ? "a candidate needs `commit`" : "without a candidate it needs `enter`");
+  const starts = isCandidate ? confirmed.commit : confirmed.enter.absent ? confirmed.arm : confirmed.enter;
+  if (!fields.confirmed.absent && starts.absent) {
+    fields.confirmed.fail(isCandidate ? "a candidate needs `commit`" : "without a candidate it needs `enter` or `arm`");
   }
-  const save = fields.save.object("evidence", "send", "answers");
+  const step = (field: Reader): ConfigurationStep => readStep(field, modes);
+  const stepOrNone = (field: Reader): ConfigurationStep | undefined => (field.absent ? undefined : step(field));
   return {
     evidence: fields.evidence.oneOf(evidences),
     base: fields.base.oneOf(modes),
     mode: fields.mode.oneOf(modes),
-    enter: readStep(fields.enter),
-    leave: readStep(fields.leave),
-    running: readStep(fields.running),
-    save: fields.save.absent
-      ? undefined
-      : { send: save.send.text(), answers: readAnswers(save.answers), evidence: save.evidence.oneOf(evidences) },
+    enter: step(fields.enter),
+    leave: step(fields.leave),
+    running: step(fields.running),
+    save: fields.save.absent ? undefined : readSave(fields.save, modes),
     candidate: isCandidate
       ? {
-          diff: readStep(candidate.diff),
-          check: candidate.check.absent ? undefined : readStep(candidate.check),
-          commit: readStep(candidate.commit),
-          discard: readStep(candidate.discard),
+          diff: step(candidate.diff),
+          check: stepOrNone(candidate.check),
+          commit: step(candidate.commit),
+          discard: step(candidate.discard),
         }
       : undefined,
     confirmed: fields.confirmed.absent
       ? undefined
       : {
           evidence: confirmed.evidence.oneOf(evidences),
-          enter: confirmed.enter.absent ? undefined : readStep(confirmed.enter),
-          commit: confirmed.commit.absent ? undefined : readStep(confirmed.commit),
-          confirm: readStep(confirmed.confirm),
-          revert: readStep(confirmed.revert),
+          enter: stepOrNone(confirmed.enter),
+          arm: stepOrNone(confirmed.arm),
+          commit: stepOrNone(confirmed.commit),
+          confirm: step(confirmed.confirm),
+          revert: stepOrNone(confirmed.revert),
+          reboots: confirmed.reboots.flag(false),
           session: confirmed.session.oneOf(["new", "same"]),
           minSeconds: confirmed.min_seconds.count(),
           maxSeconds: confirmed.max_seconds.count(),
@@ -77,9 +80,19 @@ export function readConfiguration(reader: Reader, modes: readonly string[]): Con
   };
 }
 
-function readStep(reader: Reader): ConfigurationStep {
-  const fields = reader.object("send", "answers");
-  return { send: fields.send.text(), answers: readAnswers(fields.answers) };
+type StepFields = Readonly<Record<"send" | "mode" | "answers", Reader>>;
+
+function readStep(reader: Reader, modes: readonly string[]): ConfigurationStep {
+  return stepOf(reader.object("send", "mode", "answers"), modes);
+}
+
+function readSave(reader: Reader, modes: readonly string[]): ConfigurationRules["save"] {
+  const fields = reader.object("evidence", "send", "mode", "answers");
+  return { ...stepOf(fields, modes), evidence: fields.evidence.oneOf(evidences) };
+}
+
+function stepOf({ send, mode, answers }: StepFields, modes: readonly string[]): ConfigurationStep {
+  return { send: send.text(), mode: mode.absent ? undefined : mode.oneOf(modes), answers: readAnswers(answers) };
 }
 
 function readAnswers(reader: Reader): ConfigurationStep["answers"] {

@@ -3,9 +3,11 @@ import type { Answer } from "./session.js";
 /** What a claim of a definition rests on: seen on the vendor's own software, on a recording of it, or only read about. */
 export type Evidence = "real_cli" | "recorded" | "documents";
 
-/** A line the engine types to get somewhere. `{session}`, `{minutes}` and `{clock}` (HH:MM:SS) in it are filled in. */
+/** A line the engine types to get somewhere. `{session}`, `{seconds}`, `{minutes}` and `{clock}` (HH:MM:SS) are filled in. */
 export interface ConfigurationStep {
   readonly send: string;
+  /** The mode it is typed in, where that is not the one the work is in; the session returns from it. */
+  readonly mode: string | undefined;
   /** What it may ask, with the platform's own answer. */
   readonly answers: readonly Answer[];
 }
@@ -35,9 +37,13 @@ export interface ConfirmedRules {
   readonly enter: ConfigurationStep | undefined;
   /** Commits the candidate under a timer. */
   readonly commit: ConfigurationStep | undefined;
+  /** Starts the timer in an open configuration, before the first line of a change. */
+  readonly arm: ConfigurationStep | undefined;
   readonly confirm: ConfigurationStep;
-  /** Takes the change back at once. */
-  readonly revert: ConfigurationStep;
+  /** Takes the change back at once. Undefined: only the end of the timer does. */
+  readonly revert: ConfigurationStep | undefined;
+  /** The end of the timer reboots the device. */
+  readonly reboots: boolean;
   /** `same`: the confirmation and the timer belong to the session that committed; its end takes the change back. */
   readonly session: "new" | "same";
   /** Bounds of the timer in seconds. */
@@ -79,8 +85,12 @@ export function fillStep(step: ConfigurationStep, session: string, seconds = 0):
   const two = (value: number): string => String(Math.trunc(value)).padStart(2, "0");
   const values: Readonly<Record<string, string>> = {
     session,
+    seconds: String(Math.trunc(seconds)),
     minutes: String(Math.ceil(seconds / 60)),
     clock: `${two(seconds / 3600)}:${two((seconds / 60) % 60)}:${two(seconds % 60)}`,
   };
-  return { ...step, send: step.send.replace(/\{(session|minutes|clock)\}/g, (_, name: string) => values[name] ?? "") };
+  return {
+    ...step,
+    send: step.send.replace(/\{(session|seconds|minutes|clock)\}/g, (_, name: string) => values[name] ?? ""),
+  };
 }

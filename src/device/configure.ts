@@ -69,7 +69,16 @@ export function createConfigurator(
   }
   const redactor = createRedactor(platform.secrets);
 
-  const step: Configurator["step"] = (on, what, options) => send(on, fillStep(what, session, timerSeconds), options);
+  async function step(on: Session, what: ConfigurationStep, options: StepOptions = {}): Promise<StepOutcome> {
+    const from = on.mode;
+    const filled = fillStep(what, session, timerSeconds);
+    if (what.mode === undefined || what.mode === from) return await send(on, filled, options);
+    await on.enterMode(what.mode, guards(options));
+    const outcome = await send(on, filled, options);
+    // The step was answered; a session that does not find back says so when it is used next.
+    await on.enterMode(from, guards(options)).catch(() => undefined);
+    return outcome;
+  }
 
   async function send(on: Session, what: ConfigurationStep, options: StepOptions = {}): Promise<StepOutcome> {
     let output = "";
@@ -96,10 +105,9 @@ export function createConfigurator(
   return {
     rules,
     step,
-    ask: (on, line, options) => send(on, { send: line, answers: [] }, options),
-    async prepare(on, { beforeWrite, signal } = {}) {
-      if (on.mode === rules.base) return;
-      await on.enterMode(rules.base, { ...(beforeWrite ? { beforeWrite } : {}), ...(signal ? { signal } : {}) });
+    ask: (on, line, options) => send(on, { send: line, mode: undefined, answers: [] }, options),
+    async prepare(on, options = {}) {
+      if (on.mode !== rules.base) await on.enterMode(rules.base, guards(options));
     },
     async running(on, options) {
       const outcome = await step(on, rules.running, options);
@@ -112,6 +120,10 @@ export function createConfigurator(
       if (on.mode !== rules.mode || outcome.status === "rejected") {
         throw refused("the device does not open its configuration", outcome);
       }
+      const arm = timerSeconds === undefined ? undefined : rules.confirmed?.arm;
+      if (!arm) return;
+      const armed = await step(on, arm, options);
+      if (armed.status === "rejected") throw refused("the device does not start its timer", armed);
     },
     async type(on, { text, block }, options = {}) {
       const outcome = await on.run({
@@ -131,15 +143,18 @@ export function createConfigurator(
   };
 }
 
+function guards({ beforeWrite, signal }: StepOptions) {
+  return { ...(beforeWrite ? { beforeWrite } : {}), ...(signal ? { signal } : {}) };
+}
+
 function bounds(options: StepOptions) {
-  const { beforeWrite, signal, onOutput, maxOutputBytes, idleTimeoutMs } = options;
+  const { onOutput, maxOutputBytes, idleTimeoutMs } = options;
   return {
     idleTimeoutMs: idleTimeoutMs ?? idleMs,
     totalTimeoutMs: totalMs,
     settleMs,
     maxOutputBytes: maxOutputBytes ?? largestConfig,
-    ...(beforeWrite ? { beforeWrite } : {}),
-    ...(signal ? { signal } : {}),
+    ...guards(options),
     ...(onOutput ? { onOutput } : {}),
   };
 }

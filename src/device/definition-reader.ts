@@ -13,7 +13,11 @@ export interface Reader {
   readonly field: string;
   readonly absent: boolean;
   text(fallback?: string): string;
+  /** A text, or null where there is none. */
+  textOrNull(): string | null;
   oneOf<T extends string>(values: readonly T[], fallback?: T): T;
+  /** True or false. */
+  flag(fallback?: boolean): boolean;
   /** A whole number of at least 0. */
   count(fallback?: number): number;
   pattern(groups?: readonly string[]): RegExp;
@@ -55,9 +59,14 @@ export function createReader(value: unknown, field: string): Reader {
     absent,
     fail,
     text: (fallback) => (absent && fallback !== undefined ? fallback : asText()),
+    textOrNull: () => (absent || value === null ? null : asText()),
     oneOf(values, fallback) {
       if (absent && fallback !== undefined) return fallback;
       return values.find((one) => one === value) ?? fail(`expected one of ${values.join(", ")}`);
+    },
+    flag(fallback) {
+      if (absent && fallback !== undefined) return fallback;
+      return typeof value === "boolean" ? value : fail("expected true or false");
     },
     count(fallback) {
       if (absent && fallback !== undefined) return fallback;

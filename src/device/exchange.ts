@@ -3,6 +3,7 @@ import { DeviceError, type DeviceErrorReason } from "./device-error.js";
 import { createEchoFinder } from "./echo.js";
 import { createLogHold } from "./log-hold.js";
 import { createOutlet } from "./outlet.js";
+import { createPromptHead } from "./prompt-head.js";
 import type { Platform } from "./platform.js";
 import { matchAnyPrompt, type PromptMatch, type PromptMatcher } from "./prompt.js";
 import type { TypedBlock } from "./session.js";
@@ -14,6 +15,8 @@ export interface Ask {
   /** Without line end. Throws a DeviceError when there is no answer. */
   answer(): string;
   readonly hidden: boolean;
+  /** The answer is a key press: no line end follows. Default false. */
+  readonly isKey?: boolean;
 }
 
 /** Something typed, and what may happen until the prompt is back. */
@@ -54,6 +57,8 @@ export interface ExchangeContext {
 const stillness = {
   /** A pager or an expected question, which could also be a line of output cut in two. */
   text: 15,
+  /** A prompt that may be painted once more. */
+  repainted: 30,
   /** The first prompt of a login. */
   firstPrompt: 40,
   /** The prompt after Ctrl-C. */
@@ -93,7 +98,7 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
     let longestPause = 0;
     let scheduled = false;
     let probes = 0;
-    let probed: { readonly line: string; held: boolean } | undefined;
+    let probed: { readonly line: string; held: boolean; readonly behind: string[] } | undefined;
     const unused = [...request.asks];
     let blockAt = -1;
     let blockEcho = echo;
@@ -148,7 +153,10 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
     const arrive = (prompt: PromptMatch): void => {
       matcher.learn(prompt);
       const interrupted = phase === "interrupted";
-      if (!interrupted) hold.end();
+      if (!interrupted) {
+        head.drop();
+        hold.end();
+      }
       leave();
       shell.state = "ready";
       if (interrupted) return reject(failure);
@@ -229,7 +237,8 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
         pending += endsLine ? `${text}\n` : text;
       },
     );
-    const output = (text: string, endsLine: boolean): void => (endsLine ? hold.line(text) : hold.part(text));
+    const head = createPromptHead(platform.above, (text, endsLine) => (endsLine ? hold.line(text) : hold.part(text)));
+    const output = (text: string, endsLine: boolean): void => head.take(text, endsLine);
     const deliver = (): void => {
       if (pending === "" || phase === "interrupted") return;
       const text = pending;
@@ -250,23 +259,23 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
     const probe = (line: string): void => {
       if (probes >= mostProbes) return;
       probes++;
-      probed = { line, held: false };
+      probed = { line, held: false, behind: [] };
       phase = "probe";
       shell.send("\n", { beforeWrite: request.beforeWrite });
     };
     const leaveProbe = (): void => {
-      if (probed?.held) output(probed.line, true);
+      if (probed?.held) for (const line of [probed.line, ...probed.behind]) output(line, true);
       probed = undefined;
       phase = "output";
     };
     const lookAfterProbe = (line: string): void => {
       if (!probed?.held) return;
       if (probed.line === "") {
-        const ours = matcher.match(line);
+        const ours = matcher.match(line, shell.above);
         if (ours) still(stillness.text, () => arrive(ours));
         return;
       }
-      const prompt = matcher.match(line) ?? matchAnyPrompt(platform, line);
+      const prompt = matcher.match(line, shell.above) ?? matchAnyPrompt(platform, line, shell.above);
       if (!prompt || !probed.line.endsWith(line)) return;
       const before = probed.line.slice(0, probed.line.length - line.length);
       still(stillness.text, () => {
@@ -285,19 +294,23 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
         return;
       }
       if (phase === "probe") return lookAfterProbe(line);
-      const prompt = matcher.match(line);
+      const prompt = matcher.match(line, shell.above);
       if (phase === "interrupted") {
         if (prompt) still(stillness.interrupted, () => arrive(prompt));
         return;
       }
       if (prompt) {
-        const settleMs = Math.max(request.settleMs ?? 0, torn ? Math.min(Math.max(4 * longestPause, 10), 500) : 0);
+        const settleMs = Math.max(
+          request.settleMs ?? 0,
+          platform.repaints ? stillness.repainted : 0,
+          torn ? Math.min(Math.max(4 * longestPause, 10), 500) : 0,
+        );
         return settleMs > 0 ? still(settleMs, () => arrive(prompt)) : arrive(prompt);
       }
       if (platform.pager?.match.test(line)) return still(stillness.text, turnPage);
       const ask = unused.find((one) => one.matches(line));
       if (ask) return still(stillness.text, () => answer(ask));
-      const foreign = matchAnyPrompt(platform, line);
+      const foreign = matchAnyPrompt(platform, line, shell.above);
       if (foreign && !matcher.learnt) return still(stillness.firstPrompt, () => arrive(foreign));
       if (foreign || (request.prompt !== "" && line.endsWith(request.prompt))) {
         return still(stillness.foreignPrompt, () => probe(line));
@@ -323,7 +336,7 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
       } catch (error) {
         return interrupt(error);
       }
-      shell.send(`${text}\n`, { secret: ask.hidden, beforeWrite: request.beforeWrite });
+      shell.send(ask.isKey ? text : `${text}\n`, { secret: ask.hidden, beforeWrite: request.beforeWrite });
     };
 
     const unlisten = shell.listen({
@@ -333,6 +346,8 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
           else if (endsLine && request.refuseLeftovers && isLeftover(text)) interrupt(leftoverError());
         } else if (phase === "probe" && probed) {
           if (endsLine && !probed.held && text.trimEnd() === probed.line.trimEnd()) probed.held = true;
+          else if (endsLine && probed.held && (text.trim() === "" || platform.above?.test(text)))
+            probed.behind.push(text);
           else {
             leaveProbe();
             output(text, endsLine);

@@ -9,6 +9,8 @@ export type {
   ConfirmedRules,
   Evidence,
 } from "./configuration-rules.js";
+export { missingConsent, unprovenParts } from "./consent.js";
+export type { ConfigurationWish } from "./consent.js";
 export { createConfigurator } from "./configure.js";
 export type { Configurator, StepOptions, StepOutcome } from "./configure.js";
 export type { CryptoProfile } from "./algorithms.js";
@@ -18,8 +20,14 @@ export type { Account, Endpoint, HostKeyPolicy } from "./endpoint.js";
 export { hostKeyFromBlob, knownHostKeys, parseHostKey, parseKnownHosts } from "./host-key.js";
 export type { HostKey, KnownHost } from "./host-key.js";
 export { groupExchangeCount } from "./key-exchange.js";
-export { builtInPlatforms, DefinitionError, loadPlatforms, parsePlatform } from "./platform-loader.js";
-export type { Mode, Platform, PlatformVectors, Question, Transition } from "./platform.js";
+export {
+  builtInPlatforms,
+  DefinitionError,
+  installedPlatforms,
+  loadPlatforms,
+  parsePlatform,
+} from "./platform-loader.js";
+export type { Mode, Platform, PlatformOrigin, PlatformVectors, Question, Transition } from "./platform.js";
 export { createSessionPool } from "./pool.js";
 export type { CheckoutOptions, SessionPool, SessionPoolOptions } from "./pool.js";
 export { isReadOnly } from "./read-only.js";

@@ -64,8 +64,9 @@ export async function login(context: ExchangeContext, account: Account, options:
 /** The platform's questions with the account's answers. A secret that the account lacks is PRIVILEGE_DENIED. */
 export function questionsToAsks(questions: readonly Question[], account: Account): Ask[] {
   const secrets = { username: account.username, password: account.password, enable: account.enableSecret };
-  return questions.map(({ match, answer }) => ({
+  return questions.map(({ match, answer, isKey }) => ({
     matches: (line) => match.test(line),
+    isKey,
     hidden: "secret" in answer && answer.secret !== "username",
     answer() {
       if ("text" in answer) return answer.text;

@@ -10,6 +10,8 @@ export interface Question {
   readonly match: RegExp;
   /** From the account, or the literal text. */
   readonly answer: { readonly secret: SecretName } | { readonly text: string };
+  /** The answer is a key press: no line end follows it. */
+  readonly isKey: boolean;
 }
 
 /** One edge of the mode graph. */
@@ -27,6 +29,18 @@ export interface Mode {
   readonly name: string;
   /** Matched against the last line; the group `host` is the device's name. */
   readonly prompt: RegExp;
+  /** What the line above the prompt must be, where the prompt alone does not tell the mode. */
+  readonly below: RegExp | undefined;
+}
+
+/** Where a definition comes from. */
+export interface PlatformOrigin {
+  /** The operator's file, without its folder; undefined: it comes with Pointsman. */
+  readonly file: string | undefined;
+  /** It stands in the place of one that comes with Pointsman. */
+  readonly overridesBuiltIn: boolean;
+  /** When the operator's file was read, in milliseconds since the epoch. */
+  readonly loadedAt: number | undefined;
 }
 
 /** One kind of device, compiled from its definition. */
@@ -34,12 +48,21 @@ export interface Platform {
   /** e.g. `cisco_ios`. */
   readonly name: string;
   readonly description: string;
+  readonly origin: PlatformOrigin;
   /** `shell`: one terminal, prompts tell when a command is over. `exec`: a channel and an exit status per command. */
   readonly channel: "shell" | "exec";
   /** Size of the terminal that is asked for. */
   readonly terminal: { readonly columns: number; readonly rows: number };
+  /** What the Enter key sends. */
+  readonly newline: string;
+  /** Appended to the account's name at login, where the device takes options there. */
+  readonly userSuffix: string;
+  /** Prompt and line are painted several times, with blanks to the edge of the screen between. */
+  readonly repaints: boolean;
   /** In the order in which prompts are tried. Empty for `exec`. */
   readonly modes: readonly Mode[];
+  /** Matches lines directly above a prompt that belong to it and are no output. */
+  readonly above: RegExp | undefined;
   readonly transitions: readonly Transition[];
   /** Questions that may come before the first prompt. */
   readonly loginQuestions: readonly Question[];
@@ -70,7 +93,7 @@ export interface Platform {
 
 /** What a definition claims about itself, checked in the tests of this repository and of whoever adds a platform. */
 export interface PlatformVectors {
-  /** `mode` null: no prompt. */
+  /** `mode` null: no prompt. In a text of two lines the first stands above the prompt. */
   readonly prompts: readonly { readonly text: string; readonly mode: string | null; readonly host?: string }[];
   readonly errors: readonly string[];
   readonly notErrors: readonly string[];

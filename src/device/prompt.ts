@@ -11,10 +11,14 @@ export interface PromptMatch {
 /** Longer last lines are output, whatever they look like. */
 const longestPrompt = 256;
 
-/** Recognises any prompt of the platform, of whatever device. */
-export function matchAnyPrompt(platform: Platform, line: string): PromptMatch | undefined {
+/**
+ * Recognises any prompt of the platform, of whatever device. `above` is the line before it, by which some platforms tell
+ * their modes apart; without it the first mode whose prompt fits is taken.
+ */
+export function matchAnyPrompt(platform: Platform, line: string, above?: string): PromptMatch | undefined {
   if (line.length === 0 || line.length > longestPrompt) return undefined;
-  for (const { name, prompt } of platform.modes) {
+  for (const { name, prompt, below } of platform.modes) {
+    if (above !== undefined && below && !below.test(above)) continue;
     const host = prompt.exec(line)?.groups?.["host"];
     if (host !== undefined) return { mode: name, host, text: line };
   }
@@ -23,8 +27,8 @@ export function matchAnyPrompt(platform: Platform, line: string): PromptMatch | 
 
 /** Knows this device's own prompt: once its name is learnt, no other name is taken for a prompt. */
 export interface PromptMatcher {
-  /** The prompt of this device, blanks at its end included, or undefined. */
-  match(line: string): PromptMatch | undefined;
+  /** The prompt of this device, blanks at its end included, or undefined. `above` is the line before it. */
+  match(line: string, above?: string): PromptMatch | undefined;
   /** From now on the device is called as this prompt says. */
   learn(prompt: PromptMatch): void;
   /** The next prompt may also bear this name: a command that renames the device was sent. */
@@ -42,9 +46,9 @@ export function createPromptMatcher(platform: Platform): PromptMatcher {
     known !== undefined &&
     (seen === known || (platform.hostKept > 0 && seen.length >= platform.hostKept && known.startsWith(seen)));
   return {
-    match(line) {
+    match(line, above) {
       if (host === undefined) return undefined;
-      const found = matchAnyPrompt(platform, line);
+      const found = matchAnyPrompt(platform, line, above);
       if (!found || blanksOf(line) !== blanks) return undefined;
       return isSame(found.host, host) || isSame(found.host, renamed) ? found : undefined;
     },

@@ -36,7 +36,7 @@ export async function openShellSession(
   const { platform, account } = endpoint;
   const started = clock.monotonic();
   const channel = await transport.openShell(platform.terminal.columns, platform.terminal.rows);
-  const shell = createShell(channel);
+  const shell = createShell(channel, platform);
   transport.onClose((error) => shell.lost(error));
   shell.guard = options.beforeWrite;
   shell.transcript = options.transcript;
@@ -54,8 +54,8 @@ export async function openShellSession(
   if (options.resume) {
     const known = matchAnyPrompt(platform, options.resume.prompt);
     if (!known) throw new DeviceError("PROMPT_NOT_FOUND", "the transcript starts at no prompt of its platform");
-    context.matcher.learn(known);
-    prompt = known;
+    prompt = { ...known, mode: options.resume.mode };
+    context.matcher.learn(prompt);
     shell.state = "ready";
   } else {
     prompt = await login(context, account, { timeoutMs: endpoint.loginTimeoutMs ?? 30_000, signal: options.signal });
@@ -118,7 +118,7 @@ export async function openShellSession(
   /** After an interrupted exchange the prompt is the one on the screen. */
   const resync = (): void => {
     if (shell.state !== "ready") return;
-    const seen = context.matcher.match(shell.line);
+    const seen = context.matcher.match(shell.line, shell.above);
     if (seen) prompt = seen;
   };
 

@@ -20,6 +20,8 @@ export type ShellState = "ready" | "busy" | "doubtful" | "gone";
 export interface Shell {
   state: ShellState;
   readonly line: string;
+  /** The last finished line. */
+  readonly above: string;
   /** The last 4 KiB received, cleaned. */
   readonly recent: string;
   /** Something was printed while nobody listened. */
@@ -40,19 +42,33 @@ export interface Shell {
 
 const recentLength = 4096;
 
+/** How a platform's terminal differs from others. */
+export interface ShellHabits {
+  /** What the Enter key sends. */
+  readonly newline: string;
+  /** The last line is painted with blanks to the edge: all but one at its end mean nothing. */
+  readonly repaints: boolean;
+}
+
 /** Wraps a channel. `onGone` is registered by the caller with its transport through {@link Shell.close}-independent `lost`. */
-export function createShell(channel: Channel): Shell & { lost(error: DeviceError): void } {
+export function createShell(
+  channel: Channel,
+  { newline, repaints }: ShellHabits,
+): Shell & { lost(error: DeviceError): void } {
   const decoder = createDecoder();
   let listener: ShellListener | undefined;
   let gone: DeviceError | undefined;
   let heardUnasked = false;
   let recent = "";
+  let above = "";
   let chunkText: string[] = [];
 
   const screen = createScreen((text, endsLine) => {
     chunkText.push(endsLine ? `${text}\n` : text);
+    if (endsLine) above = text;
     listener?.text(text, endsLine);
   });
+  const lastLine = (): string => (repaints ? screen.line.replace(/(?<=\S) +$/, " ") : screen.line);
   const lost = (error: DeviceError): void => {
     if (gone) return;
     gone = error;
@@ -83,7 +99,10 @@ export function createShell(channel: Channel): Shell & { lost(error: DeviceError
     guard: undefined,
     transcript: undefined,
     get line() {
-      return screen.line;
+      return lastLine();
+    },
+    get above() {
+      return above;
     },
     get recent() {
       return (recent + screen.line).slice(-recentLength);
@@ -104,8 +123,9 @@ export function createShell(channel: Channel): Shell & { lost(error: DeviceError
         channel.close();
         throw error;
       }
-      shell.transcript?.sent(text, secret);
-      channel.write(text);
+      const keys = newline === "\n" ? text : text.replaceAll("\n", newline);
+      shell.transcript?.sent(keys, secret);
+      channel.write(keys);
     },
     listen(next) {
       if (listener) throw new Error("this session is already at work");

@@ -59,7 +59,8 @@ export const connectSsh: TransportFactory = async (endpoint, { clock, signal }) 
     const explain = (cause?: Error & { level?: string; code?: string | number }): DeviceError =>
       connectFailure({ endpoint, phase, cause, verdict, hostKey, preamble, banner, authentication });
 
-    const authentication = createAuthentication(endpoint.account, key, () => fail(explain()));
+    const account = { ...endpoint.account, username: endpoint.account.username + endpoint.platform.userSuffix };
+    const authentication = createAuthentication(account, key, () => fail(explain()));
     const timeout = (): void => {
       const where = `${endpoint.address}:${endpoint.port}`;
       const words = phase === "identification" ? readable(preamble) : "";
@@ -119,7 +120,7 @@ export const connectSsh: TransportFactory = async (endpoint, { clock, signal }) 
     try {
       client.connect({
         sock: socket,
-        username: endpoint.account.username,
+        username: account.username,
         ident: "Pointsman",
         algorithms: algorithmOffer(endpoint.cryptoProfile ?? "compat", knownTypes) as never,
         // Synchronous and without I/O, also at every rekey: ssh2 loses the connection at a rekey when it has to wait here.

@@ -61,9 +61,11 @@ export async function takeBack(
   const same = rules.session === "same";
   const sessions = same || !at.fresh ? [at.session] : [at.fresh, at.session];
   let words: string | undefined;
+  const { revert } = rules;
   for (const session of sessions) {
+    if (!revert) break;
     try {
-      const outcome = await configurator.step(session, rules.revert, { beforeWrite: context.beforeWrite });
+      const outcome = await configurator.step(session, revert, { beforeWrite: context.beforeWrite });
       if (outcome.status === "rejected") words = outcome.errorLines.join("\n");
       break;
     } catch (failure) {
@@ -71,7 +73,7 @@ export async function takeBack(
     }
   }
   // Where the end of the session is the rollback, one that the device says has failed is not tried again.
-  const patienceMs = same ? (words === undefined ? promptlyMs : 0) : timerSeconds * 1000 + lateMs;
+  const patienceMs = same && revert ? (words === undefined ? promptlyMs : 0) : timerSeconds * 1000 + lateMs;
   if (await isBack(change, sessions, at.before, patienceMs)) {
     confirmed(change, at.step);
     progress.changed = false;

@@ -2,14 +2,17 @@ import { durationMs } from "@bufbuild/protobuf/wkt";
 import { ConfigMode, type ConfigureOperation } from "@pointsman/sdk/v1";
 import {
   compareConfigurations,
+  type ConfigurationWish,
   createConfigurator,
   createRedactor,
+  missingConsent,
   normalConfiguration,
   parseConfiguration,
   planHash,
   predictDiff,
   redactDiff,
   type Session,
+  unprovenParts,
 } from "../device/index.js";
 import { textLines } from "../domain/text-lines.js";
 import type { AttemptContext, Executed } from "./attempt-context.js";
@@ -36,6 +39,8 @@ export async function runConfigure(
   const timerSeconds = operation.mode === ConfigMode.APPLY_CONFIRMED ? Math.ceil(confirmMs / 1000) : undefined;
   const configurator = createConfigurator(platform, `pm-${job.id}-${job.attempt}`, timerSeconds);
   const { rules } = configurator;
+  const missing = missingConsent(platform.name, rules, wishOf(operation));
+  if (missing !== undefined) throw new AttemptError("CONSENT_REQUIRED", missing);
   if (operation.save && !rules.save) {
     throw new AttemptError("UNSUPPORTED_BY_PLATFORM", `${platform.name} has nothing to save a configuration with`);
   }
@@ -93,7 +98,11 @@ async function work(
   const { rules } = configurator;
   const { result } = report;
   const isPlan = operation.mode === ConfigMode.PLAN;
-  remarkEvidence(it, operation, platform);
+  const unproven = unprovenParts(rules, wishOf(operation));
+  if (unproven.length > 0) {
+    const what = unproven.join(", ");
+    report.remark("info", `${what} on ${platform} is known from documents, not from the vendor's own software`);
+  }
   let before: string | undefined;
   if (isPlan || timerSeconds !== undefined || operation.planHash !== "" || operation.keepBeforeAfter) {
     before = await configurator.running(session, change.reading(it));
@@ -216,21 +225,7 @@ async function save(it: Change, session: Session): Promise<void> {
   report.result.saved = true;
 }
 
-/** Says what nobody has seen on the vendor's own software. */
-function remarkEvidence(
-  { configurator, report, timerSeconds }: Change,
-  { save: saves }: ConfigureOperation,
-  platform: string,
-) {
-  const { rules } = configurator;
-  const parts = [
-    ...(rules.evidence === "documents" ? ["configuring"] : []),
-    ...(timerSeconds !== undefined && rules.confirmed?.evidence === "documents" ? ["confirming in time"] : []),
-    ...(saves && rules.save?.evidence === "documents" ? ["saving"] : []),
-  ];
-  if (parts.length === 0) return;
-  report.remark(
-    "info",
-    `${parts.join(", ")} on ${platform} is known from documents, not from the vendor's own software`,
-  );
+function wishOf({ mode, save, acceptUnproven, acceptReboot }: ConfigureOperation): ConfigurationWish {
+  const confirmed = mode === ConfigMode.APPLY_CONFIRMED;
+  return { changes: mode !== ConfigMode.PLAN, confirmed, save, acceptUnproven, acceptReboot };
 }

@@ -76,7 +76,7 @@ describe("configure", () => {
       checks: [check],
     });
     const file = await temporaryFile("change.txt", "banner motd @\nhello\n@\n");
-    const options = ["--file", file, "--confirmed", "10m", "--save", "--plan-hash", hash];
+    const options = ["--file", file, "--confirmed", "10m", "--save", "--plan-hash", hash, "--accept-unproven"];
     const checks = ["--check", "show x=up=1", "--check", "show x=!down", "--pre-check", "show y=ok"];
     const result = await runCli(["configure", "r1", ...options, ...checks], service);
     expect(result.stdout).toContain('check after "show x": holds\ncommitted, confirmed, saved\n');
@@ -85,6 +85,7 @@ describe("configure", () => {
       confirmTimeout: durationFromMs(600_000),
       save: true,
       planHash: hash,
+      ...{ acceptUnproven: true, acceptReboot: false },
       input: { case: "text", value: "banner motd @\nhello\n@\n" },
       preChecks: [{ command: "show y", include: ["ok"], exclude: [] }],
       postChecks: [{ command: "show x", include: ["up=1"], exclude: ["down"] }],

@@ -199,11 +199,28 @@ describe("workers, health and platforms", () => {
         }),
       },
       devices: {
-        listPlatforms: () => ({ platforms: [{ name: "cisco_ios", modes: ["exec", "enable"], channel: "shell" }] }),
+        listPlatforms: () => ({
+          platforms: [
+            { name: "cisco_ios", modes: ["exec", "enable"], channel: "shell", origin: "built_in" },
+            {
+              ...{ name: "vyos", modes: ["exec"], origin: "ours.yaml", overridesBuiltIn: true },
+              configuration: {
+                evidence: "real_cli",
+                candidate: true,
+                confirmEvidence: "documents",
+                confirmReboots: true,
+              },
+            },
+          ],
+        }),
       },
     });
     expect((await runCli(["workers"], server)).stdout).toMatch(/w1 +busy +n\/7 +0\/50/);
-    expect((await runCli(["platforms"], server)).stdout).toMatch(/cisco_ios +shell +exec,enable/);
+    const { stdout: platforms } = await runCli(["platforms"], server);
+    expect(platforms).toMatch(/cisco_ios +exec,enable +no +built_in/);
+    expect(platforms).toMatch(
+      /vyos +exec +candidate \(real_cli\), confirmed, reboots \(documents\) +ours\.yaml \(in place of ours\)/,
+    );
     const degraded = await runCli(["health"], server);
     expect(degraded.stdout).toMatch(/status +degraded[\s\S]+redis +degraded +slow, queued 3/);
     expect(degraded.status).toBe(0);

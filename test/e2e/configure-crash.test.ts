@@ -16,7 +16,7 @@ test("kill -9 of the worker among the lines: where they take effect at once noth
   const { client, simulator, workers } = at;
   const lines = ["interface Loopback0", " description by pointsman"];
   const [now, later] = await Promise.all(
-    ["r1", "sw1"].map((name) => client.jobs.create({ device: name, configure: { lines } })),
+    ["r1", "sw1"].map((name) => client.jobs.create({ device: name, configure: { lines, acceptUnproven: true } })),
   );
   await Promise.all(
     ["r1", "sw1"].map((name) => simulator.find((entry) => entry.device === name && entry.line.includes("description"))),

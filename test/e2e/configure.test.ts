@@ -43,7 +43,7 @@ beforeAll(async () => {
 afterAll(() => at.close());
 
 const configure = (name: string, input: ConfigureInput): Promise<Job> =>
-  at.client.jobs.run({ device: name, configure: input });
+  at.client.jobs.run({ device: name, configure: { acceptUnproven: true, ...input } });
 
 function resultOf(job: Job): ConfigureResult {
   if (job.result?.result.case !== "configure") throw new Error(`no result: ${job.error?.message ?? ""}`);
@@ -127,7 +127,7 @@ describe("where each line takes effect at once", () => {
 
   test("a cancel in the middle lets the line finish, leaves the configuration, and reports what took effect", async () => {
     at.simulator.device("r-cancel").setFaults({ delay: { matching: "description by pointsman", ms: 1_500 } });
-    const { id } = await at.client.jobs.create({ device: "r-cancel", configure: { lines } });
+    const { id } = await at.client.jobs.create({ device: "r-cancel", configure: { lines, acceptUnproven: true } });
     await at.simulator.find((entry) => entry.device === "r-cancel" && entry.line.trim() === "description by pointsman");
     await at.client.jobs.cancel(id, { interruptRunning: true });
     const job = await at.client.jobs.wait(id);
@@ -277,7 +277,10 @@ describe("where lines wait in a candidate", () => {
   test("a cancel in the middle drops the candidate and ends CANCELLED", async () => {
     const before = running("sw-cancel");
     at.simulator.device("sw-cancel").setFaults({ delay: { matching: "description by pointsman", ms: 1_500 } });
-    const { id } = await at.client.jobs.create({ device: "sw-cancel", configure: { lines: eosLines } });
+    const { id } = await at.client.jobs.create({
+      device: "sw-cancel",
+      configure: { lines: eosLines, acceptUnproven: true },
+    });
     await at.simulator.find((entry) => entry.device === "sw-cancel" && entry.line.trim().startsWith("description"));
     await at.client.jobs.cancel(id, { interruptRunning: true });
     expect(await at.client.jobs.wait(id)).toMatchObject({ state: JobState.CANCELLED });
@@ -287,7 +290,10 @@ describe("where lines wait in a candidate", () => {
 
   test("a cancel while it is committing waits for the answer, and the work is done", async () => {
     at.simulator.device("sw-late").setFaults({ delay: { matching: "commit", ms: 1_500 } });
-    const { id } = await at.client.jobs.create({ device: "sw-late", configure: { lines: eosLines } });
+    const { id } = await at.client.jobs.create({
+      device: "sw-late",
+      configure: { lines: eosLines, acceptUnproven: true },
+    });
     await at.simulator.find((entry) => entry.device === "sw-late" && entry.line === "commit");
     await at.client.jobs.cancel(id, { interruptRunning: true });
     expect(await at.client.jobs.wait(id)).toMatchObject({ state: JobState.SUCCEEDED, effect: Effect.COMPLETE });
@@ -346,6 +352,7 @@ describe("where lines wait in a candidate", () => {
         mode: "apply-confirmed",
         confirmTimeoutMs: 2_000,
         postChecks: [{ command: "show clock" }],
+        acceptUnproven: true,
       },
     });
     await at.simulator.find((entry) => entry.device === "sw-gone" && entry.line === "show clock");
@@ -371,6 +378,18 @@ describe("what is refused", () => {
       expect.objectContaining({ field: "job.configure.lines.lines[2]" }),
       expect.objectContaining({ field: "job.configure.pre_checks[0].command" }),
     ]);
+  });
+
+  test("what is known from documents only needs consent, except where a plan only reads", async () => {
+    const before = sent("r-plan").length;
+    const refused = configure("r-plan", { lines: ["ip routing"], acceptUnproven: false });
+    await expect(refused).rejects.toMatchObject({ reason: "CONSENT_REQUIRED" });
+    await expect(configure("sw-plan", { lines: ["x"], mode: "plan", acceptUnproven: false })).rejects.toMatchObject({
+      message: expect.stringContaining("configuring on arista_eos is known from documents only") as string,
+    });
+    expect(sent("r-plan")).toHaveLength(before);
+    const plan = await configure("r-plan", { lines: ["ip routing"], mode: "plan", acceptUnproven: false });
+    expect(plan.state).toBe(JobState.SUCCEEDED);
   });
 
   test("a platform that is not configured by lines is UNSUPPORTED_BY_PLATFORM, without a login", async () => {

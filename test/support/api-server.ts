@@ -50,18 +50,21 @@ export interface Clients {
 }
 
 /** Lines that begin with "show" read; everything else changes. */
+const fromUs = { origin: "built_in", overridesBuiltIn: false };
+
 export const testPlatforms: PlatformCatalogue = {
   names: () => ["cisco_ios", "linux"],
   has: (name) => name === "cisco_ios" || name === "linux",
   describe: () => [
-    { name: "cisco_ios", description: "Cisco IOS", modes: ["exec", "enable"], channel: "shell" },
-    { name: "linux", description: "Linux", modes: ["shell"], channel: "exec" },
+    { name: "cisco_ios", description: "Cisco IOS", modes: ["exec", "enable"], channel: "shell", ...fromUs },
+    { name: "linux", description: "Linux", modes: ["shell"], channel: "exec", ...fromUs },
   ],
   isReadOnly: (platform, line) => platform === "cisco_ios" && /^show [a-z ]+$/.test(line),
   configurationProblems: (_, lines) => {
     const index = lines.indexOf("end");
     return index < 0 ? [] : [{ index, problem: "is not configuration" }];
   },
+  missingConsent: () => undefined,
 };
 
 /** The four protocols, as transports of connect-node. */

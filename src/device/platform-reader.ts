@@ -1,0 +1,92 @@
+import { readConfiguration } from "./configuration-reader.js";
+import type { Reader } from "./definition-reader.js";
+import type { Mode, Platform, Question, Transition } from "./platform.js";
+import { readVectors } from "./platform-vectors.js";
+
+/** Reads a whole definition. Throws a DefinitionError that names the field. */
+export function readPlatform(reader: Reader): Omit<Platform, "origin"> {
+  const fields = reader.object(
+    ...(["name", "description", "channel", "terminal", "newline", "user_suffix", "repaints"] as const),
+    ...(["prompts", "prompts_below", "above", "host_kept", "transitions", "login_ask", "on_open", "on_close"] as const),
+    ...(["pager", "errors", "questions", "log", "rename", "read_only", "configure", "secrets", "limits"] as const),
+    "tests",
+  );
+  const name = fields.name.text();
+  if (!/^[a-z][a-z0-9_]{0,62}$/.test(name)) fields.name.fail("expected lower case letters, digits and _");
+  const channel = fields.channel.oneOf(["shell", "exec"]);
+  const modes = readModes(fields.prompts, fields.prompts_below);
+  if (channel === "shell" && modes.length === 0) fields.prompts.fail("a shell needs the prompt of at least one mode");
+  const names = modes.map((mode) => mode.name);
+  const terminal = fields.terminal.object("columns", "rows");
+  const pager = fields.pager.object("match", "send");
+  const readOnly = fields.read_only.object("commands", "pipes");
+  const limits = fields.limits.object("max_sessions", "connects_per_minute");
+  return {
+    name,
+    description: fields.description.text(),
+    channel,
+    terminal: { columns: terminal.columns.count(511), rows: terminal.rows.count(1000) },
+    newline: fields.newline.oneOf(["\n", "\r", "\r\n"], "\n"),
+    userSuffix: fields.user_suffix.text(""),
+    repaints: fields.repaints.flag(false),
+    modes,
+    above: fields.above.anyPattern(),
+    transitions: fields.transitions.entries((edge, value) => readTransition(edge, value, names)),
+    loginQuestions: fields.login_ask.list(readQuestion),
+    onOpen: fields.on_open.list((item) => item.text()),
+    onClose: fields.on_close.list((item) => item.text()),
+    pager: fields.pager.absent ? undefined : { match: pager.match.pattern(), send: pager.send.text() },
+    errors: fields.errors.anyPattern(),
+    questions: fields.questions.anyPattern(),
+    log: fields.log.absent ? undefined : fields.log.pattern(),
+    rename: fields.rename.absent ? undefined : fields.rename.pattern(["host"]),
+    hostKept: fields.host_kept.count(0),
+    readOnly: {
+      commands: readOnly.commands.list((item) => item.text()),
+      pipes: readOnly.pipes.list((item) => item.text()),
+    },
+    configuration: fields.configure.absent ? undefined : readConfiguration(fields.configure, names),
+    secrets: fields.secrets.list((item) => item.pattern(["secret"])),
+    limits: {
+      ...(limits.max_sessions.absent ? {} : { maxSessions: limits.max_sessions.count() }),
+      ...(limits.connects_per_minute.absent ? {} : { connectsPerMinute: limits.connects_per_minute.count() }),
+    },
+    vectors: readVectors(fields.tests, names),
+  };
+}
+
+function readModes(prompts: Reader, below: Reader): Mode[] {
+  const lines = new Map(below.entries((mode, line) => [mode, { line, pattern: line.pattern() }] as const));
+  const modes = prompts.entries((name, prompt) => ({
+    name,
+    prompt: prompt.pattern(["host"]),
+    below: lines.get(name)?.pattern,
+  }));
+  for (const [mode, { line }] of lines) {
+    if (!modes.some(({ name }) => name === mode)) line.fail("not one of the modes");
+  }
+  return modes;
+}
+
+function readTransition(edge: string, reader: Reader, modes: readonly string[]): Transition {
+  const [from = "", to = "", ...rest] = edge.split(">");
+  if (rest.length > 0 || !modes.includes(from) || !modes.includes(to))
+    reader.fail("expected 'mode>mode', both with a prompt");
+  const fields = reader.object("send", "ask", "fail");
+  return {
+    from,
+    to,
+    send: fields.send.text(),
+    ask: fields.ask.list(readQuestion),
+    fail: fields.fail.list((item) => item.pattern()),
+  };
+}
+
+function readQuestion(reader: Reader): Question {
+  const fields = reader.object("match", "secret", "answer", "key");
+  if (fields.secret.absent === fields.answer.absent) reader.fail("expected either secret or answer");
+  const answer = fields.secret.absent
+    ? { text: fields.answer.text() }
+    : { secret: fields.secret.oneOf(["username", "password", "enable"]) };
+  return { match: fields.match.pattern(), answer, isKey: fields.key.flag(false) };
+}

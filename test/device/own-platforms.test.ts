@@ -1,0 +1,48 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { builtInPlatforms, installedPlatforms } from "../../src/device/index.js";
+
+let folder: string;
+beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), "pointsman-platforms-"))));
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const shell = (name: string, more = ""): string =>
+  `name: ${name}\ndescription: Ours\nchannel: shell\nprompts: { exec: '^(?<host>\\w+)>$' }\n${more}`;
+
+test("a folder adds platforms and replaces ours, and each says where it comes from", async () => {
+  await writeFile(join(folder, "lab.yaml"), shell("lab_box"));
+  await writeFile(join(folder, "ios.yml"), shell("cisco_ios"));
+  await writeFile(join(folder, "README.md"), "no definition");
+  const platforms = installedPlatforms(folder, 7);
+  expect([...platforms.keys()].sort()).toEqual([...builtInPlatforms().keys(), "lab_box"].sort());
+  expect(platforms.get("lab_box")?.origin).toEqual({ file: "lab.yaml", overridesBuiltIn: false, loadedAt: 7 });
+  expect(platforms.get("cisco_ios")?.origin).toEqual({ file: "ios.yml", overridesBuiltIn: true, loadedAt: 7 });
+  expect(platforms.get("cisco_ios")?.modes.map((mode) => mode.name)).toEqual(["exec"]);
+  expect(platforms.get("linux")?.origin.file).toBeUndefined();
+  expect(builtInPlatforms().get("cisco_ios")?.description).not.toBe("Ours");
+});
+
+test.each([
+  ["a field that is not known", { "a.yaml": shell("lab", "colour: red\n") }, "a.yaml: colour: unknown field"],
+  ["what is no YAML", { "a.yaml": "name: [" }, "a.yaml: "],
+  ["a name taken twice", { "a.yaml": shell("lab"), "b.yaml": shell("lab") }, "b.yaml: name: lab is defined twice"],
+  [
+    "a prompt that its own tests do not find",
+    { "a.yaml": shell("lab", "tests: { prompts: [{ text: 'lab#', mode: exec }] }\n") },
+    'a.yaml: tests.prompts[0]: "lab#" is taken for no prompt',
+  ],
+  [
+    "an error that its own tests deny",
+    { "a.yaml": shell("lab", "errors: ['^%']\ntests: { not_errors: ['% ok'] }\n") },
+    'a.yaml: tests.not_errors[0]: "% ok" matches',
+  ],
+])("%s is named, with its file and field", async (_, files, message) => {
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+  expect(() => installedPlatforms(folder, 0)).toThrow(message);
+});
+
+test("a folder that is not there is an error, not an empty folder", () => {
+  expect(() => installedPlatforms(join(folder, "nowhere"), 0)).toThrow("platforms_dir: there is no folder");
+});
