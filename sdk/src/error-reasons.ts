@@ -28,6 +28,10 @@ export const errorReasons = {
     code: "failed_precondition",
     meaning: "The outcome was resolved before; it is written once.",
   },
+  CONFIRM_TIMER_RUNNING: {
+    code: "failed_precondition",
+    meaning: "The device may still take the change back by itself; metadata says until when. Resolve it after that.",
+  },
   JOB_NOT_FINAL: { code: "failed_precondition", meaning: "The job has not ended yet; wait for it or cancel it first." },
   JOB_NOT_RESOLVED: {
     code: "failed_precondition",

@@ -4,6 +4,7 @@ import { createJobId, zoneOfJobId } from "../domain/job-id.js";
 import type { JobRecord, NewJob, ResolutionRecord } from "../domain/job.js";
 import { invalidRequest, problem } from "../errors.js";
 import { StoreError } from "../store/store.js";
+import { confirmTimerEndMs } from "./confirm-timer.js";
 import { type JobCreation, prepareJob, readSurroundings } from "./job-create.js";
 import { jobNotFound } from "./job-watch.js";
 
@@ -16,7 +17,8 @@ const kinds: Readonly<Partial<Record<ResolutionKind, ResolutionRecord["kind"]>>>
 /**
  * Writes the verdict on an INDETERMINATE job, once; the same verdict again is answered with the one that stands. RERUN
  * names in its verdict the job to come and creates it then, so nothing can be done again that another verdict forbids;
- * repeated, it creates what is missing and answers the same.
+ * repeated, it creates what is missing and answers the same. CONFIRM_TIMER_RUNNING while the device may still take the
+ * change back by itself: what is seen on it then is not yet what became of it.
  */
 export async function resolveJob(
   parts: JobCreation,
@@ -66,11 +68,12 @@ async function writeRerun(
 /** Writes a verdict; gives the job with the verdict that holds, which can be another's that came first. */
 async function writeVerdict(
   parts: JobCreation,
-  { id }: JobRecord,
+  job: JobRecord,
   verdict: Omit<ResolutionRecord, "timeMs">,
 ): Promise<JobRecord> {
+  const { id } = job;
   try {
-    return await parts.store.jobs.resolve(id, verdict);
+    return await parts.store.jobs.resolve(id, verdict, confirmTimerEndMs(job));
   } catch (error) {
     if (error instanceof StoreError && error.reason === "JOB_ALREADY_RESOLVED") return read(parts, id);
     throw error;

@@ -62,7 +62,7 @@ export interface JobStore {
     id: string,
     how: { readonly interruptRunning: boolean; readonly caller: string; readonly reason: string },
   ): Promise<CancelOutcome>;
-  /** Writes the verdict once and lifts the hold. JOB_NOT_FOUND, JOB_NOT_INDETERMINATE, JOB_ALREADY_RESOLVED. `rerunJob` is the id of the job that will do it again. */
+  /** Writes the verdict once and lifts the hold. JOB_NOT_FOUND, JOB_NOT_INDETERMINATE, JOB_ALREADY_RESOLVED, CONFIRM_TIMER_RUNNING before `notBeforeMs` (by the store's clock). `rerunJob` is the id of the job that will do it again. */
   resolve(
     id: string,
     verdict: {
@@ -71,6 +71,7 @@ export interface JobStore {
       readonly reason: string;
       readonly rerunJob?: string;
     },
+    notBeforeMs?: number,
   ): Promise<JobRecord>;
   /** Marks a final job as deleted, or takes the mark away. JOB_NOT_FOUND, JOB_NOT_FINAL, JOB_NOT_RESOLVED. */
   mark(id: string, deleted: boolean): Promise<JobRecord>;

@@ -176,12 +176,18 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
       if (answer === "NONE") throw notFound(id);
       return answer as CancelOutcome;
     },
-    async resolve(id, verdict) {
+    async resolve(id, verdict, notBeforeMs) {
       const { root } = await need(id);
-      const answer = text(await scripts.run("resolve", root, id, JSON.stringify(verdict).slice(1, -1)));
+      const body = JSON.stringify(verdict).slice(1, -1);
+      const answer = text(await scripts.run("resolve", root, id, body, notBeforeMs ?? ""));
       if (answer === "NONE") throw notFound(id);
       if (answer === "NOT_INDETERMINATE") {
         throw new StoreError("JOB_NOT_INDETERMINATE", `the outcome of job ${id} is not unknown`, { job: id });
+      }
+      if (answer === "TOO_EARLY") {
+        const until = new Date(notBeforeMs ?? 0).toISOString();
+        const message = `the device may take the change of job ${id} back by itself until ${until}; look at it then`;
+        throw new StoreError("CONFIRM_TIMER_RUNNING", message, { job: id, until });
       }
       if (answer === "RESOLVED_BEFORE") {
         throw new StoreError("JOB_ALREADY_RESOLVED", `job ${id} was resolved before`, { job: id });

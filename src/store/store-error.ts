@@ -6,6 +6,7 @@ export class StoreError extends Error {
     | "JOB_NOT_FOUND"
     | "JOB_NOT_INDETERMINATE"
     | "JOB_ALREADY_RESOLVED"
+    | "CONFIRM_TIMER_RUNNING"
     | "JOB_NOT_FINAL"
     | "JOB_NOT_RESOLVED"
     | "DUPLICATE_JOB"

@@ -1,8 +1,9 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import { EffectClass, JobSpecSchema, JobState, ResolutionKind } from "@pointsman/sdk/v1";
+import { ConfigMode, EffectClass, JobSpecSchema, JobState, ResolutionKind } from "@pointsman/sdk/v1";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type JobCreation } from "../../src/api/job-create.js";
 import { resolveJob } from "../../src/api/job-resolve.js";
+import type { Failure } from "../../src/domain/job.js";
 import type { Store } from "../../src/store/store.js";
 import { systemClock } from "../../src/system/clock.js";
 import { systemRandom } from "../../src/system/random.js";
@@ -30,15 +31,22 @@ function spec(command: string, more: object = {}) {
 }
 
 /** A change on r1 whose outcome is unknown. */
-async function doubt(more: object = {}): Promise<string> {
+async function doubt(more: object = {}, error?: Failure): Promise<string> {
   const wish = { effectClass: "AT_MOST_ONCE", spec: toBinary(JobSpecSchema, spec("reload", more)) } as const;
   const { job } = await api.store.jobs.create(newJob(Date.now(), wish));
   const holder = await claimOne(api.store, identity);
   expect(holder?.job).toBe(job.id);
   await api.store.leases.intent(holder!, 1);
   const end = { verdict: "INDETERMINATE", intendedStep: 1, confirmedStep: 0, keepDevice: true } as const;
-  await api.store.leases.finish(holder!, end);
+  await api.store.leases.finish(holder!, { ...end, ...(error && { error }) });
   return job.id;
+}
+
+/** A change under a timer of ten minutes that ended, as `error` says, with an outcome that is not known. */
+async function doubtUnderTimer(error: Failure): Promise<string> {
+  const value = { mode: ConfigMode.APPLY_CONFIRMED, confirmTimeout: { seconds: 600n } };
+  const own = { input: { case: "lines" as const, value: { lines: ["hostname x"] } }, ...value };
+  return doubt({ operation: { case: "configure", value: own } }, error);
 }
 
 /** What a server whose calls to the store go through `jobs` does. */
@@ -182,4 +190,23 @@ test("RetryJob of a job whose device is in another zone by now says so, and does
 test("RetryJob of a job whose outcome is unknown says that it must be resolved", async () => {
   const id = await doubt();
   expect(await problemOf(clients.jobs.retryJob({ id }))).toMatchObject({ reason: "JOB_NOT_RESOLVED" });
+});
+
+test("no verdict is taken while the device may still take the change back by itself", async () => {
+  const id = await doubtUnderTimer({ reason: "WORKER_LOST", message: "lost" });
+  const { job } = await clients.jobs.getJob({ id });
+  const until = new Date(Number(job!.endTime!.seconds) * 1_000 + job!.endTime!.nanos / 1e6 + 630_000).toISOString();
+  for (const kind of [ResolutionKind.APPLIED, ResolutionKind.NOT_APPLIED, ResolutionKind.RERUN]) {
+    expect(await problemOf(clients.jobs.resolveJob({ id, kind, reason: "looked" }))).toMatchObject({
+      ...{ code: "FailedPrecondition", reason: "CONFIRM_TIMER_RUNNING", metadata: { job: id, until } },
+    });
+  }
+  expect((await clients.devices.getDevice({ name: "r1" })).device!.status?.hold?.job).toBe(id);
+  expect(await allJobs()).toEqual([id]);
+});
+
+test("a change under a timer that the worker itself waited for is resolved at once", async () => {
+  const id = await doubtUnderTimer({ reason: "DISCONNECTED", message: "not seen again" });
+  const { job } = await clients.jobs.resolveJob({ id, kind: ResolutionKind.NOT_APPLIED, reason: "looked" });
+  expect(job!.resolution?.kind).toBe(ResolutionKind.NOT_APPLIED);
 });

@@ -71,7 +71,12 @@ describe("the point of no return", () => {
     expect(await claimOne(at.store, w2)).toBeUndefined();
 
     const verdict = { kind: "NOT_APPLIED", resolver: "ann", reason: "looked at the device" } as const;
-    expect(await at.store.jobs.resolve(lost.job, verdict)).toMatchObject({
+    const until = at.time.now + 1_000;
+    const early = at.store.jobs.resolve(lost.job, verdict, until);
+    await expect(early).rejects.toMatchObject({ reason: "CONFIRM_TIMER_RUNNING" });
+    expect((await at.store.devices.status("default", "10.0.0.1:22")).hold?.job).toBe(lost.job);
+    at.time.now = until;
+    expect(await at.store.jobs.resolve(lost.job, verdict, until)).toMatchObject({
       state: "INDETERMINATE",
       resolution: verdict,
     });

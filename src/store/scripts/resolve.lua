@@ -1,8 +1,9 @@
 -- Writes what is known of an INDETERMINATE job's outcome, once, and lifts the hold it laid on its device.
 -- @include event, place
 --
--- ARGV  2 job · 3 the resolution, as the inside of a JSON object; its time is added here
--- Gives NONE · NOT_INDETERMINATE · RESOLVED_BEFORE · OK
+-- ARGV  2 job · 3 the resolution, as the inside of a JSON object; its time is added here · 4 not before this time, in
+--       milliseconds since the epoch, or ''
+-- Gives NONE · NOT_INDETERMINATE · RESOLVED_BEFORE · TOO_EARLY · OK
 -- Cost  O(log n)
 
 local id = ARGV[2]
@@ -11,6 +12,7 @@ local facts = call('HMGET', job, 'st', 'ep', 'att', 'rsl')
 if not facts[1] then return 'NONE' end
 if facts[1] ~= 'INDETERMINATE' then return 'NOT_INDETERMINATE' end
 if facts[4] then return 'RESOLVED_BEFORE' end
+if ARGV[4] ~= '' and now < tonumber(ARGV[4]) then return 'TOO_EARLY' end
 
 local endpoint = facts[2]
 local body = ARGV[3] .. ',"timeMs":' .. now_text

@@ -268,10 +268,11 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
       if (!running) zones.place(zone, job.spec.endpoint);
       return state;
     },
-    async resolve(id, verdict) {
+    async resolve(id, verdict, notBeforeMs = 0) {
       const job = need(id);
       if (job.state !== "INDETERMINATE") throw refused("JOB_NOT_INDETERMINATE");
       if (job.resolution) throw refused("JOB_ALREADY_RESOLVED");
+      if (zone.now() < notBeforeMs) throw refused("CONFIRM_TIMER_RUNNING");
       job.resolution = { ...verdict, timeMs: zone.now() };
       job.doneMs = zone.now();
       zones.record(zone, job, { kind: "resolved", resolution: job.resolution });

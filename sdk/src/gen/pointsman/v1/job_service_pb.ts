@@ -1571,7 +1571,8 @@ export const JobService: GenService<{
   },
   /**
    * Says what became of an INDETERMINATE job, once, and lifts its device's hold. The same verdict again is answered with
-   * the one that stands; RERUN with the same new job, which is created if that was cut off. Another verdict is refused.
+   * the one that stands; RERUN with the same new job, which is created if that was cut off. Another verdict is refused,
+   * and any while the device may still take the change back by itself (APPLY_CONFIRMED).
    *
    * @generated from rpc pointsman.v1.JobService.ResolveJob
    */
