@@ -7,6 +7,7 @@ import type { StopCause } from "./attempt-context.js";
 import type { Journal } from "./journal.js";
 import { createLease, type Lease } from "./lease.js";
 import type { Reach, ReachableEndpoint } from "./reach.js";
+import { createRoom } from "./room.js";
 import { createZoneWorker, type ZoneWorker } from "./zone-worker.js";
 
 /** How long attempts that were interrupted may take to tell the store their end. */
@@ -66,6 +67,8 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
 
   const closing = (): boolean => ending || parts.stopping();
   const running = (): number => inZones.reduce((sum, { attempts }) => sum + attempts.size, 0);
+  const free = (): number => (closing() ? 0 : Math.max(0, capacity - running()));
+  const room = createRoom(free);
   const stopAll = (cause: StopCause): void => {
     for (const { attempts } of inZones) for (const attempt of attempts.values()) attempt.stop(cause);
   };
@@ -108,7 +111,7 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
     const worker = createZoneWorker({
       ...{ clock, lease, identity, logger, leases, begin, lost },
       claimId: () => Buffer.from(random.bytes(8)).toString("hex"),
-      free: () => (closing() ? 0 : Math.max(0, capacity - running())),
+      ...{ free, room },
       figures: () => ({ running: running(), sessions: pool.size, ...ends }),
       draining: closing,
       cancel: (job) => attempts.get(job)?.stop("cancel"),

@@ -4,6 +4,7 @@ import { createLoop, type Service } from "../domain/service.js";
 import type { BeatFigures, Claim, LeaseStore, WorkerIdentity } from "../store/store.js";
 import { StoreError } from "../store/store.js";
 import { instantOf, type Lease } from "./lease.js";
+import type { Room } from "./room.js";
 
 /** A lease is renewed this often. */
 const beatMs = 3_000;
@@ -24,6 +25,8 @@ export interface ZoneWorkerParts {
   readonly claimId: () => string;
   /** How many more jobs may run now. */
   readonly free: () => number;
+  /** Where places are kept for claims under way, with those of other zones. */
+  readonly room: Room;
   readonly figures: () => Pick<BeatFigures, "running" | "sessions" | "succeeded" | "failed">;
   readonly draining: () => boolean;
   readonly begin: (claim: Claim) => void;
@@ -98,17 +101,22 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
 
   /** Takes what there is. A claim is asked for under one name until its answer has come: it may have been carried out. */
   async function take(signal: AbortSignal): Promise<number> {
-    const room = Math.min(parts.free(), claimBatch);
-    if (room === 0 || parts.draining() || lease.remainingMs() <= 0) return 0;
+    if (parts.draining() || lease.remainingMs() <= 0) return 0;
+    const places = parts.room.keep(claimBatch, nudge);
+    const room = places.count;
+    if (room === 0) return 0;
     const request = parts.claimId();
     while (!signal.aborted) {
       try {
         const { answer, claims } = await leases.claim(identity, room, request);
         for (const claim of claims) parts.begin(claim);
+        places.release();
         if (answer === "DEAD") dead();
         return claims.length === room || answer === "MORE" ? room : 0;
       } catch (error) {
         if (!(error instanceof StoreError)) logger.error({ err: error }, "a claim failed");
+        // It may have been carried out; but a zone whose store is away must not keep the others from working.
+        places.release();
         await clock.sleep(storeRetryMs, signal).catch(() => undefined);
       }
     }

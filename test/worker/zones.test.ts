@@ -47,6 +47,51 @@ test("a worker that is buried in one zone writes in none under that name, and le
   expect(worker.name).not.toBe("");
 });
 
+test("the zones of a worker together take no more than it has room for, and none starves for another", async () => {
+  const { worker, clock, answers } = workerAlone(["a", "b"], { capacity: 3 });
+  const asked: { zone: string; limit: number; answer: (claims: number) => void }[] = [];
+  let jobs = 0;
+  // Whatever becomes of them, they run for as long as the store has not heard.
+  answers.finish = () => new Promise(() => undefined);
+  answers.claim = ({ zone }, limit) =>
+    new Promise((resolve) => {
+      const answer = (count: number): void => {
+        const claims = Array.from({ length: count }, () => claimOf({ zone, id: `job-${jobs++}` }));
+        resolve({ answer: "OK", claims });
+      };
+      asked.push({ zone, limit, answer });
+    });
+  await worker.start();
+  await clock.turn();
+  expect(asked).toMatchObject([{ zone: "a", limit: 3 }]);
+  const [first] = asked.splice(0);
+  first!.answer(1);
+  await clock.turn();
+  expect(worker.running).toBe(1);
+  const [next] = asked.splice(0);
+  expect(next).toMatchObject({ zone: "b", limit: 2 });
+  await clock.advance(2_000);
+  expect(asked).toEqual([]);
+  next!.answer(2);
+  await clock.advance(2_000);
+  expect(worker.running).toBe(3);
+  expect(asked).toEqual([]);
+});
+
+test("a zone whose store is away does not keep the other's room", async () => {
+  const { worker, clock, answers } = workerAlone(["a", "b"], { capacity: 3 });
+  const limits: number[] = [];
+  answers.claim = ({ zone }, limit) => {
+    if (zone === "a") return Promise.reject(storeAway());
+    limits.push(limit);
+    return Promise.resolve({ answer: "OK", claims: [] });
+  };
+  await worker.start();
+  await clock.advance(2_000);
+  expect(limits).toContain(3);
+  expect(Math.max(...limits)).toBe(3);
+});
+
 test("a zone that is named twice is served once", () => {
   expect(loadConfig(undefined, { POINTSMAN_ZONES: "a,b,a" }).zones).toEqual(["a", "b"]);
 });
