@@ -1,0 +1,223 @@
+import { readSync, openSync, closeSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import { isFinal, type Pointsman, PointsmanError } from "@pointsman/sdk";
+import { type Job, JobState } from "@pointsman/sdk/v1";
+import { createSeededRandom } from "../../src/dev/simulator/seeded-random.js";
+import type { JournalEntry } from "../../src/dev/simulator/journal.js";
+import { configurationOf, readOf } from "./fleet.js";
+import type { Installation } from "./installation.js";
+import type { Entry } from "./ledger.js";
+import { createReader, type Reader } from "./received.js";
+
+/** Jobs that are created, followed, and whose doubts are resolved, as callers and people do. */
+export interface Load {
+  readonly entries: readonly Entry[];
+  readonly received: Reader;
+  /** Entries that have not ended, or are in doubt. */
+  readonly open: number;
+  /** Creates that were repeated because what was accepted was lost. */
+  readonly repeated: number;
+  /** No more jobs are created. */
+  close(): void;
+  /** Looks at every job again, also at those that had ended: Redis may have forgotten that. */
+  again(): void;
+  /** Resolves when nothing is open, or after `ms`. */
+  settled(ms: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const configurationShare = 0.7;
+const lookEveryMs = 500;
+const creators = 64;
+/** Jobs come no faster than one in so many milliseconds, so that a kill meets no crowd. */
+const paceMs = 22;
+/** Codes of calls that may be repeated under their request id. */
+const repeatable: ReadonlySet<string> = new Set([
+  "unavailable",
+  "resource_exhausted",
+  "deadline_exceeded",
+  "aborted",
+  "canceled",
+  "unknown",
+]);
+
+/** Keeps `target` jobs open at a time, on devices drawn by the seed. */
+export function startLoad(at: Installation, seed: string, target: number): Load {
+  const random = createSeededRandom(`${seed}/load`);
+  const entries: Entry[] = [];
+  const open = new Map<string, Entry>();
+  const byId = new Map<string, Entry>();
+  const received = createReader();
+  const journal = tail(at.journal, (entry) => received.take(entry));
+  let creating = true;
+  let ending = false;
+  let repeated = 0;
+  let calls = 0;
+  const anyClient = (): Pointsman => at.clients[calls++ % at.clients.length]!;
+
+  /** Repeats a call until it is answered. Undefined when the run is over. */
+  async function insist<T>(call: (client: Pointsman) => Promise<T>): Promise<T | undefined> {
+    while (!ending) {
+      try {
+        return await call(anyClient());
+      } catch (error) {
+        if (!(error instanceof PointsmanError) || !repeatable.has(error.code)) throw error;
+        await pause(100);
+      }
+    }
+    return undefined;
+  }
+
+  function draw(): Entry {
+    const device = at.devices[Math.floor(random.number() * at.devices.length)]!;
+    const kind = random.number() < configurationShare ? "configure" : "read";
+    const entry: Entry = {
+      ...{ key: `j${entries.length}`, kind, device: device.name, platform: device.platform, sentAtLoss: 0 },
+      ...{ ids: [], intendedStep: 0, confirmedStep: 0, resolved: false, succeeded: false, problems: [] },
+    };
+    entries.push(entry);
+    open.set(entry.key, entry);
+    return entry;
+  }
+
+  async function submit(entry: Entry): Promise<void> {
+    const { key, device, kind } = entry;
+    const work = kind === "configure" ? { configure: { lines: configurationOf(key) } } : { commands: [readOf(key)] };
+    try {
+      const job = await insist((client) => {
+        entry.sentAtLoss = at.redis.lost;
+        return client.jobs.create({ device, ...work }, { requestId: `${seed}-${key}`, timeoutMs: 4_000 });
+      });
+      if (job === undefined) return;
+      if (!entry.ids.includes(job.id)) entry.ids.push(job.id);
+      byId.set(job.id, entry);
+    } catch (error) {
+      entry.problems.push(`its create was refused: ${String(error)}`);
+      open.delete(key);
+    }
+  }
+
+  let next = performance.now();
+  async function create(): Promise<void> {
+    while (creating && !ending) {
+      const now = performance.now();
+      if (open.size < target && now >= next) {
+        next = Math.max(next + paceMs, now - paceMs * creators);
+        await submit(draw());
+      } else await pause(10);
+    }
+  }
+
+  async function look(): Promise<void> {
+    while (!ending) {
+      const ids = [...open.values()].flatMap(({ ids: known }) => known.slice(-1));
+      const losses = at.redis.lost;
+      for (let from = 0; from < ids.length; from += 1_000) {
+        const some = ids.slice(from, from + 1_000);
+        const answer = await anyClient()
+          .jobs.getMany(some, { timeoutMs: 3_000 })
+          .catch(() => undefined);
+        for (const job of answer?.jobs ?? []) await note(byId.get(job.id)!, job);
+        for (const id of answer?.notFound ?? []) await missing(byId.get(id)!, losses);
+      }
+      await pause(lookEveryMs);
+    }
+  }
+
+  async function missing(entry: Entry, losses: number): Promise<void> {
+    if (at.redis.lost === entry.sentAtLoss && losses === entry.sentAtLoss) {
+      // It may be lost this very moment: what took it away has not been counted yet.
+      await pause(3_000);
+      if (at.redis.lost === entry.sentAtLoss)
+        entry.problems.push("was accepted, and is not known, though no data was lost");
+    }
+    repeated++;
+    await submit(entry);
+  }
+
+  async function note(entry: Entry, job: Job): Promise<void> {
+    entry.state = job.state;
+    entry.effect = job.effect;
+    entry.reason = job.error?.reason ?? "";
+    entry.intendedStep = job.lastIntendedStep;
+    entry.confirmedStep = job.lastConfirmedStep;
+    entry.resolved = job.resolution !== undefined;
+    if (job.state === JobState.SUCCEEDED) entry.succeeded = true;
+    if (job.state === JobState.INDETERMINATE && !entry.resolved) return resolve(entry, job);
+    if (isFinal(job.state)) open.delete(entry.key);
+  }
+
+  /** What a person would do: look at the device, and say what is there. */
+  async function resolve(entry: Entry, job: Job): Promise<void> {
+    const device = await anyClient()
+      .devices.get(entry.device, { timeoutMs: 10_000 })
+      .catch(() => undefined);
+    if (device === undefined) return;
+    if (device.status?.hold === undefined) {
+      const now = await anyClient()
+        .jobs.get(job.id, { timeoutMs: 10_000 })
+        .catch(() => undefined);
+      const still = now?.state === JobState.INDETERMINATE && now.resolution === undefined;
+      const held =
+        still &&
+        (await anyClient()
+          .devices.get(entry.device)
+          .catch(() => undefined));
+      if (still && held && held.status?.hold === undefined)
+        entry.problems.push("is in doubt, and its device is not held");
+      return;
+    }
+    journal.read();
+    entry.linesAtResolution = received.linesOf(entry.key);
+    const kind = entry.linesAtResolution > 0 ? "applied" : "not-applied";
+    await anyClient()
+      .jobs.resolve(job.id, { kind, reason: "the device's journal was read" }, { timeoutMs: 10_000 })
+      .catch(() => undefined);
+  }
+
+  const work = [look(), ...Array.from({ length: creators }, create)];
+  return {
+    entries,
+    received,
+    get open() {
+      return open.size;
+    },
+    get repeated() {
+      return repeated;
+    },
+    close() {
+      creating = false;
+    },
+    again() {
+      for (const entry of entries) if (entry.problems.length === 0) open.set(entry.key, entry);
+    },
+    async settled(ms) {
+      const until = performance.now() + ms;
+      while (open.size > 0 && performance.now() < until) await pause(50);
+    },
+    async stop() {
+      creating = false;
+      ending = true;
+      await Promise.all(work);
+      journal.read();
+      journal.close();
+    },
+  };
+}
+
+/** Reads what has come to a file of JSON lines since the last time. */
+function tail(path: string, take: (entry: JournalEntry) => void): { read(): void; close(): void } {
+  const file = openSync(path, "r");
+  const buffer = Buffer.alloc(256 * 1024);
+  let rest = "";
+  return {
+    read() {
+      for (let bytes = readSync(file, buffer); bytes > 0; bytes = readSync(file, buffer)) {
+        const lines = (rest + buffer.toString("latin1", 0, bytes)).split("\n");
+        rest = lines.pop() ?? "";
+        for (const line of lines) take(JSON.parse(line) as JournalEntry);
+      }
+    },
+    close: () => closeSync(file),
+  };
+}

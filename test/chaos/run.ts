@@ -1,0 +1,115 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { JobState } from "@pointsman/sdk/v1";
+import { startFaults } from "./faults.js";
+import { type Installation, startInstallation } from "./installation.js";
+import { judge, type Violation } from "./judge.js";
+import { type Entry, nameOf } from "./ledger.js";
+import { startLoad } from "./load.js";
+import { type Fault, planFaults } from "./plan.js";
+
+/** How a run is made. */
+export interface RunOptions {
+  readonly seed: string;
+  /** How long faults strike, in milliseconds. */
+  readonly durationMs: number;
+  readonly devices: number;
+  /** Folder for everything that it leaves behind. */
+  readonly dir: string;
+  /** Kinds of faults; default all. */
+  readonly only?: readonly string[];
+  readonly say: (line: string) => void;
+}
+
+/** What a run was, and what was wrong. */
+export interface Outcome {
+  readonly jobs: number;
+  readonly perState: Readonly<Record<string, number>>;
+  readonly struck: ReadonlyMap<Fault["kind"], number>;
+  /** Times that Redis came back with older data. */
+  readonly losses: number;
+  /** Creates that were repeated because what was accepted was lost. */
+  readonly repeated: number;
+  /** Share of the jobs that ended INDETERMINATE. */
+  readonly inDoubt: number;
+  /** From the last fault's end to the last job's. */
+  readonly healedMs: number;
+  readonly violations: readonly Violation[];
+  readonly fsck: { readonly status: number | null; readonly output: readonly string[] };
+  /** What broke a limit of the run itself. */
+  readonly failures: readonly string[];
+  readonly log: readonly string[];
+}
+
+/** Ends of a run: beyond these it has failed, whatever the devices saw. */
+const longestHealMs = 30_000;
+const mostInDoubt = 0.03;
+/** An open job is given up this long after the faults are over. */
+const givenUpMs = 60_000;
+const sayEveryMs = 10_000;
+
+export async function runChaos(options: RunOptions): Promise<Outcome> {
+  const { seed, durationMs, devices, dir, say } = options;
+  const at = await startInstallation({ dir, seed, devices, servers: 3, workers: 6 });
+  try {
+    say(`installed: 3 servers, 6 workers, ${devices} devices, a primary and a replica`);
+    return await torment(at, options, seed, durationMs);
+  } finally {
+    await at.close();
+  }
+}
+
+async function torment(at: Installation, options: RunOptions, seed: string, durationMs: number): Promise<Outcome> {
+  const { say, only, devices } = options;
+  const load = startLoad(at, seed, 2 * devices);
+  const plan = planFaults(seed, durationMs).filter(({ fault }) => only === undefined || only.includes(fault.kind));
+  const faults = startFaults(at, plan);
+  const begun = performance.now();
+  const saying = setInterval(() => {
+    const lines = load.received.effective.length;
+    say(
+      `${Math.round((performance.now() - begun) / 1000)} s: ${load.entries.length} jobs, ${load.open} open, ` +
+        `${at.redis.lost} times older data, ${lines} lines`,
+    );
+  }, sayEveryMs);
+
+  await pause(durationMs);
+  load.close();
+  await faults.heal();
+  await Promise.all([...at.servers, ...at.workers].map((member) => member.ready()));
+  const healing = performance.now();
+  await load.settled(givenUpMs);
+  // Redis may have forgotten what was seen before: what counts is what it says now.
+  load.again();
+  await load.settled(givenUpMs / 2);
+  const healedMs = performance.now() - healing;
+  await load.stop();
+  clearInterval(saying);
+
+  const { entries } = load;
+  const fsck = await at.run("fsck");
+  const violations = judge(entries, load.received);
+  const perState = countStates(entries);
+  const inDoubt = entries.filter(({ state }) => state === JobState.INDETERMINATE).length / Math.max(1, entries.length);
+  const failures = [
+    ...(healedMs > longestHealMs ? [`healed after ${Math.round(healedMs / 1000)} s, allowed are 30`] : []),
+    ...(inDoubt > mostInDoubt ? [`${(100 * inDoubt).toFixed(1)} % ended INDETERMINATE, allowed are 3`] : []),
+    ...(fsck.status === 0 ? [] : [`pointsman fsck ended with ${fsck.status}`]),
+  ];
+  return {
+    ...{ jobs: entries.length, perState, struck: faults.struck, losses: at.redis.lost, repeated: load.repeated },
+    ...{ inDoubt, healedMs, violations, fsck, failures },
+    log: [
+      ...faults.log,
+      ...[...at.servers, ...at.workers].flatMap(({ name, log }) => log.map((line) => `${name}: ${line}`)),
+    ],
+  };
+}
+
+function countStates(entries: readonly Entry[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { state, reason = "" } of entries) {
+    const name = reason === "" ? nameOf(state) : `${nameOf(state)} ${reason}`;
+    counts[name] = (counts[name] ?? 0) + 1;
+  }
+  return counts;
+}
