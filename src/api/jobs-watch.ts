@@ -97,7 +97,7 @@ export async function* watchJobs(
         }
         const end = changes.at(-1);
         if (end) places.set(zone, end.position);
-        moved ||= changes.length === pageJobs;
+        moved ||= changes.length >= pageJobs;
       }
       if (moved) continue;
       const leftMs = quietSinceMs + heartbeatMs - clock.monotonic();

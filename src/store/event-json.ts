@@ -58,6 +58,11 @@ export function eventOfJson(json: string): EventRecord {
   return { number: event.n, timeMs: event.t, attempt: event.a, fact: factOf(event) };
 }
 
+/** A job's first event, which is not stored: when it was accepted, and whether it was to start later. */
+export function acceptance(timeMs: number, later: boolean): EventRecord {
+  return { number: 1, timeMs, attempt: 0, fact: { kind: "state", state: later ? "DELAYED" : "QUEUED" } };
+}
+
 function factOf(event: StoredEvent): EventFact {
   const { k, s, w, x, r, c = 0, o = 0, l = 0, d = 0, m = "", el = [], xs, lv = "info", by = "" } = event;
   switch (k) {

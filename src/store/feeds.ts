@@ -55,7 +55,8 @@ export function followFeeds({ links, keys, zones }: Parts, listener: FeedListene
       for (const [stream, entries] of news ?? []) {
         const last = entries.at(-1)?.[0];
         if (last !== undefined) positions.set(stream, last);
-        listener.news(entries.flatMap(([, fields]) => fields[1] ?? []));
+        // Ids and the numbers of their last events, in turn.
+        listener.news(entries.flatMap(([, fields]) => fields.filter((_, i) => i % 2 === 0)));
       }
     }
   }

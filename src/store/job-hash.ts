@@ -10,27 +10,38 @@ export function lineOf(effectClass: EffectClass): "reads" | "changes" {
   return effectClass === "READ_ONLY" ? "reads" : "changes";
 }
 
-/** The fields that a new job brings to its hash, name and value in turn; the script adds state, times and numbers. */
-export function newJobFields(job: NewJob): (string | Uint8Array)[] {
-  const fields: (string | Uint8Array)[] = [
-    ...[
-      "cls",
-      job.effectClass,
-      "type",
-      job.type,
-      "ep",
-      job.endpoint,
-      "addr",
-      job.address,
-      "line",
-      lineOf(job.effectClass),
-    ],
-    ...["by", job.creator, "pri", String(job.priority), "labels", JSON.stringify(job.labels)],
-    ...["max", String(job.maxAttempts), "spec", job.spec],
-  ];
-  if (job.device !== undefined) fields.push("dev", job.device);
-  if (job.retain !== undefined) fields.push("retain", job.retain);
-  return fields;
+/** What scripts and filters seldom need of a job, kept in one field. */
+interface Definition {
+  readonly type: JobType;
+  readonly addr: string;
+  /** Name of the inventory device. */
+  readonly dev?: string;
+  /** Creator. */
+  readonly by: string;
+  readonly pri: number;
+  readonly max: number;
+  /** Queue timeout in milliseconds. */
+  readonly qto: number;
+  readonly queue?: string;
+  /** "name=value" each: scripts need them in order, which an object does not keep there. */
+  readonly labels: readonly string[];
+}
+
+/** A new job's definition, as JSON. */
+export function definitionOf(job: NewJob): string {
+  const { type, address: addr, device: dev, creator: by, priority: pri, maxAttempts: max, queueTimeoutMs: qto } = job;
+  const labels = Object.entries(job.labels).map(([name, value]) => `${name}=${value}`);
+  const definition: Definition = {
+    ...{ type, addr, by, pri, max, qto, labels },
+    ...(dev === undefined ? {} : { dev }),
+    ...(job.queue === undefined ? {} : { queue: job.queue }),
+  };
+  return JSON.stringify(definition);
+}
+
+function labelOf(text: string): readonly [string, string] {
+  const at = text.indexOf("=");
+  return [text.slice(0, at), text.slice(at + 1)];
 }
 
 /** The record of a job just accepted. */
@@ -74,24 +85,33 @@ interface StoredEnd {
   readonly x?: Failure;
 }
 
+/** The latest attempt stands in the job's own fields, and so does its end when that was the job's. */
 function attemptsOf(hash: JobHash, count: number): AttemptRecord[] {
+  const text = (name: string): string | undefined => hash.get(name)?.toString();
   const attempts: AttemptRecord[] = [];
   for (let number = 1; number <= count; number++) {
-    const start = hash.get(`a${number}`);
-    if (!start) continue;
-    const { w, f, s } = JSON.parse(start.toString()) as StoredStart;
-    const end = hash.get(`z${number}`);
-    const closing = end ? (JSON.parse(end.toString()) as StoredEnd) : undefined;
-    attempts.push({
-      number,
-      worker: w,
-      fence: f,
-      startMs: s,
-      ...(closing ? { endMs: closing.e } : {}),
-      ...(closing?.x ? { error: closing.x } : {}),
-    });
+    const earlier = text(`a${number}`);
+    const { w, f, s } = earlier
+      ? (JSON.parse(earlier) as StoredStart)
+      : { w: text("w") ?? "", f: text("f") ?? "", s: Number(text("s")) };
+    attempts.push({ number, worker: w, fence: f, startMs: s, ...endOf(text(`z${number}`), number === count, text) });
   }
   return attempts;
+}
+
+function endOf(
+  stored: string | undefined,
+  latest: boolean,
+  text: (name: string) => string | undefined,
+): Pick<AttemptRecord, "endMs" | "error"> {
+  const end = text("e");
+  const error = text("err");
+  const { e, x } = stored
+    ? (JSON.parse(stored) as StoredEnd)
+    : latest && end !== undefined
+      ? { e: Number(end), x: error === undefined ? undefined : (JSON.parse(error) as Failure) }
+      : {};
+  return { ...(e === undefined ? {} : { endMs: e }), ...(x === undefined ? {} : { error: x }) };
 }
 
 /** Reads a job's hash. */
@@ -99,6 +119,9 @@ export function jobOfHash(id: string, zone: string, hash: JobHash): JobRecord {
   const string = (name: string): string => hash.get(name)?.toString() ?? "";
   const number = (name: string): number => Number(hash.get(name)?.toString() ?? 0);
   const attempt = number("att");
+  const { type, addr, dev, by, pri, max, labels } = JSON.parse(string("def")) as Definition;
+  // One that was not to start later was queued when it was accepted.
+  const queued = hash.get("qt")?.toString() ?? (hash.has("sa") ? undefined : string("ct"));
   const optional = <K extends string, T>(key: K, field: string, read: (text: string) => T): { [P in K]?: T } => {
     const value = hash.get(field);
     return (value === undefined ? {} : { [key]: read(value.toString()) }) as { [P in K]?: T };
@@ -108,23 +131,23 @@ export function jobOfHash(id: string, zone: string, hash: JobHash): JobRecord {
     zone,
     state: string("st") as JobState,
     effectClass: string("cls") as EffectClass,
-    type: string("type") as JobType,
+    type,
     endpoint: string("ep"),
-    address: string("addr"),
-    ...optional("device", "dev", String),
-    creator: string("by"),
-    priority: number("pri"),
-    labels: JSON.parse(string("labels") || "{}") as Record<string, string>,
+    address: addr,
+    ...(dev === undefined ? {} : { device: dev }),
+    creator: by,
+    priority: pri,
+    labels: Object.fromEntries(labels.map(labelOf)),
     spec: hash.get("spec") ?? new Uint8Array(),
     createMs: number("ct"),
     ...optional("startAfterMs", "sa", Number),
-    ...optional("queueMs", "qt", Number),
+    ...(queued === undefined ? {} : { queueMs: Number(queued) }),
     expireMs: number("ex"),
-    ...optional("firstStartMs", "fs", Number),
+    ...optional("firstStartMs", hash.has("fs") ? "fs" : "s", Number),
     ...optional("startMs", "s", Number),
     ...optional("endMs", "e", Number),
     attempt,
-    maxAttempts: number("max"),
+    maxAttempts: max,
     ...optional("worker", "w", String),
     ...optional("fence", "f", String),
     attempts: attemptsOf(hash, attempt),

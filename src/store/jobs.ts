@@ -4,8 +4,9 @@ import type { JobRecord, NewJob, Waiting } from "../domain/job.js";
 import { isJobId, zoneOfJobId } from "../domain/job-id.js";
 import type { JobState } from "../domain/job-state.js";
 import { priorityPointMs } from "../domain/line-order.js";
-import { eventOfJson, factBody } from "./event-json.js";
-import { acceptedJob, type JobHash, jobOfHash, lineOf, newJobFields } from "./job-hash.js";
+import { acceptance, eventOfJson, factBody } from "./event-json.js";
+import { createGatheredCalls, type Item } from "./gathered-calls.js";
+import { acceptedJob, definitionOf, type JobHash, jobOfHash, lineOf } from "./job-hash.js";
 import { addressToken, createJobLists } from "./job-list.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import { list, type ScriptArgument, type ScriptReply, type Scripts, text } from "./scripts.js";
@@ -16,31 +17,32 @@ function notFound(id: string): StoreError {
   return new StoreError("JOB_NOT_FOUND", `no job ${id}`, { job: id });
 }
 
+function shortHash(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 40);
+}
+
 /** Key of a request id: it holds for the caller, the method and the zone. */
-function requestKey(job: NewJob): string {
-  if (!job.idempotency) return "";
-  const { scope, requestId } = job.idempotency;
-  return createHash("sha256").update(`${scope}\n${requestId}`).digest("hex").slice(0, 40);
+function requestKey({ scope, requestId }: NonNullable<NewJob["idempotency"]>): string {
+  return shortHash(`${scope}\n${requestId}`);
 }
 
-/** Names a job may be limited by: its queue, its caller, each of its labels. */
-function limitNames(job: NewJob): string {
-  const labels = Object.entries(job.labels).map(([name, value]) => `label/${name}=${value}`);
-  return [...(job.queue === undefined ? [] : [`queue/${job.queue}`]), `caller/${job.creator}`, ...labels].join("\n");
-}
-
-function dedupeKey(job: NewJob): string {
-  return job.dedupe ? createHash("sha256").update(job.dedupe.key).digest("hex").slice(0, 40) : "";
-}
-
-function enqueueArguments(job: NewJob): ScriptArgument[] {
-  const tokens = [...(job.device === undefined ? [] : [`device/${job.device}`]), addressToken(job.address)];
-  return [
-    ...[job.id, job.endpoint, lineOf(job.effectClass), job.priority * priorityPointMs, job.startAfterMs ?? ""],
-    ...[job.queueTimeoutMs, requestKey(job), job.idempotency?.fingerprint ?? "", job.sealedSecret ?? ""],
-    ...[tokens.join("\n"), limitNames(job), job.queue ?? "", dedupeKey(job), job.dedupe?.policy ?? ""],
-    ...[job.failIfBlocked ? 1 : 0, job.retryOf ?? "", job.creator, ...newJobFields(job)],
-  ];
+/** A new job as `enqueue.lua` takes it. */
+function itemOf(job: NewJob): Item {
+  const { device, idempotency, dedupe } = job;
+  const tokens = [...(device === undefined ? [] : [`device/${device}`]), addressToken(job.address)];
+  const line = lineOf(job.effectClass);
+  const worth = job.priority * priorityPointMs * 1_000;
+  const item: ScriptArgument[] = [job.id, job.endpoint, job.effectClass, line, worth, job.queueTimeoutMs];
+  item.push(tokens.join("\n"), definitionOf(job), job.spec);
+  if (job.startAfterMs !== undefined) item.push("start", job.startAfterMs);
+  if (idempotency) item.push("request", requestKey(idempotency), "print", idempotency.fingerprint);
+  if (job.sealedSecret) item.push("secret", job.sealedSecret);
+  if (job.queue !== undefined) item.push("queue", job.queue);
+  if (dedupe) item.push("dedupe", shortHash(dedupe.key), "policy", dedupe.policy);
+  if (job.failIfBlocked) item.push("blocked", "fail");
+  if (job.retryOf !== undefined) item.push("rof", job.retryOf);
+  if (job.retain !== undefined) item.push("retain", job.retain);
+  return item;
 }
 
 /** Jobs, as callers see them. */
@@ -75,16 +77,15 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
   async function accepted(job: NewJob, reply: ScriptReply): Promise<{ job: JobRecord; replayed: boolean }> {
     const [answer, ...rest] = list(reply);
     switch (text(answer)) {
-      case "OK": {
-        const [now, state, expires] = rest.map((part) => text(part));
-        if (state === "FAILED") {
-          const [failed] = await read([job.id]);
-          if (failed) return { job: failed, replayed: false };
-        }
-        return {
-          job: acceptedJob(job, Number(now), state as JobState, Number(expires)),
-          replayed: false,
-        };
+      case "QUEUED":
+      case "DELAYED": {
+        const [now, expires] = rest.map((part) => Number(text(part)));
+        return { job: acceptedJob(job, now ?? 0, text(answer) as JobState, expires ?? 0), replayed: false };
+      }
+      case "FAILED": {
+        const [failed] = await read([job.id]);
+        if (failed) return { job: failed, replayed: false };
+        throw notFound(job.id);
       }
       case "REPLAYED":
       case "JOINED": {
@@ -112,8 +113,10 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
     }
   }
 
+  const enqueue = createGatheredCalls(scripts, "enqueue");
+
   async function create(job: NewJob): Promise<{ job: JobRecord; replayed: boolean }> {
-    return accepted(job, await scripts.run("enqueue", keys.zone(job.zone), ...enqueueArguments(job)));
+    return accepted(job, await enqueue(keys.zone(job.zone), itemOf(job)));
   }
 
   async function need(id: string): Promise<{ zone: string; root: string }> {
@@ -126,7 +129,6 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
 
   return {
     create,
-    // All are under way at once; the connection answers them in the order in which they were sent.
     createMany: (jobs) =>
       Promise.all(
         jobs.map((job) =>
@@ -214,15 +216,21 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
       const { root } = await need(id);
       const key = keyOf(root, "events", id);
       for (;;) {
-        const [oldest, last] = await Promise.all([redis.lindex(key, 0), redis.hget(keyOf(root, "job", id), "n")]);
-        if (oldest === null || last === null) throw notFound(id);
-        const first = eventOfJson(oldest).number;
-        const start = Math.max(from, first);
-        const stored = await redis.lrange(key, start - first, start - first + limit - 1);
-        const events = stored.map(eventOfJson);
+        const [[last, createMs, startMs], oldest] = await Promise.all([
+          redis.hmget(keyOf(root, "job", id), "n", "ct", "sa"),
+          redis.lindex(key, 0),
+        ]);
+        if (last === null || last === undefined) throw notFound(id);
+        // The list begins with the second event: the job itself says the first, until the list is cut.
+        const oldestKept = oldest === null ? 2 : eventOfJson(oldest).number;
+        const first = oldestKept === 2 ? 1 : oldestKept;
+        const events = Math.max(from, first) === 1 ? [acceptance(Number(createMs), typeof startMs === "string")] : [];
+        const start = Math.max(from, oldestKept);
+        const stop = start - oldestKept + limit - events.length - 1;
+        const stored = (await redis.lrange(key, start - oldestKept, stop)).map(eventOfJson);
         // The list is cut at its old end while it grows; then what was read begins later than it should.
-        if (events[0] && events[0].number !== start) continue;
-        return { events, first, last: Number(last) };
+        if (stored[0] && stored[0].number !== start) continue;
+        return { events: [...events, ...stored], first, last: Number(last) };
       }
     },
     async output(id, offset, length) {

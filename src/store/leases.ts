@@ -1,13 +1,14 @@
 import type { RedisLinks } from "./connection.js";
 import { factBody } from "./event-json.js";
+import { createGatheredCalls, type Item } from "./gathered-calls.js";
 import { openHintLine } from "./hint-line.js";
 import { countedAttempts, hashOfPairs, jobOfHash } from "./job-hash.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import { list, type ScriptArgument, type ScriptReply, type Scripts, text } from "./scripts.js";
-import type { Claim, Fenced, Hint, Holder, LeaseStore, Output, WorkerIdentity } from "./store.js";
+import type { AttemptEnd, Claim, Fenced, Hint, Holder, LeaseStore, WorkerIdentity } from "./store.js";
 
 /** A session that is open beats a device that waits, unless that one has waited longer by more than this. */
-const warmBonusMs = 2_000;
+const warmBonusMicros = 2_000_000;
 /** Devices let go of in one call. */
 const releaseChunk = 1_000;
 /** Devices freed in one call when a worker retires. */
@@ -17,7 +18,22 @@ function holderArguments(holder: Holder): ScriptArgument[] {
   return [holder.worker, holder.endpoint, holder.job, holder.fence];
 }
 
-const nothing: Output = { facts: [], output: new Uint8Array() };
+/** The end of an attempt as `finish.lua` takes it. */
+function itemOf(holder: Holder, end: AttemptEnd): Item {
+  const item = [...holderArguments(holder), end.verdict, end.intendedStep, end.confirmedStep, end.keepDevice ? 1 : 0];
+  if (end.error) item.push("error", JSON.stringify(end.error));
+  if (end.effect) item.push("effect", end.effect);
+  if (end.result) item.push("result", end.result);
+  if (end.verdict === "RETRY") item.push("pause", end.retryInMs ?? 0);
+  if (end.rest && end.rest.output.length > 0) item.push("output", end.rest.output);
+  for (const fact of end.rest?.facts ?? []) item.push("fact", factBody(fact));
+  if (end.transcript && end.transcript.length > 0) item.push("transcript", end.transcript);
+  if (end.deviceFailure) {
+    const { reason, message } = end.deviceFailure;
+    item.push("shown", JSON.stringify({ reason, message, job: holder.job }).slice(1, -1));
+  }
+  return item;
+}
 
 /** What a worker does with its lease and its jobs. */
 export async function openLeaseStore(
@@ -37,6 +53,7 @@ export async function openLeaseStore(
     },
   });
 
+  const finishing = createGatheredCalls(scripts, "finish");
   const latest = new Map<string, { readonly requestId: string; readonly number: number }>();
 
   /** The number of a claim: a repeated one keeps it, so that Redis can tell what is repeated from what comes late. */
@@ -72,7 +89,7 @@ export async function openLeaseStore(
       return { answer: "OK", cancels: cancels.map((id) => text(id)) };
     },
     async claim(worker, limit, requestId) {
-      const args = [worker.name, limit, numberOf(worker, requestId), warmBonusMs];
+      const args = [worker.name, limit, numberOf(worker, requestId), warmBonusMicros];
       const [answer, ...claims] = list(await scripts.run("claim", keys.zone(worker.zone), ...args));
       if (text(answer) === "DEAD") return { answer: "DEAD", claims: [] };
       return {
@@ -94,22 +111,7 @@ export async function openLeaseStore(
       return text(reply) as Fenced;
     },
     async finish(holder, end) {
-      const rest = end.rest ?? nothing;
-      const failure = end.error ? JSON.stringify(end.error) : "";
-      const shown = end.deviceFailure && {
-        reason: end.deviceFailure.reason,
-        message: end.deviceFailure.message,
-        job: holder.job,
-      };
-      const reply = await scripts.run(
-        "finish",
-        keys.zone(holder.zone),
-        ...holderArguments(holder),
-        ...[rest.output, end.intendedStep, end.confirmedStep, end.verdict, failure, end.effect ?? "", end.result ?? ""],
-        ...[end.transcript ?? "", end.retryInMs ?? 0, end.keepDevice ? 1 : 0],
-        ...[shown ? JSON.stringify(shown).slice(1, -1) : "", ...rest.facts.map(factBody)],
-      );
-      return text(reply) as Fenced;
+      return text(await finishing(keys.zone(holder.zone), itemOf(holder, end))) as Fenced;
     },
     async release(worker, endpoints) {
       for (let i = 0; i < endpoints.length; i += releaseChunk) {

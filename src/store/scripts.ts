@@ -51,6 +51,8 @@ export type ScriptReply = Buffer | number | null | readonly ScriptReply[];
 export interface Scripts {
   /** Runs one script on the keys under `root`. */
   run(name: ScriptName, root: string, ...args: readonly ScriptArgument[]): Promise<ScriptReply>;
+  /** Runs one script that takes many items: each led by the number of its arguments. */
+  runEach(name: ScriptName, root: string, items: readonly (readonly ScriptArgument[])[]): Promise<ScriptReply>;
 }
 
 function source(name: string): string {
@@ -73,22 +75,37 @@ export function createScripts(redis: StoreConnection, timeMs?: () => number): Sc
     if (text === undefined) texts.set(name, (text = scriptText(name)));
     redis.defineCommand(command(name), { numberOfKeys: 1, lua: text });
   }
-  // A simulation's time stands still between its steps; scripts still run one after the other, a microsecond apart.
+  // A simulation's time stands still between its steps; scripts still run one after the other, a microsecond apart, and
+  // so do the items of one script.
   let last = 0;
-  const time = (): string => {
+  const time = (items: number): string => {
     if (!timeMs) return "";
     const at = timeMs();
-    last = at > last || at < last - 1 ? at : last + 0.001;
-    return last.toFixed(3);
+    const first = at > last || at < last - 1 ? at : last + 0.001;
+    last = first + (items - 1) * 0.001;
+    return first.toFixed(3);
   };
+  async function call(
+    name: ScriptName,
+    root: string,
+    items: number,
+    args: readonly ScriptArgument[],
+  ): Promise<ScriptReply> {
+    // ioredis adds defined commands at run time; its `Buffer` twin answers with bytes, which specs and outputs are.
+    const defined = redis as unknown as Record<string, (...given: (string | Buffer)[]) => Promise<ScriptReply>>;
+    const run = defined[`${command(name)}Buffer`];
+    if (!run) throw new Error(`script ${name} is not defined on this connection`);
+    return run.call(redis, root, time(items), ...args.map(plain));
+  }
   return {
-    async run(name, root, ...args) {
-      // ioredis adds defined commands at run time; its `Buffer` twin answers with bytes, which specs and outputs are.
-      const defined = redis as unknown as Record<string, (...given: (string | Buffer)[]) => Promise<ScriptReply>>;
-      const run = defined[`${command(name)}Buffer`];
-      if (!run) throw new Error(`script ${name} is not defined on this connection`);
-      return run.call(redis, root, time(), ...args.map(plain));
-    },
+    run: (name, root, ...args) => call(name, root, 1, args),
+    runEach: (name, root, items) =>
+      call(
+        name,
+        root,
+        items.length,
+        items.flatMap((item) => [item.length, ...item]),
+      ),
   };
 }
 

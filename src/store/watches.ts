@@ -80,12 +80,22 @@ export function createWatchStore(
       if (behind !== "0-0" && oldest && isBehind(behind, oldest[0])) {
         throw new StoreError("HISTORY_GONE", `the changes of zone ${zone} behind this cursor are gone`, { zone });
       }
-      return entries.map(([position, fields]): Change => ({
-        zone,
-        position,
-        job: fields[1] ?? "",
-        event: Number(fields[3] ?? 0),
-      }));
+      // An entry can tell of several jobs; a follower that stops between two of them is told of all of them again.
+      let before = behind;
+      return entries.flatMap(([position, fields]) => {
+        const changes: Change[] = [];
+        for (let i = 0; i + 1 < fields.length; i += 2) {
+          const last = i + 2 >= fields.length;
+          changes.push({
+            zone,
+            position: last ? position : before,
+            job: fields[i] ?? "",
+            event: Number(fields[i + 1]),
+          });
+        }
+        before = position;
+        return changes;
+      });
     },
     async stop() {
       await feeds?.stop();

@@ -1,8 +1,8 @@
 -- Takes up to `limit` jobs for a worker: for each, the head of its warm devices or of the ready ones. A warm session
 -- wins, unless a cold device has waited longer by more than the bonus.
--- @include lines, place, limits
+-- @include gather, lines, place, limits
 --
--- ARGV  2 worker · 3 limit · 4 number of the claim, counted by the worker · 5 bonus in milliseconds
+-- ARGV  2 worker · 3 limit · 4 number of the claim, counted by the worker · 5 bonus in microseconds
 -- Gives {'DEAD'} · {'OK' or, when it may be asked again at once, 'MORE', {id, fence, secret or '', {field, value, …}}, …}. The same number gets the same
 --       jobs again, a smaller one nothing.
 -- Cost  O(limit · log n)
@@ -33,17 +33,26 @@ if known[4] == '1' then call('HSET', me, 'closing', 0) end
 -- The devices to look at, best first: the two lists merged. A call puts a bounded number of jobs aside.
 local ready, warm, bonus = key('ready'), key('warm', worker), tonumber(ARGV[5])
 local looks, name = 100, cjson.encode(worker)
-local own = call('ZRANGE', warm, 0, limit - 1, 'WITHSCORES')
-local cold = call('ZRANGE', ready, 0, limit - 1, 'WITHSCORES')
+local own = call('ZRANGE', warm, '0', limit - 1, 'WITHSCORES')
+local cold = call('ZRANGE', ready, '0', limit - 1, 'WITHSCORES')
 local limited = call('EXISTS', key('limits'), key('paused')) > 0
 local from_own, from_cold = 1, 1
-local reply, unseen, jobs, states, owned, left = { 'OK' }, {}, {}, {}, {}, { {}, {} }
+local reply, unseen, left, taken = { 'OK' }, {}, { {}, {} }, 0
 -- Fences are given out in one step; those that are not used are simply never seen.
 local fence = call('INCRBY', key('fence'), limit) - limit
 
+local expire, owned = key('expire'), key('owned', worker)
+local queued, running = key('ix:state', 'QUEUED'), key('ix:state', 'RUNNING')
 local gave_back = false
 
-while #jobs < limit and looks > 0 do
+-- The latest attempt stands in the job's own fields. An earlier one is kept beside them.
+local function keep_attempt(job, hash)
+  local start = '{"w":' .. cjson.encode(hash.w) .. ',"f":"' .. hash.f .. '","s":' .. hash.s .. '}'
+  call('HSET', job, 'fs', hash.fs or hash.s, 'a' .. hash.att, start)
+  call('HDEL', job, 'it', 'rt', 'is', 'cs', 'part')
+end
+
+while taken < limit and looks > 0 do
   local endpoint
   if own[from_own] and (not cold[from_cold] or cold[from_cold + 1] + bonus >= tonumber(own[from_own + 1])) then
     endpoint = own[from_own]
@@ -68,10 +77,10 @@ while #jobs < limit and looks > 0 do
     for i = 1, #fields, 2 do hash[fields[i]] = fields[i + 1] end
     call('ZREM', key(line, endpoint), id)
     if device.lock then call('ZREM', key(line .. '-pass', endpoint), id) end
-    local full = (limited or hash.queue) and acquire(id, hash.names)
+    local full = (limited or hash.queue) and acquire(id, names_of(cjson.decode(hash.def)))
     if not full then break end
     if hash.permits then
-      give_back(id, hash.names)
+      give_back(id, names_of(cjson.decode(hash.def)))
       gave_back = true
     end
     park(id, endpoint, full, hash.sc, hash.ex)
@@ -86,27 +95,24 @@ while #jobs < limit and looks > 0 do
 
   if id then
     fence = fence + 1
-    local mark, attempt, number = ms(fence), hash.att + 1, hash.n + 1
-    local start = '{"w":' .. name .. ',"f":"' .. mark .. '","s":' .. now_text .. '}'
+    taken = taken + 1
+    local mark, attempt, number = ms(fence), ms((hash.att or 0) + 1), ms(hash.n + 1)
     call('HSET', key('ep', endpoint), 'own', worker, 'run', id, 'f', mark)
-    if attempt > 1 then call('HDEL', job, 'it', 'rt', 'is', 'cs', 'part') end
-    call('HSET', job, 'st', 'RUNNING', 'w', worker, 'f', mark, 's', now_text, 'n', number, 'att', attempt,
-      'fs', hash.fs or now_text, 'a' .. attempt, start)
+    local started = { 'st', 'RUNNING', 'w', worker, 'f', mark, 's', now_text, 'n', number, 'att', attempt }
+    if hash.att then keep_attempt(job, hash) end
+    call('HSET', job, unpack(started))
     call('RPUSH', key('events', id), event_json(number, attempt, state_body('RUNNING') .. ',"w":' .. name))
     announce(id, number)
-    jobs[#jobs + 1] = id
-    states[#states + 1] = 0
-    states[#states + 1] = id
-    owned[#owned + 1] = endpoint
-    if attempt > 1 or hash.permits == nil and (limited or hash.queue) then
+    write('ZREM', expire, id)
+    write('ZREM', queued, id)
+    write('ZADD', running, '0', id)
+    write('SADD', owned, endpoint)
+    if hash.att or hash.permits == nil and (limited or hash.queue) then
       fields = call('HGETALL', job)
     else
       -- What was written stands behind what was read, and takes its place.
       local at = #fields
-      for i, value in ipairs({ 'st', 'RUNNING', 'w', worker, 'f', mark, 's', now_text, 'fs', now_text, 'n', ms(number),
-        'att', '1', 'a1', start }) do
-        fields[at + i] = value
-      end
+      for i = 1, #started do fields[at + i] = started[i] end
     end
     reply[#reply + 1] = { id, mark, hash.sealed and call('GET', key('secret', id)) or '', fields }
   end
@@ -117,12 +123,7 @@ if #left[1] > 0 then
   call('ZREM', key('handoff'), unpack(left[1]))
 end
 if #left[2] > 0 then call('ZREM', ready, unpack(left[2])) end
-if #jobs > 0 then
-  call('ZREM', key('expire'), unpack(jobs))
-  call('ZREM', key('ix:state', 'QUEUED'), unpack(jobs))
-  call('ZADD', key('ix:state', 'RUNNING'), unpack(states))
-  call('SADD', key('owned', worker), unpack(owned))
-end
+settle()
 for _, endpoint in ipairs(unseen) do place(endpoint) end
 -- A permit given back can have let a job go on at a device that was looked at before.
 if gave_back then
@@ -134,7 +135,7 @@ end
 local claimed = {}
 for i = 2, #reply do claimed[#claimed + 1] = reply[i][1] .. ' ' .. reply[i][2] end
 call('HSET', me, 'claim', request, 'claimed', table.concat(claimed, ' '))
-if #jobs < limit then
+if taken < limit then
   if looks <= 0 or #own == 2 * limit or #cold == 2 * limit then
     reply[1] = 'MORE'
   else

@@ -1,19 +1,19 @@
 -- Shared by scripts that end jobs: what every end has in common.
--- @needs limits, move
+-- @needs limits, lines, move
 
 -- How long the output of a job that does not keep it stays for those who are still watching.
 local LINGER_S = 60
 
 -- What close_job needs to know of a job.
-local CLOSING = { 'dedupe', 'queue', 'ob', 'retain', 'permits', 'names', 'sealed' }
+local CLOSING = { 'dedupe', 'queue', 'ob', 'retain', 'permits', 'sealed' }
 
 -- Ends a job. `facts` are the fields that CLOSING names. The caller writes the job's own fields, `st` and `e` included,
 -- and takes it from where it waited.
 local function close_job(id, from, to, facts)
   move(id, from, to)
-  if facts[7] then call('UNLINK', key('secret', id)) end
+  if facts[6] then call('UNLINK', key('secret', id)) end
   -- What nobody has resolved yet is neither purged nor trimmed.
-  if to ~= 'INDETERMINATE' then call('ZADD', key(to == 'SUCCEEDED' and 'done:good' or 'done:bad'), now, id) end
+  if to ~= 'INDETERMINATE' then write('ZADD', key(to == 'SUCCEEDED' and 'done:good' or 'done:bad'), now_text, id) end
   if facts[1] and call('GET', key('dedupe', facts[1])) == id then call('DEL', key('dedupe', facts[1])) end
   if facts[2] then call('ZREM', key('queue', facts[2]), id) end
   if facts[3] then
@@ -25,7 +25,7 @@ local function close_job(id, from, to, facts)
       call('INCRBY', key('outbytes'), facts[3])
     end
   end
-  if facts[5] then give_back(id, facts[6]) end
+  if facts[5] then give_back(id, names_of(definition_of(id))) end
 end
 
 -- Ends a job that waits.
@@ -34,6 +34,6 @@ local function close_waiting(id, from, to)
   local facts = call('HMGET', job, unpack(CLOSING))
   call('HSET', job, 'st', to, 'e', now_text, 'eff', 'NONE')
   call('HDEL', job, 'parked')
-  call('ZREM', key('expire'), id)
+  write('ZREM', key('expire'), id)
   close_job(id, from, to, facts)
 end

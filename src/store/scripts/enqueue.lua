@@ -1,152 +1,164 @@
--- Accepts a job.
--- @include event, move, lines, place, limits, close_job
+-- Accepts jobs, each for itself: what is refused keeps nothing else from being accepted.
+-- @include gather, items, event, move, lines, place, limits, close_job
 --
--- ARGV  2 job id · 3 endpoint · 4 line (reads, changes) · 5 priority's worth in milliseconds · 6 start time or ''
---       7 queue timeout in milliseconds · 8 request key or '' · 9 request fingerprint · 10 sealed secret or ''
---       11 tokens of the device index, joined by newlines · 12 names it may be limited by, joined by newlines · 13 named
---       queue or '' · 14 dedupe key or '' · 15 dedupe policy (REJECT, JOIN, REPLACE) · 16 '1' to fail when something
---       keeps it from starting · 17 the job it retries, or '' · 18 creator · 19… fields of the job hash, name and value
---       in turn
--- Gives {'OK', now, state, expires} · {'REPLAYED', id} · {'REUSED', id} · {'CLOSED'} (the device is being removed) ·
---       {'DUPLICATE', id} · {'JOINED', id} · {'NOT_RETRYABLE', state}
--- Cost  O(log n) in the lengths of the line and the indexes
+-- ARGV  for each job: its id · endpoint · class · line (reads, changes) · priority's worth in microseconds · queue timeout
+--       in milliseconds · tokens of the device index, joined by newlines · its definition, what scripts seldom need, as
+--       JSON · its spec · and, name and value in turn, what it has of:
+--       start (time in milliseconds) · request (key) · print (fingerprint of the request) · secret (sealed) · queue
+--       (named) · dedupe (key) · policy (REJECT, JOIN, REPLACE) · blocked ('fail': it is not to wait for anything but
+--       its device's work) · rof (the job it retries) · retain (METADATA, NONE)
+-- Gives for each job {state, now, expires} · {'REPLAYED', id} · {'REUSED', id} · {'CLOSED'} (the device is being
+--       removed) · {'DUPLICATE', id} · {'JOINED', id} · {'NOT_RETRYABLE', state} · {'ERROR', why}
+-- Cost  O(jobs · log n) in the lengths of the lines and the indexes
 
-local id, endpoint, line, names, queue, dedupe = ARGV[2], ARGV[3], ARGV[4], ARGV[12], ARGV[13], ARGV[14]
-local job, request = key('job', id), ARGV[8] ~= '' and key('request', ARGV[8])
-local signature = id .. ' ' .. ARGV[9]
+local limited = call('EXISTS', key('limits'), key('paused')) > 0
+local expire = key('expire')
 
 -- How a repeated request is answered. What is kept of a request is "<job id> <fingerprint>".
-local function repeated(seen)
-  local earlier, fingerprint = string.match(seen, '^(%S+) (.*)$')
-  return { fingerprint == ARGV[9] and 'REPLAYED' or 'REUSED', earlier }
+local function repeated(seen, fingerprint)
+  local earlier, before = string.match(seen, '^(%S+) (.*)$')
+  return { before == fingerprint and 'REPLAYED' or 'REUSED', earlier }
 end
 
-local device = gates(endpoint)
-if device.closed or ARGV[17] ~= '' or dedupe ~= '' then
-  local seen = request and call('GET', request)
-  if seen then return repeated(seen) end
+-- Adds a request to a live job. Retention forgets the request ids of a job by the names that it keeps.
+local function join(id, request, fingerprint)
+  call('SET', key('request', request), id .. ' ' .. fingerprint)
+  local others = call('HGET', key('job', id), 'request')
+  call('HSET', key('job', id), 'request', (others and others .. ' ' or '') .. request)
 end
-if device.closed then return { 'CLOSED' } end
-if ARGV[17] ~= '' then
-  local before = call('HMGET', key('job', ARGV[17]), 'st', 'rsl')
-  if not FINAL[before[1]] or (before[1] == 'INDETERMINATE' and not before[2]) then
-    return { 'NOT_RETRYABLE', before[1] or '' }
+
+-- What a job replaces is cancelled when it has not started; what runs goes on, and the new one waits behind it.
+local function replace(old, id)
+  local facts = call('HMGET', key('job', old), 'st', 'ep', 'line', 'att')
+  if facts[1] ~= 'DELAYED' and facts[1] ~= 'QUEUED' then return end
+  withdraw(old, facts[2], facts[3])
+  close_waiting(old, facts[1], 'CANCELLED')
+  event(old, facts[4], '"k":"log","lv":"info","m":' .. cjson.encode('replaced by job ' .. id))
+  announce(old, event(old, facts[4], state_body('CANCELLED')))
+  place(facts[2])
+end
+
+-- What keeps a job from starting beside its device's work: reason, words and metadata. `own` says that its own line is
+-- open to it, `full` names the limit that is full.
+local function obstacle(device, endpoint, from, own, full)
+  if device.paused then return 'QUEUE_PAUSED', 'its device is paused', { endpoint = endpoint } end
+  if not from then return 'DEVICE_HELD', 'its device is held for job ' .. device.hold, { job = device.hold } end
+  if not own then return 'DEVICE_LOCKED', 'its device is locked by ' .. device.locker, { owner = device.locker } end
+  if not full then return nil end
+  if ceiling(full) == 0 then return 'QUEUE_PAUSED', full .. ' is paused', { limit = full } end
+  return 'LIMIT_REACHED', 'the limit of ' .. full .. ' is reached', { limit = full }
+end
+
+local function accept(at, to, before)
+  local id, endpoint, class, line, worth, timeout, tokens, definition, spec = unpack(ARGV, at, at + 8)
+  local job, options = key('job', id), {}
+  for i = at + 9, to, 2 do options[ARGV[i]] = ARGV[i + 1] end
+  local request = options.request and key('request', options.request)
+
+  local device = gates(endpoint)
+  if request and (device.closed or options.rof or options.dedupe) then
+    local seen = call('GET', request)
+    if seen then return repeated(seen, options.print) end
   end
-end
-local twin = dedupe ~= '' and call('GET', key('dedupe', dedupe))
-if twin and ARGV[15] == 'REJECT' then return { 'DUPLICATE', twin } end
-if twin and ARGV[15] == 'JOIN' then
+  if device.closed then return { 'CLOSED' } end
+  if options.rof then
+    local old = call('HMGET', key('job', options.rof), 'st', 'rsl')
+    if not FINAL[old[1]] or (old[1] == 'INDETERMINATE' and not old[2]) then
+      return { 'NOT_RETRYABLE', old[1] or '' }
+    end
+  end
+  local twin = options.dedupe and call('GET', key('dedupe', options.dedupe))
+  if twin and options.policy == 'REJECT' then return { 'DUPLICATE', twin } end
+  if twin and options.policy == 'JOIN' then
+    if request then join(twin, options.request, options.print) end
+    return { 'JOINED', twin }
+  end
   if request then
-    call('SET', request, twin .. ' ' .. ARGV[9])
-    -- Retention forgets the request ids of a job by these names.
-    local others = call('HGET', key('job', twin), 'request')
-    call('HSET', key('job', twin), 'request', (others and others .. ' ' or '') .. ARGV[8])
+    local seen = call('SET', request, id .. ' ' .. options.print, 'NX', 'GET')
+    if seen then return repeated(seen, options.print) end
   end
-  return { 'JOINED', twin }
-end
-if request then
-  local seen = call('SET', request, signature, 'NX', 'GET')
-  if seen then return repeated(seen) end
-end
-
--- What a job replaces is cancelled when it has not started; what runs goes on, and this one waits behind it.
-if twin then
-  local old = call('HMGET', key('job', twin), 'st', 'ep', 'line', 'att')
-  if old[1] == 'DELAYED' or old[1] == 'QUEUED' then
-    withdraw(twin, old[2], old[3])
-    close_waiting(twin, old[1], 'CANCELLED')
-    event(twin, old[4], '"k":"log","lv":"info","m":' .. cjson.encode('replaced by job ' .. id))
-    announce(twin, event(twin, old[4], state_body('CANCELLED')))
-    place(old[2])
+  if twin then
+    replace(twin, id)
     device = gates(endpoint)
   end
-end
 
-local start = tonumber(ARGV[6] ~= '' and ARGV[6] or now)
-local later = start > now
-local state = later and 'DELAYED' or 'QUEUED'
-local score = string.format('%.3f', moment - ARGV[5])
-local expires = ms((later and start or now) + ARGV[7])
+  local start = tonumber(options.start or now)
+  local later = start > now
+  local state = later and 'DELAYED' or 'QUEUED'
+  -- Jobs of one call are a microsecond apart: each takes longer than that, so the next call's come later still.
+  local score = ms(moment + before - worth)
+  local expires = ms((later and start or now) + timeout)
 
-local fields = { 'st', state, 'ct', now_text, 'sc', score, 'ex', expires, 'qto', ARGV[7], 'n', 1, 'att', 0, unpack(ARGV, 19) }
-local function field(name, value)
-  fields[#fields + 1] = name
-  fields[#fields + 1] = value
-end
-field(later and 'sa' or 'qt', later and ms(start) or now_text)
-field('names', names)
-if request then field('request', ARGV[8]) end
-if ARGV[10] ~= '' then
-  call('SET', key('secret', id), ARGV[10])
-  field('sealed', 1)
-end
-if queue ~= '' then
-  field('queue', queue)
-  call('SADD', key('queues'), queue)
-  call('ZADD', key('queue', queue), now, id)
-end
-if dedupe ~= '' then
-  field('dedupe', dedupe)
-  call('SET', key('dedupe', dedupe), id)
-end
-if ARGV[17] ~= '' then
-  field('rof', ARGV[17])
-  call('HSET', key('job', ARGV[17]), 'rby', id)
-end
-call('HSET', job, unpack(fields))
-call('RPUSH', key('events', id), event_json(1, 0, state_body(state)))
-call('ZADD', key('ix:all'), 0, id)
-call('ZADD', key('ix:state', state), 0, id)
-for token in string.gmatch(ARGV[11], '[^\n]+') do
-  call('ZADD', key('ix:device', token), 0, id)
-end
-
-if later then
-  call('ZADD', key('delayed'), start, id)
-  call('SADD', key('later', endpoint), id)
-  call('ZADD', key('expire'), expires, id)
-  announce(id, 1)
-  return { 'OK', now_text, state, expires }
-end
-
--- A job that a full limit blocks never gets into the way of a claim.
-local full = (queue ~= '' or call('EXISTS', key('limits'), key('paused')) > 0) and full_limit(id, names)
-local from = source(endpoint, line, device)
-local passes = device.locker == ARGV[18]
-
-if ARGV[16] == '1' then
-  local why, what, metadata
-  if device.paused then
-    why, what, metadata = 'QUEUE_PAUSED', 'its device is paused', { endpoint = endpoint }
-  elseif not from then
-    why, what, metadata = 'DEVICE_HELD', 'its device is held for job ' .. device.hold, { job = device.hold }
-  elseif device.lock and from ~= key(line, endpoint) and not passes then
-    why, what, metadata = 'DEVICE_LOCKED', 'its device is locked by ' .. device.locker, { owner = device.locker }
-  elseif full and ceiling(full) == 0 then
-    why, what, metadata = 'QUEUE_PAUSED', full .. ' is paused', { limit = full }
-  elseif full then
-    why, what, metadata = 'LIMIT_REACHED', 'the limit of ' .. full .. ' is reached', { limit = full }
+  local fields = { 'st', state, 'ct', now_text, 'sc', score, 'ex', expires, 'n', '1', 'ep', endpoint, 'cls', class,
+    'line', line, 'def', definition, 'spec', spec }
+  local function field(name, value)
+    fields[#fields + 1] = name
+    fields[#fields + 1] = value
   end
-  if why then
-    local message = 'The job was not to wait, and ' .. what .. '.'
-    local failure = cjson.encode({ reason = why, message = message, metadata = metadata })
-    call('HSET', job, 'err', failure)
-    close_waiting(id, state, 'FAILED')
-    announce(id, event(id, 0, state_body('FAILED') .. ',"x":' .. failure))
-    return { 'OK', now_text, 'FAILED', expires }
+  if request then field('request', options.request) end
+  if later then field('sa', ms(start)) end
+  if options.retain then field('retain', options.retain) end
+  if options.secret then
+    call('SET', key('secret', id), options.secret)
+    field('sealed', '1')
   end
+  if options.queue then
+    field('queue', options.queue)
+    call('SADD', key('queues'), options.queue)
+    call('ZADD', key('queue', options.queue), now_text, id)
+  end
+  if options.dedupe then
+    field('dedupe', options.dedupe)
+    call('SET', key('dedupe', options.dedupe), id)
+  end
+  if options.rof then
+    field('rof', options.rof)
+    call('HSET', key('job', options.rof), 'rby', id)
+  end
+  call('HSET', job, unpack(fields))
+  write('ZADD', key('ix:all'), '0', id)
+  write('ZADD', key('ix:state', state), '0', id)
+  for token in string.gmatch(tokens, '[^\n]+') do
+    call('ZADD', key('ix:device', token), '0', id)
+  end
+
+  if later then
+    call('ZADD', key('delayed'), ms(start), id)
+    call('SADD', key('later', endpoint), id)
+    write('ZADD', expire, expires, id)
+    announce(id, '1')
+    return { state, now_text, expires }
+  end
+
+  -- A job that a full limit blocks never gets into the way of a claim.
+  local full = (options.queue or limited) and full_limit(id, names_of(cjson.decode(definition)))
+  local from = source(endpoint, line, device)
+  local passes = device.locker and device.locker == cjson.decode(definition).by
+  local own = passes or from == key(line, endpoint)
+
+  if options.blocked then
+    local why, what, metadata = obstacle(device, endpoint, from, own, full)
+    if why then
+      local message = 'The job was not to wait, and ' .. what .. '.'
+      local failure = cjson.encode({ reason = why, message = message, metadata = metadata })
+      call('HSET', job, 'err', failure)
+      close_waiting(id, state, 'FAILED')
+      announce(id, event(id, '0', state_body('FAILED') .. ',"x":' .. failure))
+      return { 'FAILED', now_text, expires }
+    end
+  end
+
+  if full then
+    park(id, endpoint, full, score, expires)
+  else
+    call('ZADD', key(line, endpoint), score, id)
+    write('ZADD', expire, expires, id)
+    if passes then call('ZADD', key(line .. '-pass', endpoint), score, id) end
+    -- A device that runs something is offered when that ends; one that is on offer already may have a new head.
+    if from and own and not device.run then offer_gathered(endpoint, device, score) end
+  end
+  announce(id, '1')
+  return { state, now_text, expires }
 end
 
-if full then
-  park(id, endpoint, full, score, expires)
-else
-  call('ZADD', key(line, endpoint), score, id)
-  call('ZADD', key('expire'), expires, id)
-  if passes then call('ZADD', key(line .. '-pass', endpoint), score, id) end
-  -- A device that runs something is offered when that ends; one that is on offer already may have a new head.
-  if from and not device.run and (passes or from == key(line, endpoint)) then
-    offer(endpoint, device, score, 'LT')
-  end
-end
-announce(id, 1)
-return { 'OK', now_text, state, expires }
+return for_each_item(accept)

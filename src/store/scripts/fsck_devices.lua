@@ -65,7 +65,7 @@ local function check(endpoint)
   end
 
   -- Where `place` would put it.
-  local score = not call('HGET', where, 'run') and head(endpoint, gates(endpoint)) or false
+  local score = not call('HGET', where, 'run') and tonumber(head(endpoint, gates(endpoint)) or nil) or false
   local ready = score_of(key('ready'), endpoint)
   local warm = owner and score_of(key('warm', owner), endpoint)
   local handed = score_of(key('handoff'), endpoint)

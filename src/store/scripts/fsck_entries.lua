@@ -7,8 +7,11 @@
 local kind, name = ARGV[3], ARGV[4]
 local set = name == '' and key(kind) or key(kind, name)
 
-local function has_name(names, wanted)
-  return names and string.find('\n' .. names .. '\n', '\n' .. wanted .. '\n', 1, true) ~= nil
+local function has_name(job, wanted)
+  for _, limit in ipairs(job.def and names_of(cjson.decode(job.def)) or {}) do
+    if limit == wanted then return true end
+  end
+  return false
 end
 
 local function in_line(line)
@@ -19,7 +22,7 @@ end
 
 local function passes(line)
   return function(job, id)
-    return in_line(line)(job) and score_of(key(line, name), id) and call('HGET', key('ep', name), 'locker') == job.by
+    return in_line(line)(job) and score_of(key(line, name), id) and call('HGET', key('ep', name), 'locker') == cjson.decode(job.def).by
   end
 end
 
@@ -28,7 +31,8 @@ local justified = {
   ['ix:all'] = function() return true end,
   ['ix:state'] = function(job) return job.st == name end,
   ['ix:device'] = function(job)
-    return 'address/' .. string.lower(job.addr or '') == name or (job.dev and 'device/' .. job.dev == name)
+    local definition = cjson.decode(job.def)
+    return 'address/' .. string.lower(definition.addr) == name or (definition.dev and 'device/' .. definition.dev == name)
   end,
   reads = in_line('reads'),
   changes = in_line('changes'),
@@ -39,7 +43,7 @@ local justified = {
   expire = function(job) return is_waiting(job.st) end,
   parked = function(job) return job.st == 'QUEUED' and job.parked == name end,
   permits = function(job)
-    return job.permits and (job.st == 'QUEUED' or is_running(job.st)) and not job.parked and has_name(job.names, name)
+    return job.permits and (job.st == 'QUEUED' or is_running(job.st)) and not job.parked and has_name(job, name)
   end,
   queue = function(job) return is_live(job.st) and job.queue == name end,
   holds = function(job) return job.st == 'INDETERMINATE' and not job.rsl and job.ep == name end,
@@ -59,8 +63,8 @@ end
 local function follow(member)
   if kind == 'permits' then
     -- A running job whose hash forgot that it holds permits has them on.
-    local job = read(key('job', member), 'st', 'names')
-    if is_running(job.st) and has_name(job.names, name) then
+    local job = read(key('job', member), 'st', 'def')
+    if is_running(job.st) and has_name(job, name) then
       call('SADD', set, member)
       call('HSET', key('job', member), 'permits', 1)
     elseif in_set(key('crowds'), name) then
@@ -92,8 +96,8 @@ for i = 5, #ARGV do
     right = there and others[kind](member)
   else
     if call('TYPE', set).ok == 'set' then there = in_set(set, member) else there = score_of(set, member) end
-    local job = there and read(key('job', member), 'st', 'ep', 'dev', 'line', 'parked', 'permits', 'names', 'queue', 'rsl', 'w',
-      'ob', 'gone', 'by', 'addr')
+    local job = there and read(key('job', member), 'st', 'ep', 'line', 'parked', 'permits', 'queue', 'rsl', 'w',
+      'ob', 'gone', 'def')
     right = there and job.st and justified[kind](job, member)
   end
   if there and not right then

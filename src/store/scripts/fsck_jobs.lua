@@ -7,19 +7,20 @@
 local function check(id)
   local job = key('job', id)
   local facts = read(job, 'st', 'ep', 'line', 'cls', 'sc', 'ex', 'w', 'f', 'n', 'parked', 'permits', 'queue', 'rt', 'sa',
-    'rsl', 'e', 'ob', 'gone', 'request', 'dev', 'can', 'addr')
+    'rsl', 'e', 'ob', 'gone', 'request', 'can', 'def')
   local state, endpoint, line = facts.st, facts.ep, facts.line
   if not state then
     -- It was purged meanwhile, unless something is left under its name.
     if call('EXISTS', job) == 1 then found(id, 'job-fields', job, 'it has no state') end
     return
   end
-  if not (is_live(state) or FINAL[state]) or not endpoint or not tonumber(facts.sc) or not tonumber(facts.ex)
+  if not (is_live(state) or FINAL[state]) or not endpoint or not facts.def or not tonumber(facts.sc) or not tonumber(facts.ex)
     or (line ~= 'reads' and line ~= 'changes') or (facts.cls == 'READ_ONLY') ~= (line == 'reads') then
     found(id, 'job-fields', job, 'its state, endpoint, class or line cannot be')
     return
   end
 
+  local definition = cjson.decode(facts.def)
   if is_running(state) then
     local device = read(key('ep', endpoint), 'own', 'run', 'f')
     if device.run ~= id or device.own ~= facts.w or device.f ~= facts.f then
@@ -53,8 +54,8 @@ local function check(id)
   end
   index('ix:all')
   index('ix:state:' .. state)
-  index('ix:device:address/' .. string.lower(facts.addr or ''))
-  if facts.dev then index('ix:device:device/' .. facts.dev) end
+  index('ix:device:address/' .. string.lower(definition.addr))
+  if definition.dev then index('ix:device:device/' .. definition.dev) end
 
   local function stands(set, score, invariant)
     if score_of(set, id) ~= tonumber(score) then
@@ -86,7 +87,7 @@ local function check(id)
   elseif state == 'QUEUED' then
     local score = score_of(key(line, endpoint), id)
     local locker = call('HGET', key('ep', endpoint), 'locker')
-    local passes = locker and locker == call('HGET', job, 'by')
+    local passes = locker and locker == definition.by
     if score ~= tonumber(facts.sc) or (passes and score_of(key(line .. '-pass', endpoint), id) ~= score) then
       found(id, 'queued-in-line', key(line, endpoint), 'job ' .. id .. ' is not at its place in it', function()
         call('HDEL', job, 'parked')
@@ -139,12 +140,13 @@ local function check(id)
   end
 
   local events = key('events', id)
+  -- The first event is not stored: the job says when it was accepted, and as what.
   local count, last = call('LLEN', events), tonumber(facts.n)
   local function number(at)
     local stored = call('LINDEX', events, at)
     return stored and tonumber(string.match(stored, '^{"n":(%d+),'))
   end
-  if count == 0 or number(-1) ~= last or number(0) ~= last - count + 1 then
+  if last ~= 1 and (count == 0 or number(-1) ~= last or number(0) ~= last - count + 1) then
     found(id, 'events-have-no-gap', events, count .. ' events, the last of which should have the number ' .. (facts.n or '?'))
   end
   for request in string.gmatch(facts.request or '', '%S+') do

@@ -1,10 +1,12 @@
 -- Shared by scripts that write about a running job.
 
+local dead = {}
+
 -- Whether this worker still holds this device for this job: owner, job and fence must all be the caller's, and the
 -- worker not buried. Gives what gates() gives, or nil.
 local function held(worker, endpoint, id, fence)
   local device = gates(endpoint)
   if device.owner ~= worker or device.run ~= id or device.fence ~= fence then return nil end
-  if call('HGET', key('worker', worker), 'st') == 'dead' then return nil end
-  return device
+  if dead[worker] == nil then dead[worker] = call('HGET', key('worker', worker), 'st') == 'dead' end
+  return not dead[worker] and device or nil
 end

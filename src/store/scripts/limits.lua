@@ -1,8 +1,17 @@
--- Limits. A job carries the names it may be limited by: its queue, its caller, its labels. Who runs under a name is a
+-- Limits. A job has names it may be limited by: its queue, its caller, its labels. Who runs under a name is a
 -- set of job ids, never a counter, so that no permit can leak. What a full limit blocks is parked under it, out of its
 -- line, so that no claim ever looks at it; a permit that comes free goes to the parked job that stands first, which
 -- returns to its line with the permit in its hand.
 -- @needs lines, place
+
+-- The names a job may be limited by.
+local function names_of(definition)
+  local names = {}
+  if definition.queue then names[1] = 'queue/' .. definition.queue end
+  names[#names + 1] = 'caller/' .. definition.by
+  for _, label in ipairs(definition.labels) do names[#names + 1] = 'label/' .. label end
+  return names
+end
 
 -- How many may run under a name: nil for no limit, 0 while its queue is paused.
 local function ceiling(name)
@@ -13,7 +22,7 @@ end
 
 -- The name that keeps a job from starting, if any.
 local function full_limit(id, names)
-  for name in string.gmatch(names, '[^\n]+') do
+  for _, name in ipairs(names) do
     local most = ceiling(name)
     local holders = key('permits', name)
     if most and (most == 0 or (call('SCARD', holders) >= most and call('SISMEMBER', holders, id) == 0)) then
@@ -28,7 +37,7 @@ local function acquire(id, names)
   local full = full_limit(id, names)
   if full then return full end
   local taken = 0
-  for name in string.gmatch(names, '[^\n]+') do
+  for _, name in ipairs(names) do
     -- Who runs in a named queue is kept whether or not it has a limit.
     if string.sub(name, 1, 6) == 'queue/' or ceiling(name) then
       call('SADD', key('permits', name), id)
@@ -77,7 +86,7 @@ end
 -- Gives a job's permits back, and lets others go on.
 local function give_back(id, names)
   call('HDEL', key('job', id), 'permits')
-  for name in string.gmatch(names, '[^\n]+') do
+  for _, name in ipairs(names) do
     if call('SREM', key('permits', name), id) == 1 and call('SISMEMBER', key('crowds'), name) == 1 then
       admit(name)
     end
@@ -89,8 +98,8 @@ local function recall(name)
   local ids = call('SRANDMEMBER', key('permits', name), 100)
   table.sort(ids)
   for _, id in ipairs(ids) do
-    local facts = call('HMGET', key('job', id), 'st', 'ep', 'names')
-    if facts[1] == 'QUEUED' and not can_start(id, facts[2]) then give_back(id, facts[3]) end
+    local facts = call('HMGET', key('job', id), 'st', 'ep')
+    if facts[1] == 'QUEUED' and not can_start(id, facts[2]) then give_back(id, names_of(definition_of(id))) end
   end
 end
 
@@ -98,13 +107,12 @@ end
 local function park(id, endpoint, name, score, expires)
   call('ZADD', key('parked', name), score, id)
   call('SADD', key('later', endpoint), id)
-  call('ZADD', key('expire'), expires, id)
+  write('ZADD', key('expire'), expires, id)
   call('SADD', key('crowds'), name)
   call('HSET', key('job', id), 'parked', name)
 end
 
 -- What a job gives up when it stops running or waiting, for good or for a while.
 local function yield_permits(id)
-  local facts = call('HMGET', key('job', id), 'permits', 'names')
-  if facts[1] then give_back(id, facts[2]) end
+  if call('HEXISTS', key('job', id), 'permits') == 1 then give_back(id, names_of(definition_of(id))) end
 end

@@ -1,6 +1,6 @@
 -- Locks a device for its owner, or changes the lock its owner has. The jobs of the owner that already wait are put
 -- where they pass the lock, a bounded number a call: the caller calls again from where it is told.
--- @include place
+-- @include lines, place
 --
 -- ARGV  2 endpoint · 3 owner · 4 scope (CHANGES, ALL) · 5 milliseconds it lasts, or '' · 6 the lock as the inside of a
 --       JSON object · 7 line to go on with, or '' at first · 8 score to go on from
@@ -29,7 +29,7 @@ for index = ARGV[7] == 'changes' and 2 or 1, 2 do
   local from = line == ARGV[7] and ARGV[8] or '-inf'
   local found = call('ZRANGE', key(line, endpoint), from, '+inf', 'BYSCORE', 'LIMIT', 0, CHUNK, 'WITHSCORES')
   for i = 1, #found, 2 do
-    if call('HGET', key('job', found[i]), 'by') == owner then
+    if definition_of(found[i]).by == owner then
       call('ZADD', key(line .. '-pass', endpoint), found[i + 1], found[i])
     end
   end

@@ -9,7 +9,7 @@ local LOST = '{"reason":"WORKER_LOST","message":"The worker was lost during the 
 
 local function lose(id, endpoint)
   local job = key('job', id)
-  local run = call('HMGET', job, 'st', 'att', 'cls', 'it', 'sc', 'ex', 'line', 'loss', 'is', 'qto')
+  local run = call('HMGET', job, 'st', 'att', 'cls', 'it', 'sc', 'ex', 'line', 'loss', 'is')
   local from, attempt = run[1], run[2]
   call('HSET', job, 'z' .. attempt, '{"e":' .. now_text .. ',"x":' .. LOST .. '}')
   local to, effect = nil, 'NONE'
@@ -34,7 +34,7 @@ local function lose(id, endpoint)
     to = 'QUEUED'
     yield_permits(id)
     move(id, from, to)
-    local expires = expiry(run[3], run[10], run[6])
+    local expires = expiry(id, run[3], run[6])
     call('HSET', job, 'st', to, 'qt', now_text, 'ex', expires)
     call('HINCRBY', job, 'ref', 1)
     call('HINCRBY', job, 'loss', 1)

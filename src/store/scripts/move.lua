@@ -2,6 +2,6 @@
 
 -- Moves a job from one state's index to another's.
 local function move(id, from, to)
-  call('ZREM', key('ix:state', from), id)
-  call('ZADD', key('ix:state', to), 0, id)
+  write('ZREM', key('ix:state', from), id)
+  write('ZADD', key('ix:state', to), '0', id)
 end

@@ -9,32 +9,34 @@
 
 local root = KEYS[1]
 local call = redis.call
+-- For writes to what many jobs share. Scripts that take many jobs gather them: see gather.lua, which puts its own
+-- functions here. `settle` carries out what was gathered.
+local write, settle = call, function() end
 
 local function key(a, b)
   if b then return root .. ':' .. a .. ':' .. b end
   return root .. ':' .. a
 end
 
--- Milliseconds as text: a plain tostring would turn them into 1.7e+12.
+-- A whole number as text: a plain tostring would turn milliseconds into 1.7e+12.
 local function ms(number)
-  return string.format('%.0f', number)
+  return string.format('%d', number)
 end
 
--- `now` is whole milliseconds; `moment` also has the microseconds, and no two scripts run in one: it orders what is
--- accepted within a millisecond.
+-- `now` is milliseconds; `moment` is microseconds, and no two scripts run in one: it orders what is accepted within a
+-- millisecond.
 local now, moment
 if ARGV[1] ~= '' then
-  moment = tonumber(ARGV[1])
-  now = math.floor(moment)
+  moment = math.floor(ARGV[1] * 1000 + 0.5)
 else
   local time = call('TIME')
-  moment = time[1] * 1000 + time[2] / 1000
-  now = math.floor(moment)
+  moment = time[1] * 1000000 + time[2]
 end
+now = math.floor(moment / 1000)
 local now_text = ms(now)
 
 local EVENTS_KEPT = 20000
-local FEED_KEPT = 200000
+local FEED_KEPT = '200000'
 -- How long an owner may leave work lying before the device is handed on.
 local HANDOFF_MS = 5000
 -- Attempts that may be lost with their workers before the job fails.
@@ -61,9 +63,14 @@ local function state_body(state)
   return '"k":"state","s":"' .. state .. '"'
 end
 
+-- Tells followers of jobs and the number of each one's last event, in turn.
+local function tell(news)
+  call('XADD', key('feed'), 'MAXLEN', '~', FEED_KEPT, '*', unpack(news))
+end
+
 -- Tells followers that a job has news up to `number`.
 local function announce(id, number)
-  call('XADD', key('feed'), 'MAXLEN', '~', FEED_KEPT, '*', 'j', id, 'n', number)
+  tell({ id, number })
 end
 
 -- What decides which of a device's lines are open, and who has it.
@@ -84,14 +91,15 @@ local function source(endpoint, line, device)
   return key(line, endpoint)
 end
 
--- The score of the next job a device could start, from its two lines, its id and its line; nil when none can.
+-- The score of the next job a device could start, from its two lines, as text, its id and its line; nil when none can.
 local function head(endpoint, device)
   local best, id, line
   for _, name in ipairs({ 'reads', 'changes' }) do
     local from = source(endpoint, name, device)
-    local first = from and call('ZRANGE', from, 0, 0, 'WITHSCORES')
-    local score = first and tonumber(first[2])
-    if score and (not best or score < best) then best, id, line = score, first[1], name end
+    local first = from and call('ZRANGE', from, '0', '0', 'WITHSCORES')
+    if first and first[2] and (not best or tonumber(first[2]) < tonumber(best)) then
+      best, id, line = first[2], first[1], name
+    end
   end
   return best, id, line
 end
@@ -104,29 +112,33 @@ local function let_go(endpoint, owner)
   call('ZREM', key('handoff'), endpoint)
 end
 
--- Gives 1 when the device was not there before.
-local function put(zset, score, endpoint, how)
-  if how then return call('ZADD', zset, how, score, endpoint) end
-  return call('ZADD', zset, score, endpoint)
+-- The owner that takes a device's work. One that takes nothing new lets the device go.
+local closing = {}
+local function taker(endpoint, device)
+  local owner = device.owner
+  if not owner then return nil end
+  if closing[owner] == nil then closing[owner] = call('HGET', key('worker', owner), 'closing') == '1' end
+  if not closing[owner] then return owner end
+  let_go(endpoint, owner)
+  call('PUBLISH', key('hint', owner), 'release ' .. endpoint)
+  return nil
 end
 
--- Offers a device that can start something: to its owner, or to everybody when it has none or its owner takes nothing
--- new. Whoever had nothing to do is woken; a device that was on offer before woke somebody then. `device` is what
--- gates() gave. `how` is LT where the score can only have become lower.
-local function offer(endpoint, device, score, how)
-  local owner = device.owner
-  if owner and call('HGET', key('worker', owner), 'closing') == '1' then
-    let_go(endpoint, owner)
-    call('PUBLISH', key('hint', owner), 'release ' .. endpoint)
-    owner = false
-  end
+-- Offers devices that can start something, scores and endpoints in turn: to their owner, or to everybody when they have
+-- none. Whoever had nothing to do is woken; a device that was on offer before woke somebody then. `how` is LT where a
+-- score can only have become lower.
+local function offer(owner, devices, how)
+  local list = owner and key('warm', owner) or key('ready')
+  local fresh = how and call('ZADD', list, how, unpack(devices)) or call('ZADD', list, unpack(devices))
+  if fresh == 0 then return end
   if owner then
-    if put(key('warm', owner), score, endpoint, how) == 1 then
-      call('ZADD', key('handoff'), 'NX', now, endpoint)
-      if call('SREM', key('idle'), owner) == 1 then call('PUBLISH', key('hint', owner), 'work') end
+    local since = {}
+    for i = 2, #devices, 2 do
+      since[i - 1], since[i] = now_text, devices[i]
     end
-  elseif put(key('ready'), score, endpoint, how) == 1 then
-    local worker = call('SPOP', key('idle'))
-    if worker then call('PUBLISH', key('hint', worker), 'work') end
+    call('ZADD', key('handoff'), 'NX', unpack(since))
+    if call('SREM', key('idle'), owner) == 1 then call('PUBLISH', key('hint', owner), 'work') end
+  else
+    for _, worker in ipairs(call('SPOP', key('idle'), fresh)) do call('PUBLISH', key('hint', worker), 'work') end
   end
 end

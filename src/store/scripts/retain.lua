@@ -10,18 +10,19 @@ local limit, worked = tonumber(ARGV[2]), 0
 
 local function purge(set, id)
   local job = key('job', id)
-  local facts = call('HMGET', job, 'st', 'addr', 'dev', 'ob', 'gone', 'request', 'ct')
+  local facts = call('HMGET', job, 'st', 'def', 'ob', 'gone', 'request', 'ct')
   call('ZREM', key(set), id)
   call('ZREM', key('ix:all'), id)
   if facts[1] then
     call('ZREM', key('ix:state', facts[1]), id)
-    call('ZREM', key('ix:device', 'address/' .. string.lower(facts[2])), id)
-    if facts[3] then call('ZREM', key('ix:device', 'device/' .. facts[3]), id) end
+    local definition = cjson.decode(facts[2])
+    call('ZREM', key('ix:device', 'address/' .. string.lower(definition.addr)), id)
+    if definition.dev then call('ZREM', key('ix:device', 'device/' .. definition.dev), id) end
   end
-  if facts[4] and not facts[5] then call('DECRBY', key('outbytes'), facts[4]) end
-  if facts[6] then
-    local left = tonumber(facts[7]) + tonumber(ARGV[7]) - now
-    for request in string.gmatch(facts[6], '%S+') do
+  if facts[3] and not facts[4] then call('DECRBY', key('outbytes'), facts[3]) end
+  if facts[5] then
+    local left = tonumber(facts[6]) + tonumber(ARGV[7]) - now
+    for request in string.gmatch(facts[5], '%S+') do
       call('PEXPIRE', key('request', request), math.max(1, math.floor(left)))
     end
   end

@@ -9,7 +9,7 @@ local served = call('SCARD', key('alive')) > 0
 local reply = {}
 for i = 2, #ARGV do
   local id = ARGV[i]
-  local job = call('HMGET', key('job', id), 'st', 'ep', 'line', 'sc', 'rt', 'parked', 'by')
+  local job = call('HMGET', key('job', id), 'st', 'ep', 'line', 'sc', 'rt', 'parked')
   local answer = {}
   if job[1] == 'DELAYED' then
     answer = { job[5] and 'RETRY' or 'START_TIME', '', 0 }
@@ -33,7 +33,7 @@ for i = 2, #ARGV do
       reason, blocking = 'HELD', device.hold
     elseif device.paused then
       reason = 'PAUSED'
-    elseif locker and locker ~= job[7] then
+    elseif locker and locker ~= definition_of(id).by then
       reason = 'LOCKED'
     elseif device.run then
       reason, blocking = 'DEVICE_BUSY', device.run

@@ -1,0 +1,94 @@
+import { asStoreError } from "./connection-errors.js";
+import { list, type ScriptArgument, type ScriptName, type ScriptReply, type Scripts, text } from "./scripts.js";
+
+/** Jobs in one call at most, so that no call keeps Redis from its other work for more than some milliseconds. */
+const mostItems = 64;
+/** Bytes in one call at most, unless one job alone has more. */
+const mostBytes = 256 * 1024;
+/** Calls under way at a time: Redis works on one while this process works on the answers of the other. */
+const mostUnderWay = 2;
+
+/** One job's part in a call. */
+export type Item = readonly ScriptArgument[];
+
+interface Waiting {
+  readonly item: Item;
+  readonly bytes: number;
+  readonly resolve: (answer: ScriptReply) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Makes calls of a script that takes many items. What is asked for in one turn of the event loop, or while two calls are
+ * under way, goes together: the more there is to do, the less each costs, and nothing waits while there is little. Each
+ * item has its own answer; only what fails a whole call, such as a lost connection, fails all of its items.
+ */
+export function createGatheredCalls(
+  scripts: Scripts,
+  script: ScriptName,
+): (root: string, item: Item) => Promise<ScriptReply> {
+  const places = new Map<string, { waiting: Waiting[]; underWay: number; scheduled: boolean }>();
+
+  function take(waiting: Waiting[]): Waiting[] {
+    let bytes = 0;
+    const fitting = waiting.findIndex((one, i) => i === mostItems || ((bytes += one.bytes) > mostBytes && i > 0));
+    return waiting.splice(0, fitting < 0 ? waiting.length : fitting);
+  }
+
+  async function send(root: string, together: readonly Waiting[]): Promise<void> {
+    try {
+      const reply = await scripts.runEach(
+        script,
+        root,
+        together.map(({ item }) => item),
+      );
+      const each = list(reply);
+      together.forEach(({ resolve, reject }, i) => {
+        const answer = each[i];
+        const why = failureOf(answer);
+        if (answer === undefined || why !== undefined) reject(asStoreError(new Error(why ?? "no answer")));
+        else resolve(answer);
+      });
+    } catch (error) {
+      for (const { reject } of together) reject(error);
+    }
+  }
+
+  function flush(root: string): void {
+    const place = places.get(root);
+    if (!place) return;
+    place.scheduled = false;
+    while (place.waiting.length > 0 && place.underWay < mostUnderWay) {
+      place.underWay += 1;
+      void send(root, take(place.waiting)).finally(() => {
+        place.underWay -= 1;
+        schedule(root);
+      });
+    }
+    if (place.waiting.length === 0 && place.underWay === 0) places.delete(root);
+  }
+
+  /** After all that is ready to run has run: whoever asks in answer to the last call is heard as well. */
+  function schedule(root: string): void {
+    const place = places.get(root);
+    if (!place || place.scheduled) return;
+    place.scheduled = true;
+    process.nextTick(() => flush(root));
+  }
+
+  return (root, item) =>
+    new Promise((resolve, reject) => {
+      let place = places.get(root);
+      if (!place) places.set(root, (place = { waiting: [], underWay: 0, scheduled: false }));
+      const bytes = item.reduce<number>((sum, part) => sum + (typeof part === "number" ? 8 : part.length), 0);
+      place.waiting.push({ item, bytes, resolve, reject });
+      schedule(root);
+    });
+}
+
+/** Why an item failed; undefined when it did not. */
+function failureOf(answer: ScriptReply | undefined): string | undefined {
+  if (!Array.isArray(answer)) return undefined;
+  const [first, why] = answer as readonly ScriptReply[];
+  return Buffer.isBuffer(first) && first.toString() === "ERROR" ? text(why) : undefined;
+}
