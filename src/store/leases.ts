@@ -1,3 +1,4 @@
+import { createClaimNumbers } from "./claim-numbers.js";
 import type { RedisLinks } from "./connection.js";
 import { factBody } from "./event-json.js";
 import { createGatheredCalls, type Item } from "./gathered-calls.js";
@@ -5,7 +6,7 @@ import { openHintLine } from "./hint-line.js";
 import { countedAttempts, hashOfPairs, jobOfHash } from "./job-hash.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import { list, type ScriptArgument, type ScriptReply, type Scripts, text } from "./scripts.js";
-import type { AttemptEnd, Claim, Fenced, Hint, Holder, LeaseStore, WorkerIdentity } from "./store.js";
+import type { AttemptEnd, Claim, Fenced, Hint, Holder, LeaseStore } from "./store.js";
 
 /** A session that is open beats a device that waits, unless that one has waited longer by more than this. */
 const warmBonusMicros = 2_000_000;
@@ -54,15 +55,7 @@ export async function openLeaseStore(
   });
 
   const finishing = createGatheredCalls(scripts, "finish");
-  const latest = new Map<string, { readonly requestId: string; readonly number: number }>();
-
-  /** The number of a claim: a repeated one keeps it, so that Redis can tell what is repeated from what comes late. */
-  function numberOf({ zone, name }: WorkerIdentity, requestId: string): number {
-    const last = latest.get(`${zone}/${name}`);
-    const number = last?.requestId === requestId ? last.number : (last?.number ?? 0) + 1;
-    latest.set(`${zone}/${name}`, { requestId, number });
-    return number;
-  }
+  const numbers = createClaimNumbers();
 
   function claimOf(zone: string, reply: ScriptReply): Claim {
     const [id, fence, secret, pairs] = list(reply);
@@ -89,7 +82,7 @@ export async function openLeaseStore(
       return { answer: "OK", cancels: cancels.map((id) => text(id)) };
     },
     async claim(worker, limit, requestId) {
-      const args = [worker.name, limit, numberOf(worker, requestId), warmBonusMicros];
+      const args = [worker.name, limit, numbers.of(worker, requestId), warmBonusMicros];
       const [answer, ...claims] = list(await scripts.run("claim", keys.zone(worker.zone), ...args));
       if (text(answer) === "DEAD") return { answer: "DEAD", claims: [] };
       return {
@@ -124,7 +117,7 @@ export async function openLeaseStore(
         const reply = list(await scripts.run("reap", keys.zone(worker.zone), worker.name, "retire", retireChunk));
         left = Number(reply[1]);
       }
-      latest.delete(`${worker.zone}/${worker.name}`);
+      numbers.forget(worker);
     },
     async onHint(worker, hint) {
       const channel = keyOf(keys.zone(worker.zone), "hint", worker.name);

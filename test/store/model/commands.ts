@@ -253,6 +253,12 @@ const reap = fc.tuple(fc.option(index, { freq: 2 }), fc.constantFrom(0, 0, 0, 1)
   }),
 );
 
+const retire = index.map((arg) =>
+  step("retire", arg, async (world) => {
+    await both(world, ({ leases }) => leases.retire(one(world.workers, arg)));
+  }),
+);
+
 const register = fc.tuple(index, fc.boolean()).map((arg) =>
   step("register", arg, async (world) => {
     const [by, fresh] = arg;
@@ -360,6 +366,7 @@ export const steps = {
   beat,
   release,
   reap,
+  retire,
   register,
   tick,
   lock,

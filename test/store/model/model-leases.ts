@@ -1,9 +1,13 @@
 import type { Failure } from "../../../src/domain/job.js";
-import type { Claim, Fenced, Holder, LeaseStore, Output } from "../../../src/store/store.js";
+import type { Claim, Fenced, Holder, LeaseStore, Output, WorkerIdentity } from "../../../src/store/store.js";
+import { createClaimNumbers } from "../../../src/store/claim-numbers.js";
 import { recordOf } from "./model-jobs.js";
 import * as zones from "./zone.js";
 
-type ModelLeases = Pick<LeaseStore, "register" | "beat" | "claim" | "intent" | "append" | "finish" | "release">;
+interface ModelLeases extends Omit<LeaseStore, "onHint"> {
+  /** A claim by its number, as it reaches Redis: what comes late takes nothing. */
+  claimNumbered(worker: WorkerIdentity, limit: number, number: number): ReturnType<LeaseStore["claim"]>;
+}
 
 /** A session that is open beats a device that waits, unless that one has waited longer by more than this. */
 const warmBonusMs = 2_000;
@@ -17,8 +21,30 @@ function closeAttempt(zone: zones.ModelZone, job: zones.ModelJob, error: Failure
   if (error) attempt.error = error;
 }
 
+/** Endpoints of the devices that a worker owns. */
+export function ownedBy(zone: zones.ModelZone, name: string): string[] {
+  return [...zone.devices.values()].filter(({ owner }) => owner === name).map(({ endpoint }) => endpoint);
+}
+
+/** Marks a worker as dead; its devices are still to be freed. */
+export function bury(zone: zones.ModelZone, worker: zones.ModelWorker): void {
+  Object.assign(worker, { state: "dead", running: 0, sessions: 0, deadMs: zone.now() });
+}
+
+/** Frees devices of a dead worker. */
+export function free(zone: zones.ModelZone, endpoints: readonly string[]): void {
+  for (const endpoint of endpoints) {
+    const device = zones.deviceAt(zone, endpoint);
+    const job = zone.jobs.get(device.run ?? "");
+    delete device.run;
+    if (job) lose(zone, job);
+    zones.letGo(device);
+    zones.place(zone, endpoint);
+  }
+}
+
 /** Ends the attempt of a job whose worker is gone. */
-export function lose(zone: zones.ModelZone, job: zones.ModelJob): void {
+function lose(zone: zones.ModelZone, job: zones.ModelJob): void {
   closeAttempt(zone, job, lost);
   const doubtful = job.intentMs !== undefined && job.spec.effectClass === "AT_MOST_ONCE";
   const begun = job.state === "CANCELLING" && job.spec.effectClass === "IDEMPOTENT" && job.intendedStep > 0;
@@ -112,6 +138,8 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
     });
   }
 
+  const numbers = createClaimNumbers();
+
   return {
     async register(identity) {
       const known = zone.workers.get(identity.name);
@@ -133,11 +161,15 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
       const cancels = [...zone.jobs.values()].filter((job) => job.state === "CANCELLING" && job.worker === name);
       return { answer: "OK", cancels: cancels.map(({ id }) => id) };
     },
-    async claim({ name }, limit, request) {
+    claim(worker, limit, requestId) {
+      return this.claimNumbered(worker, limit, numbers.of(worker, requestId));
+    },
+    async claimNumbered({ name }, limit, number) {
       const worker = zone.workers.get(name);
       if (!worker || worker.state === "dead") return { answer: "DEAD", claims: [] };
-      if (worker.claim?.request === request) return { answer: "OK", claims: answer(worker.claim.taken) };
-      if (worker.state === "draining") return { answer: "OK", claims: [] };
+      const latest = worker.claim?.number ?? 0;
+      if (worker.claim && number === latest) return { answer: "OK", claims: answer(worker.claim.taken) };
+      if (number < latest || worker.state === "draining") return { answer: "OK", claims: [] };
       worker.closing = false;
       const taken: { id: string; fence: string }[] = [];
       // Fences are given out in one step; those that are not used are never seen.
@@ -157,7 +189,7 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
           zones.giveBack(zone, job);
         }
       }
-      worker.claim = { request, taken };
+      worker.claim = { number, taken };
       return { answer: taken.length < limit && more ? "MORE" : "OK", claims: answer(taken) };
     },
     async intent(holder, step) {
@@ -232,6 +264,11 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
         zones.letGo(device);
         zones.place(zone, endpoint);
       }
+    },
+    async retire({ name }) {
+      const worker = zone.workers.get(name);
+      if (worker && worker.state !== "dead") bury(zone, worker);
+      free(zone, ownedBy(zone, name));
     },
   };
 }

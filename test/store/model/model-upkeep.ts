@@ -1,5 +1,5 @@
 import type { UpkeepStore } from "../../../src/store/store.js";
-import { lose } from "./model-leases.js";
+import { bury, free, ownedBy } from "./model-leases.js";
 import * as zones from "./zone.js";
 
 const tickLimit = 100;
@@ -150,22 +150,10 @@ export function createModelUpkeep(zone: zones.ModelZone, pick: Pick): UpkeepStor
       if (!worker) return { buried: true, left: 0 };
       if (worker.state !== "dead") {
         if (worker.beat !== beat) return { buried: false, left: 0 };
-        Object.assign(worker, { state: "dead", running: 0, sessions: 0 });
-        worker.deadMs = zone.now();
+        bury(zone, worker);
       }
-      const owned = [...zone.devices.values()].filter((device) => device.owner === name);
-      for (const endpoint of pick(
-        owned.map((device) => device.endpoint),
-        limit,
-      )) {
-        const device = zones.deviceAt(zone, endpoint);
-        const job = zone.jobs.get(device.run ?? "");
-        delete device.run;
-        if (job) lose(zone, job);
-        zones.letGo(device);
-        zones.place(zone, endpoint);
-      }
-      return { buried: true, left: [...zone.devices.values()].filter((device) => device.owner === name).length };
+      free(zone, pick(ownedBy(zone, name), limit));
+      return { buried: true, left: ownedBy(zone, name).length };
     },
   };
 }

@@ -83,7 +83,7 @@ export interface ModelWorker {
   succeeded: number;
   failed: number;
   deadMs?: number;
-  claim?: { readonly request: string; readonly taken: readonly { readonly id: string; readonly fence: string }[] };
+  claim?: { readonly number: number; readonly taken: readonly { readonly id: string; readonly fence: string }[] };
 }
 
 /** All that a zone is. Plain data, so that a simulation can copy it. */

@@ -1,0 +1,3 @@
+import { runSeeds } from "./run-seeds.js";
+
+process.exitCode = await runSeeds(process.argv.slice(2));
