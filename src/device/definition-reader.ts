@@ -1,3 +1,5 @@
+import { patternProblem } from "./pattern-cost.js";
+
 /** A definition that does not hold, with the field that is wrong: `transitions.exec>enable.ask[0].match`. */
 export class DefinitionError extends Error {
   override readonly name = "DefinitionError";
@@ -30,9 +32,6 @@ export interface Reader {
   fail(problem: string): never;
 }
 
-/** A repeated group that itself repeats may take time without bound on some line. */
-const nestedRepeat = /\((?:[^()\\]|\\.)*[+*](?:[^()\\]|\\.)*\)[+*]|\((?:[^()\\]|\\.)*[+*](?:[^()\\]|\\.)*\)\{\d+,\}/;
-
 /** Reads a parsed YAML value. */
 export function createReader(value: unknown, field: string): Reader {
   const fail = (problem: string): never => {
@@ -41,12 +40,14 @@ export function createReader(value: unknown, field: string): Reader {
   const absent = value === undefined;
   const asText = (): string => (typeof value === "string" ? value : fail("expected a text"));
   const compile = (source: string, flags: string): RegExp => {
-    if (nestedRepeat.test(source)) fail("a repetition inside a repetition can take for ever");
+    let pattern: RegExp;
     try {
-      return new RegExp(source, flags);
+      pattern = new RegExp(source, flags);
     } catch (error) {
       return fail(`not a regular expression: ${(error as Error).message}`);
     }
+    const problem = patternProblem(source);
+    return problem === undefined ? pattern : fail(problem);
   };
   const asMapping = (): Record<string, unknown> =>
     typeof value === "object" && value !== null && !Array.isArray(value)
