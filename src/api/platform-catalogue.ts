@@ -36,6 +36,8 @@ export interface PlatformDescription {
   /** "built_in", or the name of the operator's file. */
   readonly origin: string;
   readonly overridesBuiltIn: boolean;
+  /** Of login, prompts, paging and rejections: `real_cli`, `recorded` or `documents`. */
+  readonly evidence: string;
   /** When an operator's definition was read, in milliseconds since the epoch. */
   readonly loadTime?: number;
   /** How it is configured; absent where it cannot be. Evidence is `real_cli`, `recorded` or `documents`. */

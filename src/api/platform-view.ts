@@ -5,17 +5,17 @@ import type { PlatformDescription } from "./platform-catalogue.js";
 
 /** A platform, as the contract says it. */
 export function platformMessage(platform: PlatformDescription): MessageInitShape<typeof PlatformSchema> {
-  const { name, description, modes, channel, configuration, origin, overridesBuiltIn, loadTime } = platform;
+  const { name, description, modes, channel, configuration, origin, overridesBuiltIn, evidence, loadTime } = platform;
   const known = {
-    ...{ name, description, modes: [...modes], channel, origin, overridesBuiltIn },
+    ...{ name, description, modes: [...modes], channel, origin, overridesBuiltIn, evidence },
     ...(loadTime === undefined ? {} : { loadTime: timestampFromMs(loadTime) }),
   };
   if (configuration === undefined) return known;
-  const { evidence, candidate, confirmed, saveEvidence = "" } = configuration;
+  const { candidate, confirmed, saveEvidence = "" } = configuration;
   return {
     ...known,
     configuration: {
-      evidence,
+      evidence: configuration.evidence,
       candidate,
       ...(confirmed && {
         confirmEvidence: confirmed.evidence,

@@ -11,14 +11,15 @@ export function registerPlatforms(program: Command, kit: CommandKit): void {
     const platforms = await client.devices.platforms({ signal });
     if (out.json)
       return await out.document({ platforms: platforms.map((platform) => toJson(PlatformSchema, platform)) });
-    const rows = platforms.map(({ name, modes, configuration, origin, overridesBuiltIn, description }) => [
+    const rows = platforms.map(({ name, modes, evidence, configuration, origin, overridesBuiltIn, description }) => [
       name,
       modes.join(","),
+      evidence,
       configurationOf(configuration),
       overridesBuiltIn ? `${origin} (in place of ours)` : origin,
       description,
     ]);
-    await out.line(table(["name", "modes", "configure (evidence)", "origin", "description"], rows));
+    await out.line(table(["name", "modes", "evidence", "configure (evidence)", "origin", "description"], rows));
   });
 }
 

@@ -7,8 +7,8 @@ export function createPlatformCatalogue(platforms: ReadonlyMap<string, Platform>
     names: () => [...platforms.keys()],
     has: (name) => platforms.has(name),
     describe: () =>
-      [...platforms.values()].map(({ name, description, channel, modes, configuration, origin }) => ({
-        ...{ name, description, channel },
+      [...platforms.values()].map(({ name, description, channel, modes, configuration, origin, evidence }) => ({
+        ...{ name, description, channel, evidence },
         origin: origin.file ?? "built_in",
         overridesBuiltIn: origin.overridesBuiltIn,
         ...(origin.loadedAt === undefined ? {} : { loadTime: origin.loadedAt }),

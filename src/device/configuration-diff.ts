@@ -95,7 +95,7 @@ export function redactDiff(redactor: Redactor, diff: string): string {
 }
 
 function applyLine(rules: ConfigurationRules, here: Section[], line: string): Section | undefined {
-  const negated = /^(?:no|default)\s+(?<what>.*)$/s.exec(line)?.groups?.["what"];
+  const negated = /^(?:no|default|undo)\s+(?<what>.*)$/s.exec(line)?.groups?.["what"];
   if (negated !== undefined) {
     for (let at = here.length - 1; at >= 0; at--) {
       const known = here[at]?.line ?? "";
@@ -103,7 +103,7 @@ function applyLine(rules: ConfigurationRules, here: Section[], line: string): Se
     }
     return undefined;
   }
-  const inverse = here.findIndex((section) => section.line === `no ${line}`);
+  const inverse = here.findIndex((section) => section.line === `no ${line}` || section.line === `undo ${line}`);
   if (inverse >= 0) here.splice(inverse, 1);
   const same = here.find((section) => section.line === line);
   if (same) return same;

@@ -1,7 +1,8 @@
 import type { ConfigurationRules, ConfigurationStep, Evidence } from "./configuration-rules.js";
 import type { Reader } from "./definition-reader.js";
 
-const evidences: readonly Evidence[] = ["real_cli", "recorded", "documents"];
+/** What a claim may rest on. */
+export const evidences: readonly Evidence[] = ["real_cli", "recorded", "documents"];
 
 /** Reads the `configure` part of a definition. Throws a DefinitionError that names the field. */
 export function readConfiguration(reader: Reader, modes: readonly string[]): ConfigurationRules {

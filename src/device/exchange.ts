@@ -307,7 +307,8 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
         );
         return settleMs > 0 ? still(settleMs, () => arrive(prompt)) : arrive(prompt);
       }
-      if (platform.pager?.match.test(line)) return still(stillness.text, turnPage);
+      const pager = platform.pagers.find(({ match }) => match.test(line));
+      if (pager) return still(stillness.text, () => turnPage(pager.send));
       const ask = unused.find((one) => one.matches(line));
       if (ask) return still(stillness.text, () => answer(ask));
       const foreign = matchAnyPrompt(platform, line, shell.above);
@@ -323,10 +324,10 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
         );
       }
     };
-    const turnPage = (): void => {
+    const turnPage = (key: string): void => {
       shell.dropLine();
       openLine = false;
-      shell.send(platform.pager?.send ?? " ", { beforeWrite: request.beforeWrite });
+      shell.send(key, { beforeWrite: request.beforeWrite });
     };
     const answer = (ask: Ask): void => {
       unused.splice(unused.indexOf(ask), 1);

@@ -20,13 +20,7 @@ export type { Account, Endpoint, HostKeyPolicy } from "./endpoint.js";
 export { hostKeyFromBlob, knownHostKeys, parseHostKey, parseKnownHosts } from "./host-key.js";
 export type { HostKey, KnownHost } from "./host-key.js";
 export { groupExchangeCount } from "./key-exchange.js";
-export {
-  builtInPlatforms,
-  DefinitionError,
-  installedPlatforms,
-  loadPlatforms,
-  parsePlatform,
-} from "./platform-loader.js";
+export { builtInPlatforms, DefinitionError, installedPlatforms, parsePlatform } from "./platform-loader.js";
 export type { Mode, Platform, PlatformOrigin, PlatformVectors, Question, Transition } from "./platform.js";
 export { createSessionPool } from "./pool.js";
 export type { CheckoutOptions, SessionPool, SessionPoolOptions } from "./pool.js";

@@ -1,7 +1,8 @@
 import { DeviceError } from "./device-error.js";
 import type { Account } from "./endpoint.js";
-import { exchange, type Ask, type ExchangeContext } from "./exchange.js";
-import type { Question } from "./platform.js";
+import { exchange, type ExchangeContext } from "./exchange.js";
+import { walkToMode } from "./modes.js";
+import { questionsToAsks } from "./questions.js";
 import type { PromptMatch } from "./prompt.js";
 
 /** How long a command that only prepares the terminal may take, in milliseconds. */
@@ -46,6 +47,16 @@ export async function login(context: ExchangeContext, account: Account, options:
   } finally {
     cancelWake();
   }
+  if (platform.home !== undefined && prompt.mode !== platform.home) {
+    await walkToMode(
+      context,
+      account,
+      prompt,
+      platform.home,
+      signal ? { signal } : {},
+      (arrived) => (prompt = arrived),
+    );
+  }
   // The echo of the first line proves the prompt: what looked like one in a banner would not come back in front of it.
   for (const command of platform.onOpen.length > 0 ? platform.onOpen : [""]) {
     prompt = await exchange(context, {
@@ -59,23 +70,6 @@ export async function login(context: ExchangeContext, account: Account, options:
     });
   }
   return prompt;
-}
-
-/** The platform's questions with the account's answers. A secret that the account lacks is PRIVILEGE_DENIED. */
-export function questionsToAsks(questions: readonly Question[], account: Account): Ask[] {
-  const secrets = { username: account.username, password: account.password, enable: account.enableSecret };
-  return questions.map(({ match, answer, isKey }) => ({
-    matches: (line) => match.test(line),
-    isKey,
-    hidden: "secret" in answer && answer.secret !== "username",
-    answer() {
-      if ("text" in answer) return answer.text;
-      const secret = secrets[answer.secret];
-      if (secret !== undefined) return secret;
-      const reason = answer.secret === "enable" ? "PRIVILEGE_DENIED" : "AUTHENTICATION_FAILED";
-      throw new DeviceError(reason, `the device asks for the ${answer.secret} secret and the credential has none`);
-    },
-  }));
 }
 
 /** A device that asks for a password a second time has refused the first. */

@@ -8,43 +8,100 @@ import { brokenVectors } from "./platform-vectors.js";
 
 export { DefinitionError } from "./definition-reader.js";
 
+/** Longest chain of definitions that extend each other. */
+const deepest = 8;
+
 const builtInOrigin = { file: undefined, overridesBuiltIn: false, loadedAt: undefined } as const;
 
-/** Reads one definition. Throws a DefinitionError that names the field, with `origin` (a file name) in front. */
-export function parsePlatform(yaml: string, origin = "definition"): Platform {
+/** A definition as it stands in its file, before it is read. */
+type Document = Readonly<Record<string, unknown>>;
+
+/** Finds the definition that another one `extends`. */
+type FindDocument = (name: string) => Document | undefined;
+
+/**
+ * Reads one definition. Throws a DefinitionError that names the field, with `origin` (a file name) in front. Fields that
+ * it lacks come from the definition that it `extends`, which is looked up with `find`; default: those of ours.
+ */
+export function parsePlatform(yaml: string, origin = "definition", find: FindDocument = builtInDocument): Platform {
+  return readDocument(parseDocument(yaml, origin), origin, find);
+}
+
+function parseDocument(yaml: string, origin: string): Document {
   try {
-    return { ...readPlatform(createReader(parse(yaml), "")), origin: builtInOrigin };
+    const document: unknown = parse(yaml);
+    if (typeof document === "object" && document !== null && !Array.isArray(document)) return document as Document;
   } catch (error) {
-    if (error instanceof DefinitionError)
-      throw new DefinitionError(`${origin}: ${error.field}`, error.message.slice(error.field.length + 2));
     throw new DefinitionError(origin, (error as Error).message);
+  }
+  throw new DefinitionError(origin, "expected a mapping");
+}
+
+function readDocument(document: Document, origin: string, find: FindDocument): Platform {
+  try {
+    return { ...readPlatform(createReader(whole(document, find, 0), "")), origin: builtInOrigin };
+  } catch (error) {
+    if (!(error instanceof DefinitionError)) throw error;
+    throw new DefinitionError(`${origin}: ${error.field}`, error.message.slice(error.field.length + 2));
   }
 }
 
+/** The fields of a definition and those it takes over. */
+function whole(document: Document, find: FindDocument, depth: number): Document {
+  const { extends: name, ...own } = document;
+  if (name === undefined) return own;
+  const base = typeof name === "string" && depth < deepest ? find(name) : undefined;
+  if (!base) throw new DefinitionError("extends", `there is no ${JSON.stringify(name)} to take fields from`);
+  return { ...whole(base, find, depth + 1), ...own };
+}
+
+/** A definition with the file it stands in. */
+interface LoadedPlatform {
+  readonly file: string;
+  readonly document: Document;
+  readonly platform: Platform;
+}
+
 /**
- * Reads every `*.yaml` of a folder, by name. Throws a DefinitionError for one that does not hold, that does not hold to
- * its own `tests`, or whose name another file has taken.
+ * Reads every `*.yaml` of a folder. Throws a DefinitionError for one that does not hold, that does not hold to its own
+ * `tests`, or whose name another file has taken. What they extend is looked up among themselves, then with `find`.
  */
-export function loadPlatforms(folder: string | URL): Map<string, Platform & { readonly fileName: string }> {
-  const path = typeof folder === "string" ? folder : fileURLToPath(folder);
-  const platforms = new Map<string, Platform & { readonly fileName: string }>();
-  for (const file of readdirSync(path).sort()) {
-    if (!/\.ya?ml$/.test(file)) continue;
-    const platform = parsePlatform(readFileSync(`${path}/${file}`, "utf8"), file);
+function loadFolder(folder: string, find: FindDocument): Map<string, LoadedPlatform> {
+  const files = readdirSync(folder).sort();
+  const documents = files
+    .filter((file) => /\.ya?ml$/.test(file))
+    .map((file) => ({ file, document: parseDocument(readFileSync(`${folder}/${file}`, "utf8"), file) }));
+  const byName = new Map(documents.map(({ document }) => [document["name"], document]));
+  const platforms = new Map<string, LoadedPlatform>();
+  for (const { file, document } of documents) {
+    // A definition that stands in the place of one of ours may extend just that.
+    const lookUp: FindDocument = (name) => {
+      const sibling = byName.get(name);
+      return sibling === undefined || sibling === document ? find(name) : sibling;
+    };
+    const platform = readDocument(document, file, lookUp);
     const [broken] = brokenVectors(platform);
     if (broken) throw new DefinitionError(`${file}: ${broken.field}`, broken.problem);
     if (platforms.has(platform.name)) throw new DefinitionError(`${file}: name`, `${platform.name} is defined twice`);
-    platforms.set(platform.name, { ...platform, fileName: file });
+    platforms.set(platform.name, { file, document, platform });
   }
   return platforms;
 }
 
-let builtIn: ReadonlyMap<string, Platform> | undefined;
+let ours: ReadonlyMap<string, LoadedPlatform> | undefined;
+
+function loadOurs(): ReadonlyMap<string, LoadedPlatform> {
+  ours ??= loadFolder(fileURLToPath(new URL("./platforms/", import.meta.url)), () => undefined);
+  return ours;
+}
+
+function builtInDocument(name: string): Document | undefined {
+  return loadOurs().get(name)?.document;
+}
 
 /** The platforms that come with Pointsman, by name. Read once. */
 export function builtInPlatforms(): ReadonlyMap<string, Platform> {
-  builtIn ??= loadPlatforms(new URL("./platforms/", import.meta.url));
-  return builtIn;
+  return new Map([...loadOurs()].map(([name, { platform }]) => [name, platform]));
 }
 
 /**
@@ -55,7 +112,7 @@ export function installedPlatforms(folder: string | undefined, now: number): Rea
   const platforms = new Map(builtInPlatforms());
   if (folder === undefined) return platforms;
   if (!existsSync(folder)) throw new DefinitionError("platforms_dir", `there is no folder ${folder}`);
-  for (const [name, { fileName: file, ...platform }] of loadPlatforms(folder)) {
+  for (const [name, { file, platform }] of loadFolder(folder, builtInDocument)) {
     const origin = { file, overridesBuiltIn: platforms.has(name), loadedAt: now };
     platforms.set(name, { ...platform, origin });
   }

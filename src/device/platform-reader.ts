@@ -1,4 +1,4 @@
-import { readConfiguration } from "./configuration-reader.js";
+import { evidences, readConfiguration } from "./configuration-reader.js";
 import type { Reader } from "./definition-reader.js";
 import type { Mode, Platform, Question, Transition } from "./platform.js";
 import { readVectors } from "./platform-vectors.js";
@@ -6,8 +6,9 @@ import { readVectors } from "./platform-vectors.js";
 /** Reads a whole definition. Throws a DefinitionError that names the field. */
 export function readPlatform(reader: Reader): Omit<Platform, "origin"> {
   const fields = reader.object(
-    ...(["name", "description", "channel", "terminal", "newline", "user_suffix", "repaints"] as const),
-    ...(["prompts", "prompts_below", "above", "host_kept", "transitions", "login_ask", "on_open", "on_close"] as const),
+    ...(["name", "description", "evidence", "channel", "terminal", "newline", "user_suffix", "repaints"] as const),
+    ...(["prompts", "prompts_below", "above", "host_kept", "host_followed_by", "home"] as const),
+    ...(["transitions", "login_ask", "on_open", "on_close"] as const),
     ...(["pager", "errors", "questions", "log", "rename", "read_only", "configure", "secrets", "limits"] as const),
     "tests",
   );
@@ -18,12 +19,12 @@ export function readPlatform(reader: Reader): Omit<Platform, "origin"> {
   if (channel === "shell" && modes.length === 0) fields.prompts.fail("a shell needs the prompt of at least one mode");
   const names = modes.map((mode) => mode.name);
   const terminal = fields.terminal.object("columns", "rows");
-  const pager = fields.pager.object("match", "send");
-  const readOnly = fields.read_only.object("commands", "pipes");
+  const readOnly = fields.read_only.object("commands", "pipes", "except");
   const limits = fields.limits.object("max_sessions", "connects_per_minute");
   return {
     name,
     description: fields.description.text(),
+    evidence: fields.evidence.oneOf(evidences, "documents"),
     channel,
     terminal: { columns: terminal.columns.count(511), rows: terminal.rows.count(1000) },
     newline: fields.newline.oneOf(["\n", "\r", "\r\n"], "\n"),
@@ -35,15 +36,21 @@ export function readPlatform(reader: Reader): Omit<Platform, "origin"> {
     loginQuestions: fields.login_ask.list(readQuestion),
     onOpen: fields.on_open.list((item) => item.text()),
     onClose: fields.on_close.list((item) => item.text()),
-    pager: fields.pager.absent ? undefined : { match: pager.match.pattern(), send: pager.send.text() },
+    pagers: fields.pager.list((item) => {
+      const { match, send } = item.object("match", "send");
+      return { match: match.pattern(), send: send.text() };
+    }),
     errors: fields.errors.anyPattern(),
     questions: fields.questions.anyPattern(),
     log: fields.log.absent ? undefined : fields.log.pattern(),
     rename: fields.rename.absent ? undefined : fields.rename.pattern(["host"]),
     hostKept: fields.host_kept.count(0),
+    hostFollowedBy: fields.host_followed_by.text(""),
+    home: fields.home.absent ? undefined : fields.home.oneOf(names),
     readOnly: {
       commands: readOnly.commands.list((item) => item.text()),
       pipes: readOnly.pipes.list((item) => item.text()),
+      except: readOnly.except.absent ? undefined : readOnly.except.pattern(),
     },
     configuration: fields.configure.absent ? undefined : readConfiguration(fields.configure, names),
     secrets: fields.secrets.list((item) => item.pattern(["secret"])),

@@ -1,4 +1,4 @@
-import type { ConfigurationRules } from "./configuration-rules.js";
+import type { ConfigurationRules, Evidence } from "./configuration-rules.js";
 import type { ReadOnlyRules } from "./read-only.js";
 
 /** Which of the account's texts answers a question. */
@@ -49,6 +49,8 @@ export interface Platform {
   readonly name: string;
   readonly description: string;
   readonly origin: PlatformOrigin;
+  /** Of login, prompts, paging and rejections; the configuration has its own. */
+  readonly evidence: Evidence;
   /** `shell`: one terminal, prompts tell when a command is over. `exec`: a channel and an exit status per command. */
   readonly channel: "shell" | "exec";
   /** Size of the terminal that is asked for. */
@@ -70,7 +72,8 @@ export interface Platform {
   readonly onOpen: readonly string[];
   /** Sent before hanging up, so that the device frees its line at once. */
   readonly onClose: readonly string[];
-  readonly pager: { readonly match: RegExp; readonly send: string } | undefined;
+  /** Last lines that wait for a key, and the key that goes on. */
+  readonly pagers: readonly { readonly match: RegExp; readonly send: string }[];
   /** Matches a line of output that says the command was rejected. */
   readonly errors: RegExp | undefined;
   /** Matches a last line that asks a person something. */
@@ -81,6 +84,10 @@ export interface Platform {
   readonly rename: RegExp | undefined;
   /** A longer host name may be cut in prompts, but never to fewer characters. 0: never cut. */
   readonly hostKept: number;
+  /** What stands between the host name and a view's name in prompts; empty where none is shown. */
+  readonly hostFollowedBy: string;
+  /** The mode that work starts in, where a login may end elsewhere: in a shell below it. */
+  readonly home: string | undefined;
   readonly readOnly: ReadOnlyRules;
   /** How it is configured by lines; undefined where that cannot be done. */
   readonly configuration: ConfigurationRules | undefined;

@@ -44,7 +44,9 @@ export function createPromptMatcher(platform: Platform): PromptMatcher {
   let renamed: string | undefined;
   const isSame = (seen: string, known: string | undefined): boolean =>
     known !== undefined &&
-    (seen === known || (platform.hostKept > 0 && seen.length >= platform.hostKept && known.startsWith(seen)));
+    (seen === known ||
+      (platform.hostFollowedBy !== "" && seen.startsWith(known + platform.hostFollowedBy)) ||
+      (platform.hostKept > 0 && seen.length >= platform.hostKept && known.startsWith(seen)));
   return {
     match(line, above) {
       if (host === undefined) return undefined;

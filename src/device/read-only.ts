@@ -4,6 +4,8 @@ export interface ReadOnlyRules {
   readonly commands: readonly string[];
   /** First words behind a `|` that only filter. */
   readonly pipes: readonly string[];
+  /** Lines that match do more than read, whatever they begin with. */
+  readonly except: RegExp | undefined;
 }
 
 /** Separators, redirections, background, substitution: none of these can be part of a line that only reads. */
@@ -14,7 +16,7 @@ const disqualifying = /[\x00-\x1f\x7f;&<>`]|\$[({]|\$\w/;
  * command beginnings for this platform. The caller disqualifies lines that come with answers to questions.
  */
 export function isReadOnly(rules: ReadOnlyRules, line: string, more: readonly string[] = []): boolean {
-  if (disqualifying.test(line)) return false;
+  if (disqualifying.test(line) || rules.except?.test(line)) return false;
   const [command = "", ...pipes] = line.split("|");
   if (![...rules.commands, ...more].some((beginning) => beginsWith(command, beginning))) return false;
   return pipes.every((segment, index) => {

@@ -201,7 +201,13 @@ describe("workers, health and platforms", () => {
       devices: {
         listPlatforms: () => ({
           platforms: [
-            { name: "cisco_ios", modes: ["exec", "enable"], channel: "shell", origin: "built_in" },
+            {
+              name: "cisco_ios",
+              modes: ["exec", "enable"],
+              channel: "shell",
+              origin: "built_in",
+              evidence: "recorded",
+            },
             {
               ...{ name: "vyos", modes: ["exec"], origin: "ours.yaml", overridesBuiltIn: true },
               configuration: {
@@ -217,7 +223,7 @@ describe("workers, health and platforms", () => {
     });
     expect((await runCli(["workers"], server)).stdout).toMatch(/w1 +busy +n\/7 +0\/50/);
     const { stdout: platforms } = await runCli(["platforms"], server);
-    expect(platforms).toMatch(/cisco_ios +exec,enable +no +built_in/);
+    expect(platforms).toMatch(/cisco_ios +exec,enable +recorded +no +built_in/);
     expect(platforms).toMatch(
       /vyos +exec +candidate \(real_cli\), confirmed, reboots \(documents\) +ours\.yaml \(in place of ours\)/,
     );

@@ -50,7 +50,7 @@ export interface Clients {
 }
 
 /** Lines that begin with "show" read; everything else changes. */
-const fromUs = { origin: "built_in", overridesBuiltIn: false };
+const fromUs = { origin: "built_in", overridesBuiltIn: false, evidence: "real_cli" };
 
 export const testPlatforms: PlatformCatalogue = {
   names: () => ["cisco_ios", "linux"],
