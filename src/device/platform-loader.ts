@@ -16,8 +16,8 @@ const builtInOrigin = { file: undefined, overridesBuiltIn: false, loadedAt: unde
 /** A definition as it stands in its file, before it is read. */
 type Document = Readonly<Record<string, unknown>>;
 
-/** Finds the definition that another one `extends`. */
-type FindDocument = (name: string) => Document | undefined;
+/** Finds the definition that `asking` extends. */
+type FindDocument = (name: string, asking: Document) => Document | undefined;
 
 /**
  * Reads one definition. Throws a DefinitionError that names the field, with `origin` (a file name) in front. Fields that
@@ -50,7 +50,7 @@ function readDocument(document: Document, origin: string, find: FindDocument): P
 function whole(document: Document, find: FindDocument, depth: number): Document {
   const { extends: name, ...own } = document;
   if (name === undefined) return own;
-  const base = typeof name === "string" && depth < deepest ? find(name) : undefined;
+  const base = typeof name === "string" && depth < deepest ? find(name, document) : undefined;
   if (!base) throw new DefinitionError("extends", `there is no ${JSON.stringify(name)} to take fields from`);
   return { ...whole(base, find, depth + 1), ...own };
 }
@@ -73,12 +73,12 @@ function loadFolder(folder: string, find: FindDocument): Map<string, LoadedPlatf
     .map((file) => ({ file, document: parseDocument(readFileSync(`${folder}/${file}`, "utf8"), file) }));
   const byName = new Map(documents.map(({ document }) => [document["name"], document]));
   const platforms = new Map<string, LoadedPlatform>();
+  // A definition that stands in the place of one of ours may extend just that.
+  const lookUp: FindDocument = (name, asking) => {
+    const sibling = byName.get(name);
+    return sibling === undefined || sibling === asking ? find(name, asking) : sibling;
+  };
   for (const { file, document } of documents) {
-    // A definition that stands in the place of one of ours may extend just that.
-    const lookUp: FindDocument = (name) => {
-      const sibling = byName.get(name);
-      return sibling === undefined || sibling === document ? find(name) : sibling;
-    };
     const platform = readDocument(document, file, lookUp);
     const [broken] = brokenVectors(platform);
     if (broken) throw new DefinitionError(`${file}: ${broken.field}`, broken.problem);

@@ -46,3 +46,21 @@ test.each([
 test("a folder that is not there is an error, not an empty folder", () => {
   expect(() => installedPlatforms(join(folder, "nowhere"), 0)).toThrow("platforms_dir: there is no folder");
 });
+
+test("a definition takes over what it does not say from the one it extends, also from the one it replaces", async () => {
+  await writeFile(
+    join(folder, "a.yaml"),
+    "name: cisco_ios\nextends: cisco_ios\nread_only: { commands: [more] }\ntests: {}\n",
+  );
+  await writeFile(join(folder, "b.yaml"), "name: lab_ios\nextends: cisco_ios\ndescription: Lab\ntests: {}\n");
+  const platforms = installedPlatforms(folder, 0);
+  expect(platforms.get("cisco_ios")?.readOnly.commands).toEqual(["more"]);
+  expect(platforms.get("cisco_ios")?.modes).toHaveLength(4);
+  expect(platforms.get("lab_ios")).toMatchObject({ description: "Lab", readOnly: { commands: ["more"] } });
+});
+
+test("definitions that extend each other in a circle are refused", async () => {
+  await writeFile(join(folder, "a.yaml"), "name: a\nextends: b\n");
+  await writeFile(join(folder, "b.yaml"), "name: b\nextends: a\n");
+  expect(() => installedPlatforms(folder, 0)).toThrow("a.yaml: extends");
+});
