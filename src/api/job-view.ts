@@ -13,6 +13,7 @@ import { isFinal } from "../domain/job-state.js";
 import type { Failure, JobRecord, ResolutionRecord, Waiting } from "../domain/job.js";
 import type { JobStore } from "../store/store.js";
 import { deviceText } from "./device-text.js";
+import { resultFromEvents } from "./result-from-events.js";
 import { effectClassNumbers, effectNumbers, resolutionNumbers, stateNumbers, waitingNumbers } from "./job-enums.js";
 
 /** Jobs without their outputs, as they are now; what they wait for is asked in one round trip. */
@@ -32,10 +33,17 @@ export async function viewJob(store: JobStore, job: JobRecord): Promise<Job> {
   return (await viewJobs(store, [job]))[0]!;
 }
 
-/** One job with its outputs, and with its transcript where one was kept. */
+/**
+ * One job with its outputs, and with its transcript where one was kept. The result of one whose worker was lost is what
+ * its events tell.
+ */
 export async function viewFullJob(store: JobStore, job: JobRecord): Promise<Job> {
   const view = await viewJob(store, job);
   if (view.result) await fillOutputs(store, job, view.result);
+  else if (view.spec && (job.state === "INDETERMINATE" || job.state === "FAILED")) {
+    const result = await resultFromEvents(store, job, view.spec);
+    if (result) view.result = result;
+  }
   if (view.spec?.debug && isFinal(job.state)) {
     view.transcript = new TextDecoder().decode(await store.transcript(job.id));
   }

@@ -1,6 +1,24 @@
-import { CancelOutcome, JobState, ResolutionKind, WaitingReason } from "@pointsman/sdk/v1";
+import {
+  CancelOutcome,
+  type CommandsResult,
+  CommandStatus,
+  type ConfigureResult,
+  JobState,
+  JobView,
+  ResolutionKind,
+  RetainOutput,
+  WaitingReason,
+} from "@pointsman/sdk/v1";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { claimNext, type Clients, readSpec, startTestApi, type TestApi } from "../support/api-server.js";
+import {
+  claimNext,
+  type Clients,
+  readSpec,
+  type ScriptedWorker,
+  startTestApi,
+  type TestApi,
+} from "../support/api-server.js";
+import { worker as identity } from "../support/jobs.js";
 import { problemOf } from "./problems.js";
 
 let api: TestApi;
@@ -139,6 +157,74 @@ describe("cancelling", () => {
     expect(await problemOf(clients.jobs.cancelJobs({ filter: {} }))).toMatchObject({
       ...{ reason: "INVALID_REQUEST", fields: ["filter"] },
     });
+  });
+});
+
+describe("a job whose worker was lost", () => {
+  const lost = async (worker: ScriptedWorker): Promise<void> => {
+    const { zone, worker: name } = worker.holder;
+    await api.store.leases.retire({ ...identity(name), zone });
+  };
+
+  test("has its outputs in the result, as far as its events tell, and no more is claimed", async () => {
+    const id = await newJob({}, ["set a", "set b", "set c", "set d"]);
+    const worker = await claimNext(api.store);
+    await api.store.leases.intent(worker.holder, 1);
+    await worker.facts({ kind: "started", command: 1, line: "set a" });
+    await worker.print(1, "ok a\n".repeat(10_000));
+    await worker.facts(
+      { kind: "ended", command: 1, status: "OK", errorLines: [], durationMs: 7, exitStatus: 0 },
+      { kind: "started", command: 2, line: "set b" },
+    );
+    await worker.print(2, "half of ");
+    await lost(worker);
+    const { job } = await clients.jobs.getJob({ id });
+    expect(job).toMatchObject({ state: JobState.INDETERMINATE, error: { reason: "WORKER_LOST" } });
+    const commands = job!.result!.result.value as CommandsResult;
+    expect(commands.commands).toMatchObject([
+      {
+        command: "set a",
+        status: CommandStatus.OK,
+        output: "ok a\n".repeat(10_000),
+        outputBytes: 50_000,
+        exitStatus: 0,
+      },
+      { command: "set b", status: CommandStatus.INTERRUPTED, output: "half of ", outputTruncated: false },
+      { command: "set c", status: CommandStatus.UNSPECIFIED, output: "" },
+      { command: "set d", status: CommandStatus.UNSPECIFIED, output: "" },
+    ]);
+    const basic = await clients.jobs.getJob({ id, view: JobView.BASIC });
+    expect(basic.job!.result).toBeUndefined();
+  });
+
+  test("on its second attempt has what that one gave alone; one that keeps no output has no result", async () => {
+    const operation = { case: "configure", value: { input: { case: "lines", value: { lines: ["a", "b"] } } } };
+    const make = async (more: object): Promise<string> => {
+      const job = { ...readSpec(address++), operation, ...more } as never;
+      return (await clients.jobs.createJob({ job, requestId: crypto.randomUUID() })).job!.id;
+    };
+    const id = await make({});
+    const first = await claimNext(api.store);
+    await first.facts({ kind: "started", command: 2, line: "b" });
+    await first.print(2, "of the first");
+    await lost(first);
+    const second = await claimNext(api.store);
+    await api.store.leases.intent(second.holder, 1);
+    await second.facts({ kind: "started", command: 1, line: "a" });
+    await second.print(1, "of the second");
+    await lost(second);
+    const { job } = await clients.jobs.getJob({ id });
+    const { lines } = job!.result!.result.value as ConfigureResult;
+    expect(lines).toMatchObject([
+      { line: "a", status: CommandStatus.INTERRUPTED, output: { text: "of the second", bytes: 13 } },
+    ]);
+
+    const silent = await make({ retainOutput: RetainOutput.NONE });
+    const third = await claimNext(api.store);
+    await api.store.leases.intent(third.holder, 1);
+    await third.facts({ kind: "started", command: 1, line: "a" });
+    await lost(third);
+    expect((await clients.jobs.getJob({ id: silent })).job!.result).toBeUndefined();
   });
 });
 

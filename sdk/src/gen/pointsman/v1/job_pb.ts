@@ -350,7 +350,8 @@ export type Job = Message<"pointsman.v1.Job"> & {
   lastConfirmedStep: number;
 
   /**
-   * What came out. Outputs only in the FULL view.
+   * What came out. Outputs only in the FULL view. Of a job whose worker was lost: as far as its events tell, and only in
+   * the FULL view.
    *
    * @generated from field: pointsman.v1.JobResult result = 22;
    */
@@ -1409,7 +1410,7 @@ export const RetainOutputSchema: GenEnum<RetainOutput> = /*@__PURE__*/
  */
 export const CommandStatus = {
   /**
-   * Never used.
+   * Not known: the worker was lost before it told whether it was sent.
    *
    * @generated from enum value: COMMAND_STATUS_UNSPECIFIED = 0;
    */
