@@ -23,6 +23,8 @@ interface Definition {
   /** Queue timeout in milliseconds. */
   readonly qto: number;
   readonly queue?: string;
+  /** The job it does again. */
+  readonly rof?: string;
   /** "name=value" each: scripts need them in order, which an object does not keep there. */
   readonly labels: readonly string[];
 }
@@ -35,8 +37,25 @@ export function definitionOf(job: NewJob): string {
     ...{ type, addr, by, pri, max, qto, labels },
     ...(dev === undefined ? {} : { dev }),
     ...(job.queue === undefined ? {} : { queue: job.queue }),
+    ...(job.retryOf === undefined ? {} : { rof: job.retryOf }),
   };
   return JSON.stringify(definition);
+}
+
+/** What a definition says of a job. */
+function definedBy(definition: string) {
+  const { type, addr, dev, by, pri, max, labels, queue, rof } = JSON.parse(definition) as Definition;
+  return {
+    type,
+    address: addr,
+    creator: by,
+    priority: pri,
+    labels: Object.fromEntries(labels.map(labelOf)),
+    maxAttempts: max,
+    ...(dev === undefined ? {} : { device: dev }),
+    ...(queue === undefined ? {} : { queue }),
+    ...(rof === undefined ? {} : { retryOf: rof }),
+  };
 }
 
 function labelOf(text: string): readonly [string, string] {
@@ -72,6 +91,37 @@ export function acceptedJob(job: NewJob, now: number, state: JobState, expireMs:
     cancelRequested: false,
     ...(job.queue === undefined ? {} : { queue: job.queue }),
     ...(job.retryOf === undefined ? {} : { retryOf: job.retryOf }),
+  };
+}
+
+/** The record of a job that waited for nothing but its turn, at the start of its first attempt. */
+export function firstAttempt(
+  holder: Pick<AttemptRecord, "worker" | "fence" | "startMs"> & { readonly id: string; readonly zone: string },
+  job: Pick<JobRecord, "endpoint" | "createMs" | "expireMs" | "effectClass" | "spec"> & { readonly definition: string },
+): JobRecord {
+  const { id, zone, worker, fence, startMs } = holder;
+  return {
+    id,
+    zone,
+    state: "RUNNING",
+    effectClass: job.effectClass,
+    ...definedBy(job.definition),
+    endpoint: job.endpoint,
+    spec: job.spec,
+    createMs: job.createMs,
+    queueMs: job.createMs,
+    expireMs: job.expireMs,
+    firstStartMs: startMs,
+    startMs,
+    attempt: 1,
+    worker,
+    fence,
+    attempts: [{ number: 1, worker, fence, startMs }],
+    intendedStep: 0,
+    confirmedStep: 0,
+    lastEvent: 2,
+    outputBytes: 0,
+    cancelRequested: false,
   };
 }
 
@@ -119,7 +169,6 @@ export function jobOfHash(id: string, zone: string, hash: JobHash): JobRecord {
   const string = (name: string): string => hash.get(name)?.toString() ?? "";
   const number = (name: string): number => Number(hash.get(name)?.toString() ?? 0);
   const attempt = number("att");
-  const { type, addr, dev, by, pri, max, labels } = JSON.parse(string("def")) as Definition;
   // One that was not to start later was queued when it was accepted.
   const queued = hash.get("qt")?.toString() ?? (hash.has("sa") ? undefined : string("ct"));
   const optional = <K extends string, T>(key: K, field: string, read: (text: string) => T): { [P in K]?: T } => {
@@ -131,13 +180,8 @@ export function jobOfHash(id: string, zone: string, hash: JobHash): JobRecord {
     zone,
     state: string("st") as JobState,
     effectClass: string("cls") as EffectClass,
-    type,
+    ...definedBy(string("def")),
     endpoint: string("ep"),
-    address: addr,
-    ...(dev === undefined ? {} : { device: dev }),
-    creator: by,
-    priority: pri,
-    labels: Object.fromEntries(labels.map(labelOf)),
     spec: hash.get("spec") ?? new Uint8Array(),
     createMs: number("ct"),
     ...optional("startAfterMs", "sa", Number),
@@ -147,7 +191,6 @@ export function jobOfHash(id: string, zone: string, hash: JobHash): JobRecord {
     ...optional("startMs", "s", Number),
     ...optional("endMs", "e", Number),
     attempt,
-    maxAttempts: max,
     ...optional("worker", "w", String),
     ...optional("fence", "f", String),
     attempts: attemptsOf(hash, attempt),
@@ -162,8 +205,6 @@ export function jobOfHash(id: string, zone: string, hash: JobHash): JobRecord {
     outputBytes: number("ob"),
     cancelRequested: hash.has("can"),
     ...optional("retryMs", "rt", Number),
-    ...optional("queue", "queue", String),
-    ...optional("retryOf", "rof", String),
     ...optional("retriedBy", "rby", String),
     ...optional("deleteMs", "del", Number),
   };

@@ -3,10 +3,11 @@ import type { RedisLinks } from "./connection.js";
 import { factBody } from "./event-json.js";
 import { createGatheredCalls, type Item } from "./gathered-calls.js";
 import { openHintLine } from "./hint-line.js";
-import { countedAttempts, hashOfPairs, jobOfHash } from "./job-hash.js";
+import { countedAttempts, firstAttempt, hashOfPairs, jobOfHash } from "./job-hash.js";
+import type { EffectClass } from "../domain/job.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import { list, type ScriptArgument, type ScriptReply, type Scripts, text } from "./scripts.js";
-import type { AttemptEnd, Claim, Fenced, Hint, Holder, LeaseStore } from "./store.js";
+import type { AttemptEnd, Claim, Fenced, Hint, Holder, LeaseStore, WorkerIdentity } from "./store.js";
 
 /** A session that is open beats a device that waits, unless that one has waited longer by more than this. */
 const warmBonusMicros = 2_000_000;
@@ -17,6 +18,28 @@ const retireChunk = 100;
 
 function holderArguments(holder: Holder): ScriptArgument[] {
   return [holder.worker, holder.endpoint, holder.job, holder.fence];
+}
+
+/** What `claim.lua` tells of a job. */
+function claimOf({ name, zone }: WorkerIdentity, reply: ScriptReply, startMs: number): Claim {
+  const [id, fence, secret, ...rest] = list(reply);
+  const sealed = Buffer.isBuffer(secret) && secret.length > 0 ? { sealedSecret: secret } : {};
+  const holder = { id: text(id), zone, worker: name, fence: text(fence), startMs };
+  if (rest.length === 1) {
+    const hash = hashOfPairs(list(rest[0]));
+    const job = jobOfHash(holder.id, zone, hash);
+    return { job, fence: holder.fence, countedAttempts: countedAttempts(hash), ...sealed };
+  }
+  const [endpoint, createMs, expireMs, effectClass, definition, spec] = rest;
+  const job = firstAttempt(holder, {
+    endpoint: text(endpoint),
+    createMs: Number(text(createMs)),
+    expireMs: Number(text(expireMs)),
+    effectClass: text(effectClass) as EffectClass,
+    definition: text(definition),
+    spec: spec as Buffer,
+  });
+  return { job, fence: holder.fence, countedAttempts: 1, ...sealed };
 }
 
 /** The end of an attempt as `finish.lua` takes it. */
@@ -57,17 +80,6 @@ export async function openLeaseStore(
   const finishing = createGatheredCalls(scripts, "finish");
   const numbers = createClaimNumbers();
 
-  function claimOf(zone: string, reply: ScriptReply): Claim {
-    const [id, fence, secret, pairs] = list(reply);
-    const hash = hashOfPairs(list(pairs));
-    return {
-      job: jobOfHash(text(id), zone, hash),
-      fence: text(fence),
-      countedAttempts: countedAttempts(hash),
-      ...(Buffer.isBuffer(secret) && secret.length > 0 ? { sealedSecret: secret } : {}),
-    };
-  }
-
   return {
     async register(worker) {
       const { name, pid, hostname, version, capacity } = worker;
@@ -83,11 +95,12 @@ export async function openLeaseStore(
     },
     async claim(worker, limit, requestId) {
       const args = [worker.name, limit, numbers.of(worker, requestId), warmBonusMicros];
-      const [answer, ...claims] = list(await scripts.run("claim", keys.zone(worker.zone), ...args));
+      const [answer, now, ...claims] = list(await scripts.run("claim", keys.zone(worker.zone), ...args));
       if (text(answer) === "DEAD") return { answer: "DEAD", claims: [] };
+      const startMs = Number(text(now));
       return {
         answer: text(answer) === "MORE" ? "MORE" : "OK",
-        claims: claims.map((claim) => claimOf(worker.zone, claim)),
+        claims: claims.map((claim) => claimOf(worker, claim, startMs)),
       };
     },
     async intent(holder, step) {

@@ -3,8 +3,10 @@
 -- @include gather, lines, place, limits
 --
 -- ARGV  2 worker · 3 limit · 4 number of the claim, counted by the worker · 5 bonus in microseconds
--- Gives {'DEAD'} · {'OK' or, when it may be asked again at once, 'MORE', {id, fence, secret or '', {field, value, …}}, …}. The same number gets the same
---       jobs again, a smaller one nothing.
+-- Gives {'DEAD'} · {'OK' or, when it may be asked again at once, 'MORE', now, job, …}, a job being {id, fence, secret or
+--       '', {field, value, …}} or, when it waited for nothing but its turn and this is its first attempt, {id, fence,
+--       secret or '', endpoint, ct, ex, cls, def, spec}: handing a whole hash over would cost as much as all the rest.
+--       The same number gets the same jobs again, a smaller one nothing.
 -- Cost  O(limit · log n)
 
 local worker, limit, request = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -14,7 +16,7 @@ if not known[1] or known[1] == 'dead' then return { 'DEAD' } end
 
 -- What a job's hash holds, as the claim left it.
 local function answer(ids)
-  local reply = { 'OK' }
+  local reply = { 'OK', now_text }
   for id, fence in string.gmatch(ids, '(%S+) (%S+)') do
     local fields = call('HGETALL', key('job', id))
     -- What was purged meanwhile is nobody's any more.
@@ -26,7 +28,7 @@ end
 -- A claim that was given up and arrives late must not take anything: nobody reads its answer.
 local latest = tonumber(known[2] or 0)
 if request == latest then return answer(known[3]) end
-if request < latest or known[1] == 'draining' then return { 'OK' } end
+if request < latest or known[1] == 'draining' then return { 'OK', now_text } end
 -- It asks, so it has room again.
 if known[4] == '1' then call('HSET', me, 'closing', 0) end
 
@@ -37,7 +39,7 @@ local own = call('ZRANGE', warm, '0', limit - 1, 'WITHSCORES')
 local cold = call('ZRANGE', ready, '0', limit - 1, 'WITHSCORES')
 local limited = call('EXISTS', key('limits'), key('paused')) > 0
 local from_own, from_cold = 1, 1
-local reply, unseen, left, taken = { 'OK' }, {}, { {}, {} }, 0
+local reply, unseen, left, taken = { 'OK', now_text }, {}, { {}, {} }, 0
 -- Fences are given out in one step; those that are not used are simply never seen.
 local fence = call('INCRBY', key('fence'), limit) - limit
 
@@ -45,10 +47,14 @@ local expire, owned = key('expire'), key('owned', worker)
 local queued, running = key('ix:state', 'QUEUED'), key('ix:state', 'RUNNING')
 local gave_back = false
 
+-- What a claim has to know of a job, by its place in what it reads.
+local ATT, N, SA, QUEUE, PERMITS, SEALED, SC, EX, CT, CLS, DEF, SPEC = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+
 -- The latest attempt stands in the job's own fields. An earlier one is kept beside them.
-local function keep_attempt(job, hash)
-  local start = '{"w":' .. cjson.encode(hash.w) .. ',"f":"' .. hash.f .. '","s":' .. hash.s .. '}'
-  call('HSET', job, 'fs', hash.fs or hash.s, 'a' .. hash.att, start)
+local function keep_attempt(job, attempt)
+  local old = call('HMGET', job, 'w', 'f', 's', 'fs')
+  local start = '{"w":' .. cjson.encode(old[1]) .. ',"f":"' .. old[2] .. '","s":' .. old[3] .. '}'
+  call('HSET', job, 'fs', old[4] or old[3], 'a' .. attempt, start)
   call('HDEL', job, 'it', 'rt', 'is', 'cs', 'part')
 end
 
@@ -69,21 +75,21 @@ while taken < limit and looks > 0 do
   local device = gates(endpoint)
   local score, id, line
   if not device.run then score, id, line = head(endpoint, device) end
-  local job, fields, hash
+  local job, facts, names
   -- What a full limit blocks is put aside, and the one behind it is looked at.
   while id do
-    job, hash = key('job', id), {}
-    fields = call('HGETALL', job)
-    for i = 1, #fields, 2 do hash[fields[i]] = fields[i + 1] end
+    job = key('job', id)
+    facts = call('HMGET', job, 'att', 'n', 'sa', 'queue', 'permits', 'sealed', 'sc', 'ex', 'ct', 'cls', 'def', 'spec')
+    names = (limited or facts[QUEUE]) and names_of(cjson.decode(facts[DEF]))
     call('ZREM', key(line, endpoint), id)
     if device.lock then call('ZREM', key(line .. '-pass', endpoint), id) end
-    local full = (limited or hash.queue) and acquire(id, names_of(cjson.decode(hash.def)))
+    local full = names and acquire(id, names)
     if not full then break end
-    if hash.permits then
-      give_back(id, names_of(cjson.decode(hash.def)))
+    if facts[PERMITS] then
+      give_back(id, names)
       gave_back = true
     end
-    park(id, endpoint, full, hash.sc, hash.ex)
+    park(id, endpoint, full, facts[SC], facts[EX])
     looks = looks - 1
     if looks <= 0 then
       unseen[#unseen + 1] = endpoint
@@ -96,25 +102,22 @@ while taken < limit and looks > 0 do
   if id then
     fence = fence + 1
     taken = taken + 1
-    local mark, attempt, number = ms(fence), ms((hash.att or 0) + 1), ms(hash.n + 1)
+    local mark, attempt, number = ms(fence), ms((facts[ATT] or 0) + 1), ms(facts[N] + 1)
     call('HSET', key('ep', endpoint), 'own', worker, 'run', id, 'f', mark)
-    local started = { 'st', 'RUNNING', 'w', worker, 'f', mark, 's', now_text, 'n', number, 'att', attempt }
-    if hash.att then keep_attempt(job, hash) end
-    call('HSET', job, unpack(started))
+    if facts[ATT] then keep_attempt(job, facts[ATT]) end
+    call('HSET', job, 'st', 'RUNNING', 'w', worker, 'f', mark, 's', now_text, 'n', number, 'att', attempt)
     call('RPUSH', key('events', id), event_json(number, attempt, state_body('RUNNING') .. ',"w":' .. name))
     announce(id, number)
     write('ZREM', expire, id)
     write('ZREM', queued, id)
     write('ZADD', running, '0', id)
     write('SADD', owned, endpoint)
-    if hash.att or hash.permits == nil and (limited or hash.queue) then
-      fields = call('HGETALL', job)
+    local secret = facts[SEALED] and call('GET', key('secret', id)) or ''
+    if facts[N] ~= '1' or facts[SA] or names then
+      reply[#reply + 1] = { id, mark, secret, call('HGETALL', job) }
     else
-      -- What was written stands behind what was read, and takes its place.
-      local at = #fields
-      for i = 1, #started do fields[at + i] = started[i] end
+      reply[#reply + 1] = { id, mark, secret, endpoint, facts[CT], facts[EX], facts[CLS], facts[DEF], facts[SPEC] }
     end
-    reply[#reply + 1] = { id, mark, hash.sealed and call('GET', key('secret', id)) or '', fields }
   end
 end
 
@@ -133,7 +136,7 @@ if gave_back then
 end
 
 local claimed = {}
-for i = 2, #reply do claimed[#claimed + 1] = reply[i][1] .. ' ' .. reply[i][2] end
+for i = 3, #reply do claimed[#claimed + 1] = reply[i][1] .. ' ' .. reply[i][2] end
 call('HSET', me, 'claim', request, 'claimed', table.concat(claimed, ' '))
 if taken < limit then
   if looks <= 0 or #own == 2 * limit or #cold == 2 * limit then

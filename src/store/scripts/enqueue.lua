@@ -112,7 +112,6 @@ local function accept(at, to, before)
     call('SET', key('dedupe', options.dedupe), id)
   end
   if options.rof then
-    field('rof', options.rof)
     call('HSET', key('job', options.rof), 'rby', id)
   end
   call('HSET', job, unpack(fields))

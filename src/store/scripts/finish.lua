@@ -22,12 +22,14 @@ local function finish(at, to)
   end
 
   local job, device_key = key('job', id), key('ep', endpoint)
-  local facts = call('HMGET', job, 'st', 'att', 'can', 'it', 'sc', 'ex', 'line', 'n', 'cls', unpack(CLOSING))
-  local closing = { unpack(facts, 10, 15) }
-  local from, attempt, number = facts[1], facts[2], tonumber(facts[8])
+  local facts = call('HMGET', job, 'st', 'att', 'n', unpack(CLOSING))
+  local closing = { unpack(facts, 4, 9) }
+  local from, attempt, number = facts[1], facts[2], tonumber(facts[3])
+  local stopped = from == 'CANCELLING'
   local failure, effect = options.error, options.effect
-  if facts[3] and (verdict == 'RETRY' or verdict == 'REQUEUE' or verdict == 'EXPIRED') then
-    local sent = facts[4] or (facts[9] == 'IDEMPOTENT' and tonumber(intended) > 0)
+  if stopped and (verdict == 'RETRY' or verdict == 'REQUEUE' or verdict == 'EXPIRED') then
+    local past = call('HMGET', job, 'it', 'cls')
+    local sent = past[1] or (past[2] == 'IDEMPOTENT' and tonumber(intended) > 0)
     verdict, effect = sent and 'FAILED' or 'CANCELLED', sent and 'PARTIAL' or 'NONE'
   end
   if verdict == 'CANCELLED' then effect = 'NONE' end
@@ -42,14 +44,15 @@ local function finish(at, to)
     number = number + 1
     events[#events + 1] = event_json(number, attempt, fact)
   end
-  local state, body, expires, due = verdict, '', facts[6], nil
+  local state, body, place_of, expires, due = verdict, '', nil, nil, nil
   if final then
     field('e', now_text)
     if failure then field('err', failure) end
     if effect then field('eff', effect) end
     if options.result and closing[4] ~= 'NONE' then field('res', options.result) end
   else
-    expires = expiry(id, facts[9], facts[6])
+    place_of = call('HMGET', job, 'line', 'sc', 'cls', 'ex')
+    expires = expiry(id, place_of[3], place_of[4])
     field('ex', expires)
     field('z' .. attempt, '{"e":' .. now_text .. (failure and ',"x":' .. failure or '') .. '}')
     if verdict == 'RETRY' then
@@ -72,7 +75,7 @@ local function finish(at, to)
   field('st', state)
   field('n', ms(number))
   call('HSET', job, unpack(fields))
-  if facts[3] then call('SREM', key('cancels', worker), id) end
+  if stopped then call('SREM', key('cancels', worker), id) end
   if options.transcript then call('SET', key('transcript', id), options.transcript) end
   call('HDEL', device_key, 'run')
   if options.shown then call('HSET', device_key, 'lf', '{' .. options.shown .. ',"timeMs":' .. now_text .. '}') end
@@ -89,7 +92,7 @@ local function finish(at, to)
       write('ZADD', key('expire'), expires, id)
     else
       call('HINCRBY', job, 'ref', 1)
-      enter_line(id, endpoint, facts[7], facts[5], expires)
+      enter_line(id, endpoint, place_of[1], place_of[2], expires)
     end
   end
   announce(id, ms(number))
