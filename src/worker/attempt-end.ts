@@ -10,7 +10,7 @@ import { AttemptEnded, type Executed } from "./attempt-context.js";
 import { concernsDevice, failureOf } from "./failure.js";
 import type { Journal } from "./journal.js";
 import { LeaseLostError } from "./lease.js";
-import { FencedError } from "./output-writer.js";
+import { FencedError, OutputLostError } from "./output-writer.js";
 import type { Stopping } from "./stopping.js";
 import { decide } from "./verdict.js";
 
@@ -75,8 +75,8 @@ function intendedOf(executed: Executed | undefined, intent: boolean): { readonly
  * How an attempt ends that a fault of ours cut off: in doubt when something may have been sent that must not be sent
  * twice, else tried again as often as the job allows. A fault that repeats itself must not go round for ever.
  */
-export function endOfFault(random: Random, { job, countedAttempts }: Claim, { intent, executed }: Course): Verdict {
-  const error = internal(undefined);
+export function endOfFault(random: Random, { job, countedAttempts }: Claim, { intent, executed }: Course, fault: unknown): Verdict {
+  const error = internal(fault);
   if (intent && job.effectClass === "AT_MOST_ONCE") return { verdict: "INDETERMINATE", error };
   const rule = { maxAttempts: job.maxAttempts, ...defaultBackoff };
   if (countedAttempts < rule.maxAttempts) {
@@ -99,6 +99,7 @@ function isStoreAway(error: unknown): boolean {
 /** A fault of ours: the caller learns that, and the log the rest. */
 function internal(error: unknown): Failure {
   if (isStoreAway(error)) return { reason: "WORKER_LOST", message: "the worker lost touch with the store" };
+  if (error instanceof OutputLostError) return { reason: "INTERNAL", message: error.message };
   return { reason: "INTERNAL", message: "a fault of the service; the worker's log tells more" };
 }
 

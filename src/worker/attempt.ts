@@ -59,7 +59,7 @@ export function startAttempt(parts: AttemptParts, worker: string, claim: Claim):
     }
     logger.error({ err: error }, "an attempt was cut off by a fault");
     try {
-      return await tellFault(parts, claim, holder, course);
+      return await tellFault(parts, claim, holder, course, error);
     } catch (again) {
       logger.error({ err: again }, "an attempt ended without the store knowing");
       if (!parts.giveUp.aborted) parts.untold();
@@ -69,9 +69,9 @@ export function startAttempt(parts: AttemptParts, worker: string, claim: Claim):
   return { holder, stop: (cause) => stopping.stop(cause), ended };
 }
 
-async function tellFault(parts: AttemptParts, claim: Claim, holder: Holder, course: Course) {
+async function tellFault(parts: AttemptParts, claim: Claim, holder: Holder, course: Course, fault: unknown) {
   parts.giveUp.throwIfAborted();
-  const end = endOfFault(parts.random, claim, course);
+  const end = endOfFault(parts.random, claim, course, fault);
   if (course.intent) await noteDone(parts, holder, end.verdict);
   await tell(parts, holder, { ...end, ...stepsOf(course), keepDevice: course.keepDevice });
   return end.verdict;

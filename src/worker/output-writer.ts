@@ -21,13 +21,27 @@ export interface OutputWriter {
   /** The step about to be sent, and the one whose answer was seen, ride along. */
   intended(step: number): void;
   confirmed(step: number): void;
-  /** Ends writing; gives what is left, to go with the end of the attempt. Rejects when another holds the device now. */
+  /**
+   * Ends writing; gives what is left, to go with the end of the attempt. Rejects with FencedError when another holds the
+   * device now, and with OutputLostError when the store refused a part.
+   */
   end(): Promise<Output>;
 }
 
 /** What writing ends with when another holds the device now. */
 export class FencedError extends Error {
   override readonly name = "FencedError";
+}
+
+/** What writing ends with when the store does not take the output: from there on it is let go of, and counted. */
+export class OutputLostError extends Error {
+  override readonly name = "OutputLostError";
+  /** Bytes of output that are in no part the store has taken. */
+  readonly bytes: number;
+  constructor(bytes: number, cause: unknown) {
+    super(`the store does not take the output; ${bytes} bytes of it are lost`, { cause });
+    this.bytes = bytes;
+  }
 }
 
 interface Parts {
@@ -51,7 +65,8 @@ export function createOutputWriter({ clock, leases, holder, offset, fenced, give
   let number = 0;
   let cancelTimer: (() => void) | undefined;
   let writing: Promise<void> | undefined;
-  let lost: Error | undefined;
+  let lost: { readonly cause: unknown } | undefined;
+  let lostBytes = 0;
   let waiters: (() => void)[] = [];
 
   function take(): OutputPart {
@@ -93,18 +108,28 @@ export function createOutputWriter({ clock, leases, holder, offset, fenced, give
     }
   }
 
+  /** From here on nothing is kept: what nobody takes must not fill the memory. */
+  function lose(cause: unknown): void {
+    lost = { cause };
+    lostBytes = pendingBytes;
+    pendingBytes = 0;
+    facts.length = 0;
+    chunks = [];
+  }
+
   async function write(): Promise<void> {
     while (lost === undefined && (facts.length > 0 || chunks.length > 0)) {
       const part = take();
       try {
         if ((await append(part)) === "FENCED") {
-          lost = new FencedError("another worker holds the device now");
+          lose(new FencedError("another worker holds the device now"));
           fenced();
+        } else {
+          pendingBytes -= part.output.length;
         }
       } catch (error) {
-        lost = error instanceof Error ? error : new Error(String(error));
+        lose(error);
       }
-      pendingBytes -= part.output.length;
       for (const go of waiters) go();
       waiters = [];
     }
@@ -124,10 +149,15 @@ export function createOutputWriter({ clock, leases, holder, offset, fenced, give
 
   return {
     fact(fact) {
+      if (lost) return;
       facts.push(fact);
       soon();
     },
     output(command, text) {
+      if (lost) {
+        lostBytes += Buffer.byteLength(text);
+        return undefined;
+      }
       const bytes = Buffer.from(text, "utf8");
       const added = lengthen(command, bytes);
       position += added;
@@ -140,7 +170,7 @@ export function createOutputWriter({ clock, leases, holder, offset, fenced, give
       chunks.push(bytes);
       pendingBytes += bytes.length;
       soon();
-      if (pendingBytes < holdBackBytes || lost !== undefined) return undefined;
+      if (pendingBytes < holdBackBytes) return undefined;
       return new Promise((go) => waiters.push(go));
     },
     intended(step) {
@@ -153,7 +183,7 @@ export function createOutputWriter({ clock, leases, holder, offset, fenced, give
       cancelTimer?.();
       if (facts.length > factsAPart) flush();
       await writing;
-      if (lost) throw lost;
+      if (lost) throw lost.cause instanceof FencedError ? lost.cause : new OutputLostError(lostBytes, lost.cause);
       const { facts: restFacts, output } = take();
       return { facts: restFacts, output };
     },

@@ -106,3 +106,24 @@ test("the end of an attempt takes no more than 1,000 facts with it", async () =>
   expect(all.reduce((sum, { facts }) => sum + facts.length, 0)).toBe(2_500);
   expect(Math.max(...all.map(({ facts }) => facts.length))).toBeLessThanOrEqual(1_000);
 });
+
+test("what a store refuses for good is let go of, holds up nothing, and is counted", async () => {
+  const refusal = new Error("ERR string exceeds maximum allowed size");
+  let asked = 0;
+  const writer = createOutputWriter({
+    ...{ clock: createHandClock(), holder, offset: 0, fenced: () => undefined, giveUp: new AbortController().signal },
+    leases: {
+      append: () => {
+        asked++;
+        return Promise.reject(refusal);
+      },
+    },
+  });
+  const mebibyte = "x".repeat(1024 * 1024);
+  await writer.output(1, mebibyte);
+  for (let i = 0; i < 99; i++) expect(writer.output(1, mebibyte)).toBeUndefined();
+  writer.fact({ kind: "log", level: "info", message: "not kept either" });
+  const end = writer.end();
+  await expect(end).rejects.toMatchObject({ name: "OutputLostError", bytes: 100 * 1024 * 1024, cause: refusal });
+  expect(asked).toBe(1);
+});
