@@ -14,7 +14,7 @@ import { systemClock } from "../system/clock.js";
 import { systemRandom } from "../system/random.js";
 import { version } from "../version.js";
 import { openJournal } from "../worker/journal.js";
-import { createWorker, type Worker } from "../worker/worker.js";
+import { createWorker, type Worker, type WorkerOptions } from "../worker/worker.js";
 import { createPlatformCatalogue } from "./platform-catalogue.js";
 
 /** What both processes stand on. */
@@ -94,7 +94,11 @@ export function assembleServer({ config, logger, store, sealer }: Base): Running
   };
 }
 
-export function assembleWorker({ config, logger, store, sealer }: Base): Worker {
+/** `ports` take the place of the real ones: that is where tests of crashes cut in. */
+export function assembleWorker(
+  { config, logger, store, sealer }: Base,
+  ports: Partial<Pick<WorkerOptions, "openJournal" | "connect">> = {},
+): Worker {
   return createWorker({
     store,
     sealer,
@@ -110,5 +114,6 @@ export function assembleWorker({ config, logger, store, sealer }: Base): Worker 
     capacity: config.capacity,
     defaultHostKeyPolicy: config.hostKeyPolicy,
     drainMs: config.drainSeconds * 1000,
+    ...ports,
   });
 }
