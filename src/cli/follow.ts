@@ -1,6 +1,7 @@
 import { commandResults, isFinal, toJson, type JobWatchItem } from "@pointsman/sdk";
 import { JobEventSchema, JobSchema, JobState, type Job, type JobEvent } from "@pointsman/sdk/v1";
 import { status, type Context } from "./command.js";
+import { howToResolve } from "./doubt.js";
 import { effectName, stateName, whyName } from "./format.js";
 import { explainWaiting, isBlocked } from "./why-waiting.js";
 
@@ -156,7 +157,8 @@ function eventRemark({ event, attempt }: JobEvent, commands: number): string | u
 export function ending(job: Job): string {
   const lines = [stateName(job.state)];
   if (job.state === JobState.INDETERMINATE && job.resolution === undefined) {
-    lines[0] += ": outcome unknown, device held until `pointsman resolve`";
+    lines[0] += ": outcome unknown, device held";
+    lines.push(howToResolve(job));
   }
   if (job.error) {
     lines.push(`${job.error.message} (${job.error.reason})`);

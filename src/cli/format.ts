@@ -1,5 +1,6 @@
 import { durationMs, timestampDate } from "@pointsman/sdk";
 import {
+  CommandStatus,
   CommandStatusSchema,
   type ConfigureOperation,
   ConfigModeSchema,
@@ -42,7 +43,8 @@ export const effectClassName = (value: number): string => enumName(EffectClassSc
 /** "none", "partial", "complete". */
 export const effectName = (value: number): string => enumName(EffectSchema, value);
 /** "ok", "rejected", … */
-export const commandStatusName = (value: number): string => enumName(CommandStatusSchema, value);
+export const commandStatusName = (value: CommandStatus): string =>
+  value === CommandStatus.UNSPECIFIED ? "not known" : enumName(CommandStatusSchema, value);
 /** "busy", "idle", … */
 export const workerStateName = (value: number): string => enumName(WorkerStateSchema, value);
 /** "serving", … */
@@ -128,6 +130,8 @@ export function whyName(job: Job): string {
   const facts = [
     ...(job.position > 0 ? [`position ${job.position}`] : []),
     ...(job.blockingJob ? [`behind ${job.blockingJob}`] : []),
+    ...(job.blockingLimit ? [job.blockingLimit] : []),
+    ...(job.retryTime ? [`at ${time(job.retryTime)}`] : []),
   ];
   return facts.length > 0 ? `${waiting} (${facts.join(", ")})` : waiting;
 }

@@ -14,6 +14,7 @@ import {
   time,
   workName,
 } from "./format.js";
+import { doubtFacts } from "./doubt.js";
 import { configurationSummary } from "./configure-summary.js";
 import { facts, table } from "./table.js";
 import { explainWaiting } from "./why-waiting.js";
@@ -77,6 +78,7 @@ function describe(job: Job, waits: string): string {
       ["done again", job.retriedBy ? `as ${job.retriedBy}` : ""],
       ["deleted", time(job.deleteTime)],
     ]),
+    facts(doubtFacts(job)),
     failure(job),
     resolution(job),
     attempts(job),

@@ -75,7 +75,12 @@ function intendedOf(executed: Executed | undefined, intent: boolean): { readonly
  * How an attempt ends that a fault of ours cut off: in doubt when something may have been sent that must not be sent
  * twice, else tried again as often as the job allows. A fault that repeats itself must not go round for ever.
  */
-export function endOfFault(random: Random, { job, countedAttempts }: Claim, { intent, executed }: Course, fault: unknown): Verdict {
+export function endOfFault(
+  random: Random,
+  { job, countedAttempts }: Claim,
+  { intent, executed }: Course,
+  fault: unknown,
+): Verdict {
   const error = internal(fault);
   if (intent && job.effectClass === "AT_MOST_ONCE") return { verdict: "INDETERMINATE", error };
   const rule = { maxAttempts: job.maxAttempts, ...defaultBackoff };

@@ -160,7 +160,8 @@ describe("exec", () => {
     const failed = await runCli(["exec", "r1", "--", "show"], fleet);
     expect(failed.stderr).toContain("r1: failed\n  rejected (DEVICE_REJECTED)\n  the device said: % Invalid input");
     const unknown = await runCli(["exec", "r2", "--", "reload"], fleet);
-    expect(unknown.stderr).toContain("r2: indeterminate: outcome unknown, device held");
+    expect(unknown.stderr).toContain("r2: indeterminate: outcome unknown, device held\n");
+    expect(unknown.stderr).toMatch(/look at the device, then resolve it with `pointsman resolve \w{26} applied/);
   });
 
   it("goes on with the devices that were accepted when one is refused, and ends with 1", async () => {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { create, durationFromMs } from "@pointsman/sdk";
+import { create, durationFromMs, timestampFromDate } from "@pointsman/sdk";
 import {
   CancelOutcome,
   CommandStatus,
+  ConfigMode,
   Effect,
   JobSchema,
   JobState,
@@ -156,6 +157,36 @@ describe("job", () => {
     ]) {
       expect(stdout).toMatch(line);
     }
+  });
+
+  it("says of a job whose outcome is unknown what was sent last, what was answered, and how to settle it", async () => {
+    const { resolution: _, ...rest } = job;
+    const open = { ...rest, endTime: timestampFromDate(new Date("2026-11-20T12:00:00Z")), lastConfirmedStep: 0 };
+    const server = await startServices({ jobs: { getJob: () => ({ job: open }) } });
+    const { stdout } = await runCli(["job", jobId(1)], server);
+    expect(stdout).toMatch(/^last sent +2 of 2: reload$/m);
+    expect(stdout).toMatch(/^last answered +none$/m);
+    expect(stdout).toMatch(/^held +the device takes no change since 2026-11-20T\S+, until this is resolved$/m);
+    expect(stdout).toContain(`\`pointsman resolve ${jobId(1)} applied|not-applied|rerun --reason …\``);
+    expect(stdout).not.toMatch(/^timer/m);
+    const settled = await startServices({ jobs: { getJob: () => ({ job }) } });
+    expect((await runCli(["job", jobId(1)], settled)).stdout).not.toMatch(/last sent|pointsman resolve/);
+  });
+
+  it("says of a change under a timer that it may still be taken back, and at which line it stood", async () => {
+    const value = { mode: ConfigMode.APPLY_CONFIRMED, confirmTimeout: durationFromMs(600_000) };
+    const operation = { case: "configure" as const, value };
+    const lines = [{ line: "interface Lo0", status: CommandStatus.OK }];
+    const doubt = {
+      ...{ id: jobId(1), state: JobState.INDETERMINATE, spec: { target: device("r1"), operation } },
+      ...{ lastIntendedStep: 2, lastConfirmedStep: 1 },
+      result: { result: { case: "configure" as const, value: { lines } } },
+    };
+    const server = await startServices({ jobs: { getJob: () => ({ job: doubt }) } });
+    const { stdout } = await runCli(["job", jobId(1)], server);
+    expect(stdout).toMatch(/^last sent +2: behind the lines that were told, or the commit$/m);
+    expect(stdout).toMatch(/^last answered +1: interface Lo0$/m);
+    expect(stdout).toMatch(/^timer +the device may take the change back by itself within 10 m; no verdict/m);
   });
 
   it("gives output byte for byte with --output, and ends the line for a person alone", async () => {
