@@ -5,6 +5,7 @@ import { registerDemo } from "./commands/demo.js";
 import { registerDev } from "./commands/dev.js";
 import { registerFsck } from "./commands/fsck.js";
 import { registerKeys } from "./commands/keys.js";
+import { registerPlatformsCheck } from "./commands/platforms-check.js";
 import { registerReplay } from "./commands/replay.js";
 import { registerProcesses } from "./commands/server.js";
 import { ConfigError } from "./config.js";
@@ -22,6 +23,8 @@ registerKeys(program);
 registerFsck(program);
 registerReplay(program);
 registerCliCommands(program);
+const platforms = program.commands.find((command) => command.name() === "platforms");
+if (platforms) registerPlatformsCheck(platforms);
 
 try {
   await program.parseAsync();

@@ -6,7 +6,17 @@ import { readVectors } from "./platform-vectors.js";
 /** Reads a whole definition. Throws a DefinitionError that names the field. */
 export function readPlatform(reader: Reader): Omit<Platform, "origin"> {
   const fields = reader.object(
-    ...(["name", "description", "evidence", "channel", "terminal", "newline", "user_suffix", "repaints"] as const),
+    ...([
+      "name",
+      "description",
+      "known_as",
+      "evidence",
+      "channel",
+      "terminal",
+      "newline",
+      "user_suffix",
+      "repaints",
+    ] as const),
     ...(["prompts", "prompts_below", "above", "host_kept", "host_followed_by", "home"] as const),
     ...(["transitions", "login_ask", "on_open", "on_close"] as const),
     ...(["pager", "errors", "questions", "log", "rename", "read_only", "configure", "secrets", "limits"] as const),
@@ -24,6 +34,7 @@ export function readPlatform(reader: Reader): Omit<Platform, "origin"> {
   return {
     name,
     description: fields.description.text(),
+    knownAs: fields.known_as.list((item) => item.text()),
     evidence: fields.evidence.oneOf(evidences, "documents"),
     channel,
     terminal: { columns: terminal.columns.count(511), rows: terminal.rows.count(1000) },

@@ -48,6 +48,8 @@ export interface Platform {
   /** e.g. `cisco_ios`. */
   readonly name: string;
   readonly description: string;
+  /** What others call it, as folders and files of their data are named. */
+  readonly knownAs: readonly string[];
   readonly origin: PlatformOrigin;
   /** Of login, prompts, paging and rejections; the configuration has its own. */
   readonly evidence: Evidence;

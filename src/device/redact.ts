@@ -9,13 +9,18 @@ export interface Redactor {
   mask(text: string): string;
 }
 
+/** A password in an address, on whatever platform. */
+const urlPassword = /:\/\/[^\s:/@]{1,64}:(?<secret>[^\s/@]{1,64})@/;
+
 /**
  * `patterns` are matched against each line; what their group `secret` caught is removed. `literals` (our own passwords and
  * keys) are removed wherever they stand; those shorter than 4 characters only as whole words, since they would tear up
  * ordinary text.
  */
 export function createRedactor(patterns: readonly RegExp[], literals: readonly (string | undefined)[] = []): Redactor {
-  const indexed = patterns.map((pattern) => new RegExp(pattern.source, [...new Set(`${pattern.flags}dg`)].join("")));
+  const indexed = [...patterns, urlPassword].map(
+    (pattern) => new RegExp(pattern.source, [...new Set(`${pattern.flags}dg`)].join("")),
+  );
   const known = literals
     .filter((literal): literal is string => literal !== undefined && literal.trim() !== "")
     .flatMap((literal) =>
