@@ -59,9 +59,10 @@ export function createScreen(sink: ScreenSink): Screen {
     const count = Math.min(Math.max(Number.parseInt(sequence, 10) || 0, 0), pieceLength);
     const atLeastOne = Math.max(count, 1);
     if (final === "C") column = Math.min(column + atLeastOne, pieceLength);
-    else if (final === "D") column = Math.max(0, column - atLeastOne);
-    else if (final === "G") column = atLeastOne - 1;
-    else if (final === "P") line = line.slice(0, column) + line.slice(column + atLeastOne);
+    else if (final === "D" || final === "G") {
+      column = final === "D" ? Math.max(0, column - atLeastOne) : atLeastOne - 1;
+      if (column === 0) home();
+    } else if (final === "P") line = line.slice(0, column) + line.slice(column + atLeastOne);
     else if (final === "@")
       line = (line.slice(0, column) + " ".repeat(atLeastOne) + line.slice(column)).slice(0, 2 * pieceLength);
     else if (final === "X") line = line.slice(0, column) + " ".repeat(atLeastOne) + line.slice(column + atLeastOne);

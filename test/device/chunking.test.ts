@@ -1,12 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createDecoder } from "../../src/device/decoder.js";
+import { builtInPlatforms } from "../../src/device/index.js";
 import { openShellSession } from "../../src/device/shell-session.js";
 import { createScreen } from "../../src/device/screen.js";
 import { playDialog, type Turn } from "../support/dialog.js";
 import { endpoint, platform } from "../support/device-engine.js";
 import { createVirtualClock } from "../support/virtual-clock.js";
-import { dialogs, type Dialog, type DialogStep } from "./dialogs.js";
+import { dialogs as firstDialogs, type Dialog, type DialogStep } from "./dialogs.js";
+import { immediateDialogs } from "./dialogs-immediate.js";
+import { stagedDialogs } from "./dialogs-staged.js";
+
+const dialogs = [...firstDialogs, ...immediateDialogs, ...stagedDialogs];
 
 const whole = (): number => Infinity;
 const single = (): number => 1;
@@ -54,6 +59,11 @@ async function play(dialog: Dialog, cuts: () => number, spread: boolean): Promis
 
 const expected = (dialog: Dialog): DialogStep[] =>
   dialog.steps.map((step) => (step.enter === undefined ? { status: "ok", errorLines: [], ...step } : step));
+
+test("every platform with a terminal has a dialog", () => {
+  const shells = [...builtInPlatforms().values()].filter(({ channel }) => channel === "shell");
+  expect([...new Set(dialogs.map((dialog) => dialog.platform))].sort()).toEqual(shells.map(({ name }) => name).sort());
+});
 
 describe.each(dialogs.map((dialog) => [dialog.name, dialog] as const))("%s", (_name, dialog) => {
   test("is read as it was meant", async () => expect(await play(dialog, whole, false)).toEqual(expected(dialog)));
