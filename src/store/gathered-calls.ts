@@ -7,6 +7,8 @@ const mostItems = 64;
 const mostBytes = 256 * 1024;
 /** Calls under way at a time: Redis works on one while this process works on the answers of the other. */
 const mostUnderWay = 2;
+/** Fewer than this are not divided between two calls. */
+const fewItems = 16;
 
 /** One job's part in a call. */
 export type Item = readonly ScriptArgument[];
@@ -18,6 +20,13 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** What is asked for under one root, and the calls that are under way there. */
+interface Place {
+  readonly waiting: Waiting[];
+  readonly underWay: Set<readonly Waiting[]>;
+  scheduled: boolean;
+}
+
 /**
  * Makes calls of a script that takes many items. What is asked for in one turn of the event loop, or while two calls are
  * under way, goes together: the more there is to do, the less each costs, and nothing waits while there is little. Each
@@ -27,11 +36,14 @@ export function createGatheredCalls(
   scripts: Scripts,
   script: ScriptName,
 ): (root: string, item: Item) => Promise<ScriptReply> {
-  const places = new Map<string, { waiting: Waiting[]; underWay: number; scheduled: boolean }>();
+  const places = new Map<string, Place>();
 
-  function take(waiting: Waiting[]): Waiting[] {
+  /** Takes what goes next: its share, so that calls which began together do not become one that all wait for. */
+  function take({ waiting, underWay }: Place): Waiting[] {
+    const all = waiting.length + [...underWay].reduce((sum, call) => sum + call.length, 0);
+    const share = Math.min(mostItems, Math.max(fewItems, Math.ceil(all / mostUnderWay)));
     let bytes = 0;
-    const fitting = waiting.findIndex((one, i) => i === mostItems || ((bytes += one.bytes) > mostBytes && i > 0));
+    const fitting = waiting.findIndex((one, i) => i === share || ((bytes += one.bytes) > mostBytes && i > 0));
     return waiting.splice(0, fitting < 0 ? waiting.length : fitting);
   }
 
@@ -58,14 +70,15 @@ export function createGatheredCalls(
     const place = places.get(root);
     if (!place) return;
     place.scheduled = false;
-    while (place.waiting.length > 0 && place.underWay < mostUnderWay) {
-      place.underWay += 1;
-      void send(root, take(place.waiting)).finally(() => {
-        place.underWay -= 1;
+    while (place.waiting.length > 0 && place.underWay.size < mostUnderWay) {
+      const call = take(place);
+      place.underWay.add(call);
+      void send(root, call).finally(() => {
+        place.underWay.delete(call);
         schedule(root);
       });
     }
-    if (place.waiting.length === 0 && place.underWay === 0) places.delete(root);
+    if (place.waiting.length === 0 && place.underWay.size === 0) places.delete(root);
   }
 
   /** After all that is ready to run has run: whoever asks in answer to the last call is heard as well. */
@@ -79,7 +92,7 @@ export function createGatheredCalls(
   return (root, item) =>
     new Promise((resolve, reject) => {
       let place = places.get(root);
-      if (!place) places.set(root, (place = { waiting: [], underWay: 0, scheduled: false }));
+      if (!place) places.set(root, (place = { waiting: [], underWay: new Set(), scheduled: false }));
       const bytes = item.reduce<number>((sum, part) => sum + (typeof part === "number" ? 8 : part.length), 0);
       place.waiting.push({ item, bytes, resolve, reject });
       schedule(root);
