@@ -94,7 +94,7 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
         if (verdict === "SUCCEEDED") ends.succeeded++;
         else if (verdict !== undefined && verdict !== "RETRY" && verdict !== "REQUEUE") ends.failed++;
         if (attempts.get(claim.job.id) === attempt) attempts.delete(claim.job.id);
-        for (const { worker } of inZones) worker.nudge();
+        for (const { worker } of inZones) worker.ended();
       });
     }
 

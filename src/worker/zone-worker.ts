@@ -38,8 +38,8 @@ export interface ZoneWorkerParts {
 
 /** Services of a worker in one zone, and a way to say that there may be room or work. */
 export interface ZoneWorker extends Service {
-  /** Looks for work soon: an attempt ended. */
-  nudge(): void;
+  /** There is more room: an attempt ended. Looks for work soon, unless the store says when there is some. */
+  ended(): void;
   /** Resolves when no work is taken any more; the lease is kept. */
   stopClaiming(): Promise<void>;
 }
@@ -48,6 +48,8 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
   const { clock, leases, lease, identity, logger } = parts;
   let wake: () => void = () => undefined;
   let nudged = false;
+  /** The last claim found too little: the store has this worker listed as idle, and hints when there is more. */
+  let listed = false;
   let buried = false;
   let unsubscribe: (() => Promise<void>) | undefined;
 
@@ -79,6 +81,7 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
   async function beat(): Promise<void> {
     const sent = instantOf(clock);
     const closing = parts.draining() || parts.free() === 0;
+    if (closing) listed = false;
     const answer = await leases.beat(identity, { ...parts.figures(), closing, draining: parts.draining() });
     if (answer.answer === "DEAD") return dead();
     lease.renewed(sent);
@@ -112,6 +115,7 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
         for (const claim of claims) parts.begin(claim);
         places.release();
         if (answer === "DEAD") dead();
+        listed = answer === "OK" && claims.length < room;
         return claims.length === room || answer === "MORE" ? room : 0;
       } catch (error) {
         if (!(error instanceof StoreError)) logger.error({ err: error }, "a claim failed");
@@ -134,15 +138,19 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
   );
 
   return {
-    nudge,
+    ended() {
+      if (!listed) nudge();
+    },
     stopClaiming: () => claiming.stop(),
     async start() {
       const sent = instantOf(clock);
       await leases.register(identity);
       lease.renewed(sent);
       unsubscribe = await leases.onHint(identity, (hint) => {
-        if (hint.kind === "work") nudge();
-        else if (hint.kind === "cancel") parts.cancel(hint.job);
+        if (hint.kind === "work") {
+          listed = false;
+          nudge();
+        } else if (hint.kind === "cancel") parts.cancel(hint.job);
         else parts.letGo(hint.endpoint);
       });
       await beating.start();

@@ -95,3 +95,29 @@ test("a zone whose store is away does not keep the other's room", async () => {
 test("a zone that is named twice is served once", () => {
   expect(loadConfig(undefined, { POINTSMAN_ZONES: "a,b,a" }).zones).toEqual(["a", "b"]);
 });
+
+test.each([
+  { capacity: 2, listed: true, what: "asks for no more while the store has it listed as idle, and will hint" },
+  { capacity: 1, listed: false, what: "asks for more at once where its last claim took all it had room for" },
+])("a worker whose job ends $what", async ({ capacity, listed }) => {
+  const { worker, clock, answers, ends } = workerAlone(["a"], { capacity });
+  const give = once("a", [claimOf({ zone: "a", id: "job-1" })]);
+  let claims = 0;
+  answers.claim = (identity, limit) => {
+    claims += 1;
+    return give(identity, limit);
+  };
+  await worker.start();
+  await clock.turn();
+  expect(worker.running).toBe(1);
+  answers.beat = () => Promise.resolve({ answer: "OK", cancels: ["job-1"] });
+  let hear: (answer: "OK") => void = () => undefined;
+  answers.finish = () => new Promise((resolve) => (hear = resolve));
+  await clock.advance(3_000);
+  claims = 0;
+  hear("OK");
+  await clock.turn();
+  expect(ends).toMatchObject([{ verdict: "CANCELLED" }]);
+  expect(worker.running).toBe(0);
+  expect(claims).toBe(listed ? 0 : 1);
+});
