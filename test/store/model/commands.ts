@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import type { DedupePolicy, EffectClass, NewJob } from "../../../src/domain/job.js";
-import type { AttemptEnd, Holder } from "../../../src/store/store.js";
+import type { AttemptEnd, Holder, Store } from "../../../src/store/store.js";
 import { newJob, worker } from "../../support/jobs.js";
-import { both, compare, endpoints, queues, reap as reapBoth, same, type World } from "./world.js";
+import { both, bothTogether, compare, endpoints, queues, reap as reapBoth, same, type World } from "./world.js";
 
 /** What fast-check keeps beside the store: how often things happened, so that a command can tell whether it applies. */
 export interface Seen {
@@ -103,6 +103,25 @@ const creating = (jobs: typeof newJobs) =>
 
 const create = creating(newJobs);
 
+/** Several at the same time, which the store gives to Redis in one call, a microsecond apart. */
+const createTogether = fc.array(newJobs, { minLength: 2, maxLength: 5 }).map((some) => {
+  const shown: unknown[] = [];
+  return step("createTogether", shown, async (world, seen) => {
+    // All are accepted in one millisecond.
+    if (world.at.time.now % 1 > 0.9) world.at.time.now = Math.ceil(world.at.time.now);
+    const jobs = some.map((make) => make(world));
+    shown.splice(0, shown.length, ...jobs.map(({ spec: _, sealedSecret: __, ...rest }) => rest));
+    world.ids.push(...jobs.map(({ id }) => id));
+    seen.jobs += jobs.length;
+    // What a repeated request is answered with is read afterwards, and by then another of them may have changed it.
+    const acts = jobs.map((job) => async (store: Pick<Store, "jobs">) => {
+      const { job: accepted, replayed } = await store.jobs.create(job);
+      return { id: accepted.id, replayed };
+    });
+    await bothTogether(world, acts, () => void (world.at.time.now = Number((world.at.time.now + 0.001).toFixed(3))));
+  });
+});
+
 const claim = fc.tuple(index, fc.constantFrom(1, 1, 2, 3), fc.constantFrom(false, false, false, true)).map((arg) =>
   step("claim", arg, async (world, seen) => {
     const [by, limit, repeat] = arg;
@@ -156,37 +175,55 @@ const append = fc.tuple(holderChoice, fc.constantFrom(1, 1, 2), fc.constantFrom(
   ),
 );
 
-const finish = fc
+const ends = fc
   .tuple(
-    holderChoice,
     fc.constantFrom("SUCCEEDED", "SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "INDETERMINATE", "RETRY", "REQUEUE"),
     fc.boolean(),
     fc.boolean(),
   )
-  .map((arg) =>
-    step(
-      "finish",
-      arg,
-      async (world) => {
-        const [choice, verdict, keepDevice, rest] = arg;
-        const error = { reason: "DISCONNECTED", message: "gone" };
-        const end: AttemptEnd = {
-          verdict,
-          keepDevice,
-          intendedStep: 2,
-          confirmedStep: 1,
-          retryInMs: 1_500,
-          ...(verdict === "SUCCEEDED" ? { effect: "COMPLETE", result: Buffer.from("result") } : { error }),
-          ...(verdict === "FAILED" ? { effect: "PARTIAL", deviceFailure: error } : {}),
-          ...(rest
-            ? { rest: { facts: [{ kind: "log", level: "info", message: "so" }], output: Buffer.from("rest") } }
-            : {}),
-        };
-        await both(world, ({ leases }) => leases.finish(holderOf(world, choice), end));
-      },
-      hasClaims,
-    ),
-  );
+  .map(([verdict, keepDevice, rest]): AttemptEnd => {
+    const error = { reason: "DISCONNECTED", message: "gone" };
+    return {
+      verdict,
+      keepDevice,
+      intendedStep: 2,
+      confirmedStep: 1,
+      retryInMs: 1_500,
+      ...(verdict === "SUCCEEDED" ? { effect: "COMPLETE", result: Buffer.from("result") } : { error }),
+      ...(verdict === "FAILED" ? { effect: "PARTIAL", deviceFailure: error } : {}),
+      ...(rest
+        ? { rest: { facts: [{ kind: "log", level: "info", message: "so" }], output: Buffer.from("rest") } }
+        : {}),
+    };
+  });
+
+const finish = fc.tuple(holderChoice, ends).map((arg) =>
+  step(
+    "finish",
+    arg,
+    async (world) => {
+      await both(world, ({ leases }) => leases.finish(holderOf(world, arg[0]), arg[1]));
+    },
+    hasClaims,
+  ),
+);
+
+/** Several at the same time, which the store gives to Redis in one call; sometimes the same attempt twice. */
+const finishTogether = fc.array(fc.tuple(holderChoice, ends), { minLength: 2, maxLength: 4 }).map((some) =>
+  step(
+    "finishTogether",
+    some,
+    async (world) => {
+      const acts = some.map(
+        ([choice, end]) =>
+          ({ leases }: Pick<Store, "leases">) =>
+            leases.finish(holderOf(world, choice), end),
+      );
+      await bothTogether(world, acts);
+    },
+    hasClaims,
+  ),
+);
 
 /** Often one that was claimed lately and so may run. */
 const cancel = fc.tuple(index, fc.boolean(), fc.boolean()).map((arg) =>
@@ -356,10 +393,12 @@ const createCrowded = creating(crowdedJobs);
 export const steps = {
   create,
   createCrowded,
+  createTogether,
   claim,
   intent,
   append,
   finish,
+  finishTogether,
   cancel,
   resolve,
   mark,

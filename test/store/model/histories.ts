@@ -22,8 +22,8 @@ export function histories(length: Length): Histories {
 
 /** About limits: every job has a queue and a site, and people move the limits all the time. */
 export function crowdedHistories(length: Length): Histories {
-  const { createCrowded, claim, finish, setLimit, pause, cancel, release, tick } = steps;
-  const busy = [createCrowded, createCrowded, claim, claim, finish];
+  const { createCrowded, claim, finish, finishTogether, setLimit, pause, cancel, release, tick } = steps;
+  const busy = [createCrowded, createCrowded, claim, claim, finish, finishTogether];
   return made([...busy, ...busy, setLimit, setLimit, pause, pause, cancel, release, tick], length);
 }
 

@@ -82,6 +82,21 @@ export async function both<T>(world: World, act: (store: Either) => Promise<T>):
   return real.value;
 }
 
+/** Asks the store for all of it at the same time and the model one after the other, and compares answer by answer. */
+export async function bothTogether(
+  world: World,
+  acts: readonly ((store: Either) => Promise<unknown>)[],
+  between: () => void = () => undefined,
+): Promise<void> {
+  const real = await Promise.all(acts.map((act) => outcome(() => act(world.real))));
+  const model: unknown[] = [];
+  for (const act of acts) {
+    model.push(await outcome(() => act(world.model as unknown as Either)));
+    between();
+  }
+  same(real, model);
+}
+
 async function outcome<T>(act: () => Promise<T>): Promise<{ value?: T; refused?: string }> {
   try {
     return { value: await act() };
