@@ -9,17 +9,18 @@ interface Options {
   readonly minutes: number;
   readonly seed: string;
   readonly devices: number;
-  readonly only?: string;
-  readonly atLeast?: string;
+  readonly without: string;
+  readonly enough?: boolean;
 }
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
-const { minutes, seed, devices, only } = new Command("chaos")
+const { minutes, seed, devices, without, enough } = new Command("chaos")
   .description("everything fails at once, and the promises are judged by what the devices saw")
   .option("--minutes <n>", "how long faults strike", Number, 1)
   .option("--seed <s>", "decides which faults strike when", String(Date.now()))
   .option("--devices <n>", "simulated devices", Number, 300)
-  .option("--only <kinds>", "kinds of faults, by commas")
+  .option("--without <kinds>", "kinds of faults that do not strike, by commas", "")
+  .option("--enough", "go on until 1,500 jobs, 20 killed workers and 3 losses of data, at most six times as long")
   .parse()
   .opts<Options>();
 
@@ -27,7 +28,8 @@ const dir = await mkdtemp(join(tmpdir(), "pm-chaos-"));
 say(`chaos of ${minutes} min, seed ${seed}, in ${dir}`);
 const outcome = await runChaos({
   ...{ seed, devices, dir, say, durationMs: minutes * 60_000 },
-  ...(only === undefined ? {} : { only: only.split(",") }),
+  without: without.split(","),
+  ...(enough ? { enough: { jobs: 1_500, kills: 20, losses: without.includes("roll-back") ? 0 : 3 } } : {}),
 });
 const { violations, failures, fsck, jobs, perState, struck, losses, repeated, inDoubt, healedMs } = outcome;
 say(`seed ${seed}: ${jobs} jobs, ${JSON.stringify(perState)}`);

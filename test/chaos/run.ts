@@ -15,8 +15,10 @@ export interface RunOptions {
   readonly devices: number;
   /** Folder for everything that it leaves behind. */
   readonly dir: string;
-  /** Kinds of faults; default all. */
-  readonly only?: readonly string[];
+  /** Kinds of faults that do not strike. */
+  readonly without: readonly string[];
+  /** Goes on until this much has happened, at most six times as long. */
+  readonly enough?: { readonly jobs: number; readonly kills: number; readonly losses: number };
   readonly say: (line: string) => void;
 }
 
@@ -46,6 +48,8 @@ const mostInDoubt = 0.03;
 /** An open job is given up this long after the faults are over. */
 const givenUpMs = 60_000;
 const sayEveryMs = 10_000;
+/** A run in which too little has happened yet lasts up to this many times as long as asked for. */
+const longest = 6;
 
 export async function runChaos(options: RunOptions): Promise<Outcome> {
   const { seed, durationMs, devices, dir, say } = options;
@@ -59,9 +63,9 @@ export async function runChaos(options: RunOptions): Promise<Outcome> {
 }
 
 async function torment(at: Installation, options: RunOptions, seed: string, durationMs: number): Promise<Outcome> {
-  const { say, only, devices } = options;
+  const { say, without, devices, enough = { jobs: 0, kills: 0, losses: 0 } } = options;
   const load = startLoad(at, seed, 2 * devices);
-  const plan = planFaults(seed, durationMs).filter(({ fault }) => only === undefined || only.includes(fault.kind));
+  const plan = planFaults(seed, longest * durationMs).filter(({ fault }) => !without.includes(fault.kind));
   const faults = startFaults(at, plan);
   const begun = performance.now();
   const saying = setInterval(() => {
@@ -72,7 +76,12 @@ async function torment(at: Installation, options: RunOptions, seed: string, dura
     );
   }, sayEveryMs);
 
+  const isEnough = (): boolean =>
+    load.entries.length >= enough.jobs &&
+    (faults.struck.get("kill-worker") ?? 0) >= enough.kills &&
+    at.redis.lost >= enough.losses;
   await pause(durationMs);
+  while (!isEnough() && performance.now() - begun < longest * durationMs) await pause(1_000);
   load.close();
   await faults.heal();
   await Promise.all([...at.servers, ...at.workers].map((member) => member.ready()));
@@ -91,6 +100,7 @@ async function torment(at: Installation, options: RunOptions, seed: string, dura
   const perState = countStates(entries);
   const inDoubt = entries.filter(({ state }) => state === JobState.INDETERMINATE).length / Math.max(1, entries.length);
   const failures = [
+    ...(isEnough() ? [] : ["too little happened to judge by"]),
     ...(healedMs > longestHealMs ? [`healed after ${Math.round(healedMs / 1000)} s, allowed are 30`] : []),
     ...(inDoubt > mostInDoubt ? [`${(100 * inDoubt).toFixed(1)} % ended INDETERMINATE, allowed are 3`] : []),
     ...(fsck.status === 0 ? [] : [`pointsman fsck ended with ${fsck.status}`]),

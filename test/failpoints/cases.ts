@@ -60,7 +60,7 @@ export async function strike(one: Case, { client, redis, device, worker }: Groun
   if (outside) {
     await eventually(() => {
       if (device.connections === 0) throw new Error("it does not connect");
-    }, 30_000);
+    }, 120_000);
   } else await worker.standing();
   await act(one.action, redis, worker);
   device.set({});
