@@ -5,8 +5,8 @@ import type { JobRecord } from "../domain/job.js";
 
 /** A device may be this late with taking a change back. Milliseconds. */
 const lateMs = 30_000;
-/** What ends an attempt before it could wait for the timer; else the worker itself has waited for it. */
-const cutShort = new Set(["WORKER_LOST", "EXECUTION_TIMEOUT", "INTERNAL"]);
+/** What can end an attempt before it has waited for the timer; behind any other failure the worker has waited for it. */
+const cutShort = new Set(["WORKER_LOST", "EXECUTION_TIMEOUT", "CANCELLED", "INTERNAL"]);
 
 /**
  * Until when a device may still take the change of an INDETERMINATE job back by itself, by the store's clock in

@@ -192,18 +192,21 @@ test("RetryJob of a job whose outcome is unknown says that it must be resolved",
   expect(await problemOf(clients.jobs.retryJob({ id }))).toMatchObject({ reason: "JOB_NOT_RESOLVED" });
 });
 
-test("no verdict is taken while the device may still take the change back by itself", async () => {
-  const id = await doubtUnderTimer({ reason: "WORKER_LOST", message: "lost" });
-  const { job } = await clients.jobs.getJob({ id });
-  const until = new Date(Number(job!.endTime!.seconds) * 1_000 + job!.endTime!.nanos / 1e6 + 630_000).toISOString();
-  for (const kind of [ResolutionKind.APPLIED, ResolutionKind.NOT_APPLIED, ResolutionKind.RERUN]) {
-    expect(await problemOf(clients.jobs.resolveJob({ id, kind, reason: "looked" }))).toMatchObject({
-      ...{ code: "FailedPrecondition", reason: "CONFIRM_TIMER_RUNNING", metadata: { job: id, until } },
-    });
-  }
-  expect((await clients.devices.getDevice({ name: "r1" })).device!.status?.hold?.job).toBe(id);
-  expect(await allJobs()).toEqual([id]);
-});
+test.each(["WORKER_LOST", "EXECUTION_TIMEOUT", "CANCELLED", "INTERNAL"])(
+  "no verdict is taken while the device may still take the change back by itself: %s",
+  async (reason) => {
+    const id = await doubtUnderTimer({ reason, message: "cut short" });
+    const { job } = await clients.jobs.getJob({ id });
+    const until = new Date(Number(job!.endTime!.seconds) * 1_000 + job!.endTime!.nanos / 1e6 + 630_000).toISOString();
+    for (const kind of [ResolutionKind.APPLIED, ResolutionKind.NOT_APPLIED, ResolutionKind.RERUN]) {
+      expect(await problemOf(clients.jobs.resolveJob({ id, kind, reason: "looked" }))).toMatchObject({
+        ...{ code: "FailedPrecondition", reason: "CONFIRM_TIMER_RUNNING", metadata: { job: id, until } },
+      });
+    }
+    expect((await clients.devices.getDevice({ name: "r1" })).device!.status?.hold?.job).toBe(id);
+    expect(await allJobs()).toEqual([id]);
+  },
+);
 
 test("a change under a timer that the worker itself waited for is resolved at once", async () => {
   const id = await doubtUnderTimer({ reason: "DISCONNECTED", message: "not seen again" });

@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Effect, JobState, WaitingReason } from "@pointsman/sdk/v1";
+import { commandResults } from "@pointsman/sdk";
+import { CommandStatus, Effect, JobState, WaitingReason } from "@pointsman/sdk/v1";
 import { afterEach, describe, expect, test } from "vitest";
 import { device, startSystem, type System } from "../support/system.js";
 
@@ -46,6 +47,10 @@ describe("kill -9 of the worker in the middle of a job", () => {
     const doubt = await client.jobs.wait(change.id, { timeoutMs: leaseAndFive });
     expect(doubt).toMatchObject({ state: JobState.INDETERMINATE, lastIntendedStep: 2, lastConfirmedStep: 1 });
     expect(doubt.error?.reason).toBe("WORKER_LOST");
+    const [clock, slowOne] = commandResults(doubt);
+    expect(clock).toMatchObject({ command: "show clock", status: CommandStatus.OK });
+    expect(clock?.output).toMatch(/UTC/);
+    expect(slowOne).toMatchObject({ command: "slow reload of everything", status: CommandStatus.INTERRUPTED });
     expect((await client.devices.get("changes")).status?.hold?.job).toBe(change.id);
     expect(await client.jobs.get(behind.id)).toMatchObject({
       state: JobState.QUEUED,
