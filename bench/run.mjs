@@ -43,6 +43,7 @@ const chosen = scenarios.filter(({ name, full }) =>
   options.only ? options.only.includes(name) : !(full && options.quick),
 );
 const dist = (path) => import(pathToFileURL(resolve(options.dist, path)).href);
+const sdk = () => import(pathToFileURL(`${root}/sdk/dist/index.js`).href);
 const tables = [];
 let held = true;
 
@@ -56,7 +57,7 @@ for (const fsync of options.fsync) {
   );
   if (machine.load > 0.3)
     say("The machine is not quiet: read the spreads, and trust counts and ratios more than rates.");
-  const bench = createBench({ server, dist, quick: options.quick });
+  const bench = createBench({ server, dist, distDir: resolve(options.dist), sdk, quick: options.quick });
   await bench.warmUp();
   const done = new Map();
   for (const scenario of chosen) {

@@ -1,5 +1,6 @@
 import { openBullmq, openBullmqPerDevice } from "../sides/bullmq.mjs";
 import { openPointsman } from "../sides/pointsman.mjs";
+import { openPointsmanApi } from "../sides/pointsman-api.mjs";
 import { createJobs } from "./jobs.mjs";
 import { createLedger } from "./ledger.mjs";
 import { inTurn } from "./rounds.mjs";
@@ -8,13 +9,14 @@ import { fillUp, measureWindow } from "./window.mjs";
 
 const openers = {
   pointsman: openPointsman,
+  "pointsman-api": openPointsmanApi,
   bullmq: openBullmq,
   "bullmq-lock": (parts) => openBullmq(parts, { lock: true }),
   "bullmq-queue-per-device": openBullmqPerDevice,
 };
 
 /** What a scenario works with: its server, its sizes, and the sides, each opened on an empty Redis. */
-export function createBench({ server, dist, quick }) {
+export function createBench({ server, dist, distDir, sdk, quick }) {
   return {
     server,
     cost: costPerJob,
@@ -22,11 +24,12 @@ export function createBench({ server, dist, quick }) {
     size: ([small, large]) => (quick ? small : large),
     async open(side, options) {
       await server.fresh();
-      return openers[side]({ server, dist }, options);
+      return openers[side]({ server, dist, distDir, sdk }, options);
     },
-    /** The bench as one scenario sees it: two rounds in a quick run, else four, or what it asks for. */
+    /** The bench as one scenario sees it: two rounds, A–B–B–A, or what it asks for; never more in a quick run. */
     for(scenario) {
-      const rounds = scenario.rounds ?? (quick ? 2 : scenario.full ? 2 : 4);
+      const asked = scenario.rounds ?? 2;
+      const rounds = quick ? Math.min(2, asked) : asked;
       return { ...this, inTurn: (sides, measure) => inTurn(sides, rounds, measure) };
     },
     /** Lets the engine compile both sides' hot paths before anything counts. */

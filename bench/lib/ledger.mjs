@@ -24,6 +24,7 @@ export function createLedger({ exclusive, ordered }) {
     finished({ device }) {
       running.delete(device);
     },
+    note,
     /** Counts must be what they should be. */
     expect(what, is, should) {
       if (is !== should) note(`${what}: ${is} instead of ${should}`);

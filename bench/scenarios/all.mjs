@@ -6,6 +6,7 @@ import { memoryScenarios } from "./memory.mjs";
 import { processScenarios } from "./process.mjs";
 import { recoveryScenarios } from "./recovery.mjs";
 import { rqScenarios } from "./rq.mjs";
+import { showScenarios } from "./show.mjs";
 
 /**
  * All scenarios in the order they run. Each has a name, a title, what its main number is (`unit`, `main`), whether it
@@ -21,4 +22,5 @@ export const scenarios = [
   ...memoryScenarios,
   ...recoveryScenarios,
   ...rqScenarios,
+  ...showScenarios,
 ];

@@ -22,7 +22,7 @@ async function capacity(bench, which) {
 async function openLoop(bench, which, perSecond) {
   const side = await bench.open(which);
   const ledger = createLedger({});
-  const seconds = bench.size([2, 8]);
+  const seconds = bench.size([2, 5]);
   const intended = [];
   for (let at = 0; at < seconds * 1_000; at += (-Math.log(1 - Math.random()) / perSecond) * 1_000) intended.push(at);
   const waited = new Array(intended.length);

@@ -17,6 +17,7 @@ const kinds = [
     count: [6_000, 30_000],
     concurrency: 50,
     batch: 50,
+    rounds: 4,
   },
   {
     name: "process-batch20",
@@ -36,10 +37,11 @@ const kinds = [
 ];
 
 /** How fast queued jobs are worked off, over 1,000 devices on our side. */
-export const processScenarios = kinds.map(({ name, title, count, concurrency, batch, workMs }) => ({
+export const processScenarios = kinds.map(({ name, title, count, concurrency, batch, workMs, rounds = 2 }) => ({
   name,
   title,
   unit: "jobs/s",
+  rounds,
   run: (bench) =>
     bench.inTurn(["pointsman", "bullmq"], async (which) => {
       const side = await bench.open(which);
