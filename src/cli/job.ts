@@ -71,7 +71,7 @@ function describe(job: Job, waits: string): string {
       ["waited", duration(job.waitDuration)],
       ["ran", duration(job.runDuration)],
       ["worker", job.worker],
-      ["session", job.result ? (job.result.sessionReused ? "reused" : "new") : ""],
+      ["session", session(job)],
       ["cancel", job.cancelRequested ? "asked for" : ""],
       ["effect", effect(job)],
       ["again of", job.retryOf],
@@ -86,6 +86,12 @@ function describe(job: Job, waits: string): string {
     probe(job),
   ];
   return parts.filter((part) => part !== "").join("\n\n");
+}
+
+/** What a worker has told; of one that was lost nobody knows. */
+function session({ result, error }: Job): string {
+  if (result === undefined || error?.reason === "WORKER_LOST") return "";
+  return result.sessionReused ? "reused" : "new";
 }
 
 function effect(job: Job): string {

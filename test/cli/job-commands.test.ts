@@ -169,6 +169,10 @@ describe("job", () => {
     expect(stdout).toMatch(/^held +the device takes no change since 2026-11-20T\S+, until this is resolved$/m);
     expect(stdout).toContain(`\`pointsman resolve ${jobId(1)} applied|not-applied|rerun --reason …\``);
     expect(stdout).not.toMatch(/^timer/m);
+    expect(stdout).toMatch(/^session +new$/m);
+    const lost = { ...open, error: { reason: "WORKER_LOST", message: "lost" } };
+    const told = await startServices({ jobs: { getJob: () => ({ job: lost }) } });
+    expect((await runCli(["job", jobId(1)], told)).stdout).not.toMatch(/^session/m);
     const settled = await startServices({ jobs: { getJob: () => ({ job }) } });
     expect((await runCli(["job", jobId(1)], settled)).stdout).not.toMatch(/last sent|pointsman resolve/);
   });
