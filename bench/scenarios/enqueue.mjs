@@ -9,8 +9,20 @@ const kinds = [
   { name: "enqueue-one-by-one", title: "Enqueue one by one", count: [2_000, 10_000], concurrency: 1 },
   { name: "enqueue-c50", title: "Enqueue, 50 at a time", count: [8_000, 40_000], concurrency: 50, rounds: 4 },
   { name: "enqueue-bulk", title: "Enqueue in calls of 500", count: [10_000, 50_000], bulk: 500 },
-  { name: "api-one-by-one", title: "Create through the API, one by one", count: [500, 2_000], concurrency: 1, sides: api },
-  { name: "api-c50", title: "Create through the API, 50 at a time", count: [2_000, 6_000], concurrency: 50, sides: api },
+  {
+    name: "api-one-by-one",
+    title: "Create through the API, one by one",
+    count: [500, 2_000],
+    concurrency: 1,
+    sides: api,
+  },
+  {
+    name: "api-c50",
+    title: "Create through the API, 50 at a time",
+    count: [2_000, 6_000],
+    concurrency: 50,
+    sides: api,
+  },
   { name: "api-bulk", title: "Create through the API in calls of 500", count: [5_000, 10_000], bulk: 500, sides: api },
 ];
 
