@@ -30,7 +30,8 @@ interface Place {
 /**
  * Makes calls of a script that takes many items. What is asked for in one turn of the event loop, or while two calls are
  * under way, goes together: the more there is to do, the less each costs, and nothing waits while there is little. Each
- * item has its own answer; only what fails a whole call, such as a lost connection, fails all of its items.
+ * item has its own answer; only what fails a whole call, such as a lost connection, fails all of its items and all that
+ * wait.
  */
 export function createGatheredCalls(
   scripts: Scripts,
@@ -62,7 +63,9 @@ export function createGatheredCalls(
         else resolve(answer);
       });
     } catch (error) {
-      for (const { reject } of together) reject(error);
+      // What waits behind it would have gone the same way, had it been sent; it must not wait for one call after another.
+      const waiting = places.get(root)?.waiting.splice(0) ?? [];
+      for (const { reject } of [...together, ...waiting]) reject(error);
     }
   }
 

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { NewJob } from "../../src/domain/job.js";
+import { createGatheredCalls } from "../../src/store/gathered-calls.js";
 import type { Claim } from "../../src/store/store.js";
 import { newJob, worker } from "../support/jobs.js";
 import { openTestStore, type TestStore } from "../support/store.js";
@@ -140,5 +141,39 @@ describe("attempts ended together", () => {
     const answers = await Promise.all([endOf(one!, { fence: "999" }), endOf(two!), endOf(two!), endOf(one!)]);
     expect(answers).toEqual([...["FENCED", "OK"], ...["FENCED", "OK"]]);
     expect(await problems()).toEqual([]);
+  });
+});
+
+describe("calls that Redis does not answer", () => {
+  test("fail all that wait behind them at once, and what is asked for later goes out again", async () => {
+    const sent: { readonly count: number; readonly answer: (reply: string[] | Error) => void }[] = [];
+    const gathered = createGatheredCalls(
+      {
+        run: () => Promise.reject(new Error("not used")),
+        runEach: (_name, _root, items) =>
+          new Promise((resolve, reject) => {
+            const answer = (reply: string[] | Error): void =>
+              reply instanceof Error ? reject(reply) : resolve(reply.map((text) => Buffer.from(text)));
+            sent.push({ count: items.length, answer });
+          }),
+      },
+      "finish",
+    );
+    const ask = (count: number) => Promise.allSettled(Array.from({ length: count }, () => gathered("root", ["x"])));
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    const all = ask(200);
+    await turn();
+    expect(sent.map(({ count }) => count)).toEqual([64, 64]);
+    sent[0]!.answer(new Error("Command timed out"));
+    sent[1]!.answer(Array.from({ length: 64 }, () => "OK"));
+    const states = (await all).map(({ status }) => status);
+    expect(states.slice(0, 64)).toEqual(Array.from({ length: 64 }, () => "rejected"));
+    expect(states.slice(64, 128)).toEqual(Array.from({ length: 64 }, () => "fulfilled"));
+    expect(states.slice(128)).toEqual(Array.from({ length: 72 }, () => "rejected"));
+    expect(sent).toHaveLength(2);
+    const later = ask(1);
+    await turn();
+    sent[2]!.answer(["OK"]);
+    expect(await later).toMatchObject([{ status: "fulfilled" }]);
   });
 });
