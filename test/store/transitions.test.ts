@@ -77,7 +77,7 @@ type Outcome = JobState | "same" | "touched";
 const runs = ["RUNNING", "CANCELLING"] as const;
 const isRunning = (state: JobState): boolean => runs.some((one) => one === state);
 
-type Fence = "current" | "stale" | "none";
+type Fence = "current" | "late" | "stale" | "none";
 
 interface Operation {
   readonly name: string;
@@ -211,13 +211,15 @@ async function outcomeOf(id: string, from: JobState, act: () => Promise<unknown>
 }
 
 describe.each(jobStates)("a job that is %s", (from) => {
-  const fences: readonly Fence[] = ["current", "stale", "none"];
+  const fences: readonly Fence[] = ["current", "late", "stale", "none"];
   test.each(fenced.flatMap((operation) => fences.map((fence) => [operation.name, fence, operation] as const)))(
     "%s, by a holder with %s fence",
     async (_name, fence, operation) => {
       const { id, current, stale } = await jobIn(from);
       const none = { ...current, worker: "w2", fence: "999" };
-      const holder = fence === "current" ? current : fence === "stale" ? stale : none;
+      // The same worker again, about an attempt of its own that is over.
+      const late = { ...current, fence: stale.fence };
+      const holder = { current, late, stale, none }[fence];
       const outcome = await outcomeOf(id, from, () => operation.run(holder));
       expect(outcome).toBe(fence === "current" ? operation.outcome(from) : "same");
     },
