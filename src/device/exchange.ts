@@ -100,6 +100,8 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
     let probes = 0;
     let probed: { readonly line: string; held: boolean; readonly behind: string[] } | undefined;
     const unused = [...request.asks];
+    let mark: string | undefined;
+    let isOver = !platform.promptsEarly || echo === undefined;
     let blockAt = -1;
     let blockEcho = echo;
     let cancelStill: (() => void) | undefined;
@@ -290,6 +292,8 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
       if (phase === "done" || phase === "echo" || phase === "block") return;
       const line = shell.line;
       if (line === "") {
+        // A message out of turn may have taken the prompt's place.
+        if (phase === "output" && isOver === (mark !== undefined)) still(stillness.question, () => setMark(""));
         if (phase === "output" && hold.promptBehind) still(stillness.foreignPrompt, () => probe(""));
         return;
       }
@@ -299,6 +303,8 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
         if (prompt) still(stillness.interrupted, () => arrive(prompt));
         return;
       }
+      if (prompt && !isOver)
+        return still(mark === undefined ? stillness.text : stillness.question, () => setMark(line));
       if (prompt) {
         const settleMs = Math.max(
           request.settleMs ?? 0,
@@ -324,6 +330,13 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
         );
       }
     };
+    /** An empty line behind a command is taken only when the command is over: its echo says so. */
+    const setMark = (line: string): void => {
+      mark = line;
+      shell.send("\n", { beforeWrite: request.beforeWrite });
+    };
+    const isEchoOfMark = (text: string): boolean =>
+      mark !== undefined && (text.trimEnd() === mark.trimEnd() || matcher.match(text) !== undefined);
     const turnPage = (key: string): void => {
       shell.dropLine();
       openLine = false;
@@ -355,6 +368,8 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
           }
         } else if (phase === "block") {
           if (endsLine && request.block && blockEcho?.isEcho(text)) goOnWithBlock(request.block.lines);
+        } else if (phase === "output" && endsLine && !isOver && isEchoOfMark(text)) {
+          isOver = true;
         } else if (phase === "output") {
           output(text, endsLine);
           if (endsLine && blockAt < 0 && request.block?.invite.test(text)) goOnWithBlock(request.block.lines);

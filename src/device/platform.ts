@@ -63,6 +63,8 @@ export interface Platform {
   readonly userSuffix: string;
   /** Prompt and line are painted several times, with blanks to the edge of the screen between. */
   readonly repaints: boolean;
+  /** The prompt is shown again as soon as a line is accepted, and taken away when its output comes. */
+  readonly promptsEarly: boolean;
   /** In the order in which prompts are tried. Empty for `exec`. */
   readonly modes: readonly Mode[];
   /** Matches lines directly above a prompt that belong to it and are no output. */

@@ -22,6 +22,14 @@ const routeros = (line: string, reply: string): readonly Turn[] => [
   ],
 ];
 
+/** birdc shows its prompt while the daemon works, takes it away for the answer, and reads no key until then. */
+const birdc = (line: string, reply: string): readonly Turn[] => [
+  [">", `${line}\n`],
+  ["<", `${line}\r\n\x1b[?2004l\r\x1b[?2004hbird> `],
+  [">", "\n"],
+  ["<", `\r\x1b[K${reply}bird> \r\n\x1b[?2004l\r\x1b[?2004hbird> `],
+];
+
 /** Platforms whose lines take effect at once, or that have none. */
 export const immediateDialogs: readonly Dialog[] = [
   {
@@ -237,20 +245,17 @@ export const immediateDialogs: readonly Dialog[] = [
     ],
   },
   {
-    name: "BIRD with its pager and a reconfiguration under a timer",
+    name: "BIRD, whose prompt comes back before its answer",
     platform: "bird",
     turns: [
       ["<", "BIRD 2.0.12 ready.\r\n\x1b[?2004hbird> "],
-      [">", "\n"],
-      ["<", "\r\n\x1b[?2004l\rbird> "],
-      ...typed("show protocols", "Name       Proto      Table      State\r\n--More--"),
-      [">", " "],
-      ["<", "\r        \rdevice1    Device     ---        up\r\nbird> "],
-      ...typed(
+      ...birdc("", ""),
+      ...birdc("show protocols", "Name       Proto      Table      State\r\ndevice1    Device     ---        up\r\n"),
+      ...birdc(
         "configure timeout 30",
-        "Reading configuration from bird.conf\r\nReconfigured\r\nUndo scheduled in 30 s\r\nbird> ",
+        "Reading configuration from bird.conf\r\nUndo scheduled in 30 s\r\nReconfigured\r\n",
       ),
-      ...typed("fuu", "syntax error, unexpected CF_SYM_UNDEFINED\r\nbird> "),
+      ...birdc("fuu", "No such command. Press `?' for help.\r\n"),
     ],
     steps: [
       {
@@ -261,15 +266,15 @@ export const immediateDialogs: readonly Dialog[] = [
       },
       {
         command: "configure timeout 30",
-        output: "Reading configuration from bird.conf\nReconfigured\nUndo scheduled in 30 s\n",
+        output: "Reading configuration from bird.conf\nUndo scheduled in 30 s\nReconfigured\n",
         mode: "exec",
         prompt: "bird> ",
       },
       {
         command: "fuu",
-        output: "syntax error, unexpected CF_SYM_UNDEFINED\n",
+        output: "No such command. Press `?' for help.\n",
         status: "rejected",
-        errorLines: ["syntax error, unexpected CF_SYM_UNDEFINED"],
+        errorLines: ["No such command. Press `?' for help."],
         mode: "exec",
         prompt: "bird> ",
       },
