@@ -119,6 +119,21 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
     return accepted(job, await enqueue(keys.zone(job.zone), itemOf(job)));
   }
 
+  const explain = createGatheredCalls(scripts, "waiting");
+
+  async function whyWaiting({ id, zone, state }: JobRecord): Promise<Waiting | undefined> {
+    if (state !== "QUEUED" && state !== "DELAYED") return undefined;
+    const [reason, blocking, position, limit] = list(await explain(keys.zone(zone), [id]));
+    if (reason === undefined) return undefined;
+    const blockingJob = text(blocking);
+    return {
+      reason: text(reason) as Waiting["reason"],
+      ...(blockingJob === "" ? {} : { blockingJob }),
+      ...(limit === undefined ? {} : { limit: text(limit) }),
+      position: Number(position),
+    };
+  }
+
   async function need(id: string): Promise<{ zone: string; root: string }> {
     const place = await locate(id);
     if (!place) throw notFound(id);
@@ -143,32 +158,7 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
       return job;
     },
     getMany: read,
-    async waiting(jobs) {
-      const answers = new Map<string, Waiting>();
-      const byZone = new Map<string, JobRecord[]>();
-      for (const job of jobs) {
-        if (job.state === "QUEUED" || job.state === "DELAYED") {
-          byZone.set(job.zone, [...(byZone.get(job.zone) ?? []), job]);
-        }
-      }
-      for (const [zone, waiting] of byZone) {
-        const ids = waiting.map((job) => job.id);
-        const replies = list(await scripts.run("waiting", keys.zone(zone), ...ids));
-        replies.forEach((reply, i) => {
-          const [reason, blocking, position, limit] = list(reply);
-          const id = ids[i];
-          if (reason === undefined || id === undefined) return;
-          const blockingJob = text(blocking);
-          answers.set(id, {
-            reason: text(reason) as Waiting["reason"],
-            ...(blockingJob === "" ? {} : { blockingJob }),
-            ...(limit === undefined ? {} : { limit: text(limit) }),
-            position: Number(position),
-          });
-        });
-      }
-      return jobs.map((job) => answers.get(job.id));
-    },
+    waiting: (jobs) => Promise.all(jobs.map(whyWaiting)),
     list: lists.page,
     count: lists.count,
     async cancel(id, how) {

@@ -1,14 +1,14 @@
 -- Says why jobs wait, and behind whom. Writes nothing.
--- @include lines, place, limits
+-- @include items, lines, place, limits
 --
--- ARGV  2… job ids, at most 1,000
+-- ARGV  for each job: its id
 -- Gives for each {} (it does not wait) or {reason, blocking job or '', position, limit it is parked under, if any}
 -- Cost  O(ids · log n)
 
 local served = call('SCARD', key('alive')) > 0
-local reply = {}
-for i = 2, #ARGV do
-  local id = ARGV[i]
+
+local function explain(at)
+  local id = ARGV[at]
   local job = call('HMGET', key('job', id), 'st', 'ep', 'line', 'sc', 'rt', 'parked')
   local answer = {}
   if job[1] == 'DELAYED' then
@@ -44,6 +44,7 @@ for i = 2, #ARGV do
     end
     answer = { reason, blocking, ahead + 1 }
   end
-  reply[#reply + 1] = answer
+  return answer
 end
-return reply
+
+return for_each_item(explain)
