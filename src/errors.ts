@@ -24,6 +24,7 @@ export interface ProblemDetails {
 
 /** How long a caller should leave the store alone before it tries again. */
 const storeRetryMs = 1_000;
+const reconcileRetryMs = 2_000;
 
 /** An error for a caller: the code of its reason, google.rpc.ErrorInfo of domain "pointsman", and what else is known. */
 export function problem(reason: ErrorReason, message: string, details: ProblemDetails = {}): ConnectError {
@@ -122,6 +123,9 @@ export function toProblem(
   }
   if (thrown instanceof StoreError) {
     if (thrown.reason === "STORE_UNAVAILABLE") return storeUnavailable();
+    if (thrown.reason === "STORE_RECONCILING") {
+      return problem(thrown.reason, thrown.message, { metadata: thrown.metadata, retryAfterMs: reconcileRetryMs });
+    }
     return problem(thrown.reason, thrown.message, { metadata: thrown.metadata });
   }
   if (thrown instanceof Error && thrown.name === "AbortError") return cancelled();

@@ -71,6 +71,15 @@ export const errorReasons = {
   HISTORY_GONE: { code: "out_of_range", meaning: "The history behind this cursor is gone; start from a snapshot." },
   REQUEST_TOO_LARGE: { code: "resource_exhausted", meaning: "The request is larger than 4 MiB." },
   STORE_UNAVAILABLE: { code: "unavailable", meaning: "Redis cannot be reached or does not answer in time." },
+  STORE_RECONCILING: {
+    code: "unavailable",
+    meaning:
+      "Redis came back with another history, and changes wait until the workers' journals are read: some seconds.",
+  },
+  STORE_UNFIT: {
+    code: "failed_precondition",
+    meaning: "This Redis hides its run_id or master_replid, so it takes no work that must not run twice.",
+  },
   SHUTTING_DOWN: { code: "unavailable", meaning: "This server is stopping; go on with another, from the cursor." },
   INTERNAL: { code: "internal", meaning: "A fault of the service; its log holds the request id." },
   METHOD_NOT_FOUND: { code: "unimplemented", meaning: "No such method, or not in the way it was called." },

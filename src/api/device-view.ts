@@ -55,7 +55,16 @@ export function deviceMessage(
         runningJob: status.runningJob ?? "",
         waitingReads: status.waitingReads,
         waitingChanges: status.waitingChanges,
-        ...(status.hold && { hold: { job: status.hold.job, time: timestampFromMs(status.hold.timeMs) } }),
+        ...(status.hold && {
+          hold: {
+            ...{
+              job: status.hold.job ?? "",
+              worker: status.hold.worker ?? "",
+              restored: status.hold.restored ?? false,
+            },
+            time: timestampFromMs(status.hold.timeMs),
+          },
+        }),
         ...(status.lock && {
           lock: {
             owner: status.lock.owner,

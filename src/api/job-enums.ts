@@ -52,6 +52,7 @@ export const waitingNumbers: Readonly<Record<Waiting["reason"], WaitingReason>> 
   LOCKED: WaitingReason.LOCKED,
   PAUSED: WaitingReason.PAUSED,
   LIMIT: WaitingReason.LIMIT,
+  RECONCILING: WaitingReason.RECONCILING,
 };
 
 export const commandStatusNumbers: Readonly<Record<CommandStatusName, CommandStatus>> = {

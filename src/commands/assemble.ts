@@ -5,6 +5,7 @@ import { type ApiServer, createApiServer } from "../api/api-server.js";
 import type { Config } from "../config.js";
 import { installedPlatforms } from "../device/index.js";
 import type { Service } from "../domain/service.js";
+import { createReconciler } from "../scheduler/reconciler.js";
 import { createDueLoop, createReaper, createRetentionLoop } from "../scheduler/upkeep.js";
 import { createSealer, type Sealer } from "../secrets/sealer.js";
 import { loadSealingKey } from "../secrets/sealing-key.js";
@@ -13,7 +14,8 @@ import type { Store } from "../store/store.js";
 import { systemClock } from "../system/clock.js";
 import { systemRandom } from "../system/random.js";
 import { version } from "../version.js";
-import { openJournal } from "../worker/journal.js";
+import type { Journals } from "../worker/journal.js";
+import { createJournals } from "../worker/journals.js";
 import { createWorker, type Worker, type WorkerOptions } from "../worker/worker.js";
 import { createPlatformCatalogue } from "./platform-catalogue.js";
 
@@ -25,11 +27,13 @@ export interface Base {
   readonly sealer: Sealer;
 }
 
+const now = (): number => systemClock.now();
+
 export function openStore(config: Config): Promise<Store> {
   return createRedisStore({
     address: config.redisUrl,
     prefix: config.redisPrefix,
-    now: () => systemClock.now(),
+    now,
     monotonic: () => systemClock.monotonic(),
   });
 }
@@ -60,7 +64,7 @@ export function assembleServer({ config, logger, store, sealer }: Base): Running
     jobs: config.keepJobs,
     outputBytes: config.keepOutputMegabytes * 1_000_000,
   };
-  const loops = [createDueLoop(parts), createReaper(parts), createRetentionLoop(parts, rule)];
+  const loops = [createReconciler(parts), createDueLoop(parts), createReaper(parts), createRetentionLoop(parts, rule)];
   let server: ApiServer | undefined;
   let address = { host: config.host, port: config.port };
   return {
@@ -94,10 +98,25 @@ export function assembleServer({ config, logger, store, sealer }: Base): Running
   };
 }
 
+/** Whether a process runs: also one of another user, which may not be signalled. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** The journals on this machine. */
+export function journalsOf({ journalDir }: Config): Journals {
+  return createJournals({ dir: journalDir, hostname: hostname(), pid: process.pid, now, isAlive });
+}
+
 /** `ports` take the place of the real ones: that is where tests of crashes cut in. */
 export function assembleWorker(
   { config, logger, store, sealer }: Base,
-  ports: Partial<Pick<WorkerOptions, "openJournal" | "connect">> = {},
+  ports: Partial<Pick<WorkerOptions, "journals" | "connect">> = {},
 ): Worker {
   return createWorker({
     store,
@@ -107,7 +126,7 @@ export function assembleWorker(
     clock: systemClock,
     random: systemRandom,
     platforms: installedPlatforms(config.platformsDir, systemClock.now()),
-    openJournal: (name) => openJournal(config.journalDir, name),
+    journals: journalsOf(config),
     hostname: hostname(),
     pid: process.pid,
     zones: config.zones,

@@ -140,7 +140,16 @@ export interface JobRecord {
 /** Why a job waits, and behind whom. */
 export interface Waiting {
   readonly reason:
-    "START_TIME" | "RETRY" | "DEVICE_BUSY" | "LOCKED" | "HELD" | "PAUSED" | "LIMIT" | "NO_WORKER" | "CLAIM";
+    | "START_TIME"
+    | "RETRY"
+    | "DEVICE_BUSY"
+    | "LOCKED"
+    | "HELD"
+    | "PAUSED"
+    | "LIMIT"
+    | "NO_WORKER"
+    | "RECONCILING"
+    | "CLAIM";
   /** The job that holds the device or stands next in its line. */
   readonly blockingJob?: string;
   /** The full limit, or the paused named queue, that it waits for, as "queue/<name>", "caller/<name>" or "label/<key>=<value>". */

@@ -1,60 +1,13 @@
-import type { Logger } from "pino";
-import type { Clock } from "../domain/clock.js";
-import { createLoop, type Service } from "../domain/service.js";
-import { type RetentionRule, type Store, StoreError } from "../store/store.js";
+import type { Service } from "../domain/service.js";
+import type { RetentionRule } from "../store/store.js";
+import { everyZone, type Parts, watchMs } from "./every-zone.js";
 
 /** A worker is dead when its beat has not changed for this long while a reaper watched. */
 export const leaseMs = 15_000;
-/** Workers are looked at this often. */
-const watchMs = 1_000;
 /** Between two steps of retention while there is something to do. */
 const retainPauseMs = 20;
 /** Devices freed in one call. */
 const reapChunk = 100;
-
-interface Parts {
-  readonly store: Pick<Store, "upkeep" | "workers" | "zones">;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
-
-/**
- * Looks after every zone, each at its own pace: one whose primary is away, or slow to answer, keeps no other waiting.
- * `visit` does a step and says after how many milliseconds the next is due.
- */
-function everyZone(parts: Parts, what: string, visit: (zone: string) => Promise<number>): Service {
-  const { store, clock, logger } = parts;
-
-  /** Whatever fails, the next try may find it mended; a loop that ended would be missed for ever. */
-  async function survive<T>(zone: string | undefined, call: () => Promise<T>): Promise<T | undefined> {
-    try {
-      return await call();
-    } catch (error) {
-      if (!(error instanceof StoreError)) logger.error({ err: error, zone }, "%s failed once", what);
-      return undefined;
-    }
-  }
-
-  async function look(zone: string, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const nextMs = (await survive(zone, () => visit(zone))) ?? watchMs;
-      await clock.sleep(Math.max(nextMs, 1), signal).catch(() => undefined);
-    }
-  }
-
-  return createLoop(
-    async (signal) => {
-      const looking = new Map<string, Promise<void>>();
-      while (!signal.aborted) {
-        const zones = await survive(undefined, () => store.zones());
-        for (const zone of zones?.keys() ?? []) if (!looking.has(zone)) looking.set(zone, look(zone, signal));
-        await clock.sleep(watchMs, signal).catch(() => undefined);
-      }
-      await Promise.all(looking.values());
-    },
-    (error) => logger.error({ err: error }, "%s stopped", what),
-  );
-}
 
 /** Starts what is due, expires what waited too long, hands on what its owner leaves lying. Every server does it. */
 export function createDueLoop(parts: Parts): Service {

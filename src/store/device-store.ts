@@ -1,3 +1,4 @@
+import type { HoldReason } from "../domain/hold.js";
 /** A device as stored. */
 export interface DeviceRecord {
   readonly name: string;
@@ -37,7 +38,7 @@ export interface DeviceStatusRecord {
   readonly runningJob?: string;
   readonly waitingReads: number;
   readonly waitingChanges: number;
-  readonly hold?: { readonly job: string; readonly timeMs: number };
+  readonly hold?: HoldReason & { readonly timeMs: number };
   readonly lock?: LockRecord;
   readonly paused?: PauseRecord;
   readonly lastFailure?: {

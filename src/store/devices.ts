@@ -1,3 +1,4 @@
+import { holdReason } from "../domain/hold.js";
 import { endpointKey } from "../domain/endpoint-key.js";
 import type { StoreConnection } from "./connection.js";
 import { type KeySpace, keyOf } from "./keys.js";
@@ -272,7 +273,7 @@ function statusOf(
     ...(run === undefined ? {} : { runningJob: run }),
     waitingReads,
     waitingChanges,
-    ...(hold === undefined ? {} : { hold: { job: hold, timeMs: heldSince } }),
+    ...(hold === undefined ? {} : { hold: { ...holdReason(hold), timeMs: heldSince } }),
     ...(locked === undefined ? {} : { lock: JSON.parse(locked) as LockRecord }),
     ...(paused === undefined ? {} : { paused: JSON.parse(paused) as PauseRecord }),
     ...(lf === undefined ? {} : { lastFailure: JSON.parse(lf) as NonNullable<DeviceStatusRecord["lastFailure"]> }),

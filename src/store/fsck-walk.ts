@@ -35,7 +35,7 @@ const entries = new Set([
     "delayed",
     "expire",
   ],
-  ...["parked", "permits", "queue", "holds", "cancels", "done:good", "done:bad", "outputs", "owned", "warm"],
+  ...["parked", "permits", "queue", "holds", "cancels", "done:good", "done:bad", "outputs", "owned", "warm", "held"],
 ]);
 /** Kinds that belong to one job. */
 const parts = new Set(["events", "output", "transcript", "secret", "dedupe", "request"]);

@@ -29,8 +29,12 @@ interface Definition {
   readonly labels: readonly string[];
 }
 
+/** What of a job its definition is made of. */
+type Defined = Pick<NewJob, "type" | "address" | "device" | "creator" | "priority" | "maxAttempts" | "queueTimeoutMs"> &
+  Pick<NewJob, "queue" | "labels" | "retryOf">;
+
 /** A new job's definition, as JSON. */
-export function definitionOf(job: NewJob): string {
+export function definitionOf(job: Defined): string {
   const { type, address: addr, device: dev, creator: by, priority: pri, maxAttempts: max, queueTimeoutMs: qto } = job;
   const labels = Object.entries(job.labels).map(([name, value]) => `${name}=${value}`);
   const definition: Definition = {

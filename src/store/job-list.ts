@@ -178,8 +178,13 @@ export function meets(job: JobRecord, query: JobQuery): boolean {
   );
 }
 
+/** Under what a job is found by its device. */
+export function indexTokens({ device, address }: Pick<JobRecord, "device" | "address">): readonly string[] {
+  return [...(device === undefined ? [] : [`device/${device}`]), addressToken(address)];
+}
+
 /** Under what a job is found by its address, whatever the port. */
-export function addressToken(address: string): string {
+function addressToken(address: string): string {
   return `address/${address.toLowerCase()}`;
 }
 

@@ -2,14 +2,16 @@ import { createHash } from "node:crypto";
 import type { StoreConnection } from "./connection.js";
 import type { JobRecord, NewJob, Waiting } from "../domain/job.js";
 import { isJobId, zoneOfJobId } from "../domain/job-id.js";
+import { holdReason } from "../domain/hold.js";
 import type { JobState } from "../domain/job-state.js";
 import { priorityPointMs } from "../domain/line-order.js";
 import { acceptance, eventOfJson, factBody } from "./event-json.js";
 import { createGatheredCalls, type Item } from "./gathered-calls.js";
 import { acceptedJob, definitionOf, type JobHash, jobOfHash, lineOf } from "./job-hash.js";
-import { addressToken, createJobLists } from "./job-list.js";
+import { createJobLists, indexTokens } from "./job-list.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import { list, type ScriptArgument, type ScriptReply, type Scripts, text } from "./scripts.js";
+import { reconciling, unfit } from "./gate-errors.js";
 import { type CancelOutcome, type JobStore, StoreError } from "./store.js";
 import type { Zones } from "./zones.js";
 
@@ -28,12 +30,11 @@ function requestKey({ scope, requestId }: NonNullable<NewJob["idempotency"]>): s
 
 /** A new job as `enqueue.lua` takes it. */
 function itemOf(job: NewJob): Item {
-  const { device, idempotency, dedupe } = job;
-  const tokens = [...(device === undefined ? [] : [`device/${device}`]), addressToken(job.address)];
+  const { idempotency, dedupe } = job;
   const line = lineOf(job.effectClass);
   const worth = job.priority * priorityPointMs * 1_000;
   const item: ScriptArgument[] = [job.id, job.endpoint, job.effectClass, line, worth, job.queueTimeoutMs];
-  item.push(tokens.join("\n"), definitionOf(job), job.spec);
+  item.push(indexTokens(job).join("\n"), definitionOf(job), job.spec);
   if (job.startAfterMs !== undefined) item.push("start", job.startAfterMs);
   if (idempotency) item.push("request", requestKey(idempotency), "print", idempotency.fingerprint);
   if (job.sealedSecret) item.push("secret", job.sealedSecret);
@@ -104,6 +105,10 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
               job: job.retryOf ?? "",
             })
           : new StoreError("JOB_NOT_FINAL", `job ${job.retryOf ?? ""} has not ended`, { job: job.retryOf ?? "" });
+      case "SHUT":
+        throw reconciling(job.zone);
+      case "HIDDEN":
+        throw unfit();
       case "REUSED":
         throw new StoreError("REQUEST_ID_REUSED", "this request_id was used before with another request", {
           job: text(rest[0]),
@@ -125,7 +130,7 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
     if (state !== "QUEUED" && state !== "DELAYED") return undefined;
     const [reason, blocking, position, limit] = list(await explain(keys.zone(zone), [id]));
     if (reason === undefined) return undefined;
-    const blockingJob = text(blocking);
+    const { job: blockingJob = "" } = holdReason(text(blocking));
     return {
       reason: text(reason) as Waiting["reason"],
       ...(blockingJob === "" ? {} : { blockingJob }),

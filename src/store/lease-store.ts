@@ -82,24 +82,78 @@ export interface OutputPart extends Output {
   readonly confirmedStep?: number;
 }
 
-/** What a worker does with its lease and its jobs. Every call is one script. */
+/** A key under which a request is known, and what is kept under it. Opaque. */
+export type KnownRequest = readonly [key: string, kept: string];
+
+/** What a journal knows of an attempt that passed its point of no return. */
+export interface JournalFact {
+  /** The job as it was claimed. */
+  readonly job: FactJob;
+  readonly worker: string;
+  readonly fence: string;
+  readonly intendedStep: number;
+  readonly requests: readonly KnownRequest[];
+  /** It goes on in the worker that tells this. */
+  readonly live: boolean;
+  /** How it ended, when the journal knows. */
+  readonly end?: Pick<AttemptEnd, "error" | "effect" | "intendedStep" | "confirmedStep"> & {
+    readonly verdict: "SUCCEEDED" | "FAILED" | "INDETERMINATE";
+  };
+}
+
+/** What a journal keeps of a job, so that a store that forgot it can know it again. */
+export type FactJob = Pick<
+  JobRecord,
+  "id" | "zone" | "effectClass" | "type" | "endpoint" | "address" | "device" | "creator" | "priority" | "labels"
+> &
+  Pick<JobRecord, "spec" | "createMs" | "expireMs" | "maxAttempts" | "queue" | "retryOf" | "attempt" | "startMs">;
+
+/**
+ * What a worker does with its lease and its jobs. Every call is one script. STORE_RECONCILING: the store came back with
+ * another history and does not know yet what it forgot; the same call may succeed in some seconds.
+ */
 export interface LeaseStore {
-  register(worker: WorkerIdentity): Promise<void>;
-  /** Renews the lease. "DEAD": a reaper buried this worker; it must stop at once and may register under a new name. `cancels`: jobs it should stop. */
+  /** Answers with the time up to which the store remembers; the worker tells what its journals know before it claims. */
+  register(worker: WorkerIdentity): Promise<{ readonly rememberedMs: number }>;
+  /**
+   * Renews the lease. "DEAD": a reaper buried this worker; it must stop at once and may register under a new name.
+   * `cancels`: jobs it should stop. `rememberedMs`: it is to tell what its journals know since then.
+   */
   beat(
     worker: WorkerIdentity,
     figures: BeatFigures,
-  ): Promise<{ readonly answer: "OK"; readonly cancels: readonly string[] } | { readonly answer: "DEAD" }>;
-  /** Takes up to `limit` jobs; MORE: ask again at once. A call repeated under the same request id gets the same answer. */
+  ): Promise<
+    | { readonly answer: "OK"; readonly cancels: readonly string[]; readonly rememberedMs?: number }
+    | { readonly answer: "DEAD" }
+  >;
+  /**
+   * Takes up to `limit` jobs; MORE: ask again at once; SHUT: nothing is given out while the zone is being reconciled. A
+   * call repeated under the same request id gets the same answer.
+   */
   claim(
     worker: WorkerIdentity,
     limit: number,
     requestId: string,
-  ): Promise<{ readonly claims: readonly Claim[]; readonly answer: "OK" | "MORE" | "DEAD" }>;
-  /** The point of no return: recorded before the first changing byte. EXPIRED: the job's queue timeout passed meanwhile. */
-  intent(holder: Holder, step: number): Promise<Fenced | "EXPIRED" | "CANCELLED">;
+  ): Promise<{ readonly claims: readonly Claim[]; readonly answer: "OK" | "MORE" | "SHUT" | "DEAD" }>;
+  /**
+   * The point of no return: recorded before the first changing byte. EXPIRED: the job's queue timeout passed meanwhile.
+   * `requests` go into the journal. STORE_RECONCILING, STORE_UNFIT: nothing may be sent.
+   */
+  intent(
+    holder: Holder,
+    step: number,
+  ): Promise<
+    | { readonly answer: "OK"; readonly requests: readonly KnownRequest[] }
+    | { readonly answer: "FENCED" | "EXPIRED" | "CANCELLED" }
+  >;
   append(holder: Holder, part: OutputPart): Promise<Fenced>;
   finish(holder: Holder, end: AttemptEnd): Promise<Fenced>;
+  /** Tells what journals know. Answers with how many facts the store did not know. */
+  replay(zone: string, facts: readonly JournalFact[]): Promise<number>;
+  /** What the store believes to run here and is not among `live` is lost. Answers with those that it does not let go on. */
+  settle(worker: WorkerIdentity, live: readonly { readonly job: string; readonly fence: string }[]): Promise<string[]>;
+  /** All is told that the journals of these workers know, the caller's own among them. */
+  replayed(worker: WorkerIdentity, journals: readonly string[]): Promise<void>;
   /** Lets devices go that the worker owns and does not use. */
   release(worker: WorkerIdentity, endpoints: readonly string[]): Promise<void>;
   /** Ends the worker's registration; whatever it still owns is let go. */

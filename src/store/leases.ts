@@ -1,5 +1,6 @@
 import { createClaimNumbers } from "./claim-numbers.js";
 import type { RedisLinks } from "./connection.js";
+import { workerHold } from "../domain/hold.js";
 import { factBody } from "./event-json.js";
 import { createGatheredCalls, type Item } from "./gathered-calls.js";
 import { openHintLine } from "./hint-line.js";
@@ -7,7 +8,10 @@ import { countedAttempts, firstAttempt, hashOfPairs, jobOfHash } from "./job-has
 import type { EffectClass } from "../domain/job.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import { list, type ScriptArgument, type ScriptReply, type Scripts, text } from "./scripts.js";
-import type { AttemptEnd, Claim, Fenced, Hint, Holder, LeaseStore, WorkerIdentity } from "./store.js";
+import { reconciling, unfit } from "./gate-errors.js";
+import { factArguments, piecesOf } from "./journal-facts.js";
+import { liftHolds } from "./lift-holds.js";
+import type { AttemptEnd, Claim, Fenced, Hint, Holder, KnownRequest, LeaseStore, WorkerIdentity } from "./store.js";
 
 /** A session that is open beats a device that waits, unless that one has waited longer by more than this. */
 const warmBonusMicros = 2_000_000;
@@ -40,6 +44,13 @@ function claimOf({ name, zone }: WorkerIdentity, reply: ScriptReply, startMs: nu
     spec: spec as Buffer,
   });
   return { job, fence: holder.fence, countedAttempts: 1, ...sealed };
+}
+
+/** STORE_RECONCILING: the write found no hold on its device, and may find it again. */
+function fenced({ zone }: Holder, reply: ScriptReply): Fenced {
+  const answer = text(reply);
+  if (answer === "SHUT") throw reconciling(zone);
+  return answer as Fenced;
 }
 
 /** The end of an attempt as `finish.lua` takes it. */
@@ -84,28 +95,35 @@ export async function openLeaseStore(
     async register(worker) {
       const { name, pid, hostname, version, capacity } = worker;
       const facts = ["pid", pid, "host", hostname, "ver", version, "cap", capacity];
-      const answer = text(await scripts.run("register", keys.zone(worker.zone), name, ...facts));
-      if (answer !== "OK") throw new Error(`worker ${name} was buried; start it under a new name`);
+      const [answer, remembered] = list(await scripts.run("register", keys.zone(worker.zone), name, ...facts));
+      if (text(answer) !== "OK") throw new Error(`worker ${name} was buried; start it under a new name`);
+      return { rememberedMs: Number(text(remembered)) };
     },
     async beat(worker, { running, sessions, closing, draining, succeeded, failed }) {
       const figures = [running, sessions, closing ? 1 : 0, draining ? "draining" : "alive", succeeded, failed];
-      const [answer, ...cancels] = list(await scripts.run("beat", keys.zone(worker.zone), worker.name, ...figures));
-      if (text(answer) === "DEAD") return { answer: "DEAD" };
-      return { answer: "OK", cancels: cancels.map((id) => text(id)) };
+      const reply = list(await scripts.run("beat", keys.zone(worker.zone), worker.name, ...figures));
+      const [answer, remembered, ...cancels] = reply.map((part) => text(part));
+      if (answer === "DEAD") return { answer };
+      return { answer: "OK", cancels, ...(remembered ? { rememberedMs: Number(remembered) } : {}) };
     },
     async claim(worker, limit, requestId) {
       const args = [worker.name, limit, numbers.of(worker, requestId), warmBonusMicros];
       const [answer, now, ...claims] = list(await scripts.run("claim", keys.zone(worker.zone), ...args));
-      if (text(answer) === "DEAD") return { answer: "DEAD", claims: [] };
-      const startMs = Number(text(now));
+      const startMs = now === undefined ? 0 : Number(text(now));
       return {
-        answer: text(answer) === "MORE" ? "MORE" : "OK",
+        answer: text(answer) as "OK" | "MORE" | "SHUT" | "DEAD",
         claims: claims.map((claim) => claimOf(worker, claim, startMs)),
       };
     },
     async intent(holder, step) {
-      const reply = await scripts.run("intent", keys.zone(holder.zone), ...holderArguments(holder), step);
-      return text(reply) as Fenced | "EXPIRED" | "CANCELLED";
+      const reply = list(await scripts.run("intent", keys.zone(holder.zone), ...holderArguments(holder), step));
+      const [answer, ...known] = reply.map((part) => text(part));
+      if (answer === "HIDDEN") throw unfit();
+      if (answer === "SHUT") throw reconciling(holder.zone);
+      if (answer !== "OK") return { answer: answer as "FENCED" | "EXPIRED" | "CANCELLED" };
+      const requests: KnownRequest[] = [];
+      for (let i = 0; i + 1 < known.length; i += 2) requests.push([known[i] ?? "", known[i + 1] ?? ""]);
+      return { answer, requests };
     },
     async append(holder, part) {
       const reply = await scripts.run(
@@ -114,10 +132,30 @@ export async function openLeaseStore(
         ...holderArguments(holder),
         ...[part.output, part.intendedStep ?? "", part.confirmedStep ?? "", part.number, ...part.facts.map(factBody)],
       );
-      return text(reply) as Fenced;
+      return fenced(holder, reply);
     },
     async finish(holder, end) {
-      return text(await finishing(keys.zone(holder.zone), itemOf(holder, end))) as Fenced;
+      return fenced(holder, await finishing(keys.zone(holder.zone), itemOf(holder, end)));
+    },
+    async replay(zone, facts) {
+      let changed = 0;
+      for (const piece of piecesOf(facts)) {
+        changed += Number(await scripts.run("replay", keys.zone(zone), ...factArguments(piece)));
+      }
+      return changed;
+    },
+    async settle({ zone, name }, live) {
+      const attempts = live.flatMap(({ job, fence }) => [job, fence]);
+      for (let cursor = "0"; ;) {
+        const reply = list(await scripts.run("settle", keys.zone(zone), name, cursor, ...attempts));
+        const [next = "0", ...strangers] = reply.map((part) => text(part));
+        if (next === "0") return strangers;
+        cursor = next;
+      }
+    },
+    async replayed({ zone, name }, journals) {
+      await scripts.run("replayed", keys.zone(zone), name, ...journals);
+      for (const journal of journals) await liftHolds(scripts, keys.zone(zone), workerHold(journal));
     },
     async release(worker, endpoints) {
       for (let i = 0; i < endpoints.length; i += releaseChunk) {

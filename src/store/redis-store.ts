@@ -51,9 +51,19 @@ async function openOn(links: RedisLinks, options: RedisStoreOptions): Promise<St
   const scripts = createScripts(state, options.scriptTimeMs);
   await openSchema(state, scripts, keys);
   const zones = createZones(state, scripts, keys);
-  await zones.ensure(defaultZone);
   const watches = createWatchStore(links, keys, zones);
   const leases = await openLeaseStore(links, scripts, keys);
+  const upkeep = createUpkeepStore(scripts, keys);
+
+  /** A zone that nobody has known before has nothing to be reconciled with: its first user opens it. */
+  const opened = new Set<string>();
+  async function ensureZone(name: string): Promise<number> {
+    const number = await zones.ensure(name);
+    if (!opened.has(name)) await upkeep.reconcile(name);
+    opened.add(name);
+    return number;
+  }
+  await ensureZone(defaultZone);
 
   return {
     jobs: guarded(createJobStore(state, scripts, keys, zones)),
@@ -64,9 +74,9 @@ async function openOn(links: RedisLinks, options: RedisStoreOptions): Promise<St
     apiKeys: guarded(createApiKeyStore(state, keys, options.now)),
     workers: guarded(createWorkerStore(state, keys, zones)),
     leases: guarded(leases),
-    upkeep: guarded(createUpkeepStore(scripts, keys)),
+    upkeep: guarded(upkeep),
     fsck: guarded(createFsck({ scripts, keys, dial: (key) => links.dial(key) })),
-    ...guarded({ zones: () => zones.all(), ensureZone: (name: string) => zones.ensure(name) }),
+    ...guarded({ zones: () => zones.all(), ensureZone }),
     async ping() {
       const before = options.monotonic();
       await links.ping(keys.installation).catch((error: unknown) => {

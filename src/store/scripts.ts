@@ -18,19 +18,24 @@ const names = [
   "fsck_parts",
   "fsck_workers",
   "intent",
+  "lift",
   "lock_device",
   "mark_deleted",
   "open_endpoint",
   "pause_queue",
   "pin_host_key",
   "reap",
+  "reconcile",
   "register",
   "release",
   "remove_credential",
   "remove_device",
+  "replay",
+  "replayed",
   "resolve",
   "retain",
   "set_limit",
+  "settle",
   "tick",
   "unlock_device",
   "waiting",
@@ -76,14 +81,14 @@ export function createScripts(redis: StoreConnection, timeMs?: () => number): Sc
     redis.defineCommand(command(name), { numberOfKeys: 1, lua: text });
   }
   // A simulation's time stands still between its steps; scripts still run one after the other, a microsecond apart, and
-  // so do the items of one script.
+  // so do the items of one script. Whole microseconds: adding up thousandths would give the same moment twice.
   let last = 0;
   const time = (items: number): string => {
     if (!timeMs) return "";
-    const at = timeMs();
-    const first = at > last || at < last - 1 ? at : last + 0.001;
-    last = first + (items - 1) * 0.001;
-    return first.toFixed(3);
+    const at = Math.round(timeMs() * 1_000);
+    const first = at > last || at < last - 1_000 ? at : last + 1;
+    last = first + items - 1;
+    return (first / 1_000).toFixed(3);
   };
   async function call(
     name: ScriptName,

@@ -20,7 +20,9 @@ export class StoreError extends Error {
     | "CREDENTIAL_EXISTS"
     | "CREDENTIAL_IN_USE"
     | "HISTORY_GONE"
-    | "STORE_UNAVAILABLE";
+    | "STORE_UNAVAILABLE"
+    | "STORE_RECONCILING"
+    | "STORE_UNFIT";
   readonly metadata: Readonly<Record<string, string>>;
   constructor(reason: StoreError["reason"], message: string, metadata: Readonly<Record<string, string>> = {}) {
     super(message);

@@ -1,6 +1,7 @@
 import type { KeySpace } from "./keys.js";
 import { list, type Scripts, text } from "./scripts.js";
-import type { UpkeepStore } from "./store.js";
+import { liftHolds } from "./lift-holds.js";
+import type { GateState, UpkeepStore } from "./store.js";
 
 /** How much one call does at most, so that no call keeps Redis from its other work for long. */
 const tickLimit = 100;
@@ -12,7 +13,17 @@ const longestMs = 1_000;
 
 /** What is done by time, a bounded step a call, by whichever server comes first. */
 export function createUpkeepStore(scripts: Scripts, keys: KeySpace): UpkeepStore {
+  /** Zones that this process has seen open: one that then knows nothing has lost everything. */
+  const known = new Set<string>();
   return {
+    async reconcile(zone) {
+      const reply = list(await scripts.run("reconcile", keys.zone(zone), known.has(zone) ? 1 : 0));
+      const [state, ...missing] = reply.map((part) => text(part));
+      if (state === "OPEN" || state === "OPENED") known.add(zone);
+      if (state === "SHUT" || state === "LOST") return { state, missing };
+      return { state } as GateState;
+    },
+    lift: (zone, reason) => liftHolds(scripts, keys.zone(zone), reason),
     async tick(zone) {
       const [worked, next] = list(await scripts.run("tick", keys.zone(zone), tickLimit)).map(Number);
       const due = next === undefined || next < 0 ? longestMs : next;

@@ -98,7 +98,7 @@ function endedAtIntent(verdict: AttemptEnded["verdict"]): Verdict {
 }
 
 function isStoreAway(error: unknown): boolean {
-  return error instanceof StoreError && error.reason === "STORE_UNAVAILABLE";
+  return error instanceof StoreError && (error.reason === "STORE_UNAVAILABLE" || error.reason === "STORE_RECONCILING");
 }
 
 /** A fault of ours: the caller learns that, and the log the rest. */
@@ -131,24 +131,24 @@ interface TellingParts {
 /** Notes the end in the journal. A note that is missing only makes whoever reads it more cautious, so it stops nothing. */
 export async function noteDone(
   { journal, clock, logger }: TellingParts,
-  { zone, job, endpoint, fence }: Holder,
-  verdict: string,
+  { job, fence }: Holder,
+  { verdict, error, effect, intendedStep, confirmedStep }: Omit<AttemptEnd, "keepDevice">,
 ): Promise<void> {
+  const how = { verdict, intendedStep, confirmedStep, ...(error && { error }), ...(effect && { effect }) };
   await journal
-    .write({ kind: "done", timeMs: clock.now(), zone, job, endpoint, fence, verdict })
+    .write({ kind: "done", timeMs: clock.now(), job, fence, ...how })
     .catch((error: unknown) => logger.error({ err: error, job }, "the journal could not take the end of a change"));
 }
 
 /**
  * Tells the store how it ended, until it has heard: an end that is told late is better than a lease that runs out.
+ * After a lost answer the second call finds the device free: FENCED then means that the first was heard.
  * Rejects when the store refuses it, or `giveUp` aborts.
  */
 export async function tell({ leases, clock, logger, giveUp }: TellingParts, holder: Holder, end: AttemptEnd) {
   for (;;) {
     try {
-      // After a lost answer the second call finds the device free: FENCED then means that the first was heard.
-      await leases.finish(holder, end);
-      return;
+      return await leases.finish(holder, end);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       logger.warn({ job: holder.job }, "the store does not answer; the end of the attempt is told again");

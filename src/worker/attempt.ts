@@ -4,7 +4,8 @@ import { type JobSpec, JobSpecSchema } from "@pointsman/sdk/v1";
 import type { Logger } from "pino";
 import { createTranscript, isReadOnly, type Session, type SessionPool } from "../device/index.js";
 import type { Clock, Random } from "../domain/clock.js";
-import type { AttemptEnd, Claim, Holder, LeaseStore } from "../store/store.js";
+import type { JobRecord } from "../domain/job.js";
+import type { AttemptEnd, Claim, FactJob, Holder, LeaseStore } from "../store/store.js";
 import { AttemptEnded, type AttemptContext, type Executed, type StopCause } from "./attempt-context.js";
 import { type Course, endOf, endOfFault, noteDone, tell } from "./attempt-end.js";
 import { runCommands } from "./commands.js";
@@ -33,6 +34,8 @@ export interface AttemptParts {
   readonly giveUp: AbortSignal;
   /** The store refuses to hear the end of this attempt: only a reaper can end the job. */
   readonly untold: () => void;
+  /** The store heard the end of this attempt before, or took it for over: the journal may know better. */
+  readonly unheard: () => void;
 }
 
 /** One try of a job by this worker, under way. */
@@ -40,6 +43,8 @@ export interface Attempt {
   readonly holder: Holder;
   /** Asks it to stop. A harder cause may follow a softer one. */
   stop(cause: StopCause): void;
+  /** Resolves when nothing of it touches the device any more. Never rejects. */
+  readonly quiet: Promise<void>;
   /** Resolves with its verdict when it is over and the store knows; without one when another holds the device. Never rejects. */
   readonly ended: Promise<AttemptEnd["verdict"] | undefined>;
 }
@@ -52,7 +57,9 @@ export function startAttempt(parts: AttemptParts, worker: string, claim: Claim):
   if (job.cancelRequested) stopping.stop("cancel");
   const logger = parts.logger.child({ job: job.id, endpoint: job.endpoint, attempt: job.attempt });
   const course: Course = { intent: false, keepDevice: false };
-  const ended = run(parts, claim, holder, stopping, course).catch(async (error: unknown) => {
+  let isQuiet: () => void = () => undefined;
+  const quiet = new Promise<void>((resolve) => (isQuiet = resolve));
+  const ended = run(parts, claim, holder, stopping, course, isQuiet).catch(async (error: unknown) => {
     if (error instanceof FencedError) {
       logger.warn("another worker holds the device now; this attempt is void");
       return undefined;
@@ -66,14 +73,15 @@ export function startAttempt(parts: AttemptParts, worker: string, claim: Claim):
       return undefined;
     }
   });
-  return { holder, stop: (cause) => stopping.stop(cause), ended };
+  void ended.then(isQuiet);
+  return { holder, stop: (cause) => stopping.stop(cause), quiet, ended };
 }
 
 async function tellFault(parts: AttemptParts, claim: Claim, holder: Holder, course: Course, fault: unknown) {
   parts.giveUp.throwIfAborted();
-  const end = endOfFault(parts.random, claim, course, fault);
-  if (course.intent) await noteDone(parts, holder, end.verdict);
-  await tell(parts, holder, { ...end, ...stepsOf(course), keepDevice: course.keepDevice });
+  const end = { ...endOfFault(parts.random, claim, course, fault), ...stepsOf(course), keepDevice: course.keepDevice };
+  if (course.intent) await noteDone(parts, holder, end);
+  if ((await tell(parts, holder, end)) === "FENCED" && course.intent) parts.unheard();
   return end.verdict;
 }
 
@@ -87,6 +95,7 @@ async function run(
   holder: Holder,
   stopping: Stopping,
   course: Course,
+  isQuiet: () => void,
 ): Promise<AttemptEnd["verdict"]> {
   const { clock, pool, lease } = parts;
   const { job } = claim;
@@ -130,7 +139,7 @@ async function run(
       return session;
     },
     async intent(step) {
-      await passPointOfNoReturn(parts, holder, step);
+      await passPointOfNoReturn(parts, claim, holder, step);
       course.intent = true;
       if (signal.aborted) throw new AttemptError("CANCELLED", "stopped before anything was sent");
     },
@@ -156,18 +165,19 @@ async function run(
     if (course.keepDevice) pool.checkin(session);
     else pool.discard(session);
   }
+  isQuiet();
 
   const rest = await writer.end();
-  const end = endOf(parts.random, claim, spec, course, stopping);
-  if (course.intent) await noteDone(parts, holder, end.verdict);
-  await tell(parts, holder, {
+  const { keepDevice } = course;
+  const end = { ...endOf(parts.random, claim, spec, course, stopping), ...stepsOf(course), keepDevice };
+  if (course.intent) await noteDone(parts, holder, end);
+  const heard = await tell(parts, holder, {
     ...end,
-    ...stepsOf(course),
-    keepDevice: course.keepDevice,
     rest,
     ...(course.executed ? { result: course.executed.result } : {}),
     ...(transcript ? { transcript: Buffer.from(transcript.toJsonLines()) } : {}),
   });
+  if (heard === "FENCED" && course.intent) parts.unheard();
   return end.verdict;
 }
 
@@ -201,12 +211,34 @@ function recheckEffect({ job }: Claim, spec: JobSpec, { platform }: ReachableEnd
   }
 }
 
-async function passPointOfNoReturn({ leases, journal, lease, clock }: AttemptParts, holder: Holder, step: number) {
+/** Nothing may be sent before this has resolved. */
+async function passPointOfNoReturn(parts: AttemptParts, { job }: Claim, holder: Holder, step: number): Promise<void> {
+  const { leases, journal, lease, clock } = parts;
   lease.check();
-  const answer = await leases.intent(holder, step);
-  if (answer === "CANCELLED" || answer === "EXPIRED") throw new AttemptEnded(answer);
-  if (answer === "FENCED") throw new FencedError("another worker holds the device now");
-  const { zone, job, endpoint, fence } = holder;
-  await journal.write({ kind: "intent", timeMs: clock.now(), zone, job, endpoint, fence });
-  lease.check();
+  const intent = await leases.intent(holder, step);
+  if (intent.answer === "FENCED") throw new FencedError("another worker holds the device now");
+  if (intent.answer !== "OK") throw new AttemptEnded(intent.answer);
+  const { worker, fence } = holder;
+  const { requests } = intent;
+  try {
+    await journal.write({ kind: "intent", timeMs: clock.now(), worker, fence, step, requests, job: journalled(job) });
+    lease.check();
+  } catch (error) {
+    // The entry may be on disk, and nothing is sent under it.
+    await noteDone(parts, holder, { verdict: "REQUEUE", intendedStep: 0, confirmedStep: 0 });
+    throw error;
+  }
+}
+
+function journalled(job: JobRecord): FactJob {
+  const { id, zone, effectClass, type, endpoint, address, device, creator, priority, labels } = job;
+  const { spec, createMs, expireMs, maxAttempts, queue, retryOf, attempt, startMs } = job;
+  return {
+    ...{ id, zone, effectClass, type, endpoint, address, creator, priority, labels },
+    ...{ spec, createMs, expireMs, maxAttempts, attempt },
+    ...(device === undefined ? {} : { device }),
+    ...(queue === undefined ? {} : { queue }),
+    ...(retryOf === undefined ? {} : { retryOf }),
+    ...(startMs === undefined ? {} : { startMs }),
+  };
 }

@@ -1,17 +1,30 @@
 import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
+import type { AttemptEnd, FactJob, KnownRequest } from "../store/store.js";
+
+/** A change passed its point of no return. */
+export interface IntentEntry {
+  readonly kind: "intent";
+  /** The worker's own clock, for people and for leaving out what is old. */
+  readonly timeMs: number;
+  readonly worker: string;
+  readonly fence: string;
+  readonly step: number;
+  /** Under what the store knows the requests that created it. */
+  readonly requests: readonly KnownRequest[];
+  readonly job: FactJob;
+}
+
+/** How it ended. RETRY and REQUEUE: nothing was sent. */
+export interface DoneEntry extends Pick<AttemptEnd, "verdict" | "error" | "effect" | "intendedStep" | "confirmedStep"> {
+  readonly kind: "done";
+  readonly timeMs: number;
+  readonly job: string;
+  readonly fence: string;
+}
 
 /** What a worker writes down on its own disk about work that must not be done twice. */
-export interface JournalEntry {
-  readonly kind: "intent" | "done";
-  readonly timeMs: number;
-  readonly zone: string;
-  readonly job: string;
-  readonly endpoint: string;
-  readonly fence: string;
-  /** How it ended, for "done". */
-  readonly verdict?: string;
-}
+export type JournalEntry = IntentEntry | DoneEntry;
 
 /** Kept beside Redis, because Redis may come back without its last second. */
 export interface Journal {
@@ -20,13 +33,26 @@ export interface Journal {
   close(): Promise<void>;
 }
 
+/** The journals in one place: of this process, of those before it, of others beside it. */
+export interface Journals {
+  /** Opens the journal of a worker of this name. */
+  open(worker: string): Promise<Journal>;
+  /** Everything that may have been written since `sinceMs`, by whomever, and which of the writers are no more. */
+  read(sinceMs: number): Promise<{ readonly entries: readonly JournalEntry[]; readonly gone: readonly string[] }>;
+}
+
+/** The file of a worker's journal. */
+export function journalFile(dir: string, worker: string): string {
+  return join(dir, `${worker}.journal`);
+}
+
 /**
- * A journal of JSON lines in `dir`, one file a worker. Entries that are written while the disk is busy reach it
- * together, with one synchronisation.
+ * Opens a journal of JSON lines in `dir`, one file a worker. Entries that are written while the disk is busy reach it
+ * together, with one synchronisation. Files hold what jobs hold, so they are their owner's alone.
  */
 export async function openJournal(dir: string, worker: string): Promise<Journal> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
-  const file = await open(join(dir, `${worker}.journal`), "a", 0o600);
+  const file = await open(journalFile(dir, worker), "a", 0o600);
   let waiting: { line: string; done: () => void; failed: (error: unknown) => void }[] = [];
   let writing: Promise<void> | undefined;
 
@@ -48,7 +74,7 @@ export async function openJournal(dir: string, worker: string): Promise<Journal>
   return {
     write: (entry) =>
       new Promise((done, failed) => {
-        waiting.push({ line: `${JSON.stringify(entry)}\n`, done, failed });
+        waiting.push({ line: `${JSON.stringify(entry, bytesAsText)}\n`, done, failed });
         writing ??= drain();
       }),
     async close() {
@@ -56,4 +82,10 @@ export async function openJournal(dir: string, worker: string): Promise<Journal>
       await file.close();
     },
   };
+}
+
+/** Writes the encoded spec as base64. A Buffer would come as the list of its bytes. */
+function bytesAsText(this: Readonly<Record<string, unknown>>, name: string, value: unknown): unknown {
+  const original = this[name];
+  return original instanceof Uint8Array ? Buffer.from(original).toString("base64") : value;
 }

@@ -4,7 +4,8 @@ import type { Clock, Random } from "../domain/clock.js";
 import type { Claim, Store, WorkerIdentity } from "../store/store.js";
 import { type Attempt, startAttempt } from "./attempt.js";
 import type { StopCause } from "./attempt-context.js";
-import type { Journal } from "./journal.js";
+import type { Journals } from "./journal.js";
+import { replayJournals } from "./replay.js";
 import { createLease, type Lease } from "./lease.js";
 import type { Reach, ReachableEndpoint } from "./reach.js";
 import { createRoom } from "./room.js";
@@ -21,7 +22,7 @@ export interface LifeParts {
   readonly logger: Logger;
   readonly pool: SessionPool;
   readonly reach: Reach;
-  readonly openJournal: (worker: string) => Promise<Journal>;
+  readonly journals: Journals;
   readonly hostname: string;
   readonly pid: number;
   readonly version: string;
@@ -74,7 +75,7 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
   };
 
   for (const zone of parts.zones) await store.ensureZone(zone);
-  const journal = await parts.openJournal(name);
+  const journal = await parts.journals.open(name);
 
   function inZone(zone: string): LifeInZone {
     const identity = { name, zone, pid, hostname, version, capacity };
@@ -85,8 +86,9 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
 
     function begin(claim: Claim): void {
       const untold = (): void => isOver("untold");
+      const unheard = (): void => worker.replay();
       const own = { clock, random, leases, pool, reach: parts.reach, journal, lease, logger, giveUp: giveUp.signal };
-      const attempt = startAttempt({ ...own, untold }, name, claim);
+      const attempt = startAttempt({ ...own, untold, unheard }, name, claim);
       attempts.set(claim.job.id, attempt);
       // Claimed while the worker began to stop: handed back before anything is sent.
       if (closing()) attempt.stop("shutdown");
@@ -114,6 +116,8 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
       ...{ free, room },
       figures: () => ({ running: running(), sessions: pool.size, ...ends }),
       draining: closing,
+      replay: (rememberedMs) =>
+        replayJournals({ clock, leases, journals: parts.journals, identity, attempts }, rememberedMs),
       cancel: (job) => attempts.get(job)?.stop("cancel"),
       letGo: (endpoint) =>
         void pool.closeIdle((one: Endpoint) => {

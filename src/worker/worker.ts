@@ -10,7 +10,7 @@ import type { Clock, Random } from "../domain/clock.js";
 import type { Service } from "../domain/service.js";
 import type { Sealer } from "../secrets/sealer.js";
 import type { Store } from "../store/store.js";
-import type { Journal } from "./journal.js";
+import type { Journals } from "./journal.js";
 import { beginLife, type Life } from "./life.js";
 import { createReach, type ReachableEndpoint } from "./reach.js";
 
@@ -22,8 +22,7 @@ export interface WorkerOptions {
   readonly sealer: Sealer;
   readonly platforms: ReadonlyMap<string, Platform>;
   readonly logger: Logger;
-  /** Opens the journal of a worker of this name. */
-  readonly openJournal: (worker: string) => Promise<Journal>;
+  readonly journals: Journals;
   readonly connect?: TransportFactory;
   readonly hostname: string;
   readonly pid: number;

@@ -29,6 +29,8 @@ export interface ZoneWorkerParts {
   readonly room: Room;
   readonly figures: () => Pick<BeatFigures, "running" | "sessions" | "succeeded" | "failed">;
   readonly draining: () => boolean;
+  /** Tells the store what journals know since the time that it remembers. */
+  readonly replay: (rememberedMs: number) => Promise<void>;
   readonly begin: (claim: Claim) => void;
   readonly cancel: (job: string) => void;
   readonly letGo: (endpoint: string) => void;
@@ -40,6 +42,8 @@ export interface ZoneWorkerParts {
 export interface ZoneWorker extends Service {
   /** There is more room: an attempt ended. Looks for work soon, unless the store says when there is some. */
   ended(): void;
+  /** Tells the store soon what the journals know. */
+  replay(): void;
   /** Resolves when no work is taken any more; the lease is kept. */
   stopClaiming(): Promise<void>;
 }
@@ -52,6 +56,9 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
   let listed = false;
   let buried = false;
   let unsubscribe: (() => Promise<void>) | undefined;
+  /** What the store remembers, when it is to be told what journals know; and when that was last done. */
+  let remembered: number | undefined;
+  let replayedAt = -Infinity;
 
   function nudge(): void {
     nudged = true;
@@ -86,6 +93,10 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
     if (answer.answer === "DEAD") return dead();
     lease.renewed(sent);
     for (const job of answer.cancels) parts.cancel(job);
+    if (answer.rememberedMs !== undefined && sent.monotonic >= replayedAt) {
+      remembered = answer.rememberedMs;
+      nudge();
+    }
   }
 
   const beating = createLoop(
@@ -101,6 +112,21 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
     },
     (error) => logger.error({ err: error }, "the beat of the lease stopped"),
   );
+
+  /** Nothing is claimed before the store knows what the journals know, nor while it is told. */
+  async function replay(sinceMs: number, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && !buried) {
+      try {
+        await parts.replay(sinceMs);
+        remembered = undefined;
+        replayedAt = clock.monotonic();
+        return;
+      } catch (error) {
+        if (!(error instanceof StoreError)) logger.error({ err: error }, "the journals could not be told");
+        await clock.sleep(storeRetryMs, signal).catch(() => undefined);
+      }
+    }
+  }
 
   /** Takes what there is. A claim is asked for under one name until its answer has come: it may have been carried out. */
   async function take(signal: AbortSignal): Promise<number> {
@@ -131,6 +157,7 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
     async (signal) => {
       while (!signal.aborted) {
         nudged = false;
+        if (remembered !== undefined) await replay(remembered, signal);
         if ((await take(signal)) === 0) await pause(pollMs, signal);
       }
     },
@@ -141,10 +168,14 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
     ended() {
       if (!listed) nudge();
     },
+    replay() {
+      remembered ??= clock.now();
+      nudge();
+    },
     stopClaiming: () => claiming.stop(),
     async start() {
       const sent = instantOf(clock);
-      await leases.register(identity);
+      remembered = (await leases.register(identity)).rememberedMs;
       lease.renewed(sent);
       unsubscribe = await leases.onHint(identity, (hint) => {
         if (hint.kind === "work") {

@@ -103,7 +103,7 @@ describe("WatchJob", () => {
     });
     const id = job!.id;
     const worker = await claimNext(api.store);
-    expect(await api.store.leases.intent(worker.holder, 1)).toBe("OK");
+    expect(await api.store.leases.intent(worker.holder, 1)).toMatchObject({ answer: "OK" });
     const watching = all(clients.jobs.watchJob({ id }));
     await worker.end({ verdict: "INDETERMINATE", error: { reason: "DISCONNECTED", message: "gone" } });
     const seen = await watching;

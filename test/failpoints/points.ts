@@ -1,6 +1,6 @@
 import { connectSsh, type Channel, type Transport, type TransportFactory } from "../../src/device/index.js";
 import { StoreError, type Store } from "../../src/store/store.js";
-import { openJournal, type Journal } from "../../src/worker/journal.js";
+import type { Journal, Journals } from "../../src/worker/journal.js";
 
 /** Places in the life of an attempt at which a worker can be made to stand still, in the order in which it passes them. */
 export const points = [
@@ -32,8 +32,10 @@ export function createPoint(point: Point, stand: () => void) {
   };
   return {
     store: (store: Store): Store => ({ ...store, leases: leasesWith(store.leases, reach) }),
-    openJournal: async (dir: string, worker: string): Promise<Journal> =>
-      journalWith(await openJournal(dir, worker), reach),
+    journals: (journals: Journals): Journals => ({
+      ...journals,
+      open: async (worker) => journalWith(await journals.open(worker), reach),
+    }),
     connect: (async (endpoint, context) => {
       const transport = await connectSsh(endpoint, context);
       return transportWith(transport, reach);

@@ -1,5 +1,5 @@
 import { readSync, writeSync } from "node:fs";
-import { assembleWorker, openBase } from "../../src/commands/assemble.js";
+import { assembleWorker, journalsOf, openBase } from "../../src/commands/assemble.js";
 import { runUntilSignal } from "../../src/commands/run-process.js";
 import { loadConfig } from "../../src/config.js";
 import { createLogger } from "../../src/telemetry/logger.js";
@@ -15,7 +15,7 @@ const point = createPoint(process.argv[2] as Point, () => {
 });
 const worker = assembleWorker(
   { ...base, store: point.store(base.store) },
-  { openJournal: (name) => point.openJournal(config.journalDir, name), connect: point.connect },
+  { journals: point.journals(journalsOf(config)), connect: point.connect },
 );
 try {
   await runUntilSignal([worker]);

@@ -62,7 +62,8 @@ export function createClients({ timeline, servers, random, lost, redis, truth, t
   }
 
   const mayTryAgain = (error: unknown): boolean =>
-    error instanceof NoAnswer || (error instanceof StoreError && error.reason === "STORE_UNAVAILABLE");
+    error instanceof NoAnswer ||
+    (error instanceof StoreError && (error.reason === "STORE_UNAVAILABLE" || error.reason === "STORE_RECONCILING"));
 
   /** Calls until there is an answer. Gives undefined when the answer is a refusal. */
   async function insist<T>(what: string, run: (api: JobCreation) => Promise<T>): Promise<T | undefined> {

@@ -3,6 +3,7 @@ import type { JobCreation } from "../../src/api/job-create.js";
 import { createPlatformCatalogue } from "../../src/commands/platform-catalogue.js";
 import { builtInPlatforms } from "../../src/device/index.js";
 import type { Service } from "../../src/domain/service.js";
+import { createReconciler } from "../../src/scheduler/reconciler.js";
 import { createDueLoop, createReaper, createRetentionLoop } from "../../src/scheduler/upkeep.js";
 import { createWorker } from "../../src/worker/worker.js";
 import type { SimulatedDevice } from "./device.js";
@@ -101,7 +102,7 @@ export function createWorkerHost(world: Surroundings, name: string, disk: Simula
     const worker = createWorker({
       ...{ store, clock, random, sealer, platforms, logger, capacity, hostname: name, version: "simulated" },
       pid: 1,
-      openJournal: (life) => disk.openJournal(process, life),
+      journals: disk.journals(process),
       connect: ({ address }) => {
         const device = world.devices.get(address);
         if (!device) throw new Error(`no device at ${address}`);
@@ -129,7 +130,12 @@ export function createServerHost(world: Surroundings, name: string): ServerHost 
     const store = linkStore({ ...world, process, faults, random });
     const own = { store, clock, logger };
     const rule = { succeededMs: 86_400_000, failedMs: 86_400_000, jobs: 10_000, outputBytes: 1e9 };
-    const loops: Service[] = [createDueLoop(own), createReaper(own), createRetentionLoop(own, rule)];
+    const loops: Service[] = [
+      createReconciler(own),
+      createDueLoop(own),
+      createReaper(own),
+      createRetentionLoop(own, rule),
+    ];
     for (const loop of loops) void loop.start();
     parts = { store, sealer, clock, random, platforms: catalogue, forbidInlineEndpoints: false };
     return { stop: () => Promise.all(loops.map((loop) => loop.stop())) };

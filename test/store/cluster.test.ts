@@ -5,7 +5,7 @@ import { slotOf } from "../../src/store/slot.js";
 import type { Store } from "../../src/store/store.js";
 import { systemRandom } from "../../src/system/random.js";
 import { eventually } from "../support/eventually.js";
-import { claimOne, newJob, succeed, worker } from "../support/jobs.js";
+import { claimOne, newJob, reopen, succeed, worker } from "../support/jobs.js";
 import { type RedisNode, startCluster, type Topology } from "../support/redis-topologies.js";
 
 const prefix = "pm";
@@ -91,6 +91,8 @@ describe("a zone that moves to another primary", () => {
     // The store's map is old now: MOVED leads it, and no call fails.
     expect(await succeed(store, holder)).toBe("OK");
     expect((await store.jobs.get(job.id))?.state).toBe("SUCCEEDED");
+    // Another primary has another history.
+    await reopen(store, [w1]);
     const next = (await store.jobs.create(newJob(Date.now()))).job;
     let heard = 0;
     store.watches.onJob(next.id, () => heard++);

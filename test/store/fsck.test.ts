@@ -15,8 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => at.close());
 afterEach(async () => {
-  await at.redis.flushall();
-  await at.store.ensureZone("default");
+  await at.empty();
 });
 
 async function check(repair = false) {

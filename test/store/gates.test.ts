@@ -16,7 +16,7 @@ beforeEach(async () => {
   await at.store.ensureZone("default");
   await at.store.leases.register(w1);
 });
-afterEach(() => at.redis.flushall());
+afterEach(() => at.empty());
 
 async function create(part: Partial<NewJob> = {}): Promise<string> {
   return (await at.store.jobs.create(newJob(at.time.now, part))).job.id;

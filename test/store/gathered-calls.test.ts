@@ -16,12 +16,11 @@ beforeAll(async () => {
 });
 afterAll(() => at.close());
 beforeEach(async () => {
-  await at.store.ensureZone("default");
   await at.store.leases.register(w1);
 });
 afterEach(async () => {
   await at.redis.config("SET", "maxmemory", "0");
-  await at.redis.flushall();
+  await at.empty();
 });
 
 const make = (number: number, part: Partial<NewJob> = {}): NewJob =>

@@ -14,7 +14,7 @@ beforeEach(async () => {
   await at.store.ensureZone("default");
   await at.store.leases.register(w1);
 });
-afterEach(() => at.redis.flushall());
+afterEach(() => at.empty());
 
 async function create(part: Partial<NewJob> = {}): Promise<string> {
   return (await at.store.jobs.create(newJob(at.time.now, part))).job.id;
@@ -82,8 +82,7 @@ describe("leases at their edges", () => {
       await at.store.leases.finish(holder, end);
       await at.store.upkeep.tick("default");
       expect((await at.store.jobs.get(id))?.state).toBe(state);
-      await at.redis.flushall();
-      await at.store.ensureZone("default");
+      await at.empty();
       await at.store.leases.register(w1);
     }
   });

@@ -11,8 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => at.close());
 afterEach(async () => {
-  await at.redis.flushall();
-  await at.store.ensureZone("default");
+  await at.empty();
 });
 
 async function registerBoth(): Promise<void> {
@@ -86,7 +85,7 @@ describe("order", () => {
     expect((await claimOne(at.store, w1))?.job).toBe(next);
     expect((await claimOne(at.store, w1))?.job).toBe(cold);
 
-    await at.redis.flushall();
+    await at.empty();
     await registerBoth();
     await at.store.jobs.create(newJob(at.time.now));
     const again = (await claimOne(at.store, w1))!;
@@ -181,7 +180,7 @@ describe("waiting and time", () => {
     for (let i = 0; i < 2; i++) await succeed(at.store, (await claimOne(at.store, w1))!);
     const before = (await at.store.jobs.create(newJob(at.time.now))).job.id;
     const full = { running: 10, sessions: 2, closing: true, draining: false, succeeded: 0, failed: 0 };
-    expect(await at.store.leases.beat(w1, full)).toEqual({ answer: "OK", cancels: [] });
+    expect(await at.store.leases.beat(w1, full)).toMatchObject({ answer: "OK", cancels: [] });
     expect((await claimOne(at.store, w2))?.job).toBe(before);
     const after = (await at.store.jobs.create(newJob(at.time.now, { endpoint: "10.0.0.2:22" }))).job.id;
     expect((await claimOne(at.store, w2))?.job).toBe(after);

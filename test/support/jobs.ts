@@ -1,4 +1,6 @@
+import { expect } from "vitest";
 import { createJobId } from "../../src/domain/job-id.js";
+import { eventually } from "./eventually.js";
 import type { NewJob } from "../../src/domain/job.js";
 import type { Holder, Store, WorkerIdentity } from "../../src/store/store.js";
 import { systemRandom } from "../../src/system/random.js";
@@ -47,4 +49,24 @@ export async function succeed(store: Store, holder: Holder, keepDevice = true): 
     confirmedStep: 1,
     keepDevice,
   });
+}
+
+/**
+ * After Redis came back with another history: the workers tell that their journals know nothing, and the zones open,
+ * some seconds later.
+ */
+export async function reopen(
+  store: Store,
+  workers: readonly WorkerIdentity[],
+  time: { now: number } = { now: 0 },
+): Promise<void> {
+  for (const one of workers) await eventually(() => store.leases.replayed(one, [one.name]), 20_000);
+  for (const zone of new Set(workers.map((one) => one.zone))) {
+    await eventually(async () => {
+      const { state } = await store.upkeep.reconcile(zone);
+      // Where the time moves by hand only, some pass now.
+      if (state === "SHUT") time.now += 1_000;
+      expect(state).toMatch(/^OPEN/);
+    }, 20_000);
+  }
 }

@@ -3,7 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { startPrivateRedis } from "../../src/dev/private-redis.js";
+import { createKeySpace } from "../../src/store/keys.js";
 import { createRedisStore } from "../../src/store/redis-store.js";
+import { createScripts } from "../../src/store/scripts.js";
 import type { Store } from "../../src/store/store.js";
 
 /** A store on a Redis of its own, whose scripts see the time that the test gives them. */
@@ -14,6 +16,8 @@ export interface TestStore {
   readonly address: string;
   /** The scripts' time in milliseconds. Starts at a fixed date and moves only by the test's hand. */
   readonly time: { now: number };
+  /** Begins anew with an empty store. */
+  empty(): Promise<void>;
   /** Everything in Redis, by key, in a form that compares. */
   dump(): Promise<Record<string, unknown>>;
   close(): Promise<void>;
@@ -31,11 +35,17 @@ export async function openTestStore(options: { readonly realTime?: boolean } = {
     monotonic: () => performance.now(),
     ...(options.realTime ? {} : { scriptTimeMs: () => time.now }),
   });
+  const scripts = createScripts(redis, () => time.now);
   return {
     store,
     redis,
     address: server.socketPath,
     time,
+    async empty() {
+      await redis.flushall();
+      await store.ensureZone("default");
+      await scripts.run("reconcile", createKeySpace("pm").zone("default"), 0);
+    },
     dump: () => dumpOf(redis),
     async close() {
       await store.close();

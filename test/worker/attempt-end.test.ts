@@ -86,7 +86,7 @@ test("a change whose intent the store did not answer was not sent, and goes back
 });
 
 test("a change whose queue timeout passed before its intent is EXPIRED for that reason", async () => {
-  const { attempt, ends, sent } = attemptAlone({ leases: { intent: () => Promise.resolve("EXPIRED") } });
+  const { attempt, ends, sent } = attemptAlone({ leases: { intent: () => Promise.resolve({ answer: "EXPIRED" }) } });
   await attempt.ended;
   expect(sent).toEqual([]);
   expect(ends).toMatchObject([{ verdict: "EXPIRED", effect: "NONE", error: { reason: "QUEUE_TIMEOUT" } }]);

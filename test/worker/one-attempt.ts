@@ -78,11 +78,13 @@ export function attemptAlone(around: Around = {}): AttemptAlone {
     return Promise.resolve("OK");
   };
   const ok = (): Promise<"OK"> => Promise.resolve("OK");
+  const intended = { answer: "OK", requests: [] };
   const endpoint = { platform: builtInPlatforms().get("cisco_ios"), account: { username: "u" } };
   const parts = {
     ...{ clock, random: systemRandom, logger: pino({ level: "silent" }), lease: createLease(clock) },
     giveUp: new AbortController().signal,
     untold: () => void untold++,
+    unheard: () => undefined,
     pool: {
       checkout: () => Promise.resolve(session),
       checkin: () => undefined,
@@ -90,7 +92,7 @@ export function attemptAlone(around: Around = {}): AttemptAlone {
     },
     reach: around.reach ?? (() => Promise.resolve(endpoint)),
     journal: { write: around.journal ?? (() => Promise.resolve()), close: () => Promise.resolve() },
-    leases: { intent: ok, append: ok, finish, ...around.leases },
+    leases: { intent: () => Promise.resolve(intended), append: ok, finish, ...around.leases },
   };
   const attempt = startAttempt(parts as unknown as AttemptParts, "w1", claimOf(around.job));
   return { attempt, clock, sent, ends, untold: () => untold };

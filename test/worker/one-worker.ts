@@ -20,7 +20,7 @@ export const nothing: Claimed = { answer: "OK", claims: [] };
 
 /** What a store answers; each is replaced by the test that needs another answer. */
 export interface Answers {
-  register: (worker: WorkerIdentity) => Promise<void>;
+  register: (worker: WorkerIdentity) => ReturnType<LeaseStore["register"]>;
   beat: (worker: WorkerIdentity) => Promise<Beat>;
   claim: (worker: WorkerIdentity, limit: number) => Promise<Claimed>;
   finish: (end: AttemptEnd) => Promise<"OK">;
@@ -63,7 +63,7 @@ export function workerAlone(zones: readonly string[], options: Partial<WorkerOpt
   const retired: string[] = [];
   let open = 0;
   const answers: Answers = {
-    register: () => Promise.resolve(),
+    register: () => Promise.resolve({ rememberedMs: 0 }),
     beat: () => Promise.resolve({ answer: "OK", cancels: [] }),
     claim: () => Promise.resolve(nothing),
     finish: () => Promise.resolve("OK"),
@@ -84,7 +84,8 @@ export function workerAlone(zones: readonly string[], options: Partial<WorkerOpt
         Promise.resolve({ name: "lab", version: 1, createMs: 1, sealed: sealer.seal(login, credentialPlace("lab")) }),
     },
     leases: {
-      ...{ intent: ok, append: ok },
+      ...{ intent: () => Promise.resolve({ answer: "OK", requests: [] }), append: ok },
+      ...{ replay: () => Promise.resolve(0), settle: () => Promise.resolve([]), replayed: () => Promise.resolve() },
       register: (worker: WorkerIdentity) => answers.register(worker),
       beat: (worker: WorkerIdentity) => answers.beat(worker),
       claim: (worker: WorkerIdentity, limit: number) => answers.claim(worker, limit),
@@ -136,7 +137,10 @@ export function workerAlone(zones: readonly string[], options: Partial<WorkerOpt
     },
     ...{ platforms: builtInPlatforms(), capacity: 10, defaultHostKeyPolicy: "accept-new", drainMs: 0 },
     store: store as unknown as Store,
-    openJournal: () => Promise.resolve({ write: () => Promise.resolve(), close: () => Promise.resolve() }),
+    journals: {
+      open: () => Promise.resolve({ write: () => Promise.resolve(), close: () => Promise.resolve() }),
+      read: () => Promise.resolve({ entries: [], gone: [] }),
+    },
     connect: connect as unknown as NonNullable<WorkerOptions["connect"]>,
     ...options,
   });

@@ -1,14 +1,14 @@
 -- Writes output and facts of a running attempt. A part that was written before (its answer was lost) is not written
 -- again: parts are numbered within the attempt.
--- @include held
+-- @include gate, held
 --
 -- ARGV  2 worker · 3 endpoint · 4 job · 5 fence · 6 output bytes · 7 step that may have been sent or '' · 8 step whose
 --       answer was seen or '' · 9 number of the part, from 1 · 10… facts, each the inside of a JSON object
--- Gives OK · FENCED
+-- Gives OK · FENCED · SHUT (the zone is being reconciled: it may hold its device again)
 -- Cost  O(facts + bytes)
 
 local id = ARGV[4]
-if not held(ARGV[2], ARGV[3], id, ARGV[5]) then return 'FENCED' end
+if not held(ARGV[2], ARGV[3], id, ARGV[5]) then return refused() end
 local job = key('job', id)
 local facts = call('HMGET', job, 'part', 'att', 'n')
 if tonumber(facts[1] or 0) >= tonumber(ARGV[9]) then return 'OK' end

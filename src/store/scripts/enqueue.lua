@@ -1,5 +1,5 @@
 -- Accepts jobs, each for itself: what is refused keeps nothing else from being accepted.
--- @include gather, items, event, move, lines, place, limits, close_job
+-- @include gather, items, gate, event, move, lines, place, limits, close_job
 --
 -- ARGV  for each job: its id · endpoint · class · line (reads, changes) · priority's worth in microseconds · queue timeout
 --       in milliseconds · tokens of the device index, joined by newlines · its definition, what scripts seldom need, as
@@ -8,11 +8,20 @@
 --       (named) · dedupe (key) · policy (REJECT, JOIN, REPLACE) · blocked ('fail': it is not to wait for anything but
 --       its device's work) · rof (the job it retries) · retain (METADATA, NONE)
 -- Gives for each job {state, now, expires} · {'REPLAYED', id} · {'REUSED', id} · {'CLOSED'} (the device is being
---       removed) · {'DUPLICATE', id} · {'JOINED', id} · {'NOT_RETRYABLE', state} · {'ERROR', why}
+--       removed) · {'DUPLICATE', id} · {'JOINED', id} · {'NOT_RETRYABLE', state} · {'SHUT'} (the zone is being
+--       reconciled: a change may have been accepted and forgotten) · {'HIDDEN'} (the server hides its identity)
+--       {'ERROR', why}
 -- Cost  O(jobs · log n) in the lengths of the lines and the indexes
 
 local limited = call('EXISTS', key('limits'), key('paused')) > 0
 local expire = key('expire')
+
+-- Why no change is accepted, asked once a call.
+local asked, shut = false, nil
+local function changes_shut()
+  if not asked then asked, shut = true, gate_shut() end
+  return shut
+end
 
 -- How a repeated request is answered. What is kept of a request is "<job id> <fingerprint>".
 local function repeated(seen, fingerprint)
@@ -42,7 +51,11 @@ end
 -- open to it, `full` names the limit that is full.
 local function obstacle(device, endpoint, from, own, full)
   if device.paused then return 'QUEUE_PAUSED', 'its device is paused', { endpoint = endpoint } end
-  if not from then return 'DEVICE_HELD', 'its device is held for job ' .. device.hold, { job = device.hold } end
+  if not from then
+    local job = not string.find(device.hold, '^worker/') and device.hold ~= 'restore'
+    local metadata = job and { job = device.hold } or { hold = device.hold }
+    return 'DEVICE_HELD', 'its device is held for ' .. (job and 'job ' or '') .. device.hold, metadata
+  end
   if not own then return 'DEVICE_LOCKED', 'its device is locked by ' .. device.locker, { owner = device.locker } end
   if not full then return nil end
   if ceiling(full) == 0 then return 'QUEUE_PAUSED', full .. ' is paused', { limit = full } end
@@ -56,10 +69,12 @@ local function accept(at, to, before)
   local request = options.request and key('request', options.request)
 
   local device = gates(endpoint)
-  if request and (device.closed or options.rof or options.dedupe) then
+  local refused = line == 'changes' and changes_shut()
+  if request and (refused or device.closed or options.rof or options.dedupe) then
     local seen = call('GET', request)
     if seen then return repeated(seen, options.print) end
   end
+  if refused then return { refused } end
   if device.closed then return { 'CLOSED' } end
   if options.rof then
     local old = call('HMGET', key('job', options.rof), 'st', 'rsl')

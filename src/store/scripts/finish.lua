@@ -1,12 +1,12 @@
 -- Ends attempts, each for itself: the job becomes final, waits for another attempt, or goes back into its line.
--- @include gather, items, move, lines, place, limits, close_job, hold, held
+-- @include gather, items, gate, move, lines, place, limits, close_job, hold, held
 --
 -- ARGV  for each attempt: worker · endpoint · job · fence · verdict · last step that may have been sent · last step whose
 --       answer was seen · '1' when the worker keeps the device · and, name and value in turn, what it has of:
 --       error (JSON) · effect · result (encoded) · pause (milliseconds before the next attempt, for RETRY) · output
 --       (bytes not yet written) · fact (not yet written, as the inside of a JSON object; as often as there are some)
 --       transcript · shown (failure to show on the device, as the inside of a JSON object)
--- Gives for each OK · FENCED · {'ERROR', why}
+-- Gives for each OK · FENCED · SHUT (the zone is being reconciled: it may hold its device again) · {'ERROR', why}
 -- Cost  O(attempts · log n + facts + bytes)
 --
 -- A job that was asked to stop neither goes round again nor expires: RETRY, REQUEUE and EXPIRED become CANCELLED when it
@@ -15,7 +15,7 @@
 local function finish(at, to)
   local worker, endpoint, id, fence, verdict, intended, confirmed, keeps = unpack(ARGV, at, at + 7)
   local device = held(worker, endpoint, id, fence)
-  if not device then return 'FENCED' end
+  if not device then return refused() end
   local told, options = {}, {}
   for i = at + 8, to, 2 do
     if ARGV[i] == 'fact' then told[#told + 1] = ARGV[i + 1] else options[ARGV[i]] = ARGV[i + 1] end

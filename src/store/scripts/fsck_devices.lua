@@ -30,7 +30,6 @@ local function check(endpoint)
       local left = call('HGET', where, 'run')
       if left then
         call('HDEL', where, 'run')
-        call('SREM', key('cancels', owner), left)
         lose(left, endpoint)
       end
       let_go(endpoint, owner)

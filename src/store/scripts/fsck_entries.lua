@@ -86,19 +86,25 @@ end
 local others = {
   owned = function(endpoint) return call('HGET', key('ep', endpoint), 'own') == name end,
   warm = function(endpoint) return call('HGET', key('ep', endpoint), 'own') == name end,
+  held = function(endpoint) return score_of(key('holds', endpoint), name) end,
 }
+
+-- A device is held for a job, or for a reason that keeps its devices in a set of its own.
+local function held_for(reason)
+  return (reason == 'restore' or string.sub(reason, 1, 7) == 'worker/') and in_set(key('held', reason), name)
+end
 
 for i = 5, #ARGV do
   local member = ARGV[i]
   local there, right
   if others[kind] then
-    there = (kind == 'owned' and in_set(set, member)) or (kind == 'warm' and score_of(set, member))
+    there = (kind ~= 'warm' and in_set(set, member)) or (kind == 'warm' and score_of(set, member))
     right = there and others[kind](member)
   else
     if call('TYPE', set).ok == 'set' then there = in_set(set, member) else there = score_of(set, member) end
     local job = there and read(key('job', member), 'st', 'ep', 'line', 'parked', 'permits', 'queue', 'rsl', 'w',
       'ob', 'gone', 'def')
-    right = there and job.st and justified[kind](job, member)
+    right = there and ((job.st and justified[kind](job, member)) or (kind == 'holds' and held_for(member)))
   end
   if there and not right then
     found(member, 'entry-has-its-reason', set, member .. ' stands in it without the right to', function()

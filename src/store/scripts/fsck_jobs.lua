@@ -26,7 +26,6 @@ local function check(id)
     if device.run ~= id or device.own ~= facts.w or device.f ~= facts.f then
       found(id, 'run-has-device', job, 'it runs, but ' .. endpoint .. ' does not say so', function()
         if device.run == id then call('HDEL', key('ep', endpoint), 'run') end
-        if facts.w then call('SREM', key('cancels', facts.w), id) end
         lose(id, endpoint)
         place(endpoint)
       end)

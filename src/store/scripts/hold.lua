@@ -1,7 +1,14 @@
--- Shared by scripts after which the outcome of a job may be unknown.
+-- Shared by scripts after which the outcome of work on a device may be unknown.
 
--- Closes a device for changes until the job's outcome is resolved.
-local function hold(endpoint, id)
-  call('ZADD', key('holds', endpoint), now, id)
-  call('HSETNX', key('ep', endpoint), 'hold', id)
+-- Closes a device for changes. `name` is the job whose outcome is to be resolved; "worker/<name>" when a worker's journal
+-- is missing; "restore" when old data came back.
+local function hold(endpoint, name)
+  call('ZADD', key('holds', endpoint), now, name)
+  call('HSETNX', key('ep', endpoint), 'hold', name)
+end
+
+-- Closes a device for another reason than a job of its own, so that it can be found by that reason.
+local function hold_for(endpoint, name)
+  hold(endpoint, name)
+  call('SADD', key('held', name), endpoint)
 end

@@ -1,16 +1,26 @@
 -- Moves an attempt past its point of no return. Written before the first byte that can change the device; without its
 -- OK nothing may be sent.
--- @include held
+-- @include gate, held
 --
 -- ARGV  2 worker · 3 endpoint · 4 job · 5 fence · 6 the step about to be sent
--- Gives OK · FENCED · CANCELLED (asked for meanwhile) · EXPIRED (its queue timeout has passed: stale work is not begun)
+-- Gives {'OK', request key, what is kept of it, …} · {'FENCED'} · {'SHUT' or 'HIDDEN'} (nothing may be sent) ·
+--       {'CANCELLED'} (asked for meanwhile) · {'EXPIRED'} (its queue timeout has passed: stale work is not begun)
 -- Cost  O(1)
 
 local id = ARGV[4]
-if not held(ARGV[2], ARGV[3], id, ARGV[5]) then return 'FENCED' end
+local shut = gate_shut()
+if shut then return { shut } end
+if not held(ARGV[2], ARGV[3], id, ARGV[5]) then return { 'FENCED' } end
 local job = key('job', id)
-local facts = call('HMGET', job, 'can', 'ex')
-if facts[1] then return 'CANCELLED' end
-if tonumber(facts[2]) <= now then return 'EXPIRED' end
+local facts = call('HMGET', job, 'can', 'ex', 'request')
+if facts[1] then return { 'CANCELLED' } end
+if tonumber(facts[2]) <= now then return { 'EXPIRED' } end
 call('HSET', job, 'it', now_text, 'is', ARGV[6])
-return 'OK'
+
+-- What the worker's journal keeps of the requests, so that a repeated one is known also to a Redis that forgot it.
+local reply = { 'OK' }
+for request in string.gmatch(facts[3] or '', '%S+') do
+  reply[#reply + 1] = request
+  reply[#reply + 1] = call('GET', key('request', request)) or ''
+end
+return reply

@@ -32,10 +32,8 @@ local function full_limit(id, names)
   return nil
 end
 
--- Takes every permit a job needs, or none: gives the name that is full.
-local function acquire(id, names)
-  local full = full_limit(id, names)
-  if full then return full end
+-- Takes every permit a job needs, whatever room there is.
+local function take_permits(id, names)
   local taken = 0
   for _, name in ipairs(names) do
     -- Who runs in a named queue is kept whether or not it has a limit.
@@ -45,7 +43,13 @@ local function acquire(id, names)
     end
   end
   if taken > 0 then call('HSET', key('job', id), 'permits', 1) end
-  return nil
+end
+
+-- Takes every permit a job needs, or none: gives the name that is full.
+local function acquire(id, names)
+  local full = full_limit(id, names)
+  if not full then take_permits(id, names) end
+  return full
 end
 
 -- Whether a job that returned to its line could start at once.

@@ -3,17 +3,19 @@
 -- @needs event, move, lines, place, limits, close_job, hold
 --
 -- At-most-once work past its point of no return becomes INDETERMINATE and its device is held, in this same script;
--- anything else goes back into its line, on a budget of its own.
+-- anything else goes back into its line, on a budget of its own. `unsure` says that the point may have been passed and
+-- forgotten.
 
 local LOST = '{"reason":"WORKER_LOST","message":"The worker was lost during the work."}'
 
-local function lose(id, endpoint)
+local function lose(id, endpoint, unsure)
   local job = key('job', id)
-  local run = call('HMGET', job, 'st', 'att', 'cls', 'it', 'sc', 'ex', 'line', 'loss', 'is')
+  local run = call('HMGET', job, 'st', 'att', 'cls', 'it', 'sc', 'ex', 'line', 'loss', 'is', 'w')
   local from, attempt = run[1], run[2]
+  if from == 'CANCELLING' and run[10] then call('SREM', key('cancels', run[10]), id) end
   call('HSET', job, 'z' .. attempt, '{"e":' .. now_text .. ',"x":' .. LOST .. '}')
   local to, effect = nil, 'NONE'
-  if run[4] and run[3] == 'AT_MOST_ONCE' then
+  if (run[4] or unsure) and run[3] == 'AT_MOST_ONCE' then
     to = 'INDETERMINATE'
   elseif from == 'CANCELLING' and run[3] == 'IDEMPOTENT' and tonumber(run[9] or 0) > 0 then
     to, effect = 'FAILED', 'PARTIAL'

@@ -1,15 +1,15 @@
 -- Makes a worker known in a zone, its lease beginning now.
 --
 -- ARGV  2 worker · 3… fields of its hash, name and value in turn
--- Gives OK · DEAD (the name was buried; a process registers under a new one)
+-- Gives {'OK', the time of what is remembered} · {'DEAD'} (the name was buried; a process registers under a new one)
 -- Cost  O(1)
 
 local worker = ARGV[2]
 local me = key('worker', worker)
-if call('HGET', me, 'st') == 'dead' then return 'DEAD' end
+if call('HGET', me, 'st') == 'dead' then return { 'DEAD' } end
 call('HSET', me, 'st', 'alive', 'beat', 1, 'bt', now_text, 'born', now_text, unpack(ARGV, 3))
 -- Claims are counted by the process.
 call('HDEL', me, 'claim', 'claimed')
 call('SADD', key('workers'), worker)
 call('SADD', key('alive'), worker)
-return 'OK'
+return { 'OK', call('HGET', key('gate'), 'mark') or '0' }

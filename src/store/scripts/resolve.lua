@@ -1,5 +1,5 @@
 -- Writes what is known of an INDETERMINATE job's outcome, once, and lifts the hold it laid on its device.
--- @include event, place
+-- @include event, place, unhold
 --
 -- ARGV  2 job · 3 the resolution, as the inside of a JSON object; its time is added here · 4 not before this time, in
 --       milliseconds since the epoch, or ''
@@ -19,12 +19,5 @@ local body = ARGV[3] .. ',"timeMs":' .. now_text
 call('HSET', job, 'rsl', '{' .. body .. '}')
 call('ZADD', key('done:bad'), now, id)
 announce(id, event(id, facts[3], '"k":"resolved",' .. body))
-call('ZREM', key('holds', endpoint), id)
-local other = call('ZRANGE', key('holds', endpoint), 0, 0)[1]
-if other then
-  call('HSET', key('ep', endpoint), 'hold', other)
-else
-  call('HDEL', key('ep', endpoint), 'hold')
-end
-place(endpoint)
+unhold(endpoint, id)
 return 'OK'

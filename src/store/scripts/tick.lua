@@ -1,6 +1,6 @@
 -- What is due: jobs whose time has come, jobs that waited too long, devices whose owner leaves their work lying, locks
 -- that ran out, room under limits, and workers buried an hour ago. A bounded number of each.
--- @include event, move, lines, place, limits, close_job, unlock
+-- @include gate, event, move, lines, place, limits, close_job, unlock
 --
 -- ARGV  2 how many of each at most
 -- Gives {how much was done, milliseconds until something is due or -1}
@@ -46,7 +46,13 @@ end
 for _, id in ipairs(due('expire', now)) do expire(id) end
 for _, id in ipairs(due('delayed', now)) do start(id) end
 
-for _, endpoint in ipairs(due('handoff', now - HANDOFF_MS)) do
+-- While the zone is being reconciled, what a worker owns says what it may have touched.
+local handoffs = due('handoff', now - HANDOFF_MS)
+if #handoffs > 0 and gate_shut() == 'SHUT' then
+  worked = worked - #handoffs
+  handoffs = {}
+end
+for _, endpoint in ipairs(handoffs) do
   local owner = call('HGET', key('ep', endpoint), 'own')
   call('ZREM', key('handoff'), endpoint)
   if owner then

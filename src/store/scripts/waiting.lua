@@ -1,10 +1,11 @@
 -- Says why jobs wait, and behind whom. Writes nothing.
--- @include items, lines, place, limits
+-- @include items, gate, lines, place, limits
 --
 -- ARGV  for each job: its id
 -- Gives for each {} (it does not wait) or {reason, blocking job or '', position, limit it is parked under, if any}
 -- Cost  O(ids · log n)
 
+local shut = gate_shut() == 'SHUT'
 local served = call('SCARD', key('alive')) > 0
 
 local function explain(at)
@@ -35,6 +36,8 @@ local function explain(at)
       reason = 'PAUSED'
     elseif locker and locker ~= definition_of(id).by then
       reason = 'LOCKED'
+    elseif shut then
+      reason = 'RECONCILING'
     elseif device.run then
       reason, blocking = 'DEVICE_BUSY', device.run
     elseif not served then

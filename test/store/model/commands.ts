@@ -1,46 +1,10 @@
 import fc from "fast-check";
 import type { DedupePolicy, EffectClass, NewJob } from "../../../src/domain/job.js";
-import type { AttemptEnd, Holder, Store } from "../../../src/store/store.js";
+import type { AttemptEnd, Holder, JournalFact, Store } from "../../../src/store/store.js";
 import { newJob, worker } from "../../support/jobs.js";
-import { both, bothTogether, compare, endpoints, queues, reap as reapBoth, same, type World } from "./world.js";
+import { index, one, type Seen, step } from "./step.js";
+import { both, bothTogether, endpoints, queues, reap as reapBoth, same, type World } from "./world.js";
 
-/** What fast-check keeps beside the store: how often things happened, so that a command can tell whether it applies. */
-export interface Seen {
-  jobs: number;
-  claims: number;
-}
-
-/** A command on the model and the store. */
-export type Step = fc.AsyncCommand<Seen, World>;
-
-/** Between two commands, so that each has a microsecond of its own. */
-const tickMs = 0.05;
-
-function step(
-  name: string,
-  arg: unknown,
-  run: (world: World, seen: Seen) => Promise<void>,
-  when = (_: Seen) => true,
-): Step {
-  return {
-    check: (seen) => when(seen),
-    async run(seen, world) {
-      world.at.time.now += tickMs;
-      await run(world, seen);
-      await compare(world);
-    },
-    toString: () => `${name}(${JSON.stringify(arg)})`,
-  };
-}
-
-/** One of a list by a number that may be any, so that a shortened history still refers to something. */
-function one<T>(list: readonly T[], index: number): T {
-  const found = list[index % list.length];
-  if (found === undefined) throw new Error("there is none to choose from");
-  return found;
-}
-
-const index = fc.nat({ max: 40 });
 const device = fc.constantFrom(...endpoints);
 const zone = "default";
 const person = fc.constantFrom("ann", "bob");
@@ -150,8 +114,22 @@ const intent = fc.tuple(holderChoice, fc.constantFrom(1, 2)).map((arg) =>
   step(
     "intent",
     arg,
-    async (world) => {
-      await both(world, ({ leases }) => leases.intent(holderOf(world, arg[0]), arg[1]));
+    async (world, seen) => {
+      const [choice, intendedStep] = arg;
+      const holder = holderOf(world, choice);
+      const known: JournalFact["requests"][] = [];
+      const intended = await both(world, async ({ leases }) => {
+        const intent = await leases.intent(holder, intendedStep);
+        const requests = intent.answer === "OK" ? intent.requests : [];
+        known.push(requests);
+        return { answer: intent.answer, kept: requests.map(([, kept]) => kept).sort() };
+      });
+      const job = await world.real.jobs.get(holder.job);
+      const [real = [], model = []] = known;
+      const { worker: name, fence } = holder;
+      if (intended?.answer !== "OK" || !job) return;
+      seen.intents += 1;
+      world.intents.push({ fact: { job, worker: name, fence, intendedStep, live: false }, real, model });
     },
     hasClaims,
   ),

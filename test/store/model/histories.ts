@@ -1,5 +1,7 @@
 import fc from "fast-check";
-import { type Step, steps } from "./commands.js";
+import { steps } from "./commands.js";
+import { gateSteps } from "./gate-commands.js";
+import type { Step } from "./step.js";
 
 /** How long histories are, and the printed path of one to go straight to. */
 export interface Length {
@@ -32,4 +34,13 @@ export function lossyHistories(length: Length): Histories {
   const { create, claim, intent, reap, register, finish, append, cancel, resolve, release, tick, lock } = steps;
   const busy = [create, create, claim, claim, intent, intent, reap, register, finish, append];
   return made([...busy, ...busy, cancel, resolve, resolve, release, tick, lock], length);
+}
+
+/** About a Redis that comes back with another history: journals are told, devices held, gates opened. */
+export function returningHistories(length: Length): Histories {
+  const { create, claim, intent, finish, append, reap, register, resolve, cancel, beat, tick } = steps;
+  const { newHistory, reconcile, replay, settle, replayed, lift } = gateSteps;
+  const busy = [create, create, claim, claim, intent, intent, finish, newHistory, reconcile, replay, replay];
+  const rest = [append, reap, register, resolve, cancel, beat, tick, settle, replayed, replayed, reconcile, lift];
+  return made([...busy, ...busy, ...rest], length);
 }

@@ -1,3 +1,4 @@
+import { holdReason } from "../../../src/domain/hold.js";
 import {
   type DeviceStore,
   type QueueRecord,
@@ -73,7 +74,7 @@ export function createModelControl(zone: zones.ModelZone): ModelControl {
           ...(run === undefined ? {} : { runningJob: run }),
           waitingReads: zones.lineAt(zone, endpoint, "reads").length,
           waitingChanges: zones.lineAt(zone, endpoint, "changes").length,
-          ...(hold === undefined ? {} : { hold: { job: hold, timeMs: device.holds.get(hold) ?? 0 } }),
+          ...(hold === undefined ? {} : { hold: { ...holdReason(hold), timeMs: device.holds.get(hold) ?? 0 } }),
           ...(lock ? { lock } : {}),
           ...(paused ? { paused } : {}),
           ...(lastFailure ? { lastFailure } : {}),

@@ -1,3 +1,4 @@
+import { holdReason } from "../../../src/domain/hold.js";
 import type { Failure, JobRecord, NewJob, Waiting } from "../../../src/domain/job.js";
 import { type JobState, isFinal } from "../../../src/domain/job-state.js";
 import { priorityPointMs } from "../../../src/domain/line-order.js";
@@ -67,6 +68,11 @@ function refused(reason: StoreError["reason"]): StoreError {
   return new StoreError(reason, `the model says ${reason}`);
 }
 
+function blocking(hold: string): { blockingJob?: string } {
+  const { job } = holdReason(hold);
+  return job === undefined ? {} : { blockingJob: job };
+}
+
 /** Jobs as callers see them, in the model. */
 export function createModelJobs(zone: zones.ModelZone): ModelJobs {
   function need(id: string): zones.ModelJob {
@@ -99,31 +105,9 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
   function accept(spec: NewJob): zones.ModelJob {
     const now = zone.now();
     const start = Math.max(now, spec.startAfterMs ?? now);
-    const labels = Object.entries(spec.labels).map(([name, value]) => `label/${name}=${value}`);
-    const job: zones.ModelJob = {
-      spec,
-      id: spec.id,
-      line: spec.effectClass === "READ_ONLY" ? "reads" : "changes",
-      names: [...(spec.queue === undefined ? [] : [`queue/${spec.queue}`]), `caller/${spec.creator}`, ...labels],
-      createMs: now,
-      score: round(zone.moment() - spec.priority * priorityPointMs),
-      expireMs: start + spec.queueTimeoutMs,
-      state: start > now ? "DELAYED" : "QUEUED",
-      attempts: [],
-      refunds: 0,
-      losses: 0,
-      intendedStep: 0,
-      confirmedStep: 0,
-      cancelRequested: false,
-      permits: new Set(),
-      output: new Uint8Array(),
-      part: 0,
-      outputGone: false,
-      secret: spec.sealedSecret !== undefined,
-      events: [],
-    };
-    zone.jobs.set(job.id, job);
-    if (spec.queue !== undefined) zone.queues.add(spec.queue);
+    const score = round(zone.moment() - spec.priority * priorityPointMs);
+    const job = zones.addJob(zone, spec, now, score, start + spec.queueTimeoutMs);
+    if (start > now) job.state = "DELAYED";
     if (spec.dedupe) zone.dedupe.set(spec.dedupe.key, job.id);
     const before = spec.retryOf === undefined ? undefined : zone.jobs.get(spec.retryOf);
     if (before) before.retriedBy = job.id;
@@ -140,6 +124,7 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
       if (seen.fingerprint !== fingerprint) throw refused("REQUEST_ID_REUSED");
       return replayed(seen.id);
     }
+    if (spec.effectClass !== "READ_ONLY" && zones.isShut(zone)) throw refused("STORE_RECONCILING");
     if (zones.deviceAt(zone, spec.endpoint).closedUntilMs > zone.now()) throw refused("DEVICE_NOT_FOUND");
     if (spec.retryOf !== undefined) {
       const before = need(spec.retryOf);
@@ -204,11 +189,12 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
     const position = 1 + ahead(zones.lineAt(zone, job.spec.endpoint, job.line)) + before;
     const first = zones.headOf(zone, device);
     if (device.hold !== undefined && job.line === "changes")
-      return { reason: "HELD", blockingJob: device.hold, position };
+      return { reason: "HELD", ...blocking(device.hold), position };
     if (device.paused) return { reason: "PAUSED", position };
     if (lock && (lock.scope === "ALL" || job.line === "changes") && lock.owner !== job.spec.creator) {
       return { reason: "LOCKED", position };
     }
+    if (zones.isShut(zone)) return { reason: "RECONCILING", position };
     if (device.run !== undefined) return { reason: "DEVICE_BUSY", blockingJob: device.run, position };
     if (![...zone.workers.values()].some((worker) => worker.state !== "dead")) return { reason: "NO_WORKER", position };
     if (first !== job) return { reason: "DEVICE_BUSY", ...(first ? { blockingJob: first.id } : {}), position };

@@ -1,26 +1,18 @@
-import type { Failure } from "../../../src/domain/job.js";
+import { workerHold } from "../../../src/domain/hold.js";
 import type { Claim, Fenced, Holder, LeaseStore, Output, WorkerIdentity } from "../../../src/store/store.js";
+import { StoreError } from "../../../src/store/store.js";
 import { createClaimNumbers } from "../../../src/store/claim-numbers.js";
+import { closeAttempt, lose } from "./lose.js";
 import { recordOf } from "./model-jobs.js";
 import * as zones from "./zone.js";
 
-interface ModelLeases extends Omit<LeaseStore, "onHint"> {
+interface ModelLeases extends Omit<LeaseStore, "onHint" | "replay" | "settle" | "replayed"> {
   /** A claim by its number, as it reaches Redis: what comes late takes nothing. */
   claimNumbered(worker: WorkerIdentity, limit: number, number: number): ReturnType<LeaseStore["claim"]>;
 }
 
 /** A session that is open beats a device that waits, unless that one has waited longer by more than this. */
 const warmBonusMs = 2_000;
-const lossesAllowed = 10;
-const lost: Failure = { reason: "WORKER_LOST", message: "The worker was lost during the work." };
-
-function closeAttempt(zone: zones.ModelZone, job: zones.ModelJob, error: Failure | undefined): void {
-  const attempt = job.attempts.at(-1);
-  if (!attempt) return;
-  attempt.endMs = zone.now();
-  if (error) attempt.error = error;
-}
-
 /** Endpoints of the devices that a worker owns. */
 export function ownedBy(zone: zones.ModelZone, name: string): string[] {
   return [...zone.devices.values()].filter(({ owner }) => owner === name).map(({ endpoint }) => endpoint);
@@ -32,45 +24,20 @@ export function bury(zone: zones.ModelZone, worker: zones.ModelWorker): void {
 }
 
 /** Frees devices of a dead worker. */
-export function free(zone: zones.ModelZone, endpoints: readonly string[]): void {
+export function free(zone: zones.ModelZone, worker: zones.ModelWorker, endpoints: readonly string[]): void {
   for (const endpoint of endpoints) {
     const device = zones.deviceAt(zone, endpoint);
     const job = zone.jobs.get(device.run ?? "");
     delete device.run;
-    if (job) lose(zone, job);
+    if (job) lose(zone, job, worker.missing);
+    if (worker.missing) zones.holdBy(zone, endpoint, workerHold(worker.identity.name));
     zones.letGo(device);
     zones.place(zone, endpoint);
   }
 }
 
-/** Ends the attempt of a job whose worker is gone. */
-function lose(zone: zones.ModelZone, job: zones.ModelJob): void {
-  closeAttempt(zone, job, lost);
-  const doubtful = job.intentMs !== undefined && job.spec.effectClass === "AT_MOST_ONCE";
-  const begun = job.state === "CANCELLING" && job.spec.effectClass === "IDEMPOTENT" && job.intendedStep > 0;
-  const state = doubtful
-    ? "INDETERMINATE"
-    : begun
-      ? "FAILED"
-      : job.state === "CANCELLING"
-        ? "CANCELLED"
-        : job.losses >= lossesAllowed
-          ? "FAILED"
-          : "QUEUED";
-  if (state === "QUEUED") {
-    zones.giveBack(zone, job);
-    job.state = state;
-    job.queueMs = zone.now();
-    zones.waitAgain(zone, job);
-    job.refunds += 1;
-    job.losses += 1;
-  } else {
-    job.error = lost;
-    if (doubtful) zones.hold(zone, job);
-    else job.effect = begun ? "PARTIAL" : "NONE";
-    zones.end(zone, job, state);
-  }
-  zones.record(zone, job, { kind: "state", state, error: lost });
+function reconciling(): StoreError {
+  return new StoreError("STORE_RECONCILING", "the model is being reconciled");
 }
 
 /** What a worker does with its lease and its jobs, in the model. */
@@ -80,6 +47,12 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
     const by = zone.workers.get(worker);
     const mine = device.owner === worker && device.run === job && device.fence === fence && by?.state !== "dead";
     return mine ? zone.jobs.get(job) : undefined;
+  }
+
+  /** What a write is answered that does not hold its device. */
+  function refused(): "FENCED" {
+    if (zones.isShut(zone)) throw reconciling();
+    return "FENCED";
   }
 
   function write(job: zones.ModelJob, { facts, output }: Output): void {
@@ -148,6 +121,7 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
       const fresh = { running: 0, sessions: 0, closing: false, succeeded: 0, failed: 0, ...known };
       delete fresh.claim;
       zone.workers.set(identity.name, { ...fresh, identity, state: "alive", birthMs: now, beatMs: now, beat: 1 });
+      return { rememberedMs: zone.gate.markMs ?? 0 };
     },
     async beat({ name }, { running, sessions, closing, draining, succeeded, failed }) {
       const worker = zone.workers.get(name);
@@ -159,7 +133,8 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
         for (const device of zone.devices.values()) if (device.owner === name) zones.place(zone, device.endpoint);
       }
       const cancels = [...zone.jobs.values()].filter((job) => job.state === "CANCELLING" && job.worker === name);
-      return { answer: "OK", cancels: cancels.map(({ id }) => id) };
+      const known = worker.settled === zone.identity() ? {} : { rememberedMs: zone.gate.markMs ?? 0 };
+      return { answer: "OK", cancels: cancels.map(({ id }) => id), ...known };
     },
     claim(worker, limit, requestId) {
       return this.claimNumbered(worker, limit, numbers.of(worker, requestId));
@@ -167,6 +142,7 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
     async claimNumbered({ name }, limit, number) {
       const worker = zone.workers.get(name);
       if (!worker || worker.state === "dead") return { answer: "DEAD", claims: [] };
+      if (zones.isShut(zone)) return { answer: "SHUT", claims: [] };
       const latest = worker.claim?.number ?? 0;
       if (worker.claim && number === latest) return { answer: "OK", claims: answer(worker.claim.taken) };
       if (number < latest || worker.state === "draining") return { answer: "OK", claims: [] };
@@ -193,17 +169,19 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
       return { answer: taken.length < limit && more ? "MORE" : "OK", claims: answer(taken) };
     },
     async intent(holder, step) {
+      if (zones.isShut(zone)) throw reconciling();
       const job = held(holder);
-      if (!job) return "FENCED";
-      if (job.cancelRequested) return "CANCELLED";
-      if (job.expireMs <= zone.now()) return "EXPIRED";
+      if (!job) return { answer: "FENCED" };
+      if (job.cancelRequested) return { answer: "CANCELLED" };
+      if (job.expireMs <= zone.now()) return { answer: "EXPIRED" };
       job.intentMs = zone.now();
       job.intendedStep = step;
-      return "OK";
+      const known = [...zone.requests].filter(([, { id }]) => id === job.id);
+      return { answer: "OK", requests: known.map(([key, { id, fingerprint }]) => [key, `${id} ${fingerprint}`]) };
     },
     async append(holder, part): Promise<Fenced> {
       const job = held(holder);
-      if (!job) return "FENCED";
+      if (!job) return refused();
       if (job.part >= part.number) return "OK";
       job.part = part.number;
       job.intendedStep = part.intendedStep ?? job.intendedStep;
@@ -213,7 +191,7 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
     },
     async finish(holder, end): Promise<Fenced> {
       const job = held(holder);
-      if (!job) return "FENCED";
+      if (!job) return refused();
       const now = zone.now();
       const device = zones.deviceAt(zone, holder.endpoint);
       const again = end.verdict === "RETRY" || end.verdict === "REQUEUE" || end.verdict === "EXPIRED";
@@ -268,7 +246,7 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
     async retire({ name }) {
       const worker = zone.workers.get(name);
       if (worker && worker.state !== "dead") bury(zone, worker);
-      free(zone, ownedBy(zone, name));
+      if (worker) free(zone, worker, ownedBy(zone, name));
     },
   };
 }

@@ -1,28 +1,32 @@
+import type { LeaseStore, UpkeepStore } from "../../../src/store/store.js";
 import { createModelControl, type ModelControl } from "./model-control.js";
+import { createModelGate } from "./model-gate.js";
 import { createModelJobs } from "./model-jobs.js";
 import { createModelLeases } from "./model-leases.js";
-import { createModelUpkeep, type Pick } from "./model-upkeep.js";
+import { createModelUpkeep, type PickDevices } from "./model-upkeep.js";
 import { createZone, type ModelZone } from "./zone.js";
 
 /** One zone without Redis, with the answers of the store: plain data and rules, no I/O, no clock of its own. */
 export interface ModelStore extends ModelControl {
   readonly zone: ModelZone;
   readonly jobs: ReturnType<typeof createModelJobs>;
-  readonly leases: ReturnType<typeof createModelLeases>;
-  readonly upkeep: ReturnType<typeof createModelUpkeep>;
+  readonly leases: ReturnType<typeof createModelLeases> & Pick<LeaseStore, "replay" | "settle" | "replayed">;
+  readonly upkeep: UpkeepStore;
 }
 
 /** `pick` decides which devices of a dead worker are freed first; by default those it met first. */
 export function createModelStore(
   moment: () => number,
-  pick: Pick = (endpoints, limit) => endpoints.slice(0, limit),
+  pick: PickDevices = (endpoints, limit) => endpoints.slice(0, limit),
+  identity: () => string = () => "one history",
 ): ModelStore {
-  const zone = createZone("default", moment);
+  const zone = createZone("default", moment, identity);
+  const { replay, settle, replayed, reconcile, lift } = createModelGate(zone);
   return {
     zone,
     jobs: createModelJobs(zone),
-    leases: createModelLeases(zone),
-    upkeep: createModelUpkeep(zone, pick),
+    leases: { ...createModelLeases(zone), replay, settle, replayed },
+    upkeep: { ...createModelUpkeep(zone, pick), reconcile, lift },
     ...createModelControl(zone),
   };
 }

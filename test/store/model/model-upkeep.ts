@@ -9,10 +9,10 @@ const graveMs = 3_600_000;
 const longestMs = 1_000;
 
 /** Which of a dead worker's devices are freed next: the store takes any. */
-export type Pick = (endpoints: readonly string[], limit: number) => readonly string[];
+export type PickDevices = (endpoints: readonly string[], limit: number) => readonly string[];
 
 /** What is done by time, in the model. */
-export function createModelUpkeep(zone: zones.ModelZone, pick: Pick): UpkeepStore {
+export function createModelUpkeep(zone: zones.ModelZone, pick: PickDevices): Omit<UpkeepStore, "reconcile" | "lift"> {
   const dueJobs = (state: readonly string[], due: (job: zones.ModelJob) => number): zones.ModelJob[] =>
     zones.byScore(
       [...zone.jobs.values()].filter((job) => state.includes(job.state)),
@@ -72,13 +72,10 @@ export function createModelUpkeep(zone: zones.ModelZone, pick: Pick): UpkeepStor
           zones.place(zone, job.spec.endpoint);
         },
       );
-      each(
-        handoffs().filter(({ ms }) => ms <= now),
-        ({ device }) => {
-          zones.letGo(device);
-          zones.place(zone, device.endpoint);
-        },
-      );
+      each(zones.isShut(zone) ? [] : handoffs().filter(({ ms }) => ms <= now), ({ device }) => {
+        zones.letGo(device);
+        zones.place(zone, device.endpoint);
+      });
       each(
         locks().filter(({ ms }) => ms <= now),
         ({ device }) => {
@@ -148,11 +145,12 @@ export function createModelUpkeep(zone: zones.ModelZone, pick: Pick): UpkeepStor
     async reap(_zone, name, beat, limit) {
       const worker = zone.workers.get(name);
       if (!worker) return { buried: true, left: 0 };
+      if (!worker.missing && zones.isShut(zone)) return { buried: false, left: 0 };
       if (worker.state !== "dead") {
-        if (worker.beat !== beat) return { buried: false, left: 0 };
+        if (!worker.missing && worker.beat !== beat) return { buried: false, left: 0 };
         bury(zone, worker);
       }
-      free(zone, pick(ownedBy(zone, name), limit));
+      free(zone, worker, pick(ownedBy(zone, name), limit));
       return { buried: true, left: ownedBy(zone, name).length };
     },
   };

@@ -11,8 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => at.close());
 afterEach(async () => {
-  await at.redis.flushall();
-  await at.store.ensureZone("default");
+  await at.empty();
 });
 
 test("a job whose start time has passed already is queued now, not then", async () => {

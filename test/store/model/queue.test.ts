@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { allowedMoves, jobStates } from "../../../src/domain/job-state.js";
 import { openTestStore, type TestStore } from "../../support/store.js";
-import type { Seen } from "./commands.js";
-import { crowdedHistories, histories, lossyHistories } from "./histories.js";
+import type { Seen } from "./step.js";
+import { crowdedHistories, histories, lossyHistories, returningHistories } from "./histories.js";
 import { compareAll, newWorld, type World } from "./world.js";
 
 /** How many histories; the same seed gives the same ones. */
@@ -22,9 +22,10 @@ beforeAll(async () => {
 afterAll(() => at.close());
 
 const kinds = [
-  { what: "the scripts do what the model does", kind: histories(length(25)), share: 0.6 },
+  { what: "the scripts do what the model does", kind: histories(length(25)), share: 0.5 },
   { what: "also where limits are full and move", kind: crowdedHistories(length(30)), share: 0.2 },
-  { what: "also where workers are lost in the middle of their work", kind: lossyHistories(length(30)), share: 0.2 },
+  { what: "also where workers are lost in the middle of their work", kind: lossyHistories(length(30)), share: 0.15 },
+  { what: "also where Redis comes back with another history", kind: returningHistories(length(30)), share: 0.15 },
 ];
 
 /** Moves between states that happened in any history. */
@@ -36,7 +37,7 @@ describe(`in random histories (MODEL_RUNS=${runs} MODEL_SEED=${seed})`, () => {
       let world: World | undefined;
       const setup = async (): Promise<{ model: Seen; real: World }> => {
         world = await newWorld(at, moves);
-        return { model: { jobs: 0, claims: 0 }, real: world };
+        return { model: { jobs: 0, claims: 0, intents: 0 }, real: world };
       };
       await fc.asyncModelRun(setup, history);
       if (world) await compareAll(world);

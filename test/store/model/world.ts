@@ -5,10 +5,17 @@ import { createJobId } from "../../../src/domain/job-id.js";
 import type { JobRecord } from "../../../src/domain/job.js";
 import { createKeySpace } from "../../../src/store/keys.js";
 import { createScripts, type Scripts } from "../../../src/store/scripts.js";
-import { type Holder, type Store, StoreError, type WorkerIdentity } from "../../../src/store/store.js";
+import {
+  type Holder,
+  type JournalFact,
+  type Store,
+  StoreError,
+  type WorkerIdentity,
+} from "../../../src/store/store.js";
 import { worker } from "../../support/jobs.js";
 import type { TestStore } from "../../support/store.js";
 import { createModelStore, type ModelStore } from "./model-store.js";
+import { isShut } from "./zone.js";
 
 export const endpoints = ["10.0.0.1:22", "10.0.0.2:22", "10.0.0.3:22"] as const;
 export const queues = ["q1", "q2"] as const;
@@ -28,7 +35,16 @@ export interface World {
   /** Moves between states that happened, as "QUEUED → RUNNING". */
   readonly moves: Set<string>;
   requests: number;
+  /** Attempts that passed their point of no return, as the real store's journal and the model's know them. */
+  readonly intents: Intent[];
   nextId(): string;
+}
+
+/** What a worker's journal would hold of an intent: the request keys of the two stores differ. */
+export interface Intent {
+  readonly fact: Omit<JournalFact, "requests">;
+  readonly real: JournalFact["requests"];
+  readonly model: JournalFact["requests"];
 }
 
 const start = Date.UTC(2030, 0, 1);
@@ -36,8 +52,7 @@ const scriptsOf = new WeakMap<TestStore, Scripts>();
 
 /** Empties Redis and begins a history with two workers. */
 export async function newWorld(at: TestStore, moves: Set<string>): Promise<World> {
-  await at.redis.flushall();
-  await at.store.ensureZone("default");
+  await at.empty();
   const root = createKeySpace("pm").zone("default");
   let scripts = scriptsOf.get(at);
   if (!scripts) scriptsOf.set(at, (scripts = createScripts(at.redis, () => at.time.now)));
@@ -61,12 +76,14 @@ export async function newWorld(at: TestStore, moves: Set<string>): Promise<World
     freed: [],
     moves,
     requests: 0,
+    intents: [],
     nextId: () => {
       // As good as random, so that order by id is not order of creation, and the same in every replay.
       const bytes = createHash("sha256").update(String(ids++)).digest();
       return createJobId(Math.floor(at.time.now), 0, { number: () => 0, bytes: (length) => bytes.subarray(0, length) });
     },
   };
+  await Promise.all([world.real, world.model].map(({ upkeep }) => upkeep.reconcile("default")));
   for (const identity of world.workers) await both(world, (store) => store.leases.register(identity));
   return world;
 }
@@ -151,8 +168,21 @@ export async function reap(world: World, name: string, beat: number, limit: numb
   same(real, await world.model.upkeep.reap("default", name, beat, limit));
 }
 
+/** A step of opening the zone's gate on both; who was waited for long enough is buried. */
+export async function reconcile(world: World): Promise<void> {
+  const gate = await both(world, async ({ upkeep }) => {
+    const state = await upkeep.reconcile("default");
+    return { ...state, ...("missing" in state ? { missing: [...state.missing].sort() } : {}) };
+  });
+  if (gate?.state === "LOST") for (const name of gate.missing ?? []) await reap(world, name, 0, 100);
+}
+
 /** What is compared once, when a history ends: lists, counts, queues, workers, events, outputs, and that fsck is content. */
 export async function compareAll(world: World): Promise<void> {
+  while (isShut(world.model.zone)) {
+    world.at.time.now += 31_000;
+    await reconcile(world);
+  }
   // A reaper that was cut off in the middle is followed by another.
   for (const { state, identity } of world.model.zone.workers.values()) {
     if (state === "dead") await reap(world, identity.name, 0, 100);

@@ -83,7 +83,26 @@ export interface ModelWorker {
   succeeded: number;
   failed: number;
   deadMs?: number;
+  /** Its journal was waited for long enough. */
+  missing?: boolean;
+  /** The history with which it agreed last on what runs. */
+  settled?: string;
   claim?: { readonly number: number; readonly taken: readonly { readonly id: string; readonly fence: string }[] };
+}
+
+/** How a zone stands to the history that its store has now. */
+export interface ModelGate {
+  /** The history it was reconciled with. */
+  id?: string;
+  /** When it was last known to be. */
+  markMs?: number;
+  /** The history it is being reconciled with, since when, and the last fence that is remembered. */
+  for?: string;
+  sinceMs?: number;
+  fence?: number;
+  readonly replayed: Set<string>;
+  /** How far jobs were looked at that wait in old data, by state. */
+  readonly walked: Map<string, string>;
 }
 
 /** All that a zone is. Plain data, so that a simulation can copy it. */
@@ -101,13 +120,18 @@ export interface ModelZone {
   readonly limits: Map<string, number>;
   readonly pausedQueues: Map<string, PauseRecord>;
   readonly queues: Set<string>;
+  readonly gate: ModelGate;
+  /** Which process with which history this is. Not of the zone's own data: it does not go back with them. */
+  readonly identity: () => string;
   fence: number;
 }
 
-export function createZone(name: string, moment: () => number): ModelZone {
+export function createZone(name: string, moment: () => number, identity: () => string): ModelZone {
   return {
     name,
     moment,
+    identity,
+    gate: { replayed: new Set(), walked: new Map() },
     now: () => Math.floor(moment()),
     jobs: new Map(),
     devices: new Map(),
@@ -188,9 +212,50 @@ export function place(zone: ModelZone, endpoint: string): void {
 }
 
 export function hold(zone: ModelZone, job: ModelJob): void {
-  const device = deviceAt(zone, job.spec.endpoint);
-  device.holds.set(job.id, zone.now());
-  device.hold ??= job.id;
+  holdBy(zone, job.spec.endpoint, job.id);
+}
+
+/** Closes a device for changes, for a job or for another reason. */
+export function holdBy(zone: ModelZone, endpoint: string, name: string): void {
+  const device = deviceAt(zone, endpoint);
+  device.holds.set(name, zone.now());
+  device.hold ??= name;
+  place(zone, endpoint);
+}
+
+/** Whether the zone is not (yet) reconciled with the history it has. */
+export function isShut({ gate, identity }: ModelZone): boolean {
+  return gate.id !== identity();
+}
+
+/** Puts a job into the zone as it is when it is new. */
+export function addJob(zone: ModelZone, spec: NewJob, createMs: number, score: number, expireMs: number): ModelJob {
+  const labels = Object.entries(spec.labels).map(([name, value]) => `label/${name}=${value}`);
+  const job: ModelJob = {
+    spec,
+    id: spec.id,
+    line: spec.effectClass === "READ_ONLY" ? "reads" : "changes",
+    names: [...(spec.queue === undefined ? [] : [`queue/${spec.queue}`]), `caller/${spec.creator}`, ...labels],
+    createMs,
+    score,
+    expireMs,
+    state: "QUEUED",
+    attempts: [],
+    refunds: 0,
+    losses: 0,
+    intendedStep: 0,
+    confirmedStep: 0,
+    cancelRequested: false,
+    permits: new Set(),
+    output: new Uint8Array(),
+    part: 0,
+    outputGone: false,
+    secret: spec.sealedSecret !== undefined,
+    events: [],
+  };
+  zone.jobs.set(job.id, job);
+  if (spec.queue !== undefined) zone.queues.add(spec.queue);
+  return job;
 }
 
 /** How many may run under a name: undefined for no limit, 0 while its queue is paused. */

@@ -1,0 +1,16 @@
+-- Shared by scripts that ask whether this Redis still knows what it has told us.
+
+-- Which process this is, and which history it continues: a restart, a restore or a promoted replica changes one or
+-- both. nil when the server hides either.
+local function identity()
+  local info = call('INFO', 'server', 'replication')
+  local run, history = string.match(info, '\nrun_id:(%w+)'), string.match(info, '\nmaster_replid:(%w+)')
+  return run and history and run .. ' ' .. history
+end
+
+-- nil when the zone was reconciled with this very history; else why nothing may be sent: SHUT until it is, or HIDDEN.
+local function gate_shut()
+  local who = identity()
+  if not who then return 'HIDDEN' end
+  return call('HGET', key('gate'), 'id') ~= who and 'SHUT' or nil
+end

@@ -1,0 +1,16 @@
+-- Shared by scripts that bring a zone and a history together again.
+-- @needs gate
+
+-- Fences that were given out and are forgotten are not given out again.
+local FENCES_SKIPPED = 1000000
+
+-- Notes that the zone is to be reconciled with the history `who`, once for each.
+local function begin_reconciling(who)
+  local gate = key('gate')
+  if call('HGET', gate, 'for') == who then return end
+  local fence = call('GET', key('fence')) or '0'
+  call('HSET', gate, 'for', who, 'since', now_text, 'fence', fence)
+  call('HDEL', gate, 'walked-DELAYED', 'walked-QUEUED')
+  call('SET', key('fence'), ms(fence + FENCES_SKIPPED))
+  call('UNLINK', key('replayed'))
+end

@@ -1,0 +1,14 @@
+-- Shared by scripts that lift a hold.
+-- @needs place
+
+-- Takes away what one name holds a device by; another may still hold it.
+local function unhold(endpoint, name)
+  call('ZREM', key('holds', endpoint), name)
+  local other = call('ZRANGE', key('holds', endpoint), 0, 0)[1]
+  if other then
+    call('HSET', key('ep', endpoint), 'hold', other)
+  else
+    call('HDEL', key('ep', endpoint), 'hold')
+  end
+  place(endpoint)
+end

@@ -1,0 +1,81 @@
+import { readdir, readFile, stat, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { type IntentEntry, type Journal, type JournalEntry, type Journals, openJournal } from "./journal.js";
+
+/** Journals are kept this long after their last entry. */
+export const journalKeptMs = 7 * 86_400_000;
+/** Clocks of workers and Redis may differ, or jump, by this much. */
+const clocksDifferMs = 2 * 3_600_000;
+const ending = ".journal";
+
+/** What reading journals needs to know of the machine. */
+export interface JournalsOptions {
+  readonly dir: string;
+  readonly hostname: string;
+  readonly pid: number;
+  readonly now: () => number;
+  /** Whether a process with this number runs on this machine. */
+  readonly isAlive: (pid: number) => boolean;
+}
+
+/** The journals in a directory. Those of processes that ended long ago are removed when one is opened. */
+export function createJournals({ dir, hostname, pid, now, isAlive }: JournalsOptions): Journals {
+  const own = new Set<string>();
+
+  async function files(): Promise<readonly { worker: string; path: string; changedMs: number }[]> {
+    const names = await readdir(dir).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+      throw error;
+    });
+    const found = names.filter((name) => name.endsWith(ending));
+    return Promise.all(
+      found.map(async (name) => {
+        const path = join(dir, name);
+        return { worker: name.slice(0, -ending.length), path, changedMs: (await stat(path)).mtimeMs };
+      }),
+    );
+  }
+
+  /** A worker's name tells its machine and its process: "<hostname>-<pid>-<random>". */
+  function isGone(worker: string): boolean {
+    const [, host, process] = /^(.*)-(\d+)-[0-9a-f]+$/.exec(worker) ?? [];
+    if (own.has(worker) || host !== hostname) return false;
+    return Number(process) === pid || !isAlive(Number(process));
+  }
+
+  return {
+    async open(worker): Promise<Journal> {
+      own.add(worker);
+      for (const { worker: its, path, changedMs } of await files()) {
+        if (isGone(its) && changedMs < now() - journalKeptMs) await unlink(path);
+      }
+      return openJournal(dir, worker);
+    },
+    async read(sinceMs) {
+      const entries: JournalEntry[] = [];
+      const gone: string[] = [];
+      for (const { worker, path, changedMs } of await files()) {
+        if (isGone(worker)) gone.push(worker);
+        if (changedMs < sinceMs - clocksDifferMs) continue;
+        for (const line of (await readFile(path, "utf8")).split("\n")) {
+          const entry = entryOf(line);
+          if (entry && entry.timeMs >= sinceMs - clocksDifferMs) entries.push(entry);
+        }
+      }
+      return { entries, gone };
+    },
+  };
+}
+
+/** A line; undefined when it is empty, or was cut off by a crash: then nothing was sent under it. */
+function entryOf(line: string): JournalEntry | undefined {
+  if (line === "") return undefined;
+  try {
+    const entry = JSON.parse(line) as JournalEntry;
+    if (entry.kind === "done") return entry;
+    const spec = Buffer.from(entry.job.spec as unknown as string, "base64");
+    return { ...entry, job: { ...entry.job, spec } } satisfies IntentEntry;
+  } catch {
+    return undefined;
+  }
+}

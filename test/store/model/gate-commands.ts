@@ -1,0 +1,96 @@
+import fc from "fast-check";
+import type { JournalFact, Store } from "../../../src/store/store.js";
+import { index, one, step } from "./step.js";
+import { both, reconcile as reconcileBoth, same, type World } from "./world.js";
+
+const zone = "default";
+
+/** Redis comes back as another process; `ageMs` says how old its data is. */
+const newHistory = fc.constantFrom(0, 0, 0, 700_000).map((ageMs) =>
+  step("newHistory", ageMs, async (world) => {
+    const { gate } = world.model.zone;
+    const markMs = Math.floor(world.at.time.now) - ageMs;
+    Object.assign(gate, { id: "another", ...(ageMs > 0 ? { markMs } : {}) });
+    await world.at.redis.hset(`${world.root}:gate`, { id: "another", ...(ageMs > 0 ? { mark: markMs } : {}) });
+  }),
+);
+
+const reconcile = fc.constantFrom(0, 1_000, 5_000, 30_000).map((arg) =>
+  step("reconcile", arg, async (world) => {
+    world.at.time.now += arg;
+    await reconcileBoth(world);
+  }),
+);
+
+const ends: readonly JournalFact["end"][] = [
+  undefined,
+  { verdict: "SUCCEEDED", effect: "COMPLETE", intendedStep: 2, confirmedStep: 2 },
+  { verdict: "FAILED", effect: "NONE", intendedStep: 2, confirmedStep: 1, error: { reason: "R", message: "m" } },
+  { verdict: "INDETERMINATE", intendedStep: 2, confirmedStep: 1, error: { reason: "R", message: "m" } },
+];
+
+/** Tells what journals know: of attempts the store knows, or of later ones of the same jobs that it does not. */
+const replay = fc
+  .array(fc.tuple(index, fc.constantFrom(0, 0, 1, 2_000_000), fc.boolean(), fc.constantFrom(...ends)), {
+    minLength: 1,
+    maxLength: 3,
+  })
+  .map((arg) =>
+    step(
+      "replay",
+      arg,
+      async (world) => {
+        const told = arg.map(([which, later, live, end]) => {
+          const { fact, real, model } = one([...world.intents].reverse(), which);
+          const fence = String(Number(fact.fence) + later);
+          const job = later > 0 ? { ...fact.job, attempt: fact.job.attempt + 1 } : fact.job;
+          return { fact: { ...fact, job, fence, live, ...(end && { end }) }, real, model };
+        });
+        const tell = async ({ leases }: Pick<Store, "leases">, whose: "real" | "model") =>
+          leases.replay(
+            zone,
+            told.map(({ fact, [whose]: requests }) => ({ ...fact, requests })),
+          );
+        same(await tell(world.real, "real"), await tell(world.model as unknown as Store, "model"));
+        for (const { fact } of told) {
+          const { job, worker, fence } = fact;
+          if (fact.live) world.holders.push({ zone, worker, job: job.id, endpoint: job.endpoint, fence });
+        }
+      },
+      ({ intents }) => intents > 0,
+    ),
+  );
+
+const settle = fc.tuple(index, fc.array(index, { maxLength: 2 })).map((arg) =>
+  step("settle", arg, async (world) => {
+    const [by, those] = arg;
+    const identity = one(world.workers, by);
+    const its = world.holders.filter(({ worker }) => worker === identity.name).reverse();
+    const live = new Map(those.flatMap((which) => (its.length > 0 ? [[one(its, which).job, one(its, which)]] : [])));
+    await both(world, async ({ leases }) => (await leases.settle(identity, [...live.values()])).sort());
+  }),
+);
+
+const replayed = fc.tuple(index, fc.array(index, { maxLength: 2 })).map((arg) =>
+  step("replayed", arg, async (world) => {
+    const names = [arg[0], ...arg[1]].map((which) => one(world.workers, which).name);
+    await both(world, ({ leases }) => leases.replayed(one(world.workers, arg[0]), [...new Set(names)]));
+  }),
+);
+
+const lift = fc.option(index).map((arg) =>
+  step("lift", arg, async (world: World) => {
+    const reason = arg === null ? "restore" : `worker/${one(world.workers, arg).name}`;
+    await both(world, ({ upkeep }) => upkeep.lift(zone, reason));
+  }),
+);
+
+/** What can happen when Redis comes back with another history. */
+export const gateSteps = {
+  newHistory,
+  reconcile,
+  replay,
+  settle,
+  replayed,
+  lift,
+};

@@ -1,0 +1,238 @@
+import type { GateState, JournalFact, LeaseStore, UpkeepStore } from "../../../src/store/store.js";
+import { restoreHold, workerHold } from "../../../src/domain/hold.js";
+import { isFinal } from "../../../src/domain/job-state.js";
+import { lost, lose } from "./lose.js";
+import * as zones from "./zone.js";
+
+const shortestMs = 5_000;
+const patienceMs = 30_000;
+const markMs = 1_000;
+const marginMs = 60_000;
+const restoredMs = 600_000;
+const step = 500;
+const fencesSkipped = 1_000_000;
+
+type ModelGate = Pick<LeaseStore, "replay" | "settle" | "replayed"> & Pick<UpkeepStore, "reconcile" | "lift">;
+
+function begin(zone: zones.ModelZone): void {
+  const { gate } = zone;
+  if (gate.for === zone.identity()) return;
+  Object.assign(gate, { for: zone.identity(), sinceMs: zone.now(), fence: zone.fence });
+  zone.fence += fencesSkipped;
+  gate.replayed.clear();
+  gate.walked.clear();
+}
+
+function unhold(zone: zones.ModelZone, endpoint: string, name: string): void {
+  const device = zones.deviceAt(zone, endpoint);
+  device.holds.delete(name);
+  const [next] = zones.byScore(
+    device.holds,
+    ([, since]) => since,
+    ([held]) => held,
+  );
+  if (next) device.hold = next[0];
+  else delete device.hold;
+  zones.place(zone, endpoint);
+}
+
+/** How a zone and the history of its Redis are brought together, in the model. */
+export function createModelGate(zone: zones.ModelZone): ModelGate {
+  const { gate } = zone;
+  /** Whether this process has seen the zone open. */
+  let known = false;
+
+  function recreate({ job, requests }: JournalFact): zones.ModelJob {
+    const made = zones.addJob(zone, { ...job, queueTimeoutMs: 0 }, job.createMs, job.createMs, job.expireMs);
+    for (const [, kept] of requests) {
+      const [id = "", fingerprint = ""] = kept.split(" ");
+      const [name] = requests.find(([, other]) => other === kept) ?? [];
+      if (name !== undefined && !zone.requests.has(name)) zone.requests.set(name, { id, fingerprint });
+    }
+    zones.record(zone, made, { kind: "state", state: "QUEUED" });
+    Object.assign(made.events[0] ?? {}, { timeMs: job.createMs });
+    return made;
+  }
+
+  function beginAttempt(job: zones.ModelJob, fact: JournalFact): void {
+    const { worker, fence } = fact;
+    const startMs = fact.job.startMs ?? 0;
+    zone.fence = Math.max(zone.fence, Number(fence));
+    job.attempts = job.attempts.filter(({ number }) => number < fact.job.attempt);
+    job.attempts.push({ number: fact.job.attempt, worker, fence, startMs });
+    Object.assign(job, { worker, fence, startMs, intentMs: zone.now(), intendedStep: fact.intendedStep });
+    Object.assign(job, { confirmedStep: 0, part: 0 });
+    job.firstStartMs ??= startMs;
+    delete job.retryMs;
+    delete job.parked;
+    zones.record(zone, job, { kind: "log", level: "warning", message: `known from the journal of worker ${worker}` });
+    if (job.state !== "RUNNING" && job.state !== "CANCELLING") {
+      zones.record(zone, job, { kind: "state", state: "RUNNING", worker });
+    }
+  }
+
+  function adopt(job: zones.ModelJob, fact: JournalFact): boolean {
+    const device = zones.deviceAt(zone, job.spec.endpoint);
+    if (device.run !== undefined && device.run !== job.id) {
+      if (device.owner !== fact.worker) return false;
+      const other = zone.jobs.get(device.run);
+      delete device.run;
+      if (other) lose(zone, other);
+    }
+    if (device.owner !== undefined && device.owner !== fact.worker) zones.letGo(device);
+    beginAttempt(job, fact);
+    Object.assign(device, { owner: fact.worker, run: job.id, fence: fact.fence });
+    for (const name of job.names) {
+      if (zones.ceiling(zone, name) !== undefined || name.startsWith("queue/")) job.permits.add(name);
+    }
+    if (job.state !== "CANCELLING") job.state = "RUNNING";
+    zones.place(zone, job.spec.endpoint);
+    return true;
+  }
+
+  function finish(job: zones.ModelJob, fact: JournalFact): void {
+    const { end } = fact;
+    const state = end?.verdict ?? "INDETERMINATE";
+    const error = end?.error ?? (state === "INDETERMINATE" ? lost : undefined);
+    const device = zones.deviceAt(zone, job.spec.endpoint);
+    beginAttempt(job, fact);
+    if (end) Object.assign(job, { intendedStep: end.intendedStep, confirmedStep: end.confirmedStep });
+    if (end?.effect) job.effect = end.effect;
+    if (error) job.error = error;
+    Object.assign(job.attempts.at(-1) ?? {}, { endMs: zone.now(), ...(error && { error }) });
+    if (device.run === job.id) delete device.run;
+    if (state === "INDETERMINATE") zones.hold(zone, job);
+    zones.end(zone, job, state);
+    zones.record(zone, job, { kind: "state", state, ...(error && { error }) });
+    zones.place(zone, job.spec.endpoint);
+  }
+
+  function testify(job: zones.ModelJob, { worker, end }: JournalFact): boolean {
+    const kind = end?.verdict === "SUCCEEDED" ? "APPLIED" : end?.effect === "NONE" ? "NOT_APPLIED" : undefined;
+    if (kind === undefined) return false;
+    const resolution = { kind, resolver: `worker ${worker}`, reason: "its journal knows", timeMs: zone.now() } as const;
+    job.resolution = resolution;
+    job.doneMs = zone.now();
+    zones.record(zone, job, { kind: "resolved", resolution });
+    unhold(zone, job.spec.endpoint, job.id);
+    return true;
+  }
+
+  function replay(fact: JournalFact): boolean {
+    let job = zone.jobs.get(fact.job.id);
+    if (!job) {
+      if (Number(fact.fence) <= (gate.fence ?? 0)) return false;
+      job = recreate(fact);
+    } else if (isFinal(job.state)) {
+      const doubtful = job.state === "INDETERMINATE" && !job.resolution && job.fence === fact.fence;
+      return doubtful && testify(job, fact);
+    } else if (job.state === "RUNNING" || job.state === "CANCELLING") {
+      if (Number(job.fence) > Number(fact.fence)) return false;
+      const device = zones.deviceAt(zone, job.spec.endpoint);
+      const held = job.fence === fact.fence && device.run === job.id && device.fence === fact.fence;
+      if (held && (fact.live || !fact.end)) {
+        const forgotten = job.intentMs === undefined;
+        job.intentMs ??= zone.now();
+        return forgotten;
+      }
+    }
+    if (!(fact.live && adopt(job, fact))) finish(job, fact);
+    return true;
+  }
+
+  function lift(reason: string): number {
+    const devices = [...zone.devices.values()].filter(({ holds }) => holds.has(reason));
+    for (const { endpoint } of devices) unhold(zone, endpoint, reason);
+    return devices.length;
+  }
+
+  return {
+    async reconcile(_zone): Promise<GateState> {
+      const now = zone.now();
+      if (gate.id === zone.identity()) {
+        if (gate.markMs === undefined || now - gate.markMs >= markMs || now < gate.markMs) gate.markMs = now;
+        return { state: "OPEN" };
+      }
+      const open = (): GateState => {
+        known = true;
+        Object.assign(gate, { id: zone.identity(), markMs: now });
+        delete gate.for;
+        gate.walked.clear();
+        return { state: "OPENED" };
+      };
+      if (gate.id === undefined && !known) return open();
+      begin(zone);
+      const markMsKnown = gate.markMs ?? 0;
+      const waited = now - (gate.sinceMs ?? now);
+      const concerned = [...zone.workers.values()].filter(
+        (one) => one.state !== "dead" || one.missing || (one.deadMs ?? 0) >= markMsKnown - marginMs,
+      );
+      const silent = concerned.filter(({ identity }) => !gate.replayed.has(identity.name));
+      if (waited < patienceMs) {
+        if (silent.length > 0 || waited < shortestMs) return { state: "SHUT", missing: silent.map(nameOf) };
+      }
+      for (const worker of silent) worker.missing = true;
+      const owners = new Set([...zone.devices.values()].map(({ owner }) => owner));
+      const missing = silent.map(nameOf).filter((name) => owners.has(name));
+      if (missing.length > 0) return { state: "LOST", missing };
+      if (gate.id !== undefined && markMsKnown > 0 && (gate.sinceMs ?? now) - markMsKnown > restoredMs) {
+        for (const state of ["DELAYED", "QUEUED"] as const) {
+          const behind = gate.walked.get(state) ?? "";
+          const waiting = [...zone.jobs.values()].filter((job) => job.state === state && job.id > behind);
+          const some = waiting.sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, step);
+          for (const { spec } of some) {
+            if (spec.effectClass === "AT_MOST_ONCE") zones.holdBy(zone, spec.endpoint, restoreHold);
+          }
+          const last = some.at(-1);
+          if (!last) continue;
+          gate.walked.set(state, last.id);
+          return { state: "SHUT", missing: [] };
+        }
+      }
+      return open();
+    },
+    lift: async (_zone, reason) => lift(reason),
+    async replay(_zone, facts) {
+      if (gate.id !== zone.identity()) begin(zone);
+      return facts.filter(replay).length;
+    },
+    async settle({ name }, live) {
+      const goesOn = (job: string, fence?: string): boolean =>
+        live.some((one) => one.job === job && one.fence === fence);
+      const devices = zones.byScore(
+        zone.devices.values(),
+        () => 0,
+        ({ endpoint }) => endpoint,
+      );
+      for (const device of devices) {
+        if (device.owner !== name || device.run === undefined || goesOn(device.run, device.fence)) continue;
+        const job = zone.jobs.get(device.run);
+        delete device.run;
+        if (job) lose(zone, job);
+        zones.place(zone, device.endpoint);
+      }
+      const worker = zone.workers.get(name);
+      if (worker) delete worker.claim;
+      return live.flatMap(({ job, fence }) => {
+        const endpoint = zone.jobs.get(job)?.spec.endpoint;
+        const device = endpoint === undefined ? undefined : zones.deviceAt(zone, endpoint);
+        return device?.owner === name && device.run === job && device.fence === fence ? [] : [job];
+      });
+    },
+    async replayed({ name }, journals) {
+      if (gate.id !== zone.identity()) begin(zone);
+      for (const journal of journals) {
+        gate.replayed.add(journal);
+        lift(workerHold(journal));
+      }
+      const worker = zone.workers.get(name);
+      if (!worker) return;
+      worker.settled = zone.identity();
+      delete worker.missing;
+    },
+  };
+}
+
+function nameOf({ identity }: zones.ModelWorker): string {
+  return identity.name;
+}
