@@ -43,7 +43,7 @@ const chosen = scenarios.filter(({ name, full }) =>
   options.only ? options.only.includes(name) : !(full && options.quick),
 );
 const dist = (path) => import(pathToFileURL(resolve(options.dist, path)).href);
-const sdk = () => import(pathToFileURL(`${root}/sdk/dist/index.js`).href);
+const sdk = (path) => import(pathToFileURL(`${root}/sdk/dist/${path}`).href);
 const tables = [];
 let held = true;
 

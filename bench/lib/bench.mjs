@@ -19,6 +19,8 @@ const openers = {
 export function createBench({ server, dist, distDir, sdk, quick }) {
   return {
     server,
+    dist,
+    sdk,
     cost: costPerJob,
     /** The first of the two in a quick run, else the second. */
     size: ([small, large]) => (quick ? small : large),

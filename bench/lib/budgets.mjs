@@ -61,6 +61,21 @@ const budgets = [
     ratio: (of) => of("full-limit", "behind a limit", "scriptMicros") / of("full-limit", "free", "scriptMicros"),
   },
   {
+    what: "memory of open watches against streams that do nothing",
+    most: 1.5,
+    ratio: (of) => of("watches", "pointsman-api", "memory"),
+  },
+  {
+    what: "a change seen by its watcher, ms at p99",
+    most: 100,
+    ratio: (of) => of("watches", "pointsman-api", "ms at p99 until a change is seen"),
+  },
+  {
+    what: "one change seen by all watchers, seconds",
+    most: 1,
+    ratio: (of) => of("watches", "pointsman-api", "s until one change is seen by all"),
+  },
+  {
     what: "freeing a dead worker's devices, seconds after the lease",
     most: 5,
     ratio: (of) => of("recovery", "pointsman", "seconds"),

@@ -7,6 +7,7 @@ import { processScenarios } from "./process.mjs";
 import { recoveryScenarios } from "./recovery.mjs";
 import { rqScenarios } from "./rq.mjs";
 import { showScenarios } from "./show.mjs";
+import { watchScenarios } from "./watches.mjs";
 
 /**
  * All scenarios in the order they run. Each has a name, a title, what its main number is (`unit`, `main`), whether it
@@ -23,4 +24,5 @@ export const scenarios = [
   ...recoveryScenarios,
   ...rqScenarios,
   ...showScenarios,
+  ...watchScenarios,
 ];
