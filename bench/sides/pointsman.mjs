@@ -119,7 +119,8 @@ async function consume(store, worker, { concurrency, batch, work, started, finis
     claiming = false;
   }
 
-  const fill = () => void claimMore().catch(failed);
+  // As in our worker, whose loop wakes behind all the ends that one call told.
+  const fill = () => process.nextTick(() => void claimMore().catch(failed));
   const unhint = await store.leases.onHint(worker, (hint) => hint.kind === "work" && fill());
   const poll = setInterval(fill, 1_000);
   return {
