@@ -4,6 +4,7 @@ import { createEchoFinder } from "./echo.js";
 import { createLogHold } from "./log-hold.js";
 import { createOutlet } from "./outlet.js";
 import { createPromptHead } from "./prompt-head.js";
+import { createPromptMark } from "./prompt-mark.js";
 import type { Platform } from "./platform.js";
 import { matchAnyPrompt, type PromptMatch, type PromptMatcher } from "./prompt.js";
 import type { TypedBlock } from "./session.js";
@@ -100,8 +101,6 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
     let probes = 0;
     let probed: { readonly line: string; held: boolean; readonly behind: string[] } | undefined;
     const unused = [...request.asks];
-    let mark: string | undefined;
-    let isOver = !platform.promptsEarly || echo === undefined;
     let blockAt = -1;
     let blockEcho = echo;
     let cancelStill: (() => void) | undefined;
@@ -241,6 +240,11 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
     );
     const head = createPromptHead(platform.above, (text, endsLine) => (endsLine ? hold.line(text) : hold.part(text)));
     const output = (text: string, endsLine: boolean): void => head.take(text, endsLine);
+    const mark = createPromptMark(
+      platform.promptsEarly && echo !== undefined,
+      (line) => matcher.match(line) !== undefined,
+      () => shell.send("\n", { beforeWrite: request.beforeWrite }),
+    );
     const deliver = (): void => {
       if (pending === "" || phase === "interrupted") return;
       const text = pending;
@@ -293,7 +297,7 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
       const line = shell.line;
       if (line === "") {
         // A message out of turn may have taken the prompt's place.
-        if (phase === "output" && isOver === (mark !== undefined)) still(stillness.question, () => setMark(""));
+        if (phase === "output" && mark.isOver === mark.isSet) still(stillness.question, () => mark.set(""));
         if (phase === "output" && hold.promptBehind) still(stillness.foreignPrompt, () => probe(""));
         return;
       }
@@ -303,8 +307,9 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
         if (prompt) still(stillness.interrupted, () => arrive(prompt));
         return;
       }
-      if (prompt && !isOver)
-        return still(mark === undefined ? stillness.text : stillness.question, () => setMark(line));
+      if (prompt && !mark.isOver) {
+        return still(mark.isSet ? stillness.question : stillness.text, () => mark.set(line));
+      }
       if (prompt) {
         const settleMs = Math.max(
           request.settleMs ?? 0,
@@ -330,13 +335,6 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
         );
       }
     };
-    /** An empty line behind a command is taken only when the command is over: its echo says so. */
-    const setMark = (line: string): void => {
-      mark = line;
-      shell.send("\n", { beforeWrite: request.beforeWrite });
-    };
-    const isEchoOfMark = (text: string): boolean =>
-      mark !== undefined && (text.trimEnd() === mark.trimEnd() || matcher.match(text) !== undefined);
     const turnPage = (key: string): void => {
       shell.dropLine();
       openLine = false;
@@ -368,8 +366,8 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
           }
         } else if (phase === "block") {
           if (endsLine && request.block && blockEcho?.isEcho(text)) goOnWithBlock(request.block.lines);
-        } else if (phase === "output" && endsLine && !isOver && isEchoOfMark(text)) {
-          isOver = true;
+        } else if (phase === "output" && endsLine && mark.isEcho(text)) {
+          return;
         } else if (phase === "output") {
           output(text, endsLine);
           if (endsLine && blockAt < 0 && request.block?.invite.test(text)) goOnWithBlock(request.block.lines);

@@ -1,0 +1,41 @@
+/** Finds the end of a command where the prompt comes back before its answer. */
+export interface PromptMark {
+  /** A prompt that is seen now is the end. */
+  readonly isOver: boolean;
+  /** A line was typed whose echo is awaited. */
+  readonly isSet: boolean;
+  /** Types an empty line at the last line of the screen. */
+  set(line: string): void;
+  /** Whether this finished line is the echo: what is printed behind it is the prompt. */
+  isEcho(text: string): boolean;
+}
+
+/**
+ * An empty line typed behind a command is taken only when the command is over, so its echo tells the end: a finished line
+ * that holds nothing but the prompt. Where `isNeeded` is false a command is over at its prompt.
+ */
+export function createPromptMark(
+  isNeeded: boolean,
+  isPrompt: (line: string) => boolean,
+  typeEmptyLine: () => void,
+): PromptMark {
+  let at: string | undefined;
+  let isOver = !isNeeded;
+  return {
+    get isOver() {
+      return isOver;
+    },
+    get isSet() {
+      return at !== undefined;
+    },
+    set(line) {
+      at = line;
+      typeEmptyLine();
+    },
+    isEcho(text) {
+      if (isOver || at === undefined || (text.trimEnd() !== at.trimEnd() && !isPrompt(text))) return false;
+      isOver = true;
+      return true;
+    },
+  };
+}
