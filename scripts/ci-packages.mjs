@@ -6,6 +6,8 @@ const packages = {
   "openssh-server": "/usr/sbin/sshd",
   "openssh-client": "/usr/bin/ssh",
   frr: "/usr/lib/frr/zebra",
+  "inetutils-telnet": "/usr/bin/inetutils-telnet",
+  bird2: "/usr/sbin/bird",
   sshpass: "/usr/bin/sshpass",
   curl: "/usr/bin/curl",
   "python3-grpcio": "/usr/lib/python3/dist-packages/grpc",

@@ -1,15 +1,18 @@
 import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
-import { builtInPlatforms, DeviceError, replayTranscript } from "../device/index.js";
+import { loadConfig } from "../config.js";
+import { DeviceError, installedPlatforms, replayTranscript } from "../device/index.js";
 import { systemClock } from "../system/clock.js";
+import { configOption } from "./server.js";
 
 /** `pointsman replay FILE`: a job's debug transcript through the same engine, without a device. */
 export function registerReplay(program: Command): void {
   program
     .command("replay <file>")
     .description("run a job's debug transcript through the device engine again, offline")
-    .action(async (file: string) => {
-      const platforms = builtInPlatforms();
+    .addOption(configOption())
+    .action(async (file: string, { config }: { readonly config?: string }) => {
+      const platforms = installedPlatforms(loadConfig(config, process.env).platformsDir, systemClock.now());
       const text = await readFile(file, "utf8");
       // The engine's timers do not hold the process, and there is no connection that would.
       const hold = setInterval(() => undefined, 60_000);
