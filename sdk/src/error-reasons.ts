@@ -19,6 +19,7 @@ export const errorReasons = {
   CREDENTIAL_EXISTS: { code: "already_exists", meaning: "A credential of this name exists." },
   JOB_NOT_FOUND: { code: "not_found", meaning: "No job of this id." },
   DEVICE_NOT_FOUND: { code: "not_found", meaning: "No device of this name." },
+  WORKER_NOT_FOUND: { code: "not_found", meaning: "No worker of this name, and nothing is held for one." },
   CREDENTIAL_NOT_FOUND: { code: "not_found", meaning: "No credential of this name." },
   JOB_NOT_INDETERMINATE: {
     code: "failed_precondition",

@@ -8,6 +8,11 @@ export type WorkerFilterInit = MessageInitShape<typeof ListWorkersRequestSchema>
 
 /** Shows the processes that do the work. */
 export interface Workers {
+  /**
+   * Says that a worker whose journal is missing never returns, and gives how many devices take changes again. Look at
+   * them first. WORKER_NOT_FOUND.
+   */
+  forget(name: string, options?: CallOptions): Promise<number>;
   /** Workers by name. */
   list(filter?: WorkerFilterInit, options?: CallOptions): Promise<Worker[]>;
 }
@@ -16,6 +21,9 @@ export interface Workers {
 export function createWorkers(connection: Connection): Workers {
   const client = createClient(WorkerService, connection.transport);
   return {
+    async forget(name, options = {}) {
+      return (await callUnary(connection, options, (call) => client.forgetWorker({ name }, call))).devices;
+    },
     async list(filter = {}, options = {}) {
       const request = create(ListWorkersRequestSchema, filter);
       return (await callUnary(connection, options, (call) => client.listWorkers(request, call))).workers;

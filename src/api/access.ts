@@ -45,6 +45,7 @@ export const accessTable: Readonly<Record<string, Access>> = {
   "/pointsman.v1.CredentialService/ListCredentials": "reader",
   "/pointsman.v1.CredentialService/DeleteCredential": "admin",
   "/pointsman.v1.WorkerService/ListWorkers": "reader",
+  "/pointsman.v1.WorkerService/ForgetWorker": "admin",
   "/pointsman.v1.HealthService/Check": "reader",
   "/pointsman.v1.HealthService/Watch": "reader",
   "/grpc.health.v1.Health/Check": "anyone",

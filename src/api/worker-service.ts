@@ -2,14 +2,30 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { type Worker, WorkerSchema, type WorkerService, WorkerState } from "@pointsman/sdk/v1";
-import type { WorkerRecord, WorkerStore } from "../store/store.js";
+import { workerHold } from "../domain/hold.js";
+import { problem } from "../errors.js";
+import type { Store, WorkerRecord, WorkerStore } from "../store/store.js";
 
 /** Lines shown of each worker. */
 const shownLines = 100;
 
-/** Shows the workers. A worker that serves several zones has a record in each and is one worker here. */
-export function createWorkerService(workers: WorkerStore): ServiceImpl<typeof WorkerService> {
+/** Shows the workers, and forgets one. A worker that serves several zones has a record in each and is one worker here. */
+export function createWorkerService({
+  workers,
+  upkeep,
+  zones,
+}: Pick<Store, "workers" | "upkeep" | "zones">): ServiceImpl<typeof WorkerService> {
   return {
+    async forgetWorker({ name }) {
+      let devices = 0;
+      for (const zone of (await zones()).keys()) devices += await upkeep.lift(zone, workerHold(name));
+      if (devices === 0 && !(await workers.list()).some((worker) => worker.name === name)) {
+        throw problem("WORKER_NOT_FOUND", `no worker ${name}, and no device is held for it`, {
+          metadata: { worker: name },
+        });
+      }
+      return { devices };
+    },
     async listWorkers({ names, states, zones }) {
       const byName = new Map<string, WorkerRecord[]>();
       for (const record of await workers.list(zones.length > 0 ? zones : undefined)) {

@@ -1,7 +1,7 @@
 import type { Device, DeviceStatus, QueuePause } from "@pointsman/sdk/v1";
 import { duration, hostAndPort, hostKeyPolicyName, labels, lockName, pauseName, time } from "./format.js";
 import { facts } from "./table.js";
-import { held } from "./why-waiting.js";
+import { holdOf } from "./why-waiting.js";
 
 /** Everything about a device: what it is, then who holds it, what waits, and what keeps work from starting. */
 export function describeDevice(device: Device, pause: QueuePause | undefined): string {
@@ -29,7 +29,7 @@ function describeStatus(name: string, status: DeviceStatus, pause: QueuePause | 
     ["owner", status.owner || "none"],
     ["running", status.runningJob || "nothing"],
     ["waiting", `${status.waitingReads} reads, ${status.waitingChanges} changes`],
-    ["held", hold ? `since ${time(hold.time)}: ${held(name, hold.job)}` : ""],
+    ["held", hold ? `since ${time(hold.time)}: ${holdOf(name, hold)}` : ""],
     ["locked", lock ? `by ${lockName(lock)}; \`pointsman devices unlock ${name}\` opens it` : ""],
     [
       "paused",

@@ -6,6 +6,7 @@ import { registerCredentials } from "./credentials.js";
 import { registerDelete } from "./delete.js";
 import { registerDevices } from "./devices.js";
 import { registerExec } from "./exec.js";
+import { registerForgetWorker } from "./forget-worker.js";
 import { registerHealth } from "./health.js";
 import { processIo, type CliIo } from "./io.js";
 import { registerJob } from "./job.js";
@@ -37,6 +38,7 @@ export function registerCliCommands(program: Command, io: CliIo = processIo): vo
   registerLimits(program, kit);
   registerCredentials(program, kit);
   registerWorkers(program, kit);
+  registerForgetWorker(program, kit);
   registerHealth(program, kit);
   registerPlatforms(program, kit);
 }

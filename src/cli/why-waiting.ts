@@ -1,5 +1,5 @@
 import { PointsmanError, type Pointsman } from "@pointsman/sdk";
-import { JobState, WaitingReason, type Job } from "@pointsman/sdk/v1";
+import { type DeviceHold, JobState, WaitingReason, type Job } from "@pointsman/sdk/v1";
 import { lockName, pauseName, targetName, time, waitingName, workName, zoneOption } from "./format.js";
 
 /** What the explanation asks the service with. */
@@ -38,7 +38,9 @@ export async function explainWaiting(asking: Asking, job: Job): Promise<string> 
     case WaitingReason.DEVICE_BUSY:
       return await busy(asking, job, target);
     case WaitingReason.HELD:
-      return held(target, job.blockingJob);
+      return job.blockingJob === "" ? await heldOtherwise(asking, job, target) : held(target, job.blockingJob);
+    case WaitingReason.RECONCILING:
+      return "Redis came back with another history; nothing starts until the workers' journals are read, some seconds";
     case WaitingReason.NO_WORKER: {
       const zones = job.zone === "default" ? "" : `POINTSMAN_ZONES=${job.zone} `;
       return `no live worker serves zone ${job.zone}; start one with \`${zones}pointsman worker\``;
@@ -61,6 +63,22 @@ export async function explainWaiting(asking: Asking, job: Job): Promise<string> 
 export function held(target: string, job: string): string {
   const resolve = `\`pointsman resolve ${job} applied|not-applied|rerun --reason …\``;
   return `device ${target} is held for job ${job}, whose outcome is unknown; look at the device, then resolve it with ${resolve}`;
+}
+
+/** What it means that a device is held, for whatever reason, and what ends it. */
+export function holdOf(target: string, { job, worker, restored }: DeviceHold): string {
+  if (restored) {
+    return `Redis came back with old data, and changes that wait for ${target} may have been made since; look, then let them go on with \`pointsman admit-restored\``;
+  }
+  if (worker === "") return held(target, job);
+  return `the journal of worker ${worker} is missing, and what it sent last to ${target} is not known; start it again, or look at the device and give it up with \`pointsman forget-worker ${worker}\``;
+}
+
+async function heldOtherwise({ client, signal }: Asking, job: Job, target: string): Promise<string> {
+  if (job.spec?.target.case !== "device") return `${target} is held: what was sent to it last is not known`;
+  const device = await ifKnown(signal, () => client.devices.get(target, { signal }));
+  const hold = device?.status?.hold;
+  return hold ? holdOf(target, hold) : `device ${target} was held until just now`;
 }
 
 function retry(job: Job): string {

@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file pointsman/v1/worker_service.proto.
  */
 export const file_pointsman_v1_worker_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFwb2ludHNtYW4vdjEvd29ya2VyX3NlcnZpY2UucHJvdG8SDHBvaW50c21hbi52MSLFAQoSTGlzdFdvcmtlcnNSZXF1ZXN0Ei4KBW5hbWVzGAEgAygJQh+6SBySARkQZCIVchMYgAEyDl5bXHgyMS1ceDdlXSskEjwKBnN0YXRlcxgCIAMoDjIZLnBvaW50c21hbi52MS5Xb3JrZXJTdGF0ZUIRukgOkgELEAQiB4IBBBABIAASQQoFem9uZXMYAyADKAlCMrpIL5IBLBBAIihyJjIkXlthLXowLTldKFthLXowLTktXXswLDMwfVthLXowLTldKT8kIjwKE0xpc3RXb3JrZXJzUmVzcG9uc2USJQoHd29ya2VycxgBIAMoCzIULnBvaW50c21hbi52MS5Xb3JrZXIihQMKBldvcmtlchIMCgRuYW1lGAEgASgJEigKBXN0YXRlGAIgASgOMhkucG9pbnRzbWFuLnYxLldvcmtlclN0YXRlEgsKA3BpZBgDIAEoDRIQCghob3N0bmFtZRgEIAEoCRINCgV6b25lcxgFIAMoCRIOCgZxdWV1ZXMYBiADKAkSMgoObGFzdF9oZWFydGJlYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmJpcnRoX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhwKFHN1Y2Nlc3NmdWxfam9iX2NvdW50GAkgASgNEhgKEGZhaWxlZF9qb2JfY291bnQYCiABKA0SGQoRcnVubmluZ19qb2JfY291bnQYCyABKA0SEAoIY2FwYWNpdHkYDCABKA0SFAoMZGV2aWNlX2NvdW50GA0gASgNEhUKDXNlc3Npb25fY291bnQYDiABKA0SDwoHdmVyc2lvbhgPIAEoCSqLAQoLV29ya2VyU3RhdGUSHAoYV09SS0VSX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRV09SS0VSX1NUQVRFX0JVU1kQARIVChFXT1JLRVJfU1RBVEVfSURMRRACEhkKFVdPUktFUl9TVEFURV9EUkFJTklORxADEhUKEVdPUktFUl9TVEFURV9ERUFEEAQyaAoNV29ya2VyU2VydmljZRJXCgtMaXN0V29ya2VycxIgLnBvaW50c21hbi52MS5MaXN0V29ya2Vyc1JlcXVlc3QaIS5wb2ludHNtYW4udjEuTGlzdFdvcmtlcnNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("CiFwb2ludHNtYW4vdjEvd29ya2VyX3NlcnZpY2UucHJvdG8SDHBvaW50c21hbi52MSLFAQoSTGlzdFdvcmtlcnNSZXF1ZXN0Ei4KBW5hbWVzGAEgAygJQh+6SBySARkQZCIVchMYgAEyDl5bXHgyMS1ceDdlXSskEjwKBnN0YXRlcxgCIAMoDjIZLnBvaW50c21hbi52MS5Xb3JrZXJTdGF0ZUIRukgOkgELEAQiB4IBBBABIAASQQoFem9uZXMYAyADKAlCMrpIL5IBLBBAIihyJjIkXlthLXowLTldKFthLXowLTktXXswLDMwfVthLXowLTldKT8kIi8KE0ZvcmdldFdvcmtlclJlcXVlc3QSGAoEbmFtZRgBIAEoCUIKukgHcgUQARiAASInChRGb3JnZXRXb3JrZXJSZXNwb25zZRIPCgdkZXZpY2VzGAEgASgNIjwKE0xpc3RXb3JrZXJzUmVzcG9uc2USJQoHd29ya2VycxgBIAMoCzIULnBvaW50c21hbi52MS5Xb3JrZXIihQMKBldvcmtlchIMCgRuYW1lGAEgASgJEigKBXN0YXRlGAIgASgOMhkucG9pbnRzbWFuLnYxLldvcmtlclN0YXRlEgsKA3BpZBgDIAEoDRIQCghob3N0bmFtZRgEIAEoCRINCgV6b25lcxgFIAMoCRIOCgZxdWV1ZXMYBiADKAkSMgoObGFzdF9oZWFydGJlYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmJpcnRoX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhwKFHN1Y2Nlc3NmdWxfam9iX2NvdW50GAkgASgNEhgKEGZhaWxlZF9qb2JfY291bnQYCiABKA0SGQoRcnVubmluZ19qb2JfY291bnQYCyABKA0SEAoIY2FwYWNpdHkYDCABKA0SFAoMZGV2aWNlX2NvdW50GA0gASgNEhUKDXNlc3Npb25fY291bnQYDiABKA0SDwoHdmVyc2lvbhgPIAEoCSqLAQoLV29ya2VyU3RhdGUSHAoYV09SS0VSX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRV09SS0VSX1NUQVRFX0JVU1kQARIVChFXT1JLRVJfU1RBVEVfSURMRRACEhkKFVdPUktFUl9TVEFURV9EUkFJTklORxADEhUKEVdPUktFUl9TVEFURV9ERUFEEAQyxAEKDVdvcmtlclNlcnZpY2USVwoLTGlzdFdvcmtlcnMSIC5wb2ludHNtYW4udjEuTGlzdFdvcmtlcnNSZXF1ZXN0GiEucG9pbnRzbWFuLnYxLkxpc3RXb3JrZXJzUmVzcG9uc2UiA5ACARJaCgxGb3JnZXRXb3JrZXISIS5wb2ludHNtYW4udjEuRm9yZ2V0V29ya2VyUmVxdWVzdBoiLnBvaW50c21hbi52MS5Gb3JnZXRXb3JrZXJSZXNwb25zZSIDkAICYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * Asks for the workers.
@@ -51,6 +51,48 @@ export const ListWorkersRequestSchema: GenMessage<ListWorkersRequest> = /*@__PUR
   messageDesc(file_pointsman_v1_worker_service, 0);
 
 /**
+ * Names a worker that is gone for good.
+ *
+ * @generated from message pointsman.v1.ForgetWorkerRequest
+ */
+export type ForgetWorkerRequest = Message<"pointsman.v1.ForgetWorkerRequest"> & {
+  /**
+   * Its name, as the hold of a device shows it. Required.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message pointsman.v1.ForgetWorkerRequest.
+ * Use `create(ForgetWorkerRequestSchema)` to create a new message.
+ */
+export const ForgetWorkerRequestSchema: GenMessage<ForgetWorkerRequest> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_worker_service, 1);
+
+/**
+ * What was held for it.
+ *
+ * @generated from message pointsman.v1.ForgetWorkerResponse
+ */
+export type ForgetWorkerResponse = Message<"pointsman.v1.ForgetWorkerResponse"> & {
+  /**
+   * Devices that take changes again, unless a job holds them.
+   *
+   * @generated from field: uint32 devices = 1;
+   */
+  devices: number;
+};
+
+/**
+ * Describes the message pointsman.v1.ForgetWorkerResponse.
+ * Use `create(ForgetWorkerResponseSchema)` to create a new message.
+ */
+export const ForgetWorkerResponseSchema: GenMessage<ForgetWorkerResponse> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_worker_service, 2);
+
+/**
  * The workers, by name.
  *
  * @generated from message pointsman.v1.ListWorkersResponse
@@ -69,7 +111,7 @@ export type ListWorkersResponse = Message<"pointsman.v1.ListWorkersResponse"> & 
  * Use `create(ListWorkersResponseSchema)` to create a new message.
  */
 export const ListWorkersResponseSchema: GenMessage<ListWorkersResponse> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_worker_service, 1);
+  messageDesc(file_pointsman_v1_worker_service, 3);
 
 /**
  * A process that claims jobs and holds sessions.
@@ -188,7 +230,7 @@ export type Worker = Message<"pointsman.v1.Worker"> & {
  * Use `create(WorkerSchema)` to create a new message.
  */
 export const WorkerSchema: GenMessage<Worker> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_worker_service, 2);
+  messageDesc(file_pointsman_v1_worker_service, 4);
 
 /**
  * What a worker is doing.
@@ -260,6 +302,17 @@ export const WorkerService: GenService<{
     methodKind: "unary";
     input: typeof ListWorkersRequestSchema;
     output: typeof ListWorkersResponseSchema;
+  },
+  /**
+   * Says that a worker whose journal is missing never returns: the devices that are held for it take changes again. Look
+   * at them first: what it sent last is not known. WORKER_NOT_FOUND when nothing is held for it and none has the name.
+   *
+   * @generated from rpc pointsman.v1.WorkerService.ForgetWorker
+   */
+  forgetWorker: {
+    methodKind: "unary";
+    input: typeof ForgetWorkerRequestSchema;
+    output: typeof ForgetWorkerResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_pointsman_v1_worker_service, 0);

@@ -1,0 +1,26 @@
+import type { Command } from "commander";
+import { loadConfig } from "../config.js";
+import { restoreHold } from "../domain/hold.js";
+import { openStore } from "./assemble.js";
+import { configOption } from "./server.js";
+
+/** `pointsman admit-restored`: a person's word that the changes of a restored backup may be made. */
+export function registerAdmitRestored(program: Command): void {
+  program
+    .command("admit-restored")
+    .description("let changes go on that waited in old data which Redis came back with (works on Redis directly)")
+    .option("--zone <name>", "only of this zone")
+    .addOption(configOption())
+    .action(async ({ zone, config }: { readonly zone?: string; readonly config?: string }) => {
+      const store = await openStore(loadConfig(config, process.env));
+      try {
+        const zones = zone === undefined ? [...(await store.zones()).keys()] : [zone];
+        for (const one of zones) {
+          const devices = await store.upkeep.lift(one, restoreHold);
+          process.stdout.write(`zone ${one}: ${devices} devices take changes again\n`);
+        }
+      } finally {
+        await store.close();
+      }
+    });
+}
