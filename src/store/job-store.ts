@@ -57,7 +57,7 @@ export interface JobStore {
   ): Promise<JobPage>;
   /** Counts by state. */
   count(query: JobQuery): Promise<ReadonlyMap<JobState, number>>;
-  /** JOB_NOT_FOUND. */
+  /** JOB_NOT_FOUND; STORE_RECONCILING for a change that waits while it is not known whether it was made. */
   cancel(
     id: string,
     how: { readonly interruptRunning: boolean; readonly caller: string; readonly reason: string },

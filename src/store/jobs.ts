@@ -167,10 +167,11 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
     list: lists.page,
     count: lists.count,
     async cancel(id, how) {
-      const { root } = await need(id);
+      const { root, zone: name } = await need(id);
       const fact = factBody({ kind: "cancel", caller: how.caller, reason: how.reason });
       const answer = text(await scripts.run("cancel", root, id, how.interruptRunning ? 1 : 0, fact));
       if (answer === "NONE") throw notFound(id);
+      if (answer === "SHUT") throw reconciling(name);
       return answer as CancelOutcome;
     },
     async resolve(id, verdict, notBeforeMs) {

@@ -1,6 +1,6 @@
-import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import type { AttemptEnd, FactJob, KnownRequest } from "../store/store.js";
+import { type JournalFiles, nodeFiles } from "./journal-files.js";
 
 /** A change passed its point of no return. */
 export interface IntentEntry {
@@ -50,9 +50,9 @@ export function journalFile(dir: string, worker: string): string {
  * Opens a journal of JSON lines in `dir`, one file a worker. Entries that are written while the disk is busy reach it
  * together, with one synchronisation. Files hold what jobs hold, so they are their owner's alone.
  */
-export async function openJournal(dir: string, worker: string): Promise<Journal> {
-  await mkdir(dir, { recursive: true, mode: 0o700 });
-  const file = await open(journalFile(dir, worker), "a", 0o600);
+export async function openJournal(dir: string, worker: string, files: JournalFiles = nodeFiles): Promise<Journal> {
+  await files.mkdir(dir);
+  const file = await files.open(journalFile(dir, worker));
   let waiting: { line: string; done: () => void; failed: (error: unknown) => void }[] = [];
   let writing: Promise<void> | undefined;
 

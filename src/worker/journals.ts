@@ -1,5 +1,5 @@
-import { readdir, readFile, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
+import { type JournalFiles, nodeFiles } from "./journal-files.js";
 import { type IntentEntry, type Journal, type JournalEntry, type Journals, openJournal } from "./journal.js";
 
 /** Journals are kept this long after their last entry. */
@@ -16,14 +16,16 @@ export interface JournalsOptions {
   readonly now: () => number;
   /** Whether a process with this number runs on this machine. */
   readonly isAlive: (pid: number) => boolean;
+  /** Default: the machine's own disk. */
+  readonly disk?: JournalFiles;
 }
 
 /** The journals in a directory. Those of processes that ended long ago are removed when one is opened. */
-export function createJournals({ dir, hostname, pid, now, isAlive }: JournalsOptions): Journals {
+export function createJournals({ dir, hostname, pid, now, isAlive, disk = nodeFiles }: JournalsOptions): Journals {
   const own = new Set<string>();
 
   async function files(): Promise<readonly { worker: string; path: string; changedMs: number }[]> {
-    const names = await readdir(dir).catch((error: unknown) => {
+    const names = await disk.readdir(dir).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
       throw error;
     });
@@ -31,7 +33,7 @@ export function createJournals({ dir, hostname, pid, now, isAlive }: JournalsOpt
     return Promise.all(
       found.map(async (name) => {
         const path = join(dir, name);
-        return { worker: name.slice(0, -ending.length), path, changedMs: (await stat(path)).mtimeMs };
+        return { worker: name.slice(0, -ending.length), path, changedMs: await disk.changedMs(path) };
       }),
     );
   }
@@ -47,9 +49,17 @@ export function createJournals({ dir, hostname, pid, now, isAlive }: JournalsOpt
     async open(worker): Promise<Journal> {
       own.add(worker);
       for (const { worker: its, path, changedMs } of await files()) {
-        if (isGone(its) && changedMs < now() - journalKeptMs) await unlink(path);
+        if (isGone(its) && changedMs < now() - journalKeptMs) await disk.unlink(path);
       }
-      return openJournal(dir, worker);
+      const journal = await openJournal(dir, worker, disk);
+      return {
+        ...journal,
+        // A life that is over is no more, also while its process goes on in another.
+        async close() {
+          await journal.close();
+          own.delete(worker);
+        },
+      };
     },
     async read(sinceMs) {
       const entries: JournalEntry[] = [];
@@ -57,7 +67,7 @@ export function createJournals({ dir, hostname, pid, now, isAlive }: JournalsOpt
       for (const { worker, path, changedMs } of await files()) {
         if (isGone(worker)) gone.push(worker);
         if (changedMs < sinceMs - clocksDifferMs) continue;
-        for (const line of (await readFile(path, "utf8")).split("\n")) {
+        for (const line of (await disk.readFile(path)).split("\n")) {
           const entry = entryOf(line);
           if (entry && entry.timeMs >= sinceMs - clocksDifferMs) entries.push(entry);
         }

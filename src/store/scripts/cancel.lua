@@ -1,13 +1,14 @@
--- Cancels a job. What runs is touched only when asked: its worker is told, and told again with each beat.
--- @include event, move, lines, place, limits, close_job
+-- Cancels a job. What runs is touched only when asked: its worker is told, and told again with each beat. A change that
+-- waits is left alone while it is not known whether it was made in a history that is forgotten.
+-- @include gate, event, move, lines, place, limits, close_job
 --
 -- ARGV  2 job · 3 '1' to interrupt what runs · 4 the fact, as the inside of a JSON object
--- Gives NONE (no such job) · CANCELLED · CANCELLING · RUNNING · FINAL
+-- Gives NONE (no such job) · CANCELLED · CANCELLING · RUNNING · FINAL · SHUT (it may have been made)
 -- Cost  O(log n)
 
 local id = ARGV[2]
 local job = key('job', id)
-local facts = call('HMGET', job, 'st', 'ep', 'line', 'w', 'att')
+local facts = call('HMGET', job, 'st', 'ep', 'line', 'w', 'att', 'cls')
 local state, endpoint, attempt = facts[1], facts[2], facts[5]
 if not state then return 'NONE' end
 if FINAL[state] then return 'FINAL' end
@@ -24,6 +25,8 @@ if state == 'RUNNING' then
   call('PUBLISH', key('hint', worker), 'cancel ' .. id)
   return 'CANCELLING'
 end
+
+if facts[6] == 'AT_MOST_ONCE' and may_be_forgotten(endpoint) then return 'SHUT' end
 
 call('HSET', job, 'can', 1)
 withdraw(id, endpoint, facts[3])

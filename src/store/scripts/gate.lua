@@ -14,3 +14,11 @@ local function gate_shut()
   if not who then return 'HIDDEN' end
   return call('HGET', key('gate'), 'id') ~= who and 'SHUT' or nil
 end
+
+-- Whether a journal that has not been told yet may know of work at the device that is not known here.
+local function may_be_forgotten(endpoint)
+  for _, name in ipairs(call('ZRANGE', key('holds', endpoint), 0, -1)) do
+    if string.sub(name, 1, 7) == 'worker/' then return true end
+  end
+  return gate_shut() == 'SHUT'
+end

@@ -8,6 +8,7 @@
 
 local limit, worked = tonumber(ARGV[2]), 0
 local GRAVE_MS = 3600000
+local PUT_OFF_MS = 5000
 
 local function due(name, until_time)
   local found = call('ZRANGE', key(name), '-inf', ms(until_time), 'BYSCORE', 'LIMIT', 0, limit)
@@ -19,10 +20,17 @@ local FAILURE = '{"reason":"QUEUE_TIMEOUT","message":"No worker could take the j
 
 local function expire(id)
   local job = key('job', id)
-  local facts = call('HMGET', job, 'st', 'ep', 'line', 'att')
+  local facts = call('HMGET', job, 'st', 'ep', 'line', 'att', 'cls')
   -- Something without a job, or of a job that does not wait, is only taken away: it must not stand in others' way.
   call('ZREM', key('expire'), id)
   if facts[1] ~= 'QUEUED' and facts[1] ~= 'DELAYED' then return end
+  -- A change that may have been made in a history that is forgotten has not simply waited too long.
+  if facts[5] == 'AT_MOST_ONCE' and may_be_forgotten(facts[2]) then
+    local later = ms(now + PUT_OFF_MS)
+    call('HSET', job, 'ex', later)
+    call('ZADD', key('expire'), later, id)
+    return
+  end
   withdraw(id, facts[2], facts[3])
   call('HSET', job, 'err', FAILURE)
   close_waiting(id, facts[1], 'EXPIRED')
@@ -48,7 +56,8 @@ for _, id in ipairs(due('delayed', now)) do start(id) end
 
 -- While the zone is being reconciled, what a worker owns says what it may have touched.
 local handoffs = due('handoff', now - HANDOFF_MS)
-if #handoffs > 0 and gate_shut() == 'SHUT' then
+local shut = #handoffs > 0 and gate_shut() == 'SHUT'
+if shut then
   worked = worked - #handoffs
   handoffs = {}
 end
@@ -86,7 +95,7 @@ end
 local next_due = -1
 for name, grace in pairs({ delayed = 0, expire = 0, locks = 0, handoff = HANDOFF_MS }) do
   local first = call('ZRANGE', key(name), 0, 0, 'WITHSCORES')[2]
-  if first then
+  if first and not (shut and name == 'handoff') then
     local wait = math.max(0, tonumber(first) + grace - now)
     if next_due < 0 or wait < next_due then next_due = wait end
   end

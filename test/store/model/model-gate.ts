@@ -17,7 +17,10 @@ type ModelGate = Pick<LeaseStore, "replay" | "settle" | "replayed"> & Pick<Upkee
 function begin(zone: zones.ModelZone): void {
   const { gate } = zone;
   if (gate.for === zone.identity()) return;
-  Object.assign(gate, { for: zone.identity(), sinceMs: zone.now(), fence: zone.fence });
+  // Of what was forgotten before, not every journal has told yet.
+  const untold = gate.for !== undefined || [...zone.workers.values()].some(({ missing }) => missing);
+  const fence = untold ? (gate.fence ?? zone.fence) : zone.fence;
+  Object.assign(gate, { for: zone.identity(), sinceMs: zone.now(), fence });
   zone.fence += fencesSkipped;
   gate.replayed.clear();
   gate.walked.clear();

@@ -241,6 +241,10 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
       if (job.state === "CANCELLING") return "CANCELLING";
       const running = job.state === "RUNNING";
       if (running && !interruptRunning) return "RUNNING";
+      // It may have been done in a history that is forgotten.
+      if (!running && job.spec.effectClass === "AT_MOST_ONCE" && zones.mayBeForgotten(zone, job.spec.endpoint)) {
+        throw refused("STORE_RECONCILING");
+      }
       job.cancelRequested = true;
       const state = running ? "CANCELLING" : "CANCELLED";
       if (running) {

@@ -5,6 +5,7 @@ import * as zones from "./zone.js";
 const tickLimit = 100;
 const retainLimit = 50;
 const handoffMs = 5_000;
+const putOffMs = 5_000;
 const graveMs = 3_600_000;
 const longestMs = 1_000;
 
@@ -34,6 +35,10 @@ export function createModelUpkeep(zone: zones.ModelZone, pick: PickDevices): Omi
   const locks = () => dueDevices((device) => device.lock?.expireMs);
 
   function expire(job: zones.ModelJob): void {
+    if (job.spec.effectClass === "AT_MOST_ONCE" && zones.mayBeForgotten(zone, job.spec.endpoint)) {
+      job.expireMs = zone.now() + putOffMs;
+      return;
+    }
     job.error = { reason: "QUEUE_TIMEOUT", message: "No worker could take the job in time." };
     job.effect = "NONE";
     zones.end(zone, job, "EXPIRED");
@@ -41,10 +46,10 @@ export function createModelUpkeep(zone: zones.ModelZone, pick: PickDevices): Omi
     zones.place(zone, job.spec.endpoint);
   }
 
-  function nextDue(): number {
+  function nextDue(waits: boolean): number {
     const waiting = dueJobs(["DELAYED", "QUEUED"], (job) => job.expireMs).map((job) => job.expireMs);
     const delayed = dueJobs(["DELAYED"], startTime).map(startTime);
-    const devices = [...handoffs(), ...locks()].map(({ ms }) => ms);
+    const devices = [...(waits ? [] : handoffs()), ...locks()].map(({ ms }) => ms);
     const first = Math.min(...waiting, ...delayed, ...devices);
     return Number.isFinite(first) ? Math.min(longestMs, Math.max(0, first - zone.now())) : longestMs;
   }
@@ -72,7 +77,9 @@ export function createModelUpkeep(zone: zones.ModelZone, pick: PickDevices): Omi
           zones.place(zone, job.spec.endpoint);
         },
       );
-      each(zones.isShut(zone) ? [] : handoffs().filter(({ ms }) => ms <= now), ({ device }) => {
+      const overdue = handoffs().filter(({ ms }) => ms <= now);
+      const waits = overdue.length > 0 && zones.isShut(zone);
+      each(waits ? [] : overdue, ({ device }) => {
         zones.letGo(device);
         zones.place(zone, device.endpoint);
       });
@@ -95,7 +102,7 @@ export function createModelUpkeep(zone: zones.ModelZone, pick: PickDevices): Omi
           if (!owners.has(identity.name)) zone.workers.delete(identity.name);
         },
       );
-      return { worked, nextMs: nextDue() };
+      return { worked, nextMs: nextDue(waits) };
     },
 
     async retain(_zone, rule) {

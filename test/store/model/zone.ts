@@ -1,3 +1,4 @@
+import { holdReason } from "../../../src/domain/hold.js";
 import type { EventFact, EventRecord } from "../../../src/domain/job-event.js";
 import type { Effect, Failure, NewJob, ResolutionRecord } from "../../../src/domain/job.js";
 import { type JobState, isFinal } from "../../../src/domain/job-state.js";
@@ -145,6 +146,29 @@ export function createZone(name: string, moment: () => number, identity: () => s
   };
 }
 
+/** What of a zone its store keeps: a copy of it is what an older copy of the store holds. */
+export type ZoneCopy = Omit<ModelZone, "name" | "now" | "moment" | "identity">;
+
+export function copyOf({ name: _, now: __, moment: ___, identity: ____, ...kept }: ModelZone): ZoneCopy {
+  return structuredClone(kept);
+}
+
+/** The zone is what it was when the copy was made. */
+export function goBack(zone: ModelZone, copy: ZoneCopy): void {
+  const { gate, fence, ...collections } = structuredClone(copy);
+  for (const [name, kept] of Object.entries(collections)) {
+    const now = zone[name as keyof typeof collections] as Map<unknown, unknown> | Set<unknown>;
+    now.clear();
+    for (const one of kept as Iterable<unknown>) {
+      if (now instanceof Set) now.add(one);
+      else now.set(...(one as [unknown, unknown]));
+    }
+  }
+  for (const name of Object.keys(zone.gate)) delete zone.gate[name as keyof ModelGate];
+  Object.assign(zone.gate, gate);
+  zone.fence = fence;
+}
+
 export function deviceAt(zone: ModelZone, endpoint: string): ModelDevice {
   let device = zone.devices.get(endpoint);
   if (!device) zone.devices.set(endpoint, (device = { endpoint, holds: new Map(), closedUntilMs: 0 }));
@@ -193,6 +217,13 @@ export function headOf(zone: ModelZone, device: ModelDevice): ModelJob | undefin
 /** The job that a claim would find at the device. */
 export function startable(zone: ModelZone, device: ModelDevice): ModelJob | undefined {
   return device.run === undefined ? headOf(zone, device) : undefined;
+}
+
+/** Whether a journal that has not been told yet may know of work at the device that is not known here. */
+export function mayBeForgotten(zone: ModelZone, endpoint: string): boolean {
+  return (
+    isShut(zone) || [...deviceAt(zone, endpoint).holds.keys()].some((name) => holdReason(name).worker !== undefined)
+  );
 }
 
 export function letGo(device: ModelDevice): void {

@@ -1,0 +1,53 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type JournalFiles, nodeFiles } from "../../src/worker/journal-files.js";
+import { createJournals } from "../../src/worker/journals.js";
+
+let dir: string;
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "pm-journals-"));
+});
+afterEach(() => rm(dir, { recursive: true, force: true }));
+
+const options = { hostname: "node-1", pid: 7, now: () => 1_000, isAlive: (pid: number) => pid === 7 };
+const done = { kind: "done", timeMs: 1_000, job: "j1", fence: "1", intendedStep: 0, confirmedStep: 0 } as const;
+
+test("an entry is told as written only when it would outlive a loss of power", async () => {
+  const happened: string[] = [];
+  const disk: JournalFiles = {
+    ...nodeFiles,
+    async open(path) {
+      const file = await nodeFiles.open(path);
+      return {
+        appendFile: (text) => file.appendFile(text).then(() => void happened.push("appended")),
+        datasync: () => file.datasync().then(() => void happened.push("synchronised")),
+        close: () => file.close(),
+      };
+    },
+  };
+  const journal = await createJournals({ ...options, dir, disk }).open("node-1-7-aa");
+  await journal.write({ ...done, verdict: "REQUEUE" });
+  happened.push("told");
+  expect(happened).toEqual(["appended", "synchronised", "told"]);
+  await journal.close();
+});
+
+test("a life that is over is no more, also while its process goes on under another name", async () => {
+  const journals = createJournals({ ...options, dir });
+  const before = await journals.open("node-1-7-aa");
+  const now = await journals.open("node-1-7-bb");
+  expect((await journals.read(0)).gone).toEqual([]);
+  await before.close();
+  expect((await journals.read(0)).gone).toEqual(["node-1-7-aa"]);
+  await now.close();
+});
+
+test("of other writers only those of this machine whose process has ended are no more", async () => {
+  const journals = createJournals({ ...options, dir });
+  for (const worker of ["node-1-6-cc", "node-2-6-dd"])
+    await (await createJournals({ ...options, dir }).open(worker)).close();
+  expect((await journals.read(0)).gone).toEqual(["node-1-6-cc"]);
+});
