@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { mutants, plant, simulateIn } from "./mutant.js";
 
 // A test that cannot fail proves nothing: what each mechanism is for is shown by taking it away.
-test.each(mutants())("without it a promise is broken: $name", { timeout: 180_000 }, async (mutant) => {
+test.each(mutants())("without it a promise is broken: $name", { timeout: 600_000 }, async (mutant) => {
   expect(mutant.seeds !== undefined || mutant.tests.length > 0).toBe(true);
   const tree = await plant(mutant);
   try {

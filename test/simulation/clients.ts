@@ -63,7 +63,7 @@ export function createClients({ timeline, servers, random, lost, redis, truth, t
 
   const mayTryAgain = (error: unknown): boolean =>
     error instanceof NoAnswer ||
-    (error instanceof StoreError && (error.reason === "STORE_UNAVAILABLE" || error.reason === "STORE_RECONCILING"));
+    (error instanceof StoreError && ["STORE_UNAVAILABLE", "STORE_RECONCILING"].includes(error.reason));
 
   /** Calls until there is an answer. Gives undefined when the answer is a refusal. */
   async function insist<T>(what: string, run: (api: JobCreation) => Promise<T>): Promise<T | undefined> {
@@ -131,9 +131,16 @@ export function createClients({ timeline, servers, random, lost, redis, truth, t
     storm(): void {
       for (const job of redis.store.zone.jobs.values()) void cancel(job.id, random.number() < 0.7);
     },
-    /** Repeats what was accepted and cannot be found any more. */
-    async repeat(wish: Wish): Promise<void> {
-      await submit(wish);
+    /** Clients that look, again and again, whether what was accepted is still there, and repeat what is not. */
+    async lookAfter(wishes: readonly Wish[]): Promise<void> {
+      for (;;) {
+        await sleep(5_000);
+        const gone = wishes.filter(({ number }) => {
+          const ids = [...(record.accepted.get(number) ?? [])];
+          return ids.length > 0 && !ids.some((id) => redis.store.zone.jobs.has(id));
+        });
+        for (const wish of gone) await submit(wish);
+      }
     },
     /** The person who looks at devices, for ever. */
     async watchOver(): Promise<void> {

@@ -18,8 +18,10 @@ export function createDoubts(store: ModelStore): Doubts {
   return {
     look() {
       for (const job of store.zone.jobs.values()) {
-        if (job.state === "INDETERMINATE" && !job.resolution) open.set(job.id, job.spec.device ?? "");
-        else if (isFinal(job.state)) open.delete(job.id);
+        // Without an intent it was taken for doubtful because a journal was missing, which may know better.
+        if (job.state === "INDETERMINATE" && !job.resolution && job.intentMs !== undefined)
+          open.set(job.id, job.spec.device ?? "");
+        else if (isFinal(job.state) && (job.state !== "INDETERMINATE" || job.resolution)) open.delete(job.id);
       }
     },
     judge({ line, device }, wishes) {

@@ -5,6 +5,7 @@ import { builtInPlatforms } from "../../src/device/index.js";
 import type { Service } from "../../src/domain/service.js";
 import { createReconciler } from "../../src/scheduler/reconciler.js";
 import { createDueLoop, createReaper, createRetentionLoop } from "../../src/scheduler/upkeep.js";
+import { createJournals } from "../../src/worker/journals.js";
 import { createWorker } from "../../src/worker/worker.js";
 import type { SimulatedDevice } from "./device.js";
 import type { SimulatedDisk } from "./disk.js";
@@ -38,6 +39,8 @@ export interface Host {
   cutOff(ms: number): void;
   /** Asks the process to end in good order; another starts soon after. */
   stop(): void;
+  /** Like kill, and what was not yet on its disk is lost. */
+  losePower(afterMs: number): void;
 }
 
 interface Running {
@@ -53,6 +56,7 @@ function createHost(
   world: Surroundings,
   name: string,
   begin: (process: SimulatedProcess, faults: () => LinkFaults, again: (ms: number) => void) => Running,
+  powerLost: () => void = () => undefined,
 ): Host {
   const { seed, timeline, trace } = world;
   const wall: WallClock = { offsetMs: 0 };
@@ -85,6 +89,10 @@ function createHost(
       return process;
     },
     kill,
+    losePower(afterMs) {
+      kill(afterMs);
+      powerLost();
+    },
     cutOff: (ms) => void (cutUntil = Math.max(cutUntil, timeline.now + ms)),
     stop() {
       const mine = process;
@@ -96,25 +104,34 @@ function createHost(
 
 /** A node with a disk on which a worker runs. */
 export function createWorkerHost(world: Surroundings, name: string, disk: SimulatedDisk, capacity: number): Host {
-  return createHost(world, name, (process, faults, again) => {
-    const { clock, random } = process;
-    const store = linkStore({ ...world, process, faults, random });
-    const worker = createWorker({
-      ...{ store, clock, random, sealer, platforms, logger, capacity, hostname: name, version: "simulated" },
-      pid: 1,
-      journals: disk.journals(process),
-      connect: ({ address }) => {
-        const device = world.devices.get(address);
-        if (!device) throw new Error(`no device at ${address}`);
-        return device.connect(process);
-      },
-      zones: ["default"],
-      defaultHostKeyPolicy: "accept-new",
-      drainMs: 5_000,
-    });
-    worker.start().catch(() => again(1_000));
-    return worker;
-  });
+  return createHost(
+    world,
+    name,
+    (process, faults, again) => {
+      const { clock, random } = process;
+      const pid = Number(process.name.split("/")[2]);
+      const store = linkStore({ ...world, process, faults, random });
+      const worker = createWorker({
+        ...{ store, clock, random, sealer, platforms, logger, capacity, hostname: name, version: "simulated" },
+        pid,
+        journals: createJournals({
+          ...{ dir: "/journals", hostname: name, pid, now: () => clock.now(), disk: disk.of(process) },
+          isAlive: (other) => other === pid,
+        }),
+        connect: ({ address }) => {
+          const device = world.devices.get(address);
+          if (!device) throw new Error(`no device at ${address}`);
+          return device.connect(process);
+        },
+        zones: ["default"],
+        defaultHostKeyPolicy: "accept-new",
+        drainMs: 5_000,
+      });
+      worker.start().catch(() => again(1_000));
+      return worker;
+    },
+    disk.losePower,
+  );
 }
 
 /** A machine on which a server runs: its background loops, and what callers ask it for. */
@@ -131,9 +148,7 @@ export function createServerHost(world: Surroundings, name: string): ServerHost 
     const own = { store, clock, logger };
     const rule = { succeededMs: 86_400_000, failedMs: 86_400_000, jobs: 10_000, outputBytes: 1e9 };
     const loops: Service[] = [
-      createReconciler(own),
-      createDueLoop(own),
-      createReaper(own),
+      ...[createDueLoop(own), createReaper(own), createReconciler(own)],
       createRetentionLoop(own, rule),
     ];
     for (const loop of loops) void loop.start();

@@ -1,5 +1,6 @@
 import type { Hint } from "../../src/store/store.js";
 import { createModelStore, type ModelStore } from "../store/model/model-store.js";
+import { copyOf, goBack, type ZoneCopy } from "../store/model/zone.js";
 import { epochMs } from "./machine.js";
 import type { Timeline } from "./timeline.js";
 
@@ -11,8 +12,22 @@ export interface SimulatedRedis {
   goAway(ms: number): void;
   /** Carries a call out at once. What it resolves or rejects with is the answer. */
   carryOut<T>(name: string, by: string, run: (store: ModelStore) => Promise<T>): Promise<T>;
+  /** Keeps a copy as it is now. What is done with it tells it apart from what it is now: it is another history. */
+  copy(): Comeback;
   /** Registers for a worker's hints; the function given back ends that. */
   onHint(worker: string, listener: (hint: Hint) => void): () => Promise<void>;
+}
+
+/** Lets the Redis be what it was when a copy was kept. */
+export interface Comeback {
+  /** Whether every worker that is known now was known then: of one that was not, nobody could ask for its journal. */
+  knowsWorkers(): boolean;
+  /** Whether every device of a worker was that worker's then: what is forgotten of a device is known to its worker alone. */
+  knowsOwners(): boolean;
+  /** Another process with the old data: a restart from an older log, or the promotion of a replica that lagged. */
+  asAnother(): void;
+  /** The same process, which had followed a stale primary for a while. */
+  asItself(): void;
 }
 
 /** Told of every call that was carried out, with what it answered. */
@@ -26,8 +41,18 @@ export function createSimulatedRedis(timeline: Timeline, observe: CallObserver):
     return epochMs + microseconds / 1_000;
   };
   const listeners = new Map<string, Set<(hint: Hint) => void>>();
-  const store = createModelStore(moment);
+  let processes = 1;
+  let histories = 1;
+  const store = createModelStore(moment, undefined, () => `process ${processes}, history ${histories}`);
+  /** Every claim that was made, in order. */
+  const claims: { readonly endpoint: string; readonly owner: string }[] = [];
   let awayUntil = 0;
+
+  function comeBack(copy: ZoneCopy, another: boolean): void {
+    goBack(store.zone, copy);
+    histories += 1;
+    if (another) processes += 1;
+  }
 
   const tell = (worker: string, hint: Hint): void => {
     for (const listener of listeners.get(worker) ?? []) listener(hint);
@@ -46,7 +71,11 @@ export function createSimulatedRedis(timeline: Timeline, observe: CallObserver):
         }
       }
     }
-    if (["jobs.create", "jobs.resolve", "upkeep.reap", "leases.finish", "leases.retire"].includes(name)) {
+    if (
+      ["jobs.create", "jobs.resolve", "upkeep.reap", "leases.finish", "leases.retire", "upkeep.reconcile"].includes(
+        name,
+      )
+    ) {
       for (const worker of listeners.keys()) tell(worker, { kind: "work" });
     }
   }
@@ -55,10 +84,26 @@ export function createSimulatedRedis(timeline: Timeline, observe: CallObserver):
     store,
     isAway: () => timeline.now < awayUntil,
     goAway: (ms) => void (awayUntil = Math.max(awayUntil, timeline.now + ms)),
+    copy() {
+      const copy = copyOf(store.zone);
+      const knowsWorkers = (): boolean => [...store.zone.workers.keys()].every((name) => copy.workers.has(name));
+      const first = claims.length;
+      const knowsOwners = (): boolean =>
+        claims.slice(first).every(({ endpoint, owner }) => copy.devices.get(endpoint)?.owner === owner);
+      return {
+        knowsWorkers,
+        knowsOwners,
+        asAnother: () => comeBack(copy, true),
+        asItself: () => comeBack(copy, false),
+      };
+    },
     carryOut(name, by, run) {
       const owners = new Map<string, string>();
       for (const { endpoint, owner } of store.zone.devices.values()) if (owner) owners.set(endpoint, owner);
       const answer = run(store);
+      for (const { endpoint, owner } of store.zone.devices.values()) {
+        if (owner !== undefined && owners.get(endpoint) !== owner) claims.push({ endpoint, owner });
+      }
       hint(name, owners);
       answer.then(
         (value) => observe({ name, by, answer: value }),

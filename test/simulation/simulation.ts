@@ -99,6 +99,7 @@ export async function simulate(seed: number): Promise<Outcome> {
   let followed = 0;
   for (const wish of wishes) void clients.follow(wish).then(() => (followed += 1));
   void clients.watchOver();
+  void clients.lookAfter(wishes);
 
   const faults = drawFaults(draw);
   note(`faults: ${[...faults].join(", ")}`);
@@ -110,6 +111,9 @@ export async function simulate(seed: number): Promise<Outcome> {
 
   const isSettled = (): boolean =>
     followed === wishes.length &&
+    wishes.every(({ number }) => {
+      return [...(clients.record.accepted.get(number) ?? [])].some((id) => redis.store.zone.jobs.has(id));
+    }) &&
     [...redis.store.zone.jobs.values()].every(
       ({ state, resolution }) => isFinal(state) && (state !== "INDETERMINATE" || resolution !== undefined),
     );
@@ -117,7 +121,8 @@ export async function simulate(seed: number): Promise<Outcome> {
   const tookMs = timeline.now;
 
   const { zone } = redis.store;
-  violations.push(...judge({ wishes, journal, clients: clients.record, zone }));
+  const forgetful = faults.has("store-goes-back") || faults.has("stale-replica");
+  violations.push(...judge({ wishes, journal, clients: clients.record, zone, forgetful }));
   const ends: Record<string, number> = {};
   for (const { state } of zone.jobs.values()) ends[state] = (ends[state] ?? 0) + 1;
   const hash = createHash("sha256").update(trace.join("\n")).digest("hex").slice(0, 16);

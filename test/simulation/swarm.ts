@@ -11,10 +11,14 @@ export const faultKinds = [
   "worker-pause",
   "worker-stop",
   "worker-cut-off",
+  "node-away",
+  "power-loss",
   "server-kill",
   "server-pause",
   "clock-step",
   "store-away",
+  "store-goes-back",
+  "stale-replica",
   "lost-requests",
   "lost-replies",
   "slow-network",
@@ -109,6 +113,22 @@ export function startSwarm(parts: Parts, kinds: ReadonlySet<FaultKind>, untilMs:
     trace(`the store is away for ${ms.toFixed(0)} ms`);
     redis.goAway(ms);
   });
+  /** Redis comes back, after a while without it, as it was up to ten seconds before. */
+  function goBack(as: "asAnother" | "asItself"): void {
+    const old = redis.copy();
+    timeline.plan(until(span(20, 10_000)), () => {
+      // What neither the store nor a journal in reach can know is beyond the promise; see docs/reliability.md.
+      const mayBeMissing = (["node-away", "worker-pause", "worker-cut-off"] as const).some((kind) => kinds.has(kind));
+      if (!old.knowsWorkers() || (mayBeMissing && !old.knowsOwners())) return;
+      trace(`the store comes back as it was ${as === "asItself" ? "on a replica" : "before"}`);
+      old[as]();
+      redis.goAway(until(span(50, 3_000)));
+    });
+  }
+  often("store-goes-back", 20_000, () => goBack("asAnother"));
+  often("stale-replica", 20_000, () => goBack("asItself"));
+  often("node-away", 20_000, () => one(workers).kill(until(span(10_000, 60_000))));
+  often("power-loss", 12_000, () => one(workers).losePower(span(500, 8_000)));
   often("device-reboots", 15_000, () => {
     const device = one(devices);
     trace(`${device.name} reboots`);
@@ -123,6 +143,8 @@ export function startSwarm(parts: Parts, kinds: ReadonlySet<FaultKind>, untilMs:
   const used = 0.04 * random.number();
   const harm: ((host: Host) => void)[] = [
     ...(kinds.has("worker-kill") ? [(host: Host) => host.kill(span(200, 8_000))] : []),
+    ...(kinds.has("power-loss") ? [(host: Host) => host.losePower(span(500, 8_000))] : []),
+    ...(kinds.has("node-away") ? [(host: Host) => host.kill(until(span(10_000, 60_000)))] : []),
     ...(kinds.has("worker-pause") ? [pause] : []),
     ...(kinds.has("worker-cut-off") ? [cutOff] : []),
   ];
