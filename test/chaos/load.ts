@@ -8,6 +8,7 @@ import { configurationOf, readOf } from "./fleet.js";
 import type { Installation } from "./installation.js";
 import type { Entry } from "./ledger.js";
 import { createReader, type Reader } from "./received.js";
+import { watchToItsEnd } from "./watcher.js";
 
 /** Jobs that are created, followed, and whose doubts are resolved, as callers and people do. */
 export interface Load {
@@ -17,6 +18,8 @@ export interface Load {
   readonly open: number;
   /** Creates that were repeated because what was accepted was lost. */
   readonly repeated: number;
+  /** Jobs whose watch was followed to its end. */
+  readonly watched: number;
   /** No more jobs are created. */
   close(): void;
   /** Looks at every job again, also at those that had ended: Redis may have forgotten that. */
@@ -31,6 +34,8 @@ const lookEveryMs = 500;
 const creators = 64;
 /** Jobs come no faster than one in so many milliseconds, so that a kill meets no crowd. */
 const paceMs = 22;
+/** Every so many-th job is watched as well. */
+const watchEvery = 40;
 /** Codes of calls that may be repeated under their request id. */
 const repeatable: ReadonlySet<string> = new Set([
   "unavailable",
@@ -52,7 +57,9 @@ export function startLoad(at: Installation, seed: string, target: number): Load 
   let creating = true;
   let ending = false;
   let repeated = 0;
+  let watched = 0;
   let calls = 0;
+  const watching = new AbortController();
   const anyClient = (): Pointsman => at.clients[calls++ % at.clients.length]!;
 
   /** Repeats a call until it is answered. Undefined when the run is over. */
@@ -92,12 +99,22 @@ export function startLoad(at: Installation, seed: string, target: number): Load 
         return client.jobs.create({ device, ...work }, { requestId: `${seed}-${key}`, timeoutMs: 4_000 });
       });
       if (job === undefined) return;
+      if (entry.ids.length === 0 && Number(key.slice(1)) % watchEvery === 0) void watch(entry, job.id);
       if (!entry.ids.includes(job.id)) entry.ids.push(job.id);
       byId.set(job.id, entry);
     } catch (error) {
       entry.problems.push(`its create was refused: ${String(error)}`);
       open.delete(key);
     }
+  }
+
+  /** Events of a history that Redis lost in part are another history. */
+  async function watch(entry: Entry, id: string): Promise<void> {
+    const losses = at.redis.lost;
+    const problem = await watchToItsEnd(anyClient(), id, watching.signal);
+    if (watching.signal.aborted || at.redis.lost !== losses) return;
+    watched++;
+    if (problem !== undefined) entry.problems.push(problem);
   }
 
   let next = performance.now();
@@ -188,6 +205,9 @@ export function startLoad(at: Installation, seed: string, target: number): Load 
     get repeated() {
       return repeated;
     },
+    get watched() {
+      return watched;
+    },
     close() {
       creating = false;
     },
@@ -201,6 +221,7 @@ export function startLoad(at: Installation, seed: string, target: number): Load 
     async stop() {
       creating = false;
       ending = true;
+      watching.abort();
       await Promise.all(work);
       journal.read();
       journal.close();

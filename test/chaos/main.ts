@@ -31,10 +31,12 @@ const outcome = await runChaos({
   without: without.split(","),
   ...(enough ? { enough: { jobs: 1_500, kills: 20, losses: without.includes("roll-back") ? 0 : 3 } } : {}),
 });
-const { violations, failures, fsck, jobs, perState, struck, losses, repeated, inDoubt, healedMs } = outcome;
+const { violations, failures, fsck, jobs, perState, struck, losses, repeated, watched, inDoubt, healedMs } = outcome;
 say(`seed ${seed}: ${jobs} jobs, ${JSON.stringify(perState)}`);
 say(`faults: ${JSON.stringify(Object.fromEntries(struck))}`);
-say(`Redis came back with older data ${losses} times; ${repeated} creates were repeated`);
+say(
+  `Redis came back with older data ${losses} times; ${repeated} creates were repeated; ${watched} watches seen to their end`,
+);
 say(`in doubt: ${(100 * inDoubt).toFixed(2)} %; healed in ${(healedMs / 1000).toFixed(1)} s`);
 const counts = new Map<string, number>();
 for (const { broken } of violations) counts.set(broken, (counts.get(broken) ?? 0) + 1);

@@ -31,6 +31,8 @@ export interface Outcome {
   readonly losses: number;
   /** Creates that were repeated because what was accepted was lost. */
   readonly repeated: number;
+  /** Jobs whose events were watched to the end. */
+  readonly watched: number;
   /** Share of the jobs that ended INDETERMINATE. */
   readonly inDoubt: number;
   /** From the last fault's end to the last job's. */
@@ -110,7 +112,14 @@ async function torment(at: Installation, options: RunOptions, seed: string, dura
     ...(fsck.status === 0 ? [] : [`pointsman fsck ended with ${fsck.status}`]),
   ];
   return {
-    ...{ jobs: entries.length, perState, struck: faults.struck, losses: at.redis.lost, repeated: load.repeated },
+    ...{
+      jobs: entries.length,
+      perState,
+      struck: faults.struck,
+      losses: at.redis.lost,
+      repeated: load.repeated,
+      watched: load.watched,
+    },
     ...{ inDoubt: doubts / Math.max(1, entries.length), healedMs, violations, fsck, failures },
     log: [
       ...faults.log,
