@@ -13,8 +13,11 @@ export interface Violation {
 const steps = 3;
 const nothingSent: ReadonlySet<JobState> = new Set([JobState.CANCELLED, JobState.EXPIRED]);
 
-/** Holds what the client was told against what the devices received. */
-export function judge(entries: readonly Entry[], received: Received): Violation[] {
+/**
+ * Holds what the client was told against what the devices received. `journalsMissing`: Redis came back and a worker's
+ * journal was waited for in vain; what that worker ran is in doubt then, whether or not it had an intent.
+ */
+export function judge(entries: readonly Entry[], received: Received, journalsMissing = false): Violation[] {
   const byKey = new Map<string, ReceivedLine[]>();
   for (const line of received.effective) {
     const known = byKey.get(line.key);
@@ -22,12 +25,19 @@ export function judge(entries: readonly Entry[], received: Received): Violation[
     else byKey.set(line.key, [line]);
   }
   return [
-    ...entries.flatMap((entry) => judgeOne(entry, byKey.get(entry.key) ?? [], received.reads.get(entry.key) ?? 0)),
+    ...entries.flatMap((entry) => {
+      const known = { lines: byKey.get(entry.key) ?? [], reads: received.reads.get(entry.key) ?? 0 };
+      return judgeOne(entry, known, journalsMissing);
+    }),
     ...interleaved(received.effective),
   ];
 }
 
-function judgeOne(entry: Entry, lines: readonly ReceivedLine[], reads: number): Violation[] {
+function judgeOne(
+  entry: Entry,
+  { lines, reads }: { readonly lines: readonly ReceivedLine[]; readonly reads: number },
+  journalsMissing: boolean,
+): Violation[] {
   const { key, kind, state, effect, succeeded } = entry;
   const found: Violation[] = [];
   const say = (broken: Broken, what: string): void => {
@@ -62,7 +72,8 @@ function judgeOne(entry: Entry, lines: readonly ReceivedLine[], reads: number): 
   if (state === JobState.FAILED && effect === Effect.PARTIAL && lines.length < entry.confirmedStep) {
     say("FALSE_END", `failed after ${entry.confirmedStep} confirmed lines`);
   }
-  if (state === JobState.INDETERMINATE && entry.intendedStep < 1) say("FALSE_END", "in doubt without an intent");
+  if (state === JobState.INDETERMINATE && entry.intendedStep < 1 && !journalsMissing)
+    say("FALSE_END", "in doubt without an intent");
   if (entry.linesAtResolution !== undefined && lines.length > entry.linesAtResolution) {
     say("AFTER_RESOLUTION", `was sent on after its doubt was resolved at ${entry.linesAtResolution} lines`);
   }

@@ -25,19 +25,22 @@ export interface PlannedFault {
   readonly fault: Fault;
 }
 
-/** Every how many milliseconds a kind of fault strikes, on average, and when first. */
+/**
+ * Every how many milliseconds a kind of fault strikes, on average. A worker that stands still keeps the gate of its zone
+ * shut after Redis lost data: were there always one, nothing would run that could break.
+ */
 const rhythm = {
   "kill-worker": 2_000,
   "kill-server": 14_000,
-  "stop-worker": 17_000,
+  "stop-worker": 43_000,
   "stop-server": 41_000,
-  "roll-back": 15_000,
-  promote: 40_000,
-  "restart-redis": 53_000,
+  "roll-back": 19_000,
+  promote: 61_000,
+  "restart-redis": 71_000,
   "fill-memory": 47_000,
   "jump-worker-clock": 23_000,
   "jump-server-clock": 37_000,
-  "worker-redis": 6_000,
+  "worker-redis": 8_000,
   "server-redis": 13_000,
   "worker-device": 4_000,
   "cut-worker-redis": 6_000,
@@ -78,6 +81,13 @@ function drawFault(kind: Fault["kind"], between: (from: number, to: number) => n
     case "fill-memory":
       return { kind, forMs: between(2_000, 8_000) };
     case "worker-redis":
+      // One in four outlasts the lease.
+      return {
+        kind,
+        target,
+        toxics: drawToxics(kind, between),
+        forMs: between(1, 4) === 4 ? 12_000 : between(500, 4_000),
+      };
     case "server-redis":
     case "worker-device":
       return { kind, target, toxics: drawToxics(kind, between), forMs: between(1_000, 12_000) };

@@ -100,7 +100,8 @@ async function torment(at: Installation, options: RunOptions, seed: string, dura
 
   const { entries } = load;
   const fsck = await at.run("fsck");
-  const violations = judge(entries, load.received);
+  const journalsMissing = at.servers.some(({ log }) => log.some((line) => line.includes("journals are missing")));
+  const violations = judge(entries, load.received, journalsMissing);
   const perState = countStates(entries);
   const doubts = entries.filter(({ state }) => state === JobState.INDETERMINATE).length;
   const struckWorkers = strikes.reduce((sum, kind) => sum + (faults.struck.get(kind) ?? 0), 0);
