@@ -258,3 +258,12 @@ test("the table of moves knows every state, and final states have no way out", (
     expect(isFinal(state)).toBe(["SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "INDETERMINATE"].includes(state));
   }
 });
+
+test("of an intent that Redis forgot, and a journal told, the step is known when its worker is lost", async () => {
+  const { job: id, worker: name, fence } = await started(amo);
+  const job = (await at.store.jobs.get(id))!;
+  const fact = { job, worker: name, fence, intendedStep: 2, requests: [], live: false };
+  expect(await at.store.leases.replay("default", [fact])).toBe(1);
+  await bury(name);
+  expect(await at.store.jobs.get(id)).toMatchObject({ state: "INDETERMINATE", intendedStep: 2 });
+});

@@ -128,7 +128,9 @@ local function replay(fact, definition, spec)
     if theirs > fence then return false end
     local device = gates(fact.e)
     if theirs == fence and device.run == id and device.fence == fact.f and (fact.l or not fact.d) then
-      return call('HSETNX', job, 'it', now_text) == 1
+      if call('HSETNX', job, 'it', now_text) == 0 then return false end
+      call('HSET', job, 'is', fact.i)
+      return true
     end
     call('SREM', key('cancels', call('HGET', job, 'w')), id)
   else

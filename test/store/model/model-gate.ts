@@ -134,9 +134,9 @@ export function createModelGate(zone: zones.ModelZone): ModelGate {
       const device = zones.deviceAt(zone, job.spec.endpoint);
       const held = job.fence === fact.fence && device.run === job.id && device.fence === fact.fence;
       if (held && (fact.live || !fact.end)) {
-        const forgotten = job.intentMs === undefined;
-        job.intentMs ??= zone.now();
-        return forgotten;
+        if (job.intentMs !== undefined) return false;
+        Object.assign(job, { intentMs: zone.now(), intendedStep: fact.intendedStep });
+        return true;
       }
     }
     if (!(fact.live && adopt(job, fact))) finish(job, fact);
