@@ -128,13 +128,17 @@ export interface LeaseStore {
   >;
   /**
    * Takes up to `limit` jobs; MORE: ask again at once; SHUT: nothing is given out while the zone is being reconciled. A
-   * call repeated under the same request id gets the same answer.
+   * call repeated under the same request id gets the same answer. `rememberedMs`: as of a beat.
    */
   claim(
     worker: WorkerIdentity,
     limit: number,
     requestId: string,
-  ): Promise<{ readonly claims: readonly Claim[]; readonly answer: "OK" | "MORE" | "SHUT" | "DEAD" }>;
+  ): Promise<{
+    readonly claims: readonly Claim[];
+    readonly answer: "OK" | "MORE" | "SHUT" | "DEAD";
+    readonly rememberedMs?: number;
+  }>;
   /**
    * The point of no return: recorded before the first changing byte. EXPIRED: the job's queue timeout passed meanwhile.
    * `requests` go into the journal. STORE_RECONCILING, STORE_UNFIT: nothing may be sent.

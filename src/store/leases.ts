@@ -109,9 +109,13 @@ export async function openLeaseStore(
     async claim(worker, limit, requestId) {
       const args = [worker.name, limit, numbers.of(worker, requestId), warmBonusMicros];
       const [answer, now, ...claims] = list(await scripts.run("claim", keys.zone(worker.zone), ...args));
+      if (text(answer) === "SHUT") {
+        const remembered = text(now);
+        return { answer: "SHUT", claims: [], ...(remembered ? { rememberedMs: Number(remembered) } : {}) };
+      }
       const startMs = now === undefined ? 0 : Number(text(now));
       return {
-        answer: text(answer) as "OK" | "MORE" | "SHUT" | "DEAD",
+        answer: text(answer) as "OK" | "MORE" | "DEAD",
         claims: claims.map((claim) => claimOf(worker, claim, startMs)),
       };
     },

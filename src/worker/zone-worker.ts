@@ -137,10 +137,12 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
     const request = parts.claimId();
     while (!signal.aborted) {
       try {
-        const { answer, claims } = await leases.claim(identity, room, request);
+        const sent = clock.monotonic();
+        const { answer, claims, rememberedMs } = await leases.claim(identity, room, request);
         for (const claim of claims) parts.begin(claim);
         places.release();
         if (answer === "DEAD") dead();
+        if (rememberedMs !== undefined && sent >= replayedAt) remembered = rememberedMs;
         listed = answer === "OK" && claims.length < room;
         return claims.length === room || answer === "MORE" ? room : 0;
       } catch (error) {
@@ -158,7 +160,7 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
       while (!signal.aborted) {
         nudged = false;
         if (remembered !== undefined) await replay(remembered, signal);
-        if ((await take(signal)) === 0) await pause(pollMs, signal);
+        if ((await take(signal)) === 0 && remembered === undefined) await pause(pollMs, signal);
       }
     },
     (error) => logger.error({ err: error }, "claiming stopped"),

@@ -19,6 +19,4 @@ if ARGV[5] == '1' then
   call('SREM', key('idle'), worker)
   for _, endpoint in ipairs(call('ZRANGE', key('warm', worker), 0, 99)) do place(endpoint) end
 end
-local who, replay = identity(), ''
-if who and mine[2] ~= who then replay = call('HGET', key('gate'), 'mark') or '0' end
-return { 'OK', replay, unpack(call('SRANDMEMBER', key('cancels', worker), 1000)) }
+return { 'OK', to_replay(mine[2]), unpack(call('SRANDMEMBER', key('cancels', worker), 1000)) }

@@ -3,7 +3,7 @@
 -- @include gather, gate, lines, place, limits
 --
 -- ARGV  2 worker · 3 limit · 4 number of the claim, counted by the worker · 5 bonus in microseconds
--- Gives {'DEAD'} · {'SHUT'} (the zone is being reconciled) · {'OK' or, when it may be asked again at once, 'MORE', now,
+-- Gives {'DEAD'} · {'SHUT', as of a beat} (the zone is being reconciled) · {'OK' or, when it may be asked again at once, 'MORE', now,
 --       job, …}, a job being {id, fence, secret or '', {field, value, …}} or, when it waited for nothing but its turn and
 --       this is its first attempt, {id, fence, secret or '', endpoint, ct, ex, cls, def, spec}: handing a whole hash over
 --       would cost as much as all the rest. The same number gets the same jobs again, a smaller one nothing.
@@ -11,10 +11,10 @@
 
 local worker, limit, request = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local me = key('worker', worker)
-local known = call('HMGET', me, 'st', 'claim', 'claimed', 'closing')
+local known = call('HMGET', me, 'st', 'claim', 'claimed', 'closing', 'settled')
 if not known[1] or known[1] == 'dead' then return { 'DEAD' } end
 -- Where the server hides its identity, only work that may be repeated is accepted, and that may run.
-if gate_shut() == 'SHUT' then return { 'SHUT' } end
+if gate_shut() == 'SHUT' then return { 'SHUT', to_replay(known[5]) } end
 
 -- What a job's hash holds, as the claim left it.
 local function answer(ids)

@@ -8,6 +8,13 @@ local function identity()
   return run and history and run .. ' ' .. history
 end
 
+-- The time up to which the store remembers, when a worker is to tell what its journal knows since then; else ''.
+-- `settled` is the history with which it did so last.
+local function to_replay(settled)
+  local who = identity()
+  return who and settled ~= who and (call('HGET', key('gate'), 'mark') or '0') or ''
+end
+
 -- nil when the zone was reconciled with this very history; else why nothing may be sent: SHUT until it is, or HIDDEN.
 local function gate_shut()
   local who = identity()

@@ -14,6 +14,8 @@ local function lose(id, endpoint, unsure)
   local from, attempt = run[1], run[2]
   if from == 'CANCELLING' and run[10] then call('SREM', key('cancels', run[10]), id) end
   call('HSET', job, 'z' .. attempt, '{"e":' .. now_text .. ',"x":' .. LOST .. '}')
+  -- At least its first step may have been sent then.
+  if unsure and not run[4] and run[3] == 'AT_MOST_ONCE' then call('HSET', job, 'it', now_text, 'is', '1') end
   local to, effect = nil, 'NONE'
   if (run[4] or unsure) and run[3] == 'AT_MOST_ONCE' then
     to = 'INDETERMINATE'

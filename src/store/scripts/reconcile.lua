@@ -38,11 +38,14 @@ end
 if not facts[1] and ARGV[2] ~= '1' then return open() end
 
 begin_reconciling(who)
-local waited = now - call('HGET', gate, 'since')
+local since = tonumber(call('HGET', gate, 'since'))
+local waited = now - since
 local missing, lost = { 'SHUT' }, { 'LOST' }
 for _, worker in ipairs(call('SMEMBERS', key('workers'))) do
-  local its = call('HMGET', key('worker', worker), 'st', 'dead', 'missing')
-  local concerned = its[1] and (its[1] ~= 'dead' or its[3] or tonumber(its[2] or 0) >= mark - MARGIN_MS)
+  local its = call('HMGET', key('worker', worker), 'st', 'dead', 'missing', 'born')
+  -- One that registered since then has been given nothing yet.
+  local concerned = its[1] and tonumber(its[4]) < since
+    and (its[1] ~= 'dead' or its[3] or tonumber(its[2] or 0) >= mark - MARGIN_MS)
   if concerned and call('SISMEMBER', key('replayed'), worker) == 0 then
     if not its[3] and waited >= PATIENCE_MS then call('HSET', key('worker', worker), 'missing', 1) end
     if waited < PATIENCE_MS then
@@ -56,7 +59,7 @@ if #missing > 1 or waited < SHORTEST_MS then return missing end
 if #lost > 1 then return lost end
 
 -- Of a restored backup, whatever change was waiting then may have been made since. Delayed jobs come first: none goes back.
-if facts[1] and mark > 0 and call('HGET', gate, 'since') - mark > RESTORED_MS then
+if facts[1] and mark > 0 and since - mark > RESTORED_MS then
   for _, state in ipairs({ 'DELAYED', 'QUEUED' }) do
     local walked = 'walked-' .. state
     local behind = call('HGET', gate, walked)

@@ -16,6 +16,9 @@ export function closeAttempt(zone: zones.ModelZone, job: zones.ModelJob, error: 
 /** Ends the attempt of a job whose worker is gone. `unsure`: its point of no return may be forgotten. */
 export function lose(zone: zones.ModelZone, job: zones.ModelJob, unsure = false): void {
   closeAttempt(zone, job, lost);
+  if (unsure && job.intentMs === undefined && job.spec.effectClass === "AT_MOST_ONCE") {
+    Object.assign(job, { intentMs: zone.now(), intendedStep: 1 });
+  }
   const doubtful = (unsure || job.intentMs !== undefined) && job.spec.effectClass === "AT_MOST_ONCE";
   const begun = job.state === "CANCELLING" && job.spec.effectClass === "IDEMPOTENT" && job.intendedStep > 0;
   const state = doubtful

@@ -168,7 +168,9 @@ export function createModelGate(zone: zones.ModelZone): ModelGate {
       const markMsKnown = gate.markMs ?? 0;
       const waited = now - (gate.sinceMs ?? now);
       const concerned = [...zone.workers.values()].filter(
-        (one) => one.state !== "dead" || one.missing || (one.deadMs ?? 0) >= markMsKnown - marginMs,
+        (one) =>
+          one.birthMs < (gate.sinceMs ?? now) &&
+          (one.state !== "dead" || one.missing || (one.deadMs ?? 0) >= markMsKnown - marginMs),
       );
       const silent = concerned.filter(({ identity }) => !gate.replayed.has(identity.name));
       if (waited < patienceMs) {

@@ -49,6 +49,11 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
     return mine ? zone.jobs.get(job) : undefined;
   }
 
+  /** The time up to which the store remembers, when the worker is to tell what its journal knows since then. */
+  function toReplay({ settled }: zones.ModelWorker): { rememberedMs?: number } {
+    return settled === zone.identity() ? {} : { rememberedMs: zone.gate.markMs ?? 0 };
+  }
+
   /** What a write is answered that does not hold its device. */
   function refused(): "FENCED" {
     if (zones.isShut(zone)) throw reconciling();
@@ -133,8 +138,7 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
         for (const device of zone.devices.values()) if (device.owner === name) zones.place(zone, device.endpoint);
       }
       const cancels = [...zone.jobs.values()].filter((job) => job.state === "CANCELLING" && job.worker === name);
-      const known = worker.settled === zone.identity() ? {} : { rememberedMs: zone.gate.markMs ?? 0 };
-      return { answer: "OK", cancels: cancels.map(({ id }) => id), ...known };
+      return { answer: "OK", cancels: cancels.map(({ id }) => id), ...toReplay(worker) };
     },
     claim(worker, limit, requestId) {
       return this.claimNumbered(worker, limit, numbers.of(worker, requestId));
@@ -142,7 +146,7 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
     async claimNumbered({ name }, limit, number) {
       const worker = zone.workers.get(name);
       if (!worker || worker.state === "dead") return { answer: "DEAD", claims: [] };
-      if (zones.isShut(zone)) return { answer: "SHUT", claims: [] };
+      if (zones.isShut(zone)) return { answer: "SHUT", claims: [], ...toReplay(worker) };
       const latest = worker.claim?.number ?? 0;
       if (worker.claim && number === latest) return { answer: "OK", claims: answer(worker.claim.taken) };
       if (number < latest || worker.state === "draining") return { answer: "OK", claims: [] };
