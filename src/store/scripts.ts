@@ -85,7 +85,7 @@ export function createScripts(redis: StoreConnection, timeMs?: () => number): Sc
   let last = 0;
   const time = (items: number): string => {
     if (!timeMs) return "";
-    const at = Math.round(timeMs() * 1_000);
+    const at = Math.round(Number(timeMs().toFixed(3)) * 1_000);
     const first = at > last || at < last - 1_000 ? at : last + 1;
     last = first + items - 1;
     return (first / 1_000).toFixed(3);
