@@ -12,7 +12,7 @@ export interface Faults {
   readonly log: readonly string[];
   /** Resolves when the last of the plan has struck. */
   readonly done: Promise<void>;
-  /** Lets nothing more strike, and takes back what can be. Resolves when the last that was under way is over. */
+  /** Lets nothing more strike, and takes back what can be. Resolves when the last that was under way is over; rejects when one could not strike. */
   heal(): Promise<void>;
 }
 
@@ -25,6 +25,7 @@ export function startFaults(at: Installation, plan: readonly PlannedFault[]): Fa
   const begun = performance.now();
   const stopping = new AbortController();
   const underWay = new Set<Promise<unknown>>();
+  const failed: unknown[] = [];
   const pick = <T>(some: readonly T[], target: number): T => some[target % some.length]!;
   const devices = (target: number): TcpProxy[] =>
     Array.from({ length: Math.min(crowd, at.deviceLinks.length) }, (_, n) => pick(at.deviceLinks, target + n));
@@ -106,7 +107,9 @@ export function startFaults(at: Installation, plan: readonly PlannedFault[]): Fa
       const early = atMs - (performance.now() - begun);
       if (early > 0) await pause(early, undefined, { signal: stopping.signal }).catch(() => undefined);
       if (stopping.signal.aborted) return;
-      const striking = strike(fault).finally(() => underWay.delete(striking));
+      const striking = strike(fault)
+        .catch((error: unknown) => failed.push(error))
+        .finally(() => underWay.delete(striking));
       underWay.add(striking);
     }
   }
@@ -118,6 +121,7 @@ export function startFaults(at: Installation, plan: readonly PlannedFault[]): Fa
       stopping.abort();
       await done;
       await Promise.all(underWay);
+      if (failed.length > 0) throw new AggregateError(failed, "not every fault could strike");
       for (const link of [...at.deviceLinks, ...[...at.workers, ...at.servers].map(({ redis }) => redis)]) link.set({});
     },
   };

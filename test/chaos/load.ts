@@ -52,6 +52,8 @@ export function startLoad(at: Installation, seed: string, target: number): Load 
   const entries: Entry[] = [];
   const open = new Map<string, Entry>();
   const byId = new Map<string, Entry>();
+  /** Being created again: that may take until a gate opens. */
+  const again = new Set<Entry>();
   const received = createReader();
   const journal = tail(at.journal, (entry) => received.take(entry));
   let creating = true;
@@ -130,7 +132,7 @@ export function startLoad(at: Installation, seed: string, target: number): Load 
 
   async function look(): Promise<void> {
     while (!ending) {
-      const ids = [...open.values()].flatMap(({ ids: known }) => known.slice(-1));
+      const ids = [...open.values()].flatMap((entry) => (again.has(entry) ? [] : entry.ids.slice(-1)));
       const losses = at.redis.lost;
       for (let from = 0; from < ids.length; from += 1_000) {
         const some = ids.slice(from, from + 1_000);
@@ -138,13 +140,14 @@ export function startLoad(at: Installation, seed: string, target: number): Load 
           .jobs.getMany(some, { timeoutMs: 3_000 })
           .catch(() => undefined);
         for (const job of answer?.jobs ?? []) await note(byId.get(job.id)!, job);
-        for (const id of answer?.notFound ?? []) await missing(byId.get(id)!, losses);
+        for (const id of answer?.notFound ?? []) void missing(byId.get(id)!, losses);
       }
       await pause(lookEveryMs);
     }
   }
 
   async function missing(entry: Entry, losses: number): Promise<void> {
+    again.add(entry);
     if (at.redis.lost === entry.sentAtLoss && losses === entry.sentAtLoss) {
       // It may be lost this very moment: what took it away has not been counted yet.
       await pause(3_000);
@@ -153,6 +156,7 @@ export function startLoad(at: Installation, seed: string, target: number): Load 
     }
     repeated++;
     await submit(entry);
+    again.delete(entry);
   }
 
   async function note(entry: Entry, job: Job): Promise<void> {

@@ -73,10 +73,9 @@ async function torment(at: Installation, options: RunOptions, seed: string, dura
   const faults = startFaults(at, plan);
   const begun = performance.now();
   const saying = setInterval(() => {
-    const lines = load.received.effective.length;
     say(
       `${Math.round((performance.now() - begun) / 1000)} s: ${load.entries.length} jobs, ${load.open} open, ` +
-        `${at.redis.lost} times older data, ${lines} lines`,
+        `${at.redis.lost} times older data`,
     );
   }, sayEveryMs);
 
