@@ -11,6 +11,7 @@ const rooms = {
   api: ["domain", "store", "secrets", "telemetry", "api", "errors"],
   worker: ["domain", "store", "secrets", "telemetry", "device", "worker"],
   scheduler: ["domain", "store", "telemetry", "scheduler"],
+  metrics: ["domain", "store", "device", "api", "worker", "metrics"],
   cli: ["cli"],
 };
 
@@ -21,6 +22,7 @@ const outside = [
   "dev",
   "device",
   "domain",
+  "metrics",
   "scheduler",
   "secrets",
   "store",

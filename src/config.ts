@@ -188,6 +188,20 @@ export const settings = {
     whole(1, 1_000_000),
     "Output kept in each zone at most, in megabytes; the oldest goes first, and its events say so.",
   ),
+  metricsHost: setting(
+    "metrics.host",
+    "POINTSMAN_METRICS_HOST",
+    "127.0.0.1",
+    string,
+    "Address that metrics are served on, where they have a port of their own.",
+  ),
+  metricsPort: setting<number | undefined>(
+    "metrics.port",
+    "POINTSMAN_METRICS_PORT",
+    undefined,
+    whole(0, 65_535),
+    "Port of its own for /metrics, without a key and in clear text. Without it a server answers /metrics on its API port, to callers with a key, and a worker not at all.",
+  ),
   logLevel: setting<LogLevel>(
     "log_level",
     "POINTSMAN_LOG_LEVEL",

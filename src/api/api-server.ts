@@ -14,6 +14,7 @@ import { problem } from "../errors.js";
 import type { Sealer } from "../secrets/sealer.js";
 import type { Store } from "../store/store.js";
 import { createAuthenticate } from "./authenticate.js";
+import type { CallObserver } from "./call-observer.js";
 import { createCredentialService } from "./credential-service.js";
 import { createDeviceService } from "./device-service.js";
 import { Health } from "./gen/grpc/health/v1/health_pb.js";
@@ -24,7 +25,7 @@ import { createHealthService } from "./health-service.js";
 import { createJobService } from "./job-service.js";
 import { assertSafeToServe, isLoopbackHost } from "./loopback.js";
 import { type ConnectionLimits, createOnePortServer, type TlsOptions } from "./one-port-server.js";
-import { createPlainRoutes } from "./plain-routes.js";
+import { createPlainRoutes, type MetricsText } from "./plain-routes.js";
 import type { PlatformCatalogue } from "./platform-catalogue.js";
 import { createQueueService } from "./queue-service.js";
 import { reflectionRoutes } from "./reflection.js";
@@ -48,6 +49,10 @@ export interface ApiServerOptions {
   /** Serves TLS instead of clear text. */
   readonly tls?: TlsOptions;
   readonly limits?: ConnectionLimits;
+  /** Is told of every call. */
+  readonly calls?: CallObserver;
+  /** What `/metrics` answers, to callers with a key. */
+  readonly metrics?: () => Promise<MetricsText>;
 }
 
 /** The whole API on one port. */
@@ -92,13 +97,17 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   };
   const handler = createRequestHandler({
     routes,
-    plain: createPlainRoutes({ store, clock, monitor, shutdown: shutdown.signal }),
+    plain: createPlainRoutes({
+      ...{ store, clock, monitor, shutdown: shutdown.signal },
+      ...(options.metrics && { metrics: options.metrics }),
+    }),
     interceptors: [createCallGuard(logger)],
     authenticate: createAuthenticate({ apiKeys: store.apiKeys, clock, open: () => open }),
     shutdown: shutdown.signal,
     logger,
     clock,
     random,
+    ...(options.calls && { calls: options.calls }),
   });
   const server = createOnePortServer({
     handler,

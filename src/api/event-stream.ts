@@ -13,6 +13,9 @@ import { drained, isGone } from "./send-answer.js";
 
 const eventPath = /^\/v1\/jobs\/([^/]+)\/events$/;
 
+/** The path as it is named where no job may be. */
+export const eventStreamPattern = "/v1/jobs/{id}/events";
+
 /** Names of the events by what they hold. */
 const names: Readonly<Record<NonNullable<JobEvent["event"]["case"]>, string>> = {
   stateChanged: "state",

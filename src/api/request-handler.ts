@@ -13,7 +13,9 @@ import { problem, toProblem } from "../errors.js";
 import { accessTable, reaches, type Access } from "./access.js";
 import type { Authenticate } from "./authenticate.js";
 import { type Principal, principalKey, requestIdKey } from "./call-context.js";
+import type { CallObserver, ObservedCall } from "./call-observer.js";
 import { completeAnswer } from "./complete-answer.js";
+import { eventStreamPattern } from "./event-stream.js";
 import { explainCallError } from "./explain-call-error.js";
 import type { AnyHandler, AnyRequest, AnyResponse } from "./one-port-server.js";
 import { leaveBody, type Protocol, protocolOf, refuse } from "./protocol.js";
@@ -24,6 +26,8 @@ import { createStandingCalls } from "./standing-calls.js";
 
 /** Answers requests to paths that are no method of a service. */
 export interface PlainRoute {
+  /** The path as a pattern, without what is of one request; undefined for paths it does not have. */
+  pattern(path: string): string | undefined;
   /** What it needs; undefined for paths it does not have. */
   access(path: string): Access | undefined;
   /** Answers. May throw problems before the head is out; returns why it ended badly, if it did. */
@@ -61,6 +65,7 @@ export function createRequestHandler(parts: {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: Random;
+  readonly calls?: CallObserver;
 }): AnyHandler {
   const router = createConnectRouter({
     interceptors: parts.interceptors,
@@ -75,12 +80,19 @@ export function createRequestHandler(parts: {
   const standing = createStandingCalls(parts);
   const methods = new Map<string, UniversalHandler>(router.handlers.map((method) => [method.requestPath, method]));
 
+  const observed = (path: string): ObservedCall => {
+    const method = methods.get(path)?.method;
+    if (method) return { method: path.slice(1), streaming: method.methodKind !== "unary" };
+    const pattern = parts.plain.pattern(path);
+    return { method: pattern ?? "other", streaming: pattern === eventStreamPattern };
+  };
+
   const handle = async (request: AnyRequest, response: AnyResponse): Promise<void> => {
     const requestId = requestIdOf(request, parts.random);
     response.setHeader("x-request-id", requestId);
     const path = (request.url ?? "").split("?", 1)[0]!;
     const protocol = protocolOf(request.headers);
-    const line = logRequest(parts, request, response, { requestId, path, protocol });
+    const line = logRequest(parts, request, response, { ...observed(path), requestId, path, protocol });
     const unexpected = (error: unknown): void => parts.logger.error({ err: error, requestId, method: path }, "fault");
     let stay: ReturnType<typeof standing.add> | undefined;
     try {

@@ -3,6 +3,7 @@ import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Logger } from "pino";
 import type { Clock } from "../domain/clock.js";
 import { reasonOf } from "../errors.js";
+import type { CallObserver, ObservedCall } from "./call-observer.js";
 import type { AnyRequest, AnyResponse } from "./one-port-server.js";
 
 /** One line in the log per call: who, what, how it ended, how long it took. Never a body, a header value or a secret. */
@@ -16,16 +17,21 @@ export interface RequestLog {
 
 /** Starts the line; it is written when the answer has left or its reader has gone. */
 export function logRequest(
-  parts: { readonly logger: Logger; readonly clock: Clock },
+  parts: { readonly logger: Logger; readonly clock: Clock; readonly calls?: CallObserver },
   request: AnyRequest,
   response: AnyResponse,
-  call: { readonly requestId: string; readonly path: string; readonly protocol: string },
+  call: ObservedCall & { readonly requestId: string; readonly path: string; readonly protocol: string },
 ): RequestLog {
   const line: RequestLog = { ended: false };
   const startMs = parts.clock.monotonic();
+  const ended = parts.calls?.began({ method: call.method, streaming: call.streaming });
   const peer = request.socket?.remoteAddress;
   response.once("close", () => {
     const { error } = line;
+    const code = error ? codeToString(error.code) : line.ended ? "ok" : "canceled";
+    const reason = error && reasonOf(error);
+    const ms = parts.clock.monotonic() - startMs;
+    ended?.({ code, reason, ms });
     parts.logger.info(
       {
         requestId: call.requestId,
@@ -33,9 +39,9 @@ export function logRequest(
         protocol: call.protocol,
         peer,
         principal: line.principal,
-        code: error ? codeToString(error.code) : line.ended ? "ok" : "canceled",
-        reason: error && reasonOf(error),
-        ms: Math.round(parts.clock.monotonic() - startMs),
+        code,
+        reason,
+        ms: Math.round(ms),
       },
       "call",
     );

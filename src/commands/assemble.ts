@@ -1,16 +1,25 @@
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import type { Logger } from "pino";
+import type { Registry } from "prom-client";
 import { type ApiServer, createApiServer } from "../api/api-server.js";
 import type { Config } from "../config.js";
-import { installedPlatforms } from "../device/index.js";
+import { connectSsh, installedPlatforms } from "../device/index.js";
 import type { Service } from "../domain/service.js";
+import { createMetricsListener } from "../metrics/metrics-listener.js";
+import { measureCalls } from "../metrics/measured-calls.js";
+import { measureConnections } from "../metrics/measured-connections.js";
+import { measureJournals } from "../metrics/measured-journals.js";
+import { measureLeases } from "../metrics/measured-leases.js";
+import { measureRedis } from "../metrics/measured-redis.js";
+import { createMetricsRegistry } from "../metrics/registry.js";
+import { gaugeWorker } from "../metrics/worker-gauges.js";
 import { createReconciler } from "../scheduler/reconciler.js";
 import { createDueLoop, createReaper, createRetentionLoop } from "../scheduler/upkeep.js";
 import { createSealer, type Sealer } from "../secrets/sealer.js";
 import { loadSealingKey } from "../secrets/sealing-key.js";
 import { createRedisStore } from "../store/redis-store.js";
-import type { Store } from "../store/store.js";
+import type { Store, StoreObserver } from "../store/store.js";
 import { systemClock } from "../system/clock.js";
 import { systemRandom } from "../system/random.js";
 import { version } from "../version.js";
@@ -25,12 +34,15 @@ export interface Base {
   readonly logger: Logger;
   readonly store: Store;
   readonly sealer: Sealer;
+  /** What is measured in this process. */
+  readonly metrics: Registry;
 }
 
 const now = (): number => systemClock.now();
 
-export function openStore(config: Config): Promise<Store> {
+export function openStore(config: Config, observe?: StoreObserver): Promise<Store> {
   return createRedisStore({
+    ...(observe && { observe }),
     address: config.redisUrl,
     prefix: config.redisPrefix,
     now,
@@ -46,7 +58,8 @@ export async function openBase(config: Config, logger: Logger, createKey = false
     ...(createKey ? { create: systemRandom } : {}),
   });
   const sealer = createSealer({ key, random: systemRandom });
-  return { config, logger, sealer, store: await openStore(config) };
+  const metrics = createMetricsRegistry(version);
+  return { config, logger, sealer, metrics, store: await openStore(config, measureRedis(metrics)) };
 }
 
 /** A server that listens, with its background loops. */
@@ -55,7 +68,13 @@ export interface RunningServer extends Service {
   address(): { readonly host: string; readonly port: number };
 }
 
-export function assembleServer({ config, logger, store, sealer }: Base): RunningServer {
+/** The metrics' own listener, where one is configured. */
+export function assembleMetrics({ config, metrics }: Base): Service[] {
+  const { metricsHost: host, metricsPort: port } = config;
+  return port === undefined ? [] : [createMetricsListener(metrics, { host, port })];
+}
+
+export function assembleServer({ config, logger, store, sealer, metrics }: Base): RunningServer {
   const parts = { store, clock: systemClock, logger };
   const platforms = installedPlatforms(config.platformsDir, systemClock.now());
   const rule = {
@@ -65,6 +84,8 @@ export function assembleServer({ config, logger, store, sealer }: Base): Running
     outputBytes: config.keepOutputMegabytes * 1_000_000,
   };
   const loops = [createReconciler(parts), createDueLoop(parts), createReaper(parts), createRetentionLoop(parts, rule)];
+  const calls = measureCalls(metrics);
+  const metricsText = async () => ({ text: await metrics.metrics(), contentType: metrics.contentType });
   let server: ApiServer | undefined;
   let address = { host: config.host, port: config.port };
   return {
@@ -85,6 +106,8 @@ export function assembleServer({ config, logger, store, sealer }: Base): Running
         platforms: createPlatformCatalogue(platforms),
         forbidInlineEndpoints: config.forbidInlineEndpoints,
         defaultHostKeyPolicy: config.hostKeyPolicy,
+        calls,
+        ...(config.metricsPort === undefined ? { metrics: metricsText } : {}),
         ...(tls ? { tls } : {}),
       });
       address = await server.listen({ host: config.host, port: config.port });
@@ -115,24 +138,26 @@ export function journalsOf({ journalDir }: Config): Journals {
 
 /** `ports` take the place of the real ones: that is where tests of crashes cut in. */
 export function assembleWorker(
-  { config, logger, store, sealer }: Base,
+  { config, logger, store, sealer, metrics }: Base,
   ports: Partial<Pick<WorkerOptions, "journals" | "connect">> = {},
 ): Worker {
-  return createWorker({
-    store,
+  const worker = createWorker({
+    store: { ...store, leases: measureLeases(store.leases, metrics, now) },
     sealer,
     logger,
     version,
     clock: systemClock,
     random: systemRandom,
     platforms: installedPlatforms(config.platformsDir, systemClock.now()),
-    journals: journalsOf(config),
+    journals: measureJournals(ports.journals ?? journalsOf(config), metrics),
+    connect: measureConnections(ports.connect ?? connectSsh, metrics),
     hostname: hostname(),
     pid: process.pid,
     zones: config.zones,
     capacity: config.capacity,
     defaultHostKeyPolicy: config.hostKeyPolicy,
     drainMs: config.drainSeconds * 1000,
-    ...ports,
   });
+  gaugeWorker(worker, config.capacity, metrics);
+  return worker;
 }

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { type Config, loadConfig } from "../config.js";
 import { createLogger } from "../telemetry/logger.js";
-import { assembleServer, assembleWorker, openBase } from "./assemble.js";
+import { assembleMetrics, assembleServer, assembleWorker, openBase } from "./assemble.js";
 import { runUntilSignal } from "./run-process.js";
 
 /** The option that names the configuration file. */
@@ -26,7 +26,7 @@ export function registerProcesses(program: Command): void {
       const base = await openBase(settings, createLogger(settings.logLevel));
       const server = assembleServer(base);
       try {
-        await runUntilSignal([server]);
+        await runUntilSignal([...assembleMetrics(base), server]);
       } finally {
         await base.store.close();
       }
@@ -39,7 +39,7 @@ export function registerProcesses(program: Command): void {
       const settings = loadConfig(config, process.env);
       const base = await openBase(settings, createLogger(settings.logLevel));
       try {
-        await runUntilSignal([assembleWorker(base)]);
+        await runUntilSignal([...assembleMetrics(base), assembleWorker(base)]);
       } finally {
         await base.store.close();
       }

@@ -10,9 +10,9 @@ import { openRedis } from "./open-redis.js";
 import { createQueueStore } from "./queues.js";
 import type { RedisUrl } from "./redis-place.js";
 import { openSchema } from "./schema.js";
-import { createScripts } from "./scripts.js";
+import { type AroundScript, createScripts } from "./scripts.js";
 import { asStoreError } from "./connection-errors.js";
-import type { Store } from "./store.js";
+import { type Store, StoreError, type StoreObserver } from "./store.js";
 import { createUpkeepStore } from "./upkeep.js";
 import { createWatchStore } from "./watches.js";
 import { createWorkerStore } from "./workers.js";
@@ -29,6 +29,8 @@ export interface RedisStoreOptions {
   readonly now: () => number;
   /** A simulation's clock in the place of the server's, for everything the scripts decide by time. */
   readonly scriptTimeMs?: () => number;
+  /** Is told of every call of a script: its name, milliseconds it took, and the reason it failed for, if it did. */
+  readonly observe?: StoreObserver;
 }
 
 /**
@@ -48,7 +50,7 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Stor
 async function openOn(links: RedisLinks, options: RedisStoreOptions): Promise<Store> {
   const keys = createKeySpace(options.prefix ?? "pm");
   const { state } = links;
-  const scripts = createScripts(state, options.scriptTimeMs);
+  const scripts = createScripts(state, options.scriptTimeMs, aroundOf(options));
   await openSchema(state, scripts, keys);
   const zones = createZones(state, scripts, keys);
   const watches = createWatchStore(links, keys, zones);
@@ -89,6 +91,23 @@ async function openOn(links: RedisLinks, options: RedisStoreOptions): Promise<St
       await leases.stop();
       await links.close();
     },
+  };
+}
+
+/** Times every call of a script for whoever wants to know; undefined when nobody does. */
+function aroundOf({ observe, monotonic }: RedisStoreOptions): AroundScript | undefined {
+  if (!observe) return undefined;
+  return async (name, call) => {
+    const before = monotonic();
+    try {
+      const reply = await call();
+      observe(name, monotonic() - before);
+      return reply;
+    } catch (error) {
+      const known = asStoreError(error);
+      observe(name, monotonic() - before, known instanceof StoreError ? known.reason : "UNKNOWN");
+      throw error;
+    }
   };
 }
 

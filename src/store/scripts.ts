@@ -73,8 +73,14 @@ export function scriptText(name: ScriptName): string {
 
 const texts = new Map<ScriptName, string>();
 
-/** Makes the scripts known to a connection. `timeMs` puts a simulation's clock in the place of the server's. */
-export function createScripts(redis: StoreConnection, timeMs?: () => number): Scripts {
+/** Runs the call of a script; what it gives is what the call gives. */
+export type AroundScript = <T>(name: ScriptName, call: () => Promise<T>) => Promise<T>;
+
+/**
+ * Makes the scripts known to a connection. `timeMs` puts a simulation's clock in the place of the server's; `around`
+ * is there for measuring.
+ */
+export function createScripts(redis: StoreConnection, timeMs?: () => number, around?: AroundScript): Scripts {
   for (const name of names) {
     let text = texts.get(name);
     if (text === undefined) texts.set(name, (text = scriptText(name)));
@@ -100,7 +106,8 @@ export function createScripts(redis: StoreConnection, timeMs?: () => number): Sc
     const defined = redis as unknown as Record<string, (...given: (string | Buffer)[]) => Promise<ScriptReply>>;
     const run = defined[`${command(name)}Buffer`];
     if (!run) throw new Error(`script ${name} is not defined on this connection`);
-    return run.call(redis, root, time(items), ...args.map(plain));
+    const ask = (): Promise<ScriptReply> => run.call(redis, root, time(items), ...args.map(plain));
+    return around ? around(name, ask) : ask();
   }
   return {
     run: (name, root, ...args) => call(name, root, 1, args),

@@ -20,6 +20,9 @@ export type * from "./watch-store.js";
 export type * from "./worker-store.js";
 export { StoreError } from "./store-error.js";
 
+/** Is told of every call of a script: its name, milliseconds it took, and the reason it failed for, if it did. */
+export type StoreObserver = (script: string, ms: number, failure?: string) => void;
+
 /** Everything the service keeps, in Redis. Nobody outside this folder knows a key or a script. */
 export interface Store {
   readonly jobs: JobStore;

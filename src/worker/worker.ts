@@ -41,6 +41,8 @@ export interface Worker extends Service {
   /** Its name now: a worker that was buried goes on under another. */
   readonly name: string;
   readonly running: number;
+  /** Its SSH sessions: all, and those that wait for work. */
+  readonly sessions: { readonly open: number; readonly idle: number };
 }
 
 /** Between two tries to come back after a burial: this long at first, then longer each time. */
@@ -133,6 +135,9 @@ export function createWorker(options: WorkerOptions): Worker {
     },
     get running() {
       return life?.running ?? 0;
+    },
+    get sessions() {
+      return { open: pool.size, idle: pool.idle };
     },
     start() {
       starting ??= begin().catch((error: unknown) => {
