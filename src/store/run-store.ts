@@ -1,0 +1,93 @@
+import type { NewRun, RunEntry, RunRecord, RunTargetRecord, TargetProgress, TargetRejection } from "../domain/run.js";
+import type { RunState, TargetState } from "../domain/run-state.js";
+
+/** Which runs are meant: fields joined by AND, values of a field by OR. Empty lists and absent fields mean any. */
+export interface RunQuery {
+  readonly ids?: readonly string[];
+  readonly states?: readonly RunState[];
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly creators?: readonly string[];
+  readonly schedules?: readonly string[];
+  readonly createdAfterMs?: number;
+  readonly createdBeforeMs?: number;
+}
+
+/** A change of a run itself. Fields that are left out stay. */
+export interface RunChange {
+  readonly state?: RunState;
+  readonly reason?: string;
+  readonly changedBy?: string;
+  readonly batch?: number;
+  /** The next batch begins after this long; 0: at once. */
+  readonly waitMs?: number;
+  readonly forgiven?: number;
+  readonly interrupt?: boolean;
+  /** Makes every PENDING target UNTOUCHED. */
+  readonly leaveRest?: boolean;
+  /** Makes these targets STARTED. */
+  readonly start?: readonly number[];
+  /** When they start, for their jobs' ids: milliseconds since the epoch. */
+  readonly startMs?: number;
+}
+
+/** A run under the eyes of who drives it, at one moment. */
+export interface DrivenRun {
+  readonly run: RunRecord;
+  /** By the store's clock. */
+  readonly nowMs: number;
+}
+
+/** How a target ended; `job` is the one that did, where there is one. */
+export interface TargetEnd {
+  readonly index: number;
+  readonly state: TargetState;
+  readonly job?: string;
+  /** Why, where no job says it. */
+  readonly error?: TargetRejection;
+}
+
+/** Runs: who belongs to them, how far they are, and what to do next. Everything lies in the installation's slot. */
+export interface RunStore {
+  /**
+   * Stores a run with all its targets, or answers with the one an earlier call with the same request id created. It is
+   * driven from then on. REQUEST_ID_REUSED; RUN_NOT_FOUND and RUN_NOT_FINAL for the run it does again.
+   */
+  create(run: NewRun): Promise<{ readonly run: RunRecord; readonly replayed: boolean }>;
+  /** The run that a request id created before; undefined: none. REQUEST_ID_REUSED. */
+  earlier(idempotency: NonNullable<NewRun["idempotency"]>): Promise<RunRecord | undefined>;
+  get(id: string): Promise<RunRecord | undefined>;
+  getMany(ids: readonly string[]): Promise<readonly (RunRecord | undefined)[]>;
+  /** Newest first, behind `before`. Looks at a bounded number, so a page may be short or empty. */
+  list(
+    query: RunQuery,
+    page: { readonly limit: number; readonly before?: string },
+  ): Promise<{ readonly runs: readonly RunRecord[]; readonly next?: string }>;
+  /** The run of the same schedule before this one; undefined: none. */
+  before(schedule: string, id: string): Promise<string | undefined>;
+  /** Targets as created, from `from` on, at most `count`. Empty behind the end. */
+  targets(id: string, from: number, count: number): Promise<readonly RunTargetRecord[]>;
+  /** How far the targets from `from` on are, at most `count`. */
+  progress(id: string, from: number, count: number): Promise<readonly TargetProgress[]>;
+  /** Why targets ended for which no job says it. */
+  errors(id: string, indexes: readonly number[]): Promise<ReadonlyMap<number, TargetRejection>>;
+  /** Entries of the history behind number `behind`, at most `limit`. */
+  history(id: string, behind: number, limit: number): Promise<readonly RunEntry[]>;
+  /** Revisions of runs; 0 where there is none. */
+  revisions(ids: readonly string[]): Promise<readonly number[]>;
+  /** Changes a run that is still at this revision. False: it is not, and nothing was done. */
+  change(id: string, revision: number, change: RunChange): Promise<boolean>;
+  /** Runs that have not ended. */
+  active(): Promise<readonly string[]>;
+  /** Takes a run for this server for some seconds, so that not all drive it at once; undefined when another has it. */
+  take(id: string, server: string): Promise<DrivenRun | undefined>;
+  /** Targets that started and whose job is not known to be there, at most `limit`, among those from `from` to `to`. */
+  unborn(id: string, from: number, to: number, limit: number): Promise<readonly TargetProgress[]>;
+  /** Notes that the jobs of these targets are there. */
+  born(id: string, targets: readonly { readonly index: number; readonly job: string }[]): Promise<void>;
+  /** Notes ends. One that is known changes nothing. */
+  end(id: string, ends: readonly TargetEnd[]): Promise<void>;
+  /** Takes ends of jobs from a zone to their runs, at most `limit`; says how many there were. */
+  drain(zone: string, limit: number): Promise<number>;
+  /** Purges runs that ended long enough ago, a bounded step; says how many. */
+  retain(rule: { readonly succeededMs: number; readonly failedMs: number }): Promise<number>;
+}
