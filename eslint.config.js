@@ -11,7 +11,7 @@ const rooms = {
   api: ["domain", "store", "secrets", "telemetry", "api", "errors"],
   worker: ["domain", "store", "secrets", "telemetry", "device", "worker"],
   scheduler: ["domain", "store", "telemetry", "scheduler"],
-  metrics: ["domain", "store", "device", "api", "worker", "metrics"],
+  observe: ["domain", "store", "device", "api", "worker", "observe"],
   cli: ["cli"],
 };
 
@@ -22,7 +22,7 @@ const outside = [
   "dev",
   "device",
   "domain",
-  "metrics",
+  "observe",
   "scheduler",
   "secrets",
   "store",

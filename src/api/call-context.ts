@@ -14,5 +14,8 @@ export const principalKey = createContextKey<Principal>(
   { description: "who calls, as authenticated" },
 );
 
+/** The `traceparent` that work which the call asks for belongs to; empty for none. */
+export const traceParentKey = createContextKey<string>("", { description: "trace of the call" });
+
 /** The id that the answer carries in `x-request-id` and the log with every line about the call. */
 export const requestIdKey = createContextKey<string>("", { description: "id of the HTTP request" });

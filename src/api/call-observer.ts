@@ -4,6 +4,8 @@ export interface ObservedCall {
   readonly method: string;
   /** Whether it has more than one answer. */
   readonly streaming: boolean;
+  /** The caller's `traceparent`, when there is a valid one. */
+  readonly traceParent?: string | undefined;
 }
 
 /** How a call ended. */
@@ -15,8 +17,28 @@ export interface CallOutcome {
   readonly ms: number;
 }
 
+/** A call under way. */
+export interface CallUnderWay {
+  /** What work that this call asks for belongs to: a `traceparent`. Default: the caller's. */
+  readonly traceParent?: string | undefined;
+  /** Called once, when the answer has left or its caller has gone. */
+  ended(outcome: CallOutcome): void;
+}
+
 /** Is told of every call. */
 export interface CallObserver {
-  /** A call begins; what is returned is called once, when its answer has left or its caller has gone. */
-  began(call: ObservedCall): (outcome: CallOutcome) => void;
+  began(call: ObservedCall): CallUnderWay;
+}
+
+/** Tells several. */
+export function observeTogether(observers: readonly CallObserver[]): CallObserver {
+  return {
+    began(call) {
+      const calls = observers.map((observer) => observer.began(call));
+      return {
+        traceParent: calls.find(({ traceParent }) => traceParent !== undefined)?.traceParent,
+        ended: (outcome) => calls.forEach((one) => one.ended(outcome)),
+      };
+    },
+  };
 }

@@ -66,6 +66,8 @@ export interface JobWish {
   readonly requestId: string;
   /** The job that is done again. */
   readonly retryOf?: string;
+  /** The `traceparent` of whoever asks; empty for none. */
+  readonly traceParent?: string;
   /** Id of the new job, when it was chosen before; it names the zone of the target. */
   readonly id?: string;
 }
@@ -160,6 +162,7 @@ export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWi
     ...(spec.failIfBlocked && { failIfBlocked: true }),
     ...retention(spec.retainOutput),
     ...(wish.retryOf !== undefined && { retryOf: wish.retryOf }),
+    ...(wish.traceParent && { traceParent: wish.traceParent }),
     ...(wish.requestId !== "" && {
       idempotency: {
         scope: wish.scope,

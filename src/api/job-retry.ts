@@ -12,7 +12,7 @@ import { isFinal, jobStates } from "../domain/job-state.js";
 import type { JobRecord } from "../domain/job.js";
 import { invalidRequest, problem } from "../errors.js";
 import { StoreError } from "../store/store.js";
-import { principalKey, requestIdKey } from "./call-context.js";
+import { principalKey, requestIdKey, traceParentKey } from "./call-context.js";
 import { type ItemErrorShape, itemError } from "./item-error.js";
 import { type JobCreation, prepareJob, readSurroundings } from "./job-create.js";
 import { isUnbounded, jobQuery } from "./job-filter.js";
@@ -29,7 +29,12 @@ const together = 50;
 export async function retryJob(
   parts: JobCreation,
   job: JobRecord,
-  by: { readonly creator: string; readonly method: string; readonly requestId: string },
+  by: {
+    readonly creator: string;
+    readonly method: string;
+    readonly requestId: string;
+    readonly traceParent: string;
+  },
 ): Promise<{ readonly job: JobRecord; readonly replayed: boolean }> {
   const { id } = job;
   const metadata = { job: id };
@@ -46,8 +51,8 @@ export async function retryJob(
   }
   delete spec.startTime;
   const around = await readSurroundings(parts.store, [spec]);
-  const { creator, method, requestId } = by;
-  const wish = { spec, field: "job", creator, scope: `${creator}/${method}`, requestId, retryOf: id };
+  const { creator, method, requestId, traceParent } = by;
+  const wish = { spec, field: "job", creator, scope: `${creator}/${method}`, requestId, retryOf: id, traceParent };
   const again = prepareJob(parts, around, wish);
   if (again.zone !== job.zone) {
     const message = `job ${id} ran in zone ${job.zone}, and its device is in ${again.zone} now: create it anew`;
@@ -75,11 +80,12 @@ export async function retryJobs(
       : { jobs: [] };
   const { name: creator } = context.values.get(principalKey);
   const callId = context.values.get(requestIdKey);
+  const traceParent = context.values.get(traceParentKey);
 
   async function one(job: JobRecord): Promise<RetryResult> {
     const requestId = request.requestId === "" ? "" : `${request.requestId}#${job.id}`;
     try {
-      const again = await retryJob(parts, job, { creator, method: "RetryJobs", requestId });
+      const again = await retryJob(parts, job, { creator, method: "RetryJobs", requestId, traceParent });
       return { id: job.id, result: { case: "retriedBy", value: again.job.id } };
     } catch (error) {
       if (!(error instanceof StoreError || error instanceof ConnectError)) throw error;

@@ -11,7 +11,7 @@ import {
   type ListJobEventsRequest,
 } from "@pointsman/sdk/v1";
 import type { JobRecord, NewJob } from "../domain/job.js";
-import { principalKey, requestIdKey } from "./call-context.js";
+import { principalKey, requestIdKey, traceParentKey } from "./call-context.js";
 import { historyGone } from "./cursor.js";
 import { type ItemErrorShape, itemError } from "./item-error.js";
 import { cancelJobs } from "./job-cancel.js";
@@ -41,7 +41,9 @@ export function createJobService(parts: JobCreation): ServiceImpl<typeof JobServ
       const around = await readSurroundings(store, [spec]);
       const creator = caller(context);
       const scope = `${creator}/CreateJob`;
-      const created = await jobs.create(prepareJob(parts, around, { spec, field: "job", creator, scope, requestId }));
+      const traceParent = context.values.get(traceParentKey);
+      const wish = { spec, field: "job", creator, scope, requestId, traceParent };
+      const created = await jobs.create(prepareJob(parts, around, wish));
       return { job: await viewJob(jobs, created.job), replayed: created.replayed };
     },
 
@@ -103,7 +105,10 @@ export function createJobService(parts: JobCreation): ServiceImpl<typeof JobServ
     async retryJob({ id, requestId }, context) {
       const job = await jobs.get(id);
       if (!job) throw jobNotFound(id);
-      const again = await retryJob(parts, job, { creator: caller(context), method: "RetryJob", requestId });
+      const again = await retryJob(parts, job, {
+        ...{ creator: caller(context), method: "RetryJob", requestId },
+        traceParent: context.values.get(traceParentKey),
+      });
       return { job: await viewJob(jobs, again.job), replayed: again.replayed };
     },
 
@@ -128,12 +133,13 @@ async function createBatch(
 ): Promise<{ results: BatchResult[] }> {
   const { jobs } = parts.store;
   const creator = context.values.get(principalKey).name;
+  const traceParent = context.values.get(traceParentKey);
   const around = await readSurroundings(parts.store, request.jobs);
   const prepare = (spec: JobSpec, index: number): NewJob | ConnectError => {
     const requestId = request.requestId === "" ? "" : `${request.requestId}#${index}`;
     const scope = `${creator}/BatchCreateJobs`;
     try {
-      return prepareJob(parts, around, { spec, field: `jobs[${index}]`, creator, scope, requestId });
+      return prepareJob(parts, around, { spec, field: `jobs[${index}]`, creator, scope, requestId, traceParent });
     } catch (error) {
       if (error instanceof ConnectError) return error;
       throw error;

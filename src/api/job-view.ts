@@ -9,6 +9,7 @@ import {
   JobSpecSchema,
   type ResolutionSchema,
 } from "@pointsman/sdk/v1";
+import { traceIdOf } from "../domain/trace-parent.js";
 import { isFinal } from "../domain/job-state.js";
 import type { Failure, JobRecord, ResolutionRecord, Waiting } from "../domain/job.js";
 import type { JobStore } from "../store/store.js";
@@ -62,6 +63,7 @@ function jobMessage(job: JobRecord, waiting: Waiting | undefined): Job {
     zone: job.zone,
     endpoint: job.endpoint,
     creator: job.creator,
+    traceId: job.traceParent === undefined ? "" : traceIdOf(job.traceParent),
     createTime: timestampFromMs(job.createMs),
     ...time("queueTime", job.queueMs),
     ...time("startTime", job.startMs),

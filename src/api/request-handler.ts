@@ -12,7 +12,7 @@ import type { Clock, Random } from "../domain/clock.js";
 import { problem, toProblem } from "../errors.js";
 import { accessTable, reaches, type Access } from "./access.js";
 import type { Authenticate } from "./authenticate.js";
-import { type Principal, principalKey, requestIdKey } from "./call-context.js";
+import { type Principal, principalKey, requestIdKey, traceParentKey } from "./call-context.js";
 import type { CallObserver, ObservedCall } from "./call-observer.js";
 import { completeAnswer } from "./complete-answer.js";
 import { eventStreamPattern } from "./event-stream.js";
@@ -107,7 +107,7 @@ export function createRequestHandler(parts: {
       if (principal) stay = standing.add(request, access);
       const signal = stay?.signal ?? neverAborts;
       if (method) {
-        const call = { requestId, protocol, principal, unexpected, signal };
+        const call = { requestId, protocol, principal, unexpected, signal, traceParent: line.traceParent };
         await answerMethod(method, request, response, call, (error) => {
           line.ended = true;
           line.error = error;
@@ -136,11 +136,13 @@ export function createRequestHandler(parts: {
       readonly principal: Principal | undefined;
       readonly unexpected: (error: unknown) => void;
       readonly signal: AbortSignal;
+      readonly traceParent: string | undefined;
     },
     ended: (error: ConnectError | undefined) => void,
   ): Promise<void> => {
     const values = createContextValues().set(requestIdKey, call.requestId);
     if (call.principal) values.set(principalKey, call.principal);
+    if (call.traceParent !== undefined) values.set(traceParentKey, call.traceParent);
     let seen: Uint8Array | undefined;
     const universal = universalRequestFromNodeRequest(request, response, undefined, values);
     const body =

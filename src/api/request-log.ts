@@ -2,6 +2,7 @@ import type { ConnectError } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Logger } from "pino";
 import type { Clock } from "../domain/clock.js";
+import { asTraceParent, traceIdOf } from "../domain/trace-parent.js";
 import { reasonOf } from "../errors.js";
 import type { CallObserver, ObservedCall } from "./call-observer.js";
 import type { AnyRequest, AnyResponse } from "./one-port-server.js";
@@ -13,6 +14,8 @@ export interface RequestLog {
   error?: ConnectError | undefined;
   /** Whether the call came to its own end. */
   ended: boolean;
+  /** The trace that work which the call asks for belongs to. */
+  readonly traceParent: string | undefined;
 }
 
 /** Starts the line; it is written when the answer has left or its reader has gone. */
@@ -22,16 +25,17 @@ export function logRequest(
   response: AnyResponse,
   call: ObservedCall & { readonly requestId: string; readonly path: string; readonly protocol: string },
 ): RequestLog {
-  const line: RequestLog = { ended: false };
   const startMs = parts.clock.monotonic();
-  const ended = parts.calls?.began({ method: call.method, streaming: call.streaming });
+  const given = asTraceParent(request.headers["traceparent"]);
+  const underWay = parts.calls?.began({ method: call.method, streaming: call.streaming, traceParent: given });
+  const line: RequestLog = { ended: false, traceParent: underWay?.traceParent ?? given };
   const peer = request.socket?.remoteAddress;
   response.once("close", () => {
     const { error } = line;
     const code = error ? codeToString(error.code) : line.ended ? "ok" : "canceled";
     const reason = error && reasonOf(error);
     const ms = parts.clock.monotonic() - startMs;
-    ended?.({ code, reason, ms });
+    underWay?.ended({ code, reason, ms });
     parts.logger.info(
       {
         requestId: call.requestId,
@@ -42,6 +46,7 @@ export function logRequest(
         code,
         reason,
         ms: Math.round(ms),
+        trace: line.traceParent && traceIdOf(line.traceParent),
       },
       "call",
     );

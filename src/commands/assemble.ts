@@ -2,18 +2,22 @@ import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+import { observeTogether } from "../api/call-observer.js";
 import { type ApiServer, createApiServer } from "../api/api-server.js";
 import type { Config } from "../config.js";
 import { connectSsh, installedPlatforms } from "../device/index.js";
 import type { Service } from "../domain/service.js";
-import { createMetricsListener } from "../metrics/metrics-listener.js";
-import { measureCalls } from "../metrics/measured-calls.js";
-import { measureConnections } from "../metrics/measured-connections.js";
-import { measureJournals } from "../metrics/measured-journals.js";
-import { measureLeases } from "../metrics/measured-leases.js";
-import { measureRedis } from "../metrics/measured-redis.js";
-import { createMetricsRegistry } from "../metrics/registry.js";
-import { gaugeWorker } from "../metrics/worker-gauges.js";
+import { createMetricsListener } from "../observe/metrics-listener.js";
+import { measureCalls } from "../observe/measured-calls.js";
+import { measureConnections } from "../observe/measured-connections.js";
+import { measureJournals } from "../observe/measured-journals.js";
+import { measureLeases } from "../observe/measured-leases.js";
+import { measureRedis } from "../observe/measured-redis.js";
+import { traceAttempts } from "../observe/traced-attempts.js";
+import { traceCalls } from "../observe/traced-calls.js";
+import { startTracing, type Tracing } from "../observe/tracing.js";
+import { createMetricsRegistry } from "../observe/registry.js";
+import { gaugeWorker } from "../observe/worker-gauges.js";
 import { createReconciler } from "../scheduler/reconciler.js";
 import { createDueLoop, createReaper, createRetentionLoop } from "../scheduler/upkeep.js";
 import { createSealer, type Sealer } from "../secrets/sealer.js";
@@ -36,6 +40,9 @@ export interface Base {
   readonly sealer: Sealer;
   /** What is measured in this process. */
   readonly metrics: Registry;
+  readonly tracing: Tracing | undefined;
+  /** Sends the last spans and lets Redis go. */
+  close(): Promise<void>;
 }
 
 const now = (): number => systemClock.now();
@@ -59,7 +66,15 @@ export async function openBase(config: Config, logger: Logger, createKey = false
   });
   const sealer = createSealer({ key, random: systemRandom });
   const metrics = createMetricsRegistry(version);
-  return { config, logger, sealer, metrics, store: await openStore(config, measureRedis(metrics)) };
+  const store = await openStore(config, measureRedis(metrics));
+  const tracing = await startTracing("pointsman", version, process.env);
+  return {
+    ...{ config, logger, sealer, metrics, tracing, store },
+    async close() {
+      await tracing?.stop().catch((error: unknown) => logger.warn({ err: error }, "the last spans could not be sent"));
+      await store.close();
+    },
+  };
 }
 
 /** A server that listens, with its background loops. */
@@ -74,7 +89,7 @@ export function assembleMetrics({ config, metrics }: Base): Service[] {
   return port === undefined ? [] : [createMetricsListener(metrics, { host, port })];
 }
 
-export function assembleServer({ config, logger, store, sealer, metrics }: Base): RunningServer {
+export function assembleServer({ config, logger, store, sealer, metrics, tracing }: Base): RunningServer {
   const parts = { store, clock: systemClock, logger };
   const platforms = installedPlatforms(config.platformsDir, systemClock.now());
   const rule = {
@@ -84,7 +99,7 @@ export function assembleServer({ config, logger, store, sealer, metrics }: Base)
     outputBytes: config.keepOutputMegabytes * 1_000_000,
   };
   const loops = [createReconciler(parts), createDueLoop(parts), createReaper(parts), createRetentionLoop(parts, rule)];
-  const calls = measureCalls(metrics);
+  const calls = observeTogether([measureCalls(metrics), ...(tracing ? [traceCalls(tracing.tracer)] : [])]);
   const metricsText = async () => ({ text: await metrics.metrics(), contentType: metrics.contentType });
   let server: ApiServer | undefined;
   let address = { host: config.host, port: config.port };
@@ -138,11 +153,16 @@ export function journalsOf({ journalDir }: Config): Journals {
 
 /** `ports` take the place of the real ones: that is where tests of crashes cut in. */
 export function assembleWorker(
-  { config, logger, store, sealer, metrics }: Base,
+  { config, logger, store, sealer, metrics, tracing }: Base,
   ports: Partial<Pick<WorkerOptions, "journals" | "connect">> = {},
 ): Worker {
+  const measured = {
+    leases: measureLeases(store.leases, metrics, now),
+    connect: measureConnections(ports.connect ?? connectSsh, metrics),
+  };
+  const traced = tracing && traceAttempts(tracing.tracer, now);
   const worker = createWorker({
-    store: { ...store, leases: measureLeases(store.leases, metrics, now) },
+    store: { ...store, leases: traced?.leases(measured.leases) ?? measured.leases },
     sealer,
     logger,
     version,
@@ -150,7 +170,7 @@ export function assembleWorker(
     random: systemRandom,
     platforms: installedPlatforms(config.platformsDir, systemClock.now()),
     journals: measureJournals(ports.journals ?? journalsOf(config), metrics),
-    connect: measureConnections(ports.connect ?? connectSsh, metrics),
+    connect: traced?.connect(measured.connect) ?? measured.connect,
     hostname: hostname(),
     pid: process.pid,
     zones: config.zones,

@@ -28,7 +28,7 @@ export function registerProcesses(program: Command): void {
       try {
         await runUntilSignal([...assembleMetrics(base), server]);
       } finally {
-        await base.store.close();
+        await base.close();
       }
     });
   program
@@ -41,7 +41,7 @@ export function registerProcesses(program: Command): void {
       try {
         await runUntilSignal([...assembleMetrics(base), assembleWorker(base)]);
       } finally {
-        await base.store.close();
+        await base.close();
       }
     });
 }

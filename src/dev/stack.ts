@@ -43,7 +43,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const redis = await startPrivateRedis({ dir: join(dataDir, "redis") });
     stops.push(() => redis.stop());
     const base = await openBase(configOf(options, redis.socketPath), logger, true);
-    stops.push(() => base.store.close());
+    stops.push(() => base.close());
     const server = assembleServer(base);
     const worker = assembleWorker(base);
     for (const service of [server, worker] satisfies Service[]) {

@@ -78,6 +78,8 @@ export interface NewJob {
   readonly retain?: "METADATA" | "NONE";
   /** The job this one does again. */
   readonly retryOf?: string;
+  /** The `traceparent` of whoever asked for it. */
+  readonly traceParent?: string;
   /** Set when the caller gave a request id: who, which method, which id, and a hash of the request as received. */
   readonly idempotency?: {
     readonly scope: string;
@@ -133,6 +135,8 @@ export interface JobRecord {
   /** The job this one does again, and the latest job that does this one again. */
   readonly retryOf?: string;
   readonly retriedBy?: string;
+  /** The `traceparent` of whoever asked for it. */
+  readonly traceParent?: string;
   /** When it was marked as deleted. */
   readonly deleteMs?: number;
 }

@@ -25,13 +25,15 @@ interface Definition {
   readonly queue?: string;
   /** The job it does again. */
   readonly rof?: string;
+  /** Trace context of the request. */
+  readonly tp?: string;
   /** "name=value" each: scripts need them in order, which an object does not keep there. */
   readonly labels: readonly string[];
 }
 
 /** What of a job its definition is made of. */
 type Defined = Pick<NewJob, "type" | "address" | "device" | "creator" | "priority" | "maxAttempts" | "queueTimeoutMs"> &
-  Pick<NewJob, "queue" | "labels" | "retryOf">;
+  Pick<NewJob, "queue" | "labels" | "retryOf" | "traceParent">;
 
 /** A new job's definition, as JSON. */
 export function definitionOf(job: Defined): string {
@@ -42,13 +44,14 @@ export function definitionOf(job: Defined): string {
     ...(dev === undefined ? {} : { dev }),
     ...(job.queue === undefined ? {} : { queue: job.queue }),
     ...(job.retryOf === undefined ? {} : { rof: job.retryOf }),
+    ...(job.traceParent === undefined ? {} : { tp: job.traceParent }),
   };
   return JSON.stringify(definition);
 }
 
 /** What a definition says of a job. */
 function definedBy(definition: string) {
-  const { type, addr, dev, by, pri, max, labels, queue, rof } = JSON.parse(definition) as Definition;
+  const { type, addr, dev, by, pri, max, labels, queue, rof, tp } = JSON.parse(definition) as Definition;
   return {
     type,
     address: addr,
@@ -59,6 +62,7 @@ function definedBy(definition: string) {
     ...(dev === undefined ? {} : { device: dev }),
     ...(queue === undefined ? {} : { queue }),
     ...(rof === undefined ? {} : { retryOf: rof }),
+    ...(tp === undefined ? {} : { traceParent: tp }),
   };
 }
 
@@ -95,6 +99,7 @@ export function acceptedJob(job: NewJob, now: number, state: JobState, expireMs:
     cancelRequested: false,
     ...(job.queue === undefined ? {} : { queue: job.queue }),
     ...(job.retryOf === undefined ? {} : { retryOf: job.retryOf }),
+    ...(job.traceParent === undefined ? {} : { traceParent: job.traceParent }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import type { CallObserver } from "../api/call-observer.js";
+import type { CallObserver, CallOutcome } from "../api/call-observer.js";
 import { fastSeconds } from "./buckets.js";
 import { metricPrefix } from "./registry.js";
 
@@ -36,12 +36,13 @@ export function measureCalls(registry: Registry): CallObserver {
     began({ method, streaming }) {
       const gauge = streaming ? watches : underWay;
       gauge.inc();
-      return ({ code, reason, ms }) => {
+      const ended = ({ code, reason, ms }: CallOutcome): void => {
         gauge.dec();
         requests.inc({ method, code });
         if (!streaming) durations.observe({ method }, ms / 1_000);
         if (code === "unauthenticated" || code === "permission_denied") refused.inc({ reason: reason ?? "UNKNOWN" });
       };
+      return { ended };
     },
   };
 }
