@@ -1,5 +1,5 @@
 // Installs from Debian what the tests talk to besides Redis: real SSH servers, a real router CLI, a gRPC client of
-// another language. Elsewhere the tests that need them are skipped by name.
+// another language, and what checks the rules of alerts. Elsewhere the tests that need them are skipped by name.
 import { spawnSync } from "node:child_process";
 
 const packages = {
@@ -8,6 +8,7 @@ const packages = {
   frr: "/usr/lib/frr/zebra",
   "inetutils-telnet": "/usr/bin/inetutils-telnet",
   bird2: "/usr/sbin/bird",
+  prometheus: "/usr/bin/promtool",
   sshpass: "/usr/bin/sshpass",
   curl: "/usr/bin/curl",
   "python3-grpcio": "/usr/lib/python3/dist-packages/grpc",

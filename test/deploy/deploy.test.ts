@@ -1,0 +1,154 @@
+import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parseAllDocuments } from "yaml";
+import { settings } from "../../src/config.js";
+import { samplesOf } from "../observe/samples.js";
+import { freePort } from "../support/free-port.js";
+import { device, startSystem, type System } from "../support/system.js";
+
+/** Where the machine is ours to prepare, a missing tool is a failure, not an excuse. */
+const inCi = Boolean(process.env["CI"]);
+const has = (command: string): boolean => spawnSync(command, ["--version"]).status === 0;
+const read = (path: string): string => readFileSync(path, "utf8");
+
+interface Rules {
+  readonly groups: readonly { readonly rules: readonly Rule[] }[];
+}
+interface Rule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly annotations: { readonly runbook: string };
+}
+interface Dashboard {
+  readonly panels: readonly { readonly targets?: readonly { readonly expr: string }[] }[];
+}
+
+const rules = (parseAllDocuments(read("deploy/prometheus/rules.yml"))[0]?.toJS() as Rules).groups.flatMap(
+  (group) => group.rules,
+);
+const dashboard = JSON.parse(read("deploy/grafana/dashboards/pointsman.json")) as Dashboard;
+const queries = [
+  ...rules.map(({ expr }) => expr),
+  ...dashboard.panels.flatMap(({ targets }) => targets ?? []).map(({ expr }) => expr),
+];
+
+describe("alerts and dashboard", () => {
+  let at: System;
+  const scraped = new Set<string>();
+  beforeAll(async () => {
+    const port = await freePort();
+    at = await startSystem({
+      devices: [device("srv1", { platform: "linux" }), device("dark", { faults: { refuseLogin: true } })],
+      env: { POINTSMAN_METRICS_HOST: "127.0.0.1" },
+      workers: 0,
+    });
+    await at.startWorker({ POINTSMAN_METRICS_PORT: String(port) });
+    await at.client.jobs.run({ device: "srv1", commands: ["uptime"] });
+    for (const url of [at.url, `http://127.0.0.1:${port}`]) {
+      const text = await (await fetch(`${url}/metrics`)).text();
+      for (const { name } of samplesOf(text)) scraped.add(name);
+      // A counter with labels that nothing has counted yet is there with its type, and no line.
+      for (const [, name = ""] of text.matchAll(/^# TYPE (\S+) counter$/gm)) scraped.add(name);
+    }
+  });
+  afterAll(() => at.close());
+
+  test("every metric they ask for is one that a running system shows", () => {
+    const asked = new Set(queries.flatMap((query) => query.match(/pointsman_\w+/g) ?? []));
+    expect(asked.size).toBeGreaterThan(15);
+    expect([...asked].filter((name) => !scraped.has(name))).toEqual([]);
+  });
+
+  test("every alert has its part in the runbook, and every part its alert", () => {
+    const parts = /## Alerts\n([^]*?)\n## /.exec(read("docs/operations/runbook.md"))?.[1] ?? "";
+    const headings = [...parts.matchAll(/^### (\S+)$/gm)].map(([, name]) => name);
+    expect(headings.sort()).toEqual(rules.map(({ annotations }) => annotations.runbook).sort());
+  });
+
+  test.skipIf(!has("promtool") && !inCi)("promtool takes the rules, and they fire when they should", () => {
+    for (const args of [
+      ["check", "rules", "rules.yml"],
+      ["test", "rules", "rules.test.yml"],
+      ["check", "config", "prometheus.yml"],
+    ]) {
+      const { status, stdout, stderr } = spawnSync("promtool", args, { cwd: "deploy/prometheus", encoding: "utf8" });
+      expect(status, `${args.join(" ")}: ${stdout}${stderr}`).toBe(0);
+    }
+  });
+});
+
+describe("what is deployed", () => {
+  const manifests = readdirSync("deploy/kubernetes").filter((name) => name.endsWith(".yaml"));
+
+  test("every setting that a container, a pod or a unit is given exists", () => {
+    const files = [
+      "deploy/docker/Dockerfile",
+      "deploy/docker/compose.yaml",
+      ...manifests.map((name) => join("deploy/kubernetes", name)),
+      ...readdirSync("deploy/systemd").map((name) => join("deploy/systemd", name)),
+    ];
+    const known = new Set(["POINTSMAN_CONFIG", ...Object.values(settings).map(({ env }) => env)]);
+    for (const file of files) {
+      for (const [name] of read(file).matchAll(/\bPOINTSMAN_\w+/g)) expect(known, `${name} in ${file}`).toContain(name);
+    }
+  });
+
+  test("the manifests are what the kustomization lists; workers keep their journal and get longer than they drain", () => {
+    const documents = manifests.flatMap((name) =>
+      parseAllDocuments(read(join("deploy/kubernetes", name))).map((one) => {
+        expect(one.errors, name).toEqual([]);
+        return one.toJS() as Manifest;
+      }),
+    );
+    const listed = documents.find(({ kind }) => kind === "Kustomization")?.resources ?? [];
+    expect([...listed, "kustomization.yaml"].sort()).toEqual(manifests.sort());
+    const pods = documents.flatMap(({ kind, spec }) => (spec?.template ? [{ kind, pod: spec.template.spec }] : []));
+    expect(pods.map(({ kind }) => kind).sort()).toEqual(["Deployment", "StatefulSet"]);
+    for (const { pod } of pods) {
+      const [container] = pod.containers;
+      const drain = container?.env.find(({ name }) => name === "POINTSMAN_DRAIN_SECONDS")?.value;
+      expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(Number(drain));
+      expect(pod.securityContext.runAsNonRoot).toBe(true);
+      expect(container?.securityContext.readOnlyRootFilesystem).toBe(true);
+    }
+    const set = documents.find(({ kind }) => kind === "StatefulSet");
+    expect(set?.spec?.volumeClaimTemplates).toHaveLength(1);
+  });
+
+  test.skipIf(!has("systemd-analyze"))("systemd takes the units", () => {
+    const dir = mkdtempSync(join(tmpdir(), "units-"));
+    try {
+      for (const name of readdirSync("deploy/systemd")) {
+        const unit = read(join("deploy/systemd", name)).replaceAll("/usr/bin/pointsman", process.execPath);
+        writeFileSync(join(dir, name.replace("@.", "@1.")), unit);
+        if (name.includes("@.")) copyFileSync(join("deploy/systemd", name), join(dir, name));
+      }
+      const units = ["pointsman-server.service", "pointsman-worker@1.service"].map((name) => join(dir, name));
+      const { status, stderr } = spawnSync("systemd-analyze", ["verify", ...units], { encoding: "utf8" });
+      expect(`${status} ${stderr}`).toBe("0 ");
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
+  });
+});
+
+interface Manifest {
+  readonly kind: string;
+  readonly resources?: readonly string[];
+  readonly spec?: {
+    readonly volumeClaimTemplates?: readonly unknown[];
+    readonly template?: {
+      readonly spec: {
+        readonly terminationGracePeriodSeconds: number;
+        readonly securityContext: { readonly runAsNonRoot: boolean };
+        readonly containers: readonly {
+          readonly env: readonly { readonly name: string; readonly value?: string }[];
+          readonly securityContext: { readonly readOnlyRootFilesystem: boolean };
+        }[];
+      };
+    };
+  };
+}
