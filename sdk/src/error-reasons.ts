@@ -18,6 +18,7 @@ export const errorReasons = {
   ENDPOINT_TAKEN: { code: "already_exists", meaning: "Another device has this endpoint; metadata names it." },
   CREDENTIAL_EXISTS: { code: "already_exists", meaning: "A credential of this name exists." },
   JOB_NOT_FOUND: { code: "not_found", meaning: "No job of this id." },
+  RUN_NOT_FOUND: { code: "not_found", meaning: "No run of this id." },
   DEVICE_NOT_FOUND: { code: "not_found", meaning: "No device of this name." },
   WORKER_NOT_FOUND: { code: "not_found", meaning: "No worker of this name, and nothing is held for one." },
   CREDENTIAL_NOT_FOUND: { code: "not_found", meaning: "No credential of this name." },
@@ -34,6 +35,18 @@ export const errorReasons = {
     meaning: "The device may still take the change back by itself; metadata says until when. Resolve it after that.",
   },
   JOB_NOT_FINAL: { code: "failed_precondition", meaning: "The job has not ended yet; wait for it or cancel it first." },
+  RUN_NOT_FINAL: { code: "failed_precondition", meaning: "The run has not ended yet; wait for it or cancel it first." },
+  RUN_FINAL: { code: "failed_precondition", meaning: "The run has ended." },
+  NO_TARGETS: {
+    code: "failed_precondition",
+    meaning: "No target is left to work on: the selector meets no device, or every target was refused.",
+  },
+  TARGETS_REJECTED: {
+    code: "failed_precondition",
+    meaning: "A target of an all_or_nothing run was refused; metadata names the first.",
+  },
+  DUPLICATE_TARGET: { code: "invalid_argument", meaning: "The run names this device before." },
+  WORD_MISSING: { code: "invalid_argument", meaning: "A {{word}} of the run has no value for this target." },
   JOB_NOT_RESOLVED: {
     code: "failed_precondition",
     meaning: "The outcome of the job is unknown; say what became of it with ResolveJob first.",

@@ -21,6 +21,18 @@ export type { WaitOptions } from "./job-wait.js";
 export type { JobWatchItem, WatchJobOptions, WatchOptions } from "./job-watch.js";
 export type { JobsWatchItem, WatchJobsOptions } from "./jobs-watch.js";
 export type {
+  CancelRunOptions,
+  CreatedRun,
+  CreateRunOptions,
+  RunFilterInit,
+  RunOutputsOptions,
+  Runs,
+  RunTargetStateName,
+} from "./runs.js";
+export type { RolloutInput, RunInput, RunSpecInit, RunTargetInput, SelectorInput } from "./run-input.js";
+export type { RunWatchItem, WatchRunOptions } from "./run-watch.js";
+export { isRunFinal } from "./run-state.js";
+export type {
   CreateDevicesResult,
   DeviceFields,
   DeviceFilterInit,

@@ -129,12 +129,20 @@ function isJobInput(input: JobInput | JobSpecInit): input is JobInput {
 }
 
 function fromInput(input: JobInput): JobSpec {
-  const retry = input.retry;
-  return create(JobSpecSchema, {
+  const spec = workSpec(input);
+  spec.target = create(JobSpecSchema, {
     target:
       input.endpoint === undefined
         ? { case: "device", value: input.device }
         : { case: "endpoint", value: endpoint(input.endpoint) },
+  }).target;
+  return spec;
+}
+
+/** A job without its target. */
+export function workSpec(input: JobWork & JobConditions): JobSpec {
+  const retry = input.retry;
+  return create(JobSpecSchema, {
     operation: operation(input),
     ...(input.idempotent ? { effectClass: EffectClass.IDEMPOTENT } : {}),
     priority: input.priority ?? 0,
@@ -174,7 +182,8 @@ const retained = {
   none: RetainOutput.NONE,
 } as const;
 
-function operation(work: JobWork): NonNullable<JobSpecInit["operation"]> {
+/** An operation, as the contract has it. */
+export function operation(work: JobWork): NonNullable<JobSpecInit["operation"]> {
   if (work.configure !== undefined) return { case: "configure", value: configureMessage(work.configure) };
   if (work.commands === undefined) return { case: "probe", value: {} };
   return {
@@ -198,7 +207,10 @@ function operation(work: JobWork): NonNullable<JobSpecInit["operation"]> {
   };
 }
 
-function endpoint(input: EndpointInput): Extract<NonNullable<JobSpecInit["target"]>, { case: "endpoint" }>["value"] {
+/** A device given by address, as the contract has it. */
+export function endpoint(
+  input: EndpointInput,
+): Extract<NonNullable<JobSpecInit["target"]>, { case: "endpoint" }>["value"] {
   return {
     address: input.address,
     port: input.port ?? 0,

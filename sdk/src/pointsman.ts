@@ -8,6 +8,7 @@ import { createJobs, type Jobs } from "./jobs.js";
 import { linkSignals } from "./link.js";
 import { createQueues, type Queues } from "./queues.js";
 import { createRetryingTransport } from "./retry.js";
+import { createRuns, type Runs } from "./runs.js";
 import { createNodeTransport } from "./transport.js";
 import { createWorkers, type Workers } from "./workers.js";
 
@@ -34,6 +35,8 @@ export interface PointsmanOptions {
 export class Pointsman {
   /** Queues work for devices and follows it to its end. */
   readonly jobs: Jobs;
+  /** Does one job on many targets, batch by batch. */
+  readonly runs: Runs;
   /** Keeps the inventory. */
   readonly devices: Devices;
   /** Shows lines of work, pauses them, and limits how much runs at a time. */
@@ -61,6 +64,7 @@ export class Pointsman {
       closed: closed.signal,
     };
     this.jobs = createJobs(connection);
+    this.runs = createRuns(connection);
     this.devices = createDevices(connection);
     this.queues = createQueues(connection);
     this.credentials = createCredentials(connection);

@@ -6,6 +6,7 @@ import {
   HealthService,
   JobService,
   QueueService,
+  RunService,
   WorkerService,
 } from "@pointsman/sdk/v1";
 import type { Logger } from "pino";
@@ -30,6 +31,7 @@ import type { PlatformCatalogue } from "./platform-catalogue.js";
 import { createQueueService } from "./queue-service.js";
 import { reflectionRoutes } from "./reflection.js";
 import { createRequestHandler } from "./request-handler.js";
+import { createRunService } from "./run-service.js";
 import { createWorkerService } from "./worker-service.js";
 
 /** What the server is made of. */
@@ -77,6 +79,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
   const services = [
     JobService,
+    RunService,
     DeviceService,
     QueueService,
     CredentialService,
@@ -86,6 +89,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   ] as const;
   const routes = (router: ConnectRouter): void => {
     router.service(JobService, createJobService(options));
+    router.service(RunService, createRunService(options));
     router.service(DeviceService, createDeviceService(options));
     router.service(QueueService, createQueueService({ store, clock }));
     router.service(CredentialService, createCredentialService({ credentials: store.credentials, sealer }));

@@ -31,6 +31,7 @@ export function jobQuery(filter: JobFilter | undefined): JobQuery {
     ...moment("endedAfterMs", filter.endedAfter),
     ...moment("endedBeforeMs", filter.endedBefore),
     ...list("zones", filter.zones),
+    ...list("runs", filter.runs),
     ...(filter.showDeleted && { deleted: true }),
     ...(also && { also }),
   };
@@ -94,6 +95,7 @@ export function meetsForEver(query: JobQuery, job: JobRecord): boolean {
     within(job.createMs, query.createdAfterMs, query.createdBeforeMs) &&
     among(query.zones, job.zone) &&
     among(query.queues, job.queue) &&
+    among(query.runs, job.run?.id) &&
     (query.deleted === true || job.deleteMs === undefined) &&
     (query.also?.(job) ?? true)
   );

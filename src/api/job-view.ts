@@ -96,6 +96,7 @@ function jobMessage(job: JobRecord, waiting: Waiting | undefined): Job {
     cancelRequested: job.cancelRequested,
     retryOf: job.retryOf ?? "",
     retriedBy: job.retriedBy ?? "",
+    ...(job.run && { run: job.run.id, runTarget: job.run.index }),
     ...time("deleteTime", job.deleteMs),
     ...(job.firstStartMs !== undefined && { waitDuration: durationFromMs(Math.max(0, job.firstStartMs - readyMs)) }),
     ...(final &&

@@ -13,15 +13,19 @@ const longestSeconds = 315_576_000_000n;
 
 /**
  * Checks a request against the rules of the contract, and against what every message must keep to be stored and shown
- * again: text is well-formed, times and durations are in range. Throws INVALID_REQUEST that names every field at once.
+ * again: text is well-formed, times and durations are in range. Throws INVALID_REQUEST that names every field at once;
+ * `within` is the path of the message in the request, where it is a part of one.
  */
-export function validateRequest(desc: DescMessage, message: Message): void {
+export function validateRequest(desc: DescMessage, message: Message, within = ""): void {
   const result = validator.validate(desc, message);
   if (result.kind === "error") throw result.error;
   const violations = (result.violations ?? []).filter((violation) => !isLeftOut(message, violation));
   const fields = [
-    ...malformed(reflect(desc, message), ""),
-    ...violations.map((violation) => ({ field: pathToString(violation.field), description: violation.message })),
+    ...malformed(reflect(desc, message), within),
+    ...violations.map(({ field, message: description }) => ({
+      field: [within, pathToString(field)].filter((part) => part !== "").join("."),
+      description,
+    })),
   ];
   if (fields.length > 0) throw invalidFields(fields);
 }

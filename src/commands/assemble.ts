@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import type { Logger } from "pino";
@@ -19,6 +20,9 @@ import { startTracing, type Tracing } from "../observe/tracing.js";
 import { createMetricsRegistry } from "../observe/registry.js";
 import { gaugeWorker } from "../observe/worker-gauges.js";
 import { createReconciler } from "../scheduler/reconciler.js";
+import { createRunJobs } from "../api/run-jobs.js";
+import { createRunDriver } from "../scheduler/run-driver.js";
+import { createRunEnds, createRunRetention } from "../scheduler/run-ends.js";
 import { createDueLoop, createReaper, createRetentionLoop } from "../scheduler/upkeep.js";
 import { createSealer, type Sealer } from "../secrets/sealer.js";
 import { loadSealingKey } from "../secrets/sealing-key.js";
@@ -98,7 +102,24 @@ export function assembleServer({ config, logger, store, sealer, metrics, tracing
     jobs: config.keepJobs,
     outputBytes: config.keepOutputMegabytes * 1_000_000,
   };
-  const loops = [createReconciler(parts), createDueLoop(parts), createReaper(parts), createRetentionLoop(parts, rule)];
+  const catalogue = createPlatformCatalogue(platforms);
+  const creation = {
+    store,
+    sealer,
+    platforms: catalogue,
+    clock: systemClock,
+    random: systemRandom,
+    forbidInlineEndpoints: config.forbidInlineEndpoints,
+  };
+  const loops = [
+    createReconciler(parts),
+    createDueLoop(parts),
+    createReaper(parts),
+    createRetentionLoop(parts, rule),
+    createRunDriver({ ...parts, server: randomUUID(), makeJobs: createRunJobs(creation) }),
+    createRunEnds(parts),
+    createRunRetention(parts, rule),
+  ];
   const calls = observeTogether([measureCalls(metrics), ...(tracing ? [traceCalls(tracing.tracer)] : [])]);
   const metricsText = async () => ({ text: await metrics.metrics(), contentType: metrics.contentType });
   let server: ApiServer | undefined;
@@ -112,14 +133,9 @@ export function assembleServer({ config, logger, store, sealer, metrics, tracing
           ? { cert: await readFile(tlsCertificate, "utf8"), key: await readFile(tlsKey, "utf8") }
           : undefined;
       server = createApiServer({
-        store,
-        sealer,
+        ...creation,
         logger,
         version,
-        clock: systemClock,
-        random: systemRandom,
-        platforms: createPlatformCatalogue(platforms),
-        forbidInlineEndpoints: config.forbidInlineEndpoints,
         defaultHostKeyPolicy: config.hostKeyPolicy,
         calls,
         ...(config.metricsPort === undefined ? { metrics: metricsText } : {}),

@@ -38,3 +38,29 @@ export function zoneOfJobId(id: string): number {
 export function jobIdFloor(ms: number): string {
   return digits(Math.max(0, Math.min(ms, 2 ** 50 - 1)), 10);
 }
+
+/** A new run id: as long as a job's, and ordered like one, but of no zone. */
+export function createRunId(nowMs: number, random: Random): string {
+  let rest = "";
+  for (const byte of random.bytes(16)) rest += alphabet.charAt(byte % 32);
+  return digits(nowMs, 10) + rest;
+}
+
+/** Targets that a run can have, because four characters of their jobs' ids say which. */
+const mostTargets = alphabet.length ** 4;
+
+/** What a target of a run adds to the run's own id to make that of its job: when it started, and its zone's number. */
+export function jobStamp(startMs: number, zone: number): string {
+  return digits(startMs, 10) + digits(zone, 2);
+}
+
+/** The stamp in a job's id. */
+export function stampOfJob(id: string): string {
+  return id.slice(0, 10) + id.slice(24);
+}
+
+/** The id of the job of a run's target: the same whoever makes it, so that no crash can make two. */
+export function jobIdInRun(run: string, index: number, stamp: string): string {
+  if (index >= mostTargets) throw new RangeError("a run has no such target");
+  return stamp.slice(0, 10) + run.slice(10, 20) + digits(index, 4) + stamp.slice(10);
+}

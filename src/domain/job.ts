@@ -45,6 +45,12 @@ export interface ResolutionRecord {
   readonly rerunJob?: string;
 }
 
+/** A job's place in a run: the run, and the index of the target. */
+export interface RunPlace {
+  readonly id: string;
+  readonly index: number;
+}
+
 /** What a new job brings. Everything the store decides itself (state, times, numbers) is left out. */
 export interface NewJob {
   readonly id: string;
@@ -80,6 +86,8 @@ export interface NewJob {
   readonly retryOf?: string;
   /** The `traceparent` of whoever asked for it. */
   readonly traceParent?: string;
+  /** The run it belongs to, and its place among the run's targets. */
+  readonly run?: RunPlace;
   /** Set when the caller gave a request id: who, which method, which id, and a hash of the request as received. */
   readonly idempotency?: {
     readonly scope: string;
@@ -132,6 +140,7 @@ export interface JobRecord {
   /** When it may start again after a failed attempt. */
   readonly retryMs?: number;
   readonly queue?: string;
+  readonly run?: RunPlace;
   /** The job this one does again, and the latest job that does this one again. */
   readonly retryOf?: string;
   readonly retriedBy?: string;

@@ -35,6 +35,40 @@ export const targetStates = [
 
 export type TargetState = (typeof targetStates)[number];
 
+/**
+ * One letter for each target, so that the states of all are one short text. A target that has started is an "s" until
+ * its job is known to be there, then a "j".
+ */
+const targetCodes = {
+  p: "PENDING",
+  s: "STARTED",
+  j: "STARTED",
+  S: "SUCCEEDED",
+  F: "FAILED",
+  C: "CANCELLED",
+  E: "EXPIRED",
+  I: "INDETERMINATE",
+  U: "UNTOUCHED",
+  R: "REJECTED",
+} as const satisfies Record<string, TargetState>;
+
+/** The state that a letter stands for. */
+export function stateOfCode(code: string): TargetState {
+  const state = (targetCodes as Readonly<Record<string, TargetState>>)[code];
+  if (state === undefined) throw new RangeError(`no target state has the letter ${code}`);
+  return state;
+}
+
+/** The letters that stand for a state. */
+export function codesOf(state: TargetState): readonly string[] {
+  return Object.entries(targetCodes).flatMap(([code, name]) => (name === state ? [code] : []));
+}
+
+/** Whether a target in this state never changes its state again. */
+export function isTargetFinal(state: TargetState): boolean {
+  return state !== "PENDING" && state !== "STARTED";
+}
+
 /** How many targets of a run are in each state. */
 export type RunCounts = Readonly<Record<TargetState, number>>;
 

@@ -1,3 +1,4 @@
+import type { NewJob } from "./job.js";
 import type { RunCounts, RunState, TargetState } from "./run-state.js";
 
 /** How a run goes from target to target. Counts of 0 mean: no limit, none, never. Times in milliseconds. */
@@ -8,6 +9,8 @@ export interface RolloutRule {
   readonly maxParallel: number;
   /** The limit for each value of each limiting label, in the order of a target's `lanes`. */
   readonly laneLimits: readonly number[];
+  /** Whether targets have redundancy groups. */
+  readonly grouped: boolean;
   readonly pauseMs: number;
   readonly holdAfterCanary: boolean;
   readonly maxFailures: number;
@@ -31,8 +34,8 @@ export interface RunTargetRecord {
   readonly zone: string;
   /** The encoded RunTarget, without secrets, where it is more than a device's name. Base 64. Opaque to the store. */
   readonly own?: string;
-  /** Its login, sealed for this target of this run; base 64. Erased when the run ends. */
-  readonly secret?: string;
+  /** Its login, sealed for this target of this run. Kept apart, and erased when the run ends. */
+  readonly secret?: Uint8Array;
   /** Redundancy group: no two of one are worked on at a time. */
   readonly group?: string;
   /** Values of the limiting labels, in the order of the rule's `laneLimits`; null where the device has none. */
@@ -82,8 +85,8 @@ export interface RunRecord extends Omit<NewRun, "targets" | "idempotency"> {
   readonly interrupt: boolean;
   /** Grows with every change of anything here. */
   readonly revision: number;
-  /** Entries in its history so far. */
-  readonly entries: number;
+  /** Targets, those that were refused included. */
+  readonly total: number;
 }
 
 /** One target's progress. */
@@ -93,6 +96,20 @@ export interface TargetProgress {
   /** Its job, once it started. */
   readonly job?: string;
 }
+
+/** A target that has started and whose job is to be made. */
+export interface DueTarget {
+  readonly index: number;
+  readonly record: RunTargetRecord;
+  /** The id its job has, whoever makes it. */
+  readonly job: string;
+}
+
+/** Makes the jobs of a run's targets, one for each in order, or says why there can be none any more. */
+export type MakeRunJobs = (
+  run: RunRecord,
+  targets: readonly DueTarget[],
+) => Promise<readonly (NewJob | TargetRejection)[]>;
 
 /** A numbered fact of a run's history: a target that ended, or a change of the run itself. Numbers start at 1. */
 export type RunEntry =

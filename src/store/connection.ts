@@ -4,6 +4,7 @@ import type { Redis } from "ioredis";
 export const stateCommands = [
   "get",
   "getBuffer",
+  "getrange",
   "getrangeBuffer",
   "hdel",
   "hget",
@@ -13,7 +14,9 @@ export const stateCommands = [
   "hmget",
   "hset",
   "lindex",
+  "llen",
   "lrange",
+  "pexpire",
   "scard",
   "set",
   "smembers",
@@ -22,6 +25,7 @@ export const stateCommands = [
   "xrevrange",
   "zcard",
   "zrange",
+  "zrem",
   "zscore",
 ] as const;
 

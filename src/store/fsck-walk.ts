@@ -27,6 +27,7 @@ const entries = new Set([
     "ix:all",
     "ix:state",
     "ix:device",
+    "ix:run",
     "reads",
     "changes",
     "reads-pass",

@@ -1,4 +1,13 @@
-import type { AttemptRecord, Effect, EffectClass, Failure, JobRecord, JobType, NewJob } from "../domain/job.js";
+import type {
+  AttemptRecord,
+  Effect,
+  EffectClass,
+  Failure,
+  JobRecord,
+  JobType,
+  NewJob,
+  RunPlace,
+} from "../domain/job.js";
 import type { ResolutionRecord } from "../domain/job.js";
 import type { JobState } from "../domain/job-state.js";
 
@@ -71,6 +80,11 @@ function labelOf(text: string): readonly [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
+function runPlaceOf(text: string): RunPlace {
+  const [id = "", index] = text.split(" ");
+  return { id, index: Number(index) };
+}
+
 /** The record of a job just accepted. */
 export function acceptedJob(job: NewJob, now: number, state: JobState, expireMs: number): JobRecord {
   return {
@@ -100,6 +114,7 @@ export function acceptedJob(job: NewJob, now: number, state: JobState, expireMs:
     ...(job.queue === undefined ? {} : { queue: job.queue }),
     ...(job.retryOf === undefined ? {} : { retryOf: job.retryOf }),
     ...(job.traceParent === undefined ? {} : { traceParent: job.traceParent }),
+    ...(job.run === undefined ? {} : { run: job.run }),
   };
 }
 
@@ -215,6 +230,7 @@ export function jobOfHash(id: string, zone: string, hash: JobHash): JobRecord {
     cancelRequested: hash.has("can"),
     ...optional("retryMs", "rt", Number),
     ...optional("retriedBy", "rby", String),
+    ...optional("run", "run", runPlaceOf),
     ...optional("deleteMs", "del", Number),
   };
 }

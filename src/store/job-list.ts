@@ -38,6 +38,9 @@ export function createJobLists({ redis, keys, zones, read }: Parts): {
     if (tokens?.length && tokens.every((some) => some.length > 0)) {
       return roots.flatMap((root) => [...new Set(tokens.flat())].map((token) => keyOf(root, "ix:device", token)));
     }
+    if (query.runs?.length) {
+      return roots.flatMap((root) => (query.runs ?? []).map((run) => keyOf(root, "ix:run", run)));
+    }
     if (query.states?.length) {
       return roots.flatMap((root) => (query.states ?? []).map((state) => keyOf(root, "ix:state", state)));
     }
@@ -168,6 +171,7 @@ export function meets(job: JobRecord, query: JobQuery): boolean {
     one(query.creators, job.creator) &&
     one(query.zones, job.zone) &&
     one(query.queues, job.queue) &&
+    one(query.runs, job.run?.id) &&
     (query.deleted === true || job.deleteMs === undefined) &&
     one(query.errorReasons, job.error?.reason) &&
     (!query.devices?.length || query.devices.some((device) => isAt(job, device))) &&

@@ -21,6 +21,8 @@ export interface JobQuery {
   readonly zones?: readonly string[];
   /** Named queues. */
   readonly queues?: readonly string[];
+  /** Runs they belong to. */
+  readonly runs?: readonly string[];
   /** Also jobs that are marked as deleted. */
   readonly deleted?: boolean;
   /** Decides what only the caller can read, such as text inside the spec. */

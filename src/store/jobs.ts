@@ -43,6 +43,7 @@ function itemOf(job: NewJob): Item {
   if (job.failIfBlocked) item.push("blocked", "fail");
   if (job.retryOf !== undefined) item.push("rof", job.retryOf);
   if (job.retain !== undefined) item.push("retain", job.retain);
+  if (job.run) item.push("run", `${job.run.id} ${job.run.index}`);
   return item;
 }
 

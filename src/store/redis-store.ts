@@ -9,6 +9,7 @@ import { openLeaseStore } from "./leases.js";
 import { openRedis } from "./open-redis.js";
 import { createQueueStore } from "./queues.js";
 import type { RedisUrl } from "./redis-place.js";
+import { createRunStore } from "./runs.js";
 import { openSchema } from "./schema.js";
 import { type AroundScript, createScripts } from "./scripts.js";
 import { asStoreError } from "./connection-errors.js";
@@ -72,6 +73,7 @@ async function openOn(links: RedisLinks, options: RedisStoreOptions): Promise<St
     watches: guarded(watches),
     devices: guarded(createDeviceStore(state, scripts, keys)),
     queues: guarded(createQueueStore(state, scripts, keys)),
+    runs: guarded(createRunStore(state, scripts, keys)),
     credentials: guarded(createCredentialStore(state, scripts, keys)),
     apiKeys: guarded(createApiKeyStore(state, keys, options.now)),
     workers: guarded(createWorkerStore(state, keys, zones)),

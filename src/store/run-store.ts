@@ -12,7 +12,13 @@ export interface RunQuery {
   readonly createdBeforeMs?: number;
 }
 
-/** A change of a run itself. Fields that are left out stay. */
+/** A target that starts: its index, and the stamp that makes the id of its job. */
+export interface TargetStart {
+  readonly index: number;
+  readonly stamp: string;
+}
+
+/** A change of a run. Fields that are left out stay. */
 export interface RunChange {
   readonly state?: RunState;
   readonly reason?: string;
@@ -24,13 +30,11 @@ export interface RunChange {
   readonly interrupt?: boolean;
   /** Makes every PENDING target UNTOUCHED. */
   readonly leaveRest?: boolean;
-  /** Makes these targets STARTED. */
-  readonly start?: readonly number[];
-  /** When they start, for their jobs' ids: milliseconds since the epoch. */
-  readonly startMs?: number;
+  /** Makes these targets STARTED, as far as they are PENDING. */
+  readonly start?: readonly TargetStart[];
 }
 
-/** A run under the eyes of who drives it, at one moment. */
+/** A run in the hands of a server that drives it. */
 export interface DrivenRun {
   readonly run: RunRecord;
   /** By the store's clock. */
@@ -46,7 +50,7 @@ export interface TargetEnd {
   readonly error?: TargetRejection;
 }
 
-/** Runs: who belongs to them, how far they are, and what to do next. Everything lies in the installation's slot. */
+/** Runs: who belongs to them, how far they are, and what is to do next. Everything lies in the installation's slot. */
 export interface RunStore {
   /**
    * Stores a run with all its targets, or answers with the one an earlier call with the same request id created. It is
@@ -56,32 +60,35 @@ export interface RunStore {
   /** The run that a request id created before; undefined: none. REQUEST_ID_REUSED. */
   earlier(idempotency: NonNullable<NewRun["idempotency"]>): Promise<RunRecord | undefined>;
   get(id: string): Promise<RunRecord | undefined>;
-  getMany(ids: readonly string[]): Promise<readonly (RunRecord | undefined)[]>;
   /** Newest first, behind `before`. Looks at a bounded number, so a page may be short or empty. */
   list(
     query: RunQuery,
     page: { readonly limit: number; readonly before?: string },
   ): Promise<{ readonly runs: readonly RunRecord[]; readonly next?: string }>;
-  /** The run of the same schedule before this one; undefined: none. */
+  /** The run of a schedule before this one; undefined: none. */
   before(schedule: string, id: string): Promise<string | undefined>;
-  /** Targets as created, from `from` on, at most `count`. Empty behind the end. */
-  targets(id: string, from: number, count: number): Promise<readonly RunTargetRecord[]>;
-  /** How far the targets from `from` on are, at most `count`. */
-  progress(id: string, from: number, count: number): Promise<readonly TargetProgress[]>;
-  /** Why targets ended for which no job says it. */
+  /** These targets as created, without their secrets. */
+  targets(id: string, indexes: readonly number[]): Promise<readonly RunTargetRecord[]>;
+  /** Sealed logins of these targets, where they brought one that is not erased yet. */
+  secrets(id: string, indexes: readonly number[]): Promise<ReadonlyMap<number, Uint8Array>>;
+  /** Letters of the targets from `from` on, at most `count`: see domain/run-state.ts. */
+  codes(id: string, from: number, count: number): Promise<string>;
+  /** How far these targets are. */
+  progress(id: string, indexes: readonly number[]): Promise<readonly TargetProgress[]>;
+  /** Why targets failed for which no job says it. */
   errors(id: string, indexes: readonly number[]): Promise<ReadonlyMap<number, TargetRejection>>;
+  /** How many entries the history has. */
+  entries(id: string): Promise<number>;
   /** Entries of the history behind number `behind`, at most `limit`. */
   history(id: string, behind: number, limit: number): Promise<readonly RunEntry[]>;
-  /** Revisions of runs; 0 where there is none. */
-  revisions(ids: readonly string[]): Promise<readonly number[]>;
-  /** Changes a run that is still at this revision. False: it is not, and nothing was done. */
+  /** Revision of a run; 0 where there is none. */
+  revision(id: string): Promise<number>;
+  /** Changes a run that is still at this revision and has not ended. False: nothing was done. */
   change(id: string, revision: number, change: RunChange): Promise<boolean>;
   /** Runs that have not ended. */
   active(): Promise<readonly string[]>;
   /** Takes a run for this server for some seconds, so that not all drive it at once; undefined when another has it. */
   take(id: string, server: string): Promise<DrivenRun | undefined>;
-  /** Targets that started and whose job is not known to be there, at most `limit`, among those from `from` to `to`. */
-  unborn(id: string, from: number, to: number, limit: number): Promise<readonly TargetProgress[]>;
   /** Notes that the jobs of these targets are there. */
   born(id: string, targets: readonly { readonly index: number; readonly job: string }[]): Promise<void>;
   /** Notes ends. One that is known changes nothing. */

@@ -19,6 +19,8 @@ export class StoreError extends Error {
     | "CREDENTIAL_NOT_FOUND"
     | "CREDENTIAL_EXISTS"
     | "CREDENTIAL_IN_USE"
+    | "RUN_NOT_FOUND"
+    | "RUN_NOT_FINAL"
     | "HISTORY_GONE"
     | "STORE_UNAVAILABLE"
     | "STORE_RECONCILING"

@@ -9,6 +9,7 @@ import {
   HealthService,
   JobService,
   QueueService,
+  RunService,
   WorkerService,
 } from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -25,7 +26,16 @@ import { eventually } from "../support/eventually.js";
 import { newJob } from "../support/jobs.js";
 import { all, problemOf } from "./problems.js";
 
-const services = [JobService, DeviceService, QueueService, CredentialService, WorkerService, HealthService, Health];
+const services = [
+  JobService,
+  RunService,
+  DeviceService,
+  QueueService,
+  CredentialService,
+  WorkerService,
+  HealthService,
+  Health,
+];
 const methods = [...services, ServerReflection, Alpha].flatMap((service) => service.methods);
 const pathOf = (method: (typeof methods)[number]): string => `/${method.parent.typeName}/${method.name}`;
 

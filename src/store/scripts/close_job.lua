@@ -5,7 +5,7 @@
 local LINGER_S = 60
 
 -- What close_job needs to know of a job.
-local CLOSING = { 'dedupe', 'queue', 'ob', 'retain', 'permits', 'sealed' }
+local CLOSING = { 'dedupe', 'queue', 'ob', 'retain', 'permits', 'sealed', 'run' }
 
 -- Ends a job. `facts` are the fields that CLOSING names. The caller writes the job's own fields, `st` and `e` included,
 -- and takes it from where it waited.
@@ -26,6 +26,8 @@ local function close_job(id, from, to, facts)
     end
   end
   if facts[5] then give_back(id, names_of(definition_of(id))) end
+  -- Its run lies in another slot: a server takes the end there.
+  if facts[7] then write('ZADD', key('run-ends'), now_text, facts[7] .. ' ' .. id .. ' ' .. to) end
 end
 
 -- Ends a job that waits.

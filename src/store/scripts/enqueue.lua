@@ -6,7 +6,7 @@
 --       JSON · its spec · and, name and value in turn, what it has of:
 --       start (time in milliseconds) · request (key) · print (fingerprint of the request) · secret (sealed) · queue
 --       (named) · dedupe (key) · policy (REJECT, JOIN, REPLACE) · blocked ('fail': it is not to wait for anything but
---       its device's work) · rof (the job it retries) · retain (METADATA, NONE)
+--       its device's work) · rof (the job it retries) · retain (METADATA, NONE) · run ("<run> <target's index>")
 -- Gives for each job {state, now, expires} · {'REPLAYED', id} · {'REUSED', id} · {'CLOSED'} (the device is being
 --       removed) · {'DUPLICATE', id} · {'JOINED', id} · {'NOT_RETRYABLE', state} · {'SHUT'} (the zone is being
 --       reconciled: a change may have been accepted and forgotten) · {'HIDDEN'} (the server hides its identity)
@@ -113,6 +113,10 @@ local function accept(at, to, before)
   if request then field('request', options.request) end
   if later then field('sa', ms(start)) end
   if options.retain then field('retain', options.retain) end
+  if options.run then
+    field('run', options.run)
+    write('ZADD', key('ix:run', string.match(options.run, '^%S+')), '0', id)
+  end
   if options.secret then
     call('SET', key('secret', id), options.secret)
     field('sealed', '1')

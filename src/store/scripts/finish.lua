@@ -23,7 +23,7 @@ local function finish(at, to)
 
   local job, device_key = key('job', id), key('ep', endpoint)
   local facts = call('HMGET', job, 'st', 'att', 'n', unpack(CLOSING))
-  local closing = { unpack(facts, 4, 9) }
+  local closing = { unpack(facts, 4, 3 + #CLOSING) }
   local from, attempt, number = facts[1], facts[2], tonumber(facts[3])
   local stopped = from == 'CANCELLING'
   local failure, effect = options.error, options.effect

@@ -34,6 +34,7 @@ local justified = {
     local definition = cjson.decode(job.def)
     return 'address/' .. string.lower(definition.addr) == name or (definition.dev and 'device/' .. definition.dev == name)
   end,
+  ['ix:run'] = function(job) return job.run and string.match(job.run, '^%S+') == name end,
   reads = in_line('reads'),
   changes = in_line('changes'),
   ['reads-pass'] = passes('reads'),
@@ -103,7 +104,7 @@ for i = 5, #ARGV do
   else
     if call('TYPE', set).ok == 'set' then there = in_set(set, member) else there = score_of(set, member) end
     local job = there and read(key('job', member), 'st', 'ep', 'line', 'parked', 'permits', 'queue', 'rsl', 'w',
-      'ob', 'gone', 'def')
+      'ob', 'gone', 'def', 'run')
     right = there and ((job.st and justified[kind](job, member)) or (kind == 'holds' and held_for(member)))
   end
   if there and not right then

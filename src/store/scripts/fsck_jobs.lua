@@ -7,7 +7,7 @@
 local function check(id)
   local job = key('job', id)
   local facts = read(job, 'st', 'ep', 'line', 'cls', 'sc', 'ex', 'w', 'f', 'n', 'parked', 'permits', 'queue', 'rt', 'sa',
-    'rsl', 'e', 'ob', 'gone', 'request', 'can', 'def')
+    'rsl', 'e', 'ob', 'gone', 'request', 'can', 'def', 'run')
   local state, endpoint, line = facts.st, facts.ep, facts.line
   if not state then
     -- It was purged meanwhile, unless something is left under its name.
@@ -55,6 +55,7 @@ local function check(id)
   index('ix:state:' .. state)
   index('ix:device:address/' .. string.lower(definition.addr))
   if definition.dev then index('ix:device:device/' .. definition.dev) end
+  if facts.run then index('ix:run:' .. string.match(facts.run, '^%S+')) end
 
   local function stands(set, score, invariant)
     if score_of(set, id) ~= tonumber(score) then

@@ -10,7 +10,7 @@ local limit, worked = tonumber(ARGV[2]), 0
 
 local function purge(set, id)
   local job = key('job', id)
-  local facts = call('HMGET', job, 'st', 'def', 'ob', 'gone', 'request', 'ct')
+  local facts = call('HMGET', job, 'st', 'def', 'ob', 'gone', 'request', 'ct', 'run')
   call('ZREM', key(set), id)
   call('ZREM', key('ix:all'), id)
   if facts[1] then
@@ -19,6 +19,7 @@ local function purge(set, id)
     call('ZREM', key('ix:device', 'address/' .. string.lower(definition.addr)), id)
     if definition.dev then call('ZREM', key('ix:device', 'device/' .. definition.dev), id) end
   end
+  if facts[7] then call('ZREM', key('ix:run', string.match(facts[7], '^%S+')), id) end
   if facts[3] and not facts[4] then call('DECRBY', key('outbytes'), facts[3]) end
   if facts[5] then
     local left = tonumber(facts[6]) + tonumber(ARGV[7]) - now

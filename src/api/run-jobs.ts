@@ -1,0 +1,72 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { ConnectError } from "@connectrpc/connect";
+import { JobSpecSchema, type RunSpec, RunSpecSchema } from "@pointsman/sdk/v1";
+import type { DueTarget, MakeRunJobs, RunRecord } from "../domain/run.js";
+import { decodeLogin } from "../secrets/login-codec.js";
+import { itemError } from "./item-error.js";
+import { type JobCreation, prepareJob, readSurroundings } from "./job-create.js";
+import { type AskedTarget, deviceOf, jobOfTarget, targetOfBytes, targetPlace } from "./run-target.js";
+
+/**
+ * Makes the jobs of a run's targets, from what the inventory says now; or says why there can be none any more. Whoever
+ * makes the job of a target, and however often, makes it under the same id and the same request id.
+ */
+export function createRunJobs(parts: JobCreation): MakeRunJobs {
+  const { store, sealer } = parts;
+  return async (run, due) => {
+    const spec = fromBinary(RunSpecSchema, run.spec);
+    const secrets = await store.runs.secrets(
+      run.id,
+      due.map(({ index }) => index),
+    );
+    const asked = due.map(({ index, record }) => {
+      const target = targetOfBytes(record.name, record.own);
+      const sealed = secrets.get(index);
+      if (sealed) giveLogin(target, decodeLogin(sealer.open(sealed, targetPlace(run.id, index))));
+      return target;
+    });
+    const names = asked.map((target) => ({
+      target: typeof target === "string" ? ({ case: "device", value: target } as const) : target.target,
+    }));
+    const around = await readSurroundings(
+      store,
+      names.map(({ target }) => ({ ...emptySpec, target })),
+    );
+    return due.map((one, i) => {
+      const target = asked[i] ?? "";
+      try {
+        return jobOf(run, spec, one, target);
+      } catch (error) {
+        if (!(error instanceof ConnectError)) throw error;
+        const { reason, message } = itemError(error, "");
+        return { reason, message };
+      }
+    });
+
+    function jobOf(run: RunRecord, spec: RunSpec, { index, record, job: id }: DueTarget, target: AskedTarget) {
+      const wish = {
+        spec: jobOfTarget(spec, target, around.devices.get(deviceOf(target) ?? "")),
+        field: "run.job",
+        creator: run.creator,
+        scope: `run/${run.id}`,
+        requestId: String(index),
+        id,
+      };
+      const job = prepareJob(parts, around, wish);
+      if (job.zone !== record.zone) {
+        const message = `the device is in zone ${job.zone} now, and was in ${record.zone} when the run was created`;
+        return { reason: "DEVICE_MOVED", message };
+      }
+      // What a word stands for may have changed since another server made the same job.
+      const idempotency = { scope: wish.scope, requestId: wish.requestId, fingerprint: run.id };
+      return { ...job, idempotency, run: { id: run.id, index } };
+    }
+  };
+}
+
+const emptySpec = fromBinary(JobSpecSchema, new Uint8Array());
+
+function giveLogin(target: AskedTarget, login: ReturnType<typeof decodeLogin>): void {
+  if (typeof target === "string" || target.target.case !== "endpoint") return;
+  target.target.value.login = { case: "secret", value: login };
+}

@@ -1,0 +1,63 @@
+import { clone, create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { type JobSpec, JobSpecSchema, type RunSpec, type RunTarget, RunTargetSchema } from "@pointsman/sdk/v1";
+import { defaultPort } from "../domain/endpoint-key.js";
+import type { DeviceRecord } from "../store/store.js";
+import { invalidRequest } from "../errors.js";
+import { hasWords, withWords, wordsOf } from "./run-words.js";
+import { validateRequest } from "./validate-request.js";
+
+/** A target of a run as it was asked for: a device's name alone, or with what is its own. */
+export type AskedTarget = string | RunTarget;
+
+/** Name of the device; undefined for a target given by address. */
+export function deviceOf(target: AskedTarget): string | undefined {
+  if (typeof target === "string") return target;
+  return target.target.case === "device" ? target.target.value : undefined;
+}
+
+/** What a target is called: the device's name, or address and port. */
+export function nameOf(target: AskedTarget): string {
+  const device = deviceOf(target);
+  if (device !== undefined) return device;
+  const endpoint = typeof target === "string" ? undefined : target.target.value;
+  if (typeof endpoint !== "object") return "";
+  const host = endpoint.address.includes(":") ? `[${endpoint.address}]` : endpoint.address;
+  return `${host}:${endpoint.port || defaultPort}`;
+}
+
+/** The job of a target, with its operation, its labels and its words. WORD_MISSING, INVALID_REQUEST. */
+export function jobOfTarget(spec: RunSpec, target: AskedTarget, device: DeviceRecord | undefined): JobSpec {
+  const own = typeof target === "string" ? undefined : target;
+  const job = clone(JobSpecSchema, spec.job ?? create(JobSpecSchema));
+  if (own?.operation.case !== undefined) job.operation = own.operation;
+  Object.assign(job.labels, own?.labels);
+  if (job.operation.case === undefined) {
+    throw invalidRequest({ field: "run.job", description: "has no operation, nor has this target one of its own" });
+  }
+  job.target = typeof target === "string" ? { case: "device", value: target } : target.target;
+  if (!hasWords(job)) return job;
+  const filled = withWords(job, wordsOf(spec, own, device));
+  // What stands for a word may be too long for where it stands, or no value for it.
+  validateRequest(JobSpecSchema, filled, "run.job");
+  return filled;
+}
+
+/** A target as bytes, without its secret; undefined when it is no more than a device's name. */
+export function targetBytes(target: AskedTarget): Uint8Array | undefined {
+  if (typeof target === "string") return undefined;
+  const copy = clone(RunTargetSchema, target);
+  if (copy.target.case === "endpoint" && copy.target.value.login.case === "secret") {
+    copy.target.value.login = { case: undefined };
+  }
+  return toBinary(RunTargetSchema, copy, { writeUnknownFields: false });
+}
+
+/** A target as {@link targetBytes} wrote it; without bytes the device of this name. */
+export function targetOfBytes(name: string, bytes: string | undefined): AskedTarget {
+  return bytes === undefined ? name : fromBinary(RunTargetSchema, Buffer.from(bytes, "base64"));
+}
+
+/** The place that the login of a run's target is sealed for. */
+export function targetPlace(run: string, index: number): string {
+  return `run/${run}/${index}`;
+}
