@@ -13,6 +13,16 @@ interface Setting<T> {
   readonly read: (value: unknown) => T;
   /** What it does, with unit and default. */
   readonly meaning: string;
+  /** How it is shown where secrets may not be. Default: as it is. */
+  readonly mask?: (value: string) => string;
+}
+
+/** In the place of a secret. */
+const masked = "********";
+
+/** A URL without the passwords in it. */
+function maskPasswords(url: string): string {
+  return url.replace(/^([a-z-]+:\/\/[^:@/?]*:)[^@/?]+@/, `$1${masked}@`).replace(/(password=)[^&]*/g, `$1${masked}`);
 }
 
 function string(value: unknown): string {
@@ -67,8 +77,15 @@ function names(value: unknown): readonly string[] {
   return [...new Set(checked)];
 }
 
-function setting<T>(path: string, env: string, fallback: T, read: (value: unknown) => T, meaning: string): Setting<T> {
-  return { path, env, fallback, read, meaning };
+function setting<T>(
+  path: string,
+  env: string,
+  fallback: T,
+  read: (value: unknown) => T,
+  meaning: string,
+  mask?: (value: string) => string,
+): Setting<T> {
+  return { path, env, fallback, read, meaning, ...(mask && { mask }) };
 }
 
 /** Every setting there is. */
@@ -79,6 +96,7 @@ export const settings = {
     "redis://127.0.0.1:6379",
     redisUrl,
     "Where Redis or Valkey is: redis://, rediss:// or unix:// URL, path of a unix socket, redis-sentinel://host,host/name or redis-cluster://host,host (rediss-… for TLS). All forms: deploy/redis/README.md.",
+    maskPasswords,
   ),
   redisPrefix: setting("redis.prefix", "POINTSMAN_REDIS_PREFIX", "pm", string, "Lets installations share one Redis."),
   host: setting("server.host", "POINTSMAN_HOST", "127.0.0.1", string, "Address the server listens on."),
@@ -123,6 +141,7 @@ export const settings = {
     undefined,
     optionalString,
     "The key that secrets are sealed with: 32 bytes as base64 or hexadecimal. Best left out of files that others read.",
+    () => masked,
   ),
   sealingKeyFile: setting<string | undefined>(
     "sealing_key_file",

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from "commander";
 import { registerCliCommands } from "./cli/index.js";
+import { registerConfig } from "./commands/config.js";
 import { registerDemo } from "./commands/demo.js";
 import { registerDev } from "./commands/dev.js";
 import { registerAdmitRestored } from "./commands/admit-restored.js";
@@ -20,6 +21,7 @@ const program = new Command("pointsman")
 registerProcesses(program);
 registerDev(program);
 registerDemo(program);
+registerConfig(program);
 registerKeys(program);
 registerFsck(program);
 registerAdmitRestored(program);

@@ -1,0 +1,45 @@
+import type { Command } from "commander";
+import { stringify } from "yaml";
+import { type Config, loadConfig, settings } from "../config.js";
+import { configOption } from "./server.js";
+
+/** `pointsman config`: what a server or a worker would run with, without starting one. */
+export function registerConfig(program: Command): void {
+  const config = program.command("config").description("check and show the settings of servers and workers");
+  config
+    .command("check")
+    .description("say all that is wrong with the settings; ends with 1 when something is")
+    .addOption(configOption())
+    .action(({ config: file }: { config?: string }) => {
+      loadConfig(file, process.env);
+      process.stdout.write("The settings are valid.\n");
+    });
+  config
+    .command("print")
+    .description("print the settings as a configuration file: given ones and defaults, secrets masked")
+    .addOption(configOption())
+    .action(({ config: file }: { config?: string }) => {
+      process.stdout.write(stringify(printable(loadConfig(file, process.env))));
+    });
+}
+
+/** What of a setting is needed to print it. */
+interface Setting {
+  readonly path: string;
+  readonly mask?: (value: string) => string;
+}
+
+/** Settings as they stand in a file; those without a value are left out. */
+function printable(config: Config): Record<string, unknown> {
+  const file: Record<string, unknown> = {};
+  for (const [name, { path, mask }] of Object.entries(settings) as [keyof Config, Setting][]) {
+    const value = config[name];
+    if (value === undefined) continue;
+    const parts = path.split(".");
+    const last = parts.pop() ?? "";
+    let place = file;
+    for (const part of parts) place = (place[part] ??= {}) as Record<string, unknown>;
+    place[last] = mask ? mask(String(value)) : value;
+  }
+  return file;
+}
