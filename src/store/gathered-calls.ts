@@ -1,5 +1,6 @@
 import { asStoreError } from "./connection-errors.js";
-import { list, type ScriptArgument, type ScriptName, type ScriptReply, type Scripts, text } from "./scripts.js";
+import { pack, type Packable } from "./pack.js";
+import { list, type ScriptName, type ScriptReply, type Scripts, text } from "./scripts.js";
 
 /** Jobs in one call at most, so that no call keeps Redis from its other work for more than some milliseconds. */
 const mostItems = 64;
@@ -11,11 +12,10 @@ const mostUnderWay = 2;
 const fewItems = 16;
 
 /** One job's part in a call. */
-export type Item = readonly ScriptArgument[];
+export type Item = readonly Packable[];
 
 interface Waiting {
-  readonly item: Item;
-  readonly bytes: number;
+  readonly item: Uint8Array;
   readonly resolve: (answer: ScriptReply) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -44,7 +44,7 @@ export function createGatheredCalls(
     const all = waiting.length + [...underWay].reduce((sum, call) => sum + call.length, 0);
     const share = Math.min(mostItems, Math.max(fewItems, Math.ceil(all / mostUnderWay)));
     let bytes = 0;
-    const fitting = waiting.findIndex((one, i) => i === share || ((bytes += one.bytes) > mostBytes && i > 0));
+    const fitting = waiting.findIndex((one, i) => i === share || ((bytes += one.item.length) > mostBytes && i > 0));
     return waiting.splice(0, fitting < 0 ? waiting.length : fitting);
   }
 
@@ -96,8 +96,7 @@ export function createGatheredCalls(
     new Promise((resolve, reject) => {
       let place = places.get(root);
       if (!place) places.set(root, (place = { waiting: [], underWay: new Set(), scheduled: false }));
-      const bytes = item.reduce<number>((sum, part) => sum + (typeof part === "number" ? 8 : part.length), 0);
-      place.waiting.push({ item, bytes, resolve, reject });
+      place.waiting.push({ item: pack(item), resolve, reject });
       schedule(root);
     });
 }

@@ -10,7 +10,7 @@ import { createGatheredCalls, type Item } from "./gathered-calls.js";
 import { acceptedJob, definitionOf, type JobHash, jobOfHash, lineOf } from "./job-hash.js";
 import { createJobLists, indexTokens } from "./job-list.js";
 import { type KeySpace, keyOf } from "./keys.js";
-import { list, type ScriptArgument, type ScriptReply, type Scripts, text } from "./scripts.js";
+import { list, type ScriptReply, type Scripts, text } from "./scripts.js";
 import { reconciling, unfit } from "./gate-errors.js";
 import { type CancelOutcome, type JobStore, StoreError } from "./store.js";
 import type { Zones } from "./zones.js";
@@ -33,18 +33,23 @@ function itemOf(job: NewJob): Item {
   const { idempotency, dedupe } = job;
   const line = lineOf(job.effectClass);
   const worth = job.priority * priorityPointMs * 1_000;
-  const item: ScriptArgument[] = [job.id, job.endpoint, job.effectClass, line, worth, job.queueTimeoutMs];
-  item.push(indexTokens(job).join("\n"), definitionOf(job), job.spec);
-  if (job.startAfterMs !== undefined) item.push("start", job.startAfterMs);
-  if (idempotency) item.push("request", requestKey(idempotency), "print", idempotency.fingerprint);
-  if (job.sealedSecret) item.push("secret", job.sealedSecret);
-  if (job.queue !== undefined) item.push("queue", job.queue);
-  if (dedupe) item.push("dedupe", shortHash(dedupe.key), "policy", dedupe.policy);
-  if (job.failIfBlocked) item.push("blocked", "fail");
-  if (job.retryOf !== undefined) item.push("rof", job.retryOf);
-  if (job.retain !== undefined) item.push("retain", job.retain);
-  if (job.run) item.push("run", `${job.run.id} ${job.run.index}`);
-  return item;
+  return [
+    ...[job.id, job.endpoint, job.effectClass, line, worth, job.queueTimeoutMs],
+    ...[indexTokens(job), definitionOf(job), job.spec],
+    {
+      start: job.startAfterMs,
+      request: idempotency && requestKey(idempotency),
+      print: idempotency?.fingerprint,
+      secret: job.sealedSecret,
+      queue: job.queue,
+      dedupe: dedupe && shortHash(dedupe.key),
+      policy: dedupe?.policy,
+      blocked: job.failIfBlocked ? "fail" : undefined,
+      rof: job.retryOf,
+      retain: job.retain,
+      run: job.run && `${job.run.id} ${job.run.index}`,
+    },
+  ];
 }
 
 /** Jobs, as callers see them. */

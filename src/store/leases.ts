@@ -5,7 +5,7 @@ import { factBody } from "./event-json.js";
 import { createGatheredCalls, type Item } from "./gathered-calls.js";
 import { openHintLine } from "./hint-line.js";
 import { countedAttempts, firstAttempt, hashOfPairs, jobOfHash } from "./job-hash.js";
-import type { EffectClass } from "../domain/job.js";
+import type { EffectClass, Failure } from "../domain/job.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import { list, type ScriptArgument, type ScriptReply, type Scripts, text } from "./scripts.js";
 import { reconciling, unfit } from "./gate-errors.js";
@@ -55,19 +55,26 @@ function fenced({ zone }: Holder, reply: ScriptReply): Fenced {
 
 /** The end of an attempt as `finish.lua` takes it. */
 function itemOf(holder: Holder, end: AttemptEnd): Item {
-  const item = [...holderArguments(holder), end.verdict, end.intendedStep, end.confirmedStep, end.keepDevice ? 1 : 0];
-  if (end.error) item.push("error", JSON.stringify(end.error));
-  if (end.effect) item.push("effect", end.effect);
-  if (end.result) item.push("result", end.result);
-  if (end.verdict === "RETRY") item.push("pause", end.retryInMs ?? 0);
-  if (end.rest && end.rest.output.length > 0) item.push("output", end.rest.output);
-  for (const fact of end.rest?.facts ?? []) item.push("fact", factBody(fact));
-  if (end.transcript && end.transcript.length > 0) item.push("transcript", end.transcript);
-  if (end.deviceFailure) {
-    const { reason, message } = end.deviceFailure;
-    item.push("shown", JSON.stringify({ reason, message, job: holder.job }).slice(1, -1));
-  }
-  return item;
+  const { rest, transcript, deviceFailure } = end;
+  return [
+    ...holderArguments(holder),
+    ...[end.verdict, end.intendedStep, end.confirmedStep, end.keepDevice ? 1 : 0],
+    {
+      error: end.error && JSON.stringify(end.error),
+      effect: end.effect,
+      result: end.result,
+      pause: end.verdict === "RETRY" ? (end.retryInMs ?? 0) : undefined,
+      output: rest && rest.output.length > 0 ? rest.output : undefined,
+      facts: rest && rest.facts.length > 0 ? rest.facts.map(factBody) : undefined,
+      transcript: transcript && transcript.length > 0 ? transcript : undefined,
+      shown: deviceFailure && shownFailure(deviceFailure, holder.job),
+    },
+  ];
+}
+
+/** What a device shows of the last failure to use it, without the time, which the script knows. */
+function shownFailure({ reason, message }: Failure, job: string): string {
+  return JSON.stringify({ reason, message, job }).slice(1, -1);
 }
 
 /** What a worker does with its lease and its jobs. */

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { StoreConnection } from "./connection.js";
+import { packedList } from "./pack.js";
 
 /** Every script, one transition each. A script's header says what it takes, what it gives and what it costs. */
 const names = [
@@ -63,8 +64,8 @@ export type ScriptReply = Buffer | number | null | readonly ScriptReply[];
 export interface Scripts {
   /** Runs one script on the keys under `root`. */
   run(name: ScriptName, root: string, ...args: readonly ScriptArgument[]): Promise<ScriptReply>;
-  /** Runs one script that takes many items: each led by the number of its arguments. */
-  runEach(name: ScriptName, root: string, items: readonly (readonly ScriptArgument[])[]): Promise<ScriptReply>;
+  /** Runs one script that takes many items, each packed. */
+  runEach(name: ScriptName, root: string, items: readonly Uint8Array[]): Promise<ScriptReply>;
 }
 
 function source(name: string): string {
@@ -118,13 +119,7 @@ export function createScripts(redis: StoreConnection, timeMs?: () => number, aro
   }
   return {
     run: (name, root, ...args) => call(name, root, 1, args),
-    runEach: (name, root, items) =>
-      call(
-        name,
-        root,
-        items.length,
-        items.flatMap((item) => [item.length, ...item]),
-      ),
+    runEach: (name, root, items) => call(name, root, items.length, [packedList(items)]),
   };
 }
 

@@ -21,13 +21,9 @@ end
 record(id, events, number)
 
 local fields = { 'part', ARGV[9], 'n', number }
-local function field(name, value)
-  fields[#fields + 1] = name
-  fields[#fields + 1] = value
-end
-if ARGV[6] ~= '' then field('ob', ms(call('APPEND', key('output', id), ARGV[6]))) end
-if ARGV[7] ~= '' then field('is', ARGV[7]) end
-if ARGV[8] ~= '' then field('cs', ARGV[8]) end
+if ARGV[6] ~= '' then add(fields, 'ob', ms(call('APPEND', key('output', id), ARGV[6]))) end
+if ARGV[7] ~= '' then add(fields, 'is', ARGV[7]) end
+if ARGV[8] ~= '' then add(fields, 'cs', ARGV[8]) end
 call('HSET', job, unpack(fields))
 if #events > 0 then announce(id, number) end
 return 'OK'

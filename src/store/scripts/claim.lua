@@ -34,19 +34,41 @@ if request < latest or known[1] == 'draining' then return { 'OK', now_text } end
 -- It asks, so it has room again.
 if known[4] == '1' then call('HSET', me, 'closing', 0) end
 
--- The devices to look at, best first: the two lists merged. A call puts a bounded number of jobs aside.
-local ready, warm, bonus = key('ready'), key('warm', worker), tonumber(ARGV[5])
-local looks, name = 100, cjson.encode(worker)
-local own = call('ZRANGE', warm, '0', limit - 1, 'WITHSCORES')
-local cold = call('ZRANGE', ready, '0', limit - 1, 'WITHSCORES')
+-- The devices to look at, best first, and which of the two lists each is on. Scores are asked for only when there are
+-- two lists to merge: Redis is slow to write them.
+local lists, bonus = { key('warm', worker), key('ready') }, tonumber(ARGV[5])
+local own = call('ZRANGE', lists[1], '0', limit - 1)
+local cold = call('ZRANGE', lists[2], '0', limit - 1)
+local cut_off = #own == limit or #cold == limit
+local devices, list_of = #own > 0 and own or cold, nil
+if #own > 0 and #cold > 0 then
+  own = call('ZRANGE', lists[1], '0', limit - 1, 'WITHSCORES')
+  cold = call('ZRANGE', lists[2], '0', limit - 1, 'WITHSCORES')
+  devices, list_of = {}, {}
+  local from_own, from_cold = 1, 1
+  while own[from_own] or cold[from_cold] do
+    local warm = own[from_own] and (not cold[from_cold] or cold[from_cold + 1] + bonus >= tonumber(own[from_own + 1]))
+    local at = #devices + 1
+    if warm then
+      devices[at], list_of[at], from_own = own[from_own], 1, from_own + 2
+    else
+      devices[at], list_of[at], from_cold = cold[from_cold], 2, from_cold + 2
+    end
+  end
+end
+local the_list = #own > 0 and 1 or 2
+
+-- A call puts a bounded number of jobs aside.
+local looks, looked = 100, 0
 local limited = call('EXISTS', key('limits'), key('paused')) > 0
-local from_own, from_cold = 1, 1
 local reply, unseen, left, taken = { 'OK', now_text }, {}, { {}, {} }, 0
 -- Fences are given out in one step; those that are not used are simply never seen.
 local fence = call('INCRBY', key('fence'), limit) - limit
 
+local jobs, endpoints, events = root .. ':job:', root .. ':ep:', root .. ':events:'
 local expire, owned = key('expire'), key('owned', worker)
 local queued, running = key('ix:state', 'QUEUED'), key('ix:state', 'RUNNING')
+local running_body = state_body('RUNNING') .. ',"w":' .. cjson.encode(worker)
 local gave_back = false
 
 -- What a claim has to know of a job, by its place in what it reads.
@@ -61,26 +83,19 @@ local function keep_attempt(job, attempt)
 end
 
 while taken < limit and looks > 0 do
-  local endpoint
-  if own[from_own] and (not cold[from_cold] or cold[from_cold + 1] + bonus >= tonumber(own[from_own + 1])) then
-    endpoint = own[from_own]
-    from_own = from_own + 2
-    left[1][#left[1] + 1] = endpoint
-  elseif cold[from_cold] then
-    endpoint = cold[from_cold]
-    from_cold = from_cold + 2
-    left[2][#left[2] + 1] = endpoint
-  else
-    break
-  end
+  looked = looked + 1
+  local endpoint = devices[looked]
+  if not endpoint then break end
+  local seen = left[list_of and list_of[looked] or the_list]
+  seen[#seen + 1] = endpoint
 
   local device = gates(endpoint)
-  local score, id, line
-  if not device.run then score, id, line = head(endpoint, device) end
+  local id, line
+  if not device.run then id, line = first(endpoint, device) end
   local job, facts, names
   -- What a full limit blocks is put aside, and the one behind it is looked at.
   while id do
-    job = key('job', id)
+    job = jobs .. id
     facts = call('HMGET', job, 'att', 'n', 'sa', 'queue', 'permits', 'sealed', 'sc', 'ex', 'ct', 'cls', 'def', 'spec')
     names = (limited or facts[QUEUE]) and names_of(cjson.decode(facts[DEF]))
     call('ZREM', key(line, endpoint), id)
@@ -97,7 +112,7 @@ while taken < limit and looks > 0 do
       unseen[#unseen + 1] = endpoint
       id = nil
     else
-      score, id, line = head(endpoint, device)
+      id, line = first(endpoint, device)
     end
   end
 
@@ -105,15 +120,15 @@ while taken < limit and looks > 0 do
     fence = fence + 1
     taken = taken + 1
     local mark, attempt, number = ms(fence), ms((facts[ATT] or 0) + 1), ms(facts[N] + 1)
-    call('HSET', key('ep', endpoint), 'own', worker, 'run', id, 'f', mark)
+    call('HSET', endpoints .. endpoint, 'own', worker, 'run', id, 'f', mark)
     if facts[ATT] then keep_attempt(job, facts[ATT]) end
     call('HSET', job, 'st', 'RUNNING', 'w', worker, 'f', mark, 's', now_text, 'n', number, 'att', attempt)
-    call('RPUSH', key('events', id), event_json(number, attempt, state_body('RUNNING') .. ',"w":' .. name))
+    call('RPUSH', events .. id, event_json(number, attempt, running_body))
     announce(id, number)
     write('ZREM', expire, id)
     write('ZREM', queued, id)
     write('ZADD', running, '0', id)
-    write('SADD', owned, endpoint)
+    if device.owner ~= worker then write('SADD', owned, endpoint) end
     local secret = facts[SEALED] and call('GET', key('secret', id)) or ''
     if facts[N] ~= '1' or facts[SA] or names then
       reply[#reply + 1] = { id, mark, secret, call('HGETALL', job) }
@@ -124,10 +139,10 @@ while taken < limit and looks > 0 do
 end
 
 if #left[1] > 0 then
-  call('ZREM', warm, unpack(left[1]))
+  call('ZREM', lists[1], unpack(left[1]))
   call('ZREM', key('handoff'), unpack(left[1]))
 end
-if #left[2] > 0 then call('ZREM', ready, unpack(left[2])) end
+if #left[2] > 0 then call('ZREM', lists[2], unpack(left[2])) end
 settle()
 for _, endpoint in ipairs(unseen) do place(endpoint) end
 -- A permit given back can have let a job go on at a device that was looked at before.
@@ -141,7 +156,7 @@ local claimed = {}
 for i = 3, #reply do claimed[#claimed + 1] = reply[i][1] .. ' ' .. reply[i][2] end
 call('HSET', me, 'claim', request, 'claimed', table.concat(claimed, ' '))
 if taken < limit then
-  if looks <= 0 or #own == 2 * limit or #cold == 2 * limit then
+  if looks <= 0 or cut_off then
     reply[1] = 'MORE'
   else
     -- Registered as idle in the same step in which nothing more was found: no wake-up can fall in between.

@@ -2,8 +2,8 @@
 -- @include gather, items, gate, event, move, lines, place, limits, close_job
 --
 -- ARGV  for each job: its id · endpoint · class · line (reads, changes) · priority's worth in microseconds · queue timeout
---       in milliseconds · tokens of the device index, joined by newlines · its definition, what scripts seldom need, as
---       JSON · its spec · and, name and value in turn, what it has of:
+--       in milliseconds · tokens of the device index · its definition, what scripts seldom need, as JSON · its spec ·
+--       and by name what it has of:
 --       start (time in milliseconds) · request (key) · print (fingerprint of the request) · secret (sealed) · queue
 --       (named) · dedupe (key) · policy (REJECT, JOIN, REPLACE) · blocked ('fail': it is not to wait for anything but
 --       its device's work) · rof (the job it retries) · retain (METADATA, NONE) · run ("<run> <target's index>")
@@ -14,7 +14,7 @@
 -- Cost  O(jobs · log n) in the lengths of the lines and the indexes
 
 local limited = call('EXISTS', key('limits'), key('paused')) > 0
-local expire = key('expire')
+local jobs, expire, everything, token_index = root .. ':job:', key('expire'), key('ix:all'), root .. ':ix:device:'
 
 -- Why no change is accepted, asked once a call.
 local asked, shut = false, nil
@@ -62,10 +62,9 @@ local function obstacle(device, endpoint, from, own, full)
   return 'LIMIT_REACHED', 'the limit of ' .. full .. ' is reached', { limit = full }
 end
 
-local function accept(at, to, before)
-  local id, endpoint, class, line, worth, timeout, tokens, definition, spec = unpack(ARGV, at, at + 8)
-  local job, options = key('job', id), {}
-  for i = at + 9, to, 2 do options[ARGV[i]] = ARGV[i + 1] end
+local function accept(item, before)
+  local id, endpoint, class, line, worth, timeout, tokens, definition, spec, options = unpack(item)
+  local job = jobs .. id
   local request = options.request and key('request', options.request)
 
   local device = gates(endpoint)
@@ -97,7 +96,7 @@ local function accept(at, to, before)
     device = gates(endpoint)
   end
 
-  local start = tonumber(options.start or now)
+  local start = options.start and tonumber(options.start) or now
   local later = start > now
   local state = later and 'DELAYED' or 'QUEUED'
   -- Jobs of one call are a microsecond apart: each takes longer than that, so the next call's come later still.
@@ -106,39 +105,33 @@ local function accept(at, to, before)
 
   local fields = { 'st', state, 'ct', now_text, 'sc', score, 'ex', expires, 'n', '1', 'ep', endpoint, 'cls', class,
     'line', line, 'def', definition, 'spec', spec }
-  local function field(name, value)
-    fields[#fields + 1] = name
-    fields[#fields + 1] = value
-  end
-  if request then field('request', options.request) end
-  if later then field('sa', ms(start)) end
-  if options.retain then field('retain', options.retain) end
+  if request then add(fields, 'request', options.request) end
+  if later then add(fields, 'sa', ms(start)) end
+  if options.retain then add(fields, 'retain', options.retain) end
   if options.run then
-    field('run', options.run)
+    add(fields, 'run', options.run)
     write('ZADD', key('ix:run', string.match(options.run, '^%S+')), '0', id)
   end
   if options.secret then
     call('SET', key('secret', id), options.secret)
-    field('sealed', '1')
+    add(fields, 'sealed', '1')
   end
   if options.queue then
-    field('queue', options.queue)
+    add(fields, 'queue', options.queue)
     call('SADD', key('queues'), options.queue)
     call('ZADD', key('queue', options.queue), now_text, id)
   end
   if options.dedupe then
-    field('dedupe', options.dedupe)
+    add(fields, 'dedupe', options.dedupe)
     call('SET', key('dedupe', options.dedupe), id)
   end
   if options.rof then
     call('HSET', key('job', options.rof), 'rby', id)
   end
   call('HSET', job, unpack(fields))
-  write('ZADD', key('ix:all'), '0', id)
+  write('ZADD', everything, '0', id)
   write('ZADD', key('ix:state', state), '0', id)
-  for token in string.gmatch(tokens, '[^\n]+') do
-    call('ZADD', key('ix:device', token), '0', id)
-  end
+  for _, token in ipairs(tokens) do call('ZADD', token_index .. token, '0', id) end
 
   if later then
     call('ZADD', key('delayed'), ms(start), id)

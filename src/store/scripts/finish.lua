@@ -2,29 +2,30 @@
 -- @include gather, items, gate, move, lines, place, limits, close_job, hold, held
 --
 -- ARGV  for each attempt: worker · endpoint · job · fence · verdict · last step that may have been sent · last step whose
---       answer was seen · '1' when the worker keeps the device · and, name and value in turn, what it has of:
+--       answer was seen · '1' when the worker keeps the device · and by name what it has of:
 --       error (JSON) · effect · result (encoded) · pause (milliseconds before the next attempt, for RETRY) · output
---       (bytes not yet written) · fact (not yet written, as the inside of a JSON object; as often as there are some)
---       transcript · shown (failure to show on the device, as the inside of a JSON object)
+--       (bytes not yet written) · facts (not yet written, each as the inside of a JSON object) · transcript
+--       shown (failure to show on the device, as the inside of a JSON object)
 -- Gives for each OK · FENCED · SHUT (the zone is being reconciled: it may hold its device again) · {'ERROR', why}
 -- Cost  O(attempts · log n + facts + bytes)
 --
 -- A job that was asked to stop neither goes round again nor expires: RETRY, REQUEUE and EXPIRED become CANCELLED when it
 -- has not passed its point of no return, and FAILED when it has.
 
-local function finish(at, to)
-  local worker, endpoint, id, fence, verdict, intended, confirmed, keeps = unpack(ARGV, at, at + 7)
+local jobs, endpoints = root .. ':job:', root .. ':ep:'
+-- What an end has to know of a job: first what closing it takes.
+local ASKED = { unpack(CLOSING) }
+for _, name in ipairs({ 'st', 'att', 'n' }) do ASKED[#ASKED + 1] = name end
+local ST, ATT, N = #CLOSING + 1, #CLOSING + 2, #CLOSING + 3
+
+local function finish(item)
+  local worker, endpoint, id, fence, verdict, intended, confirmed, keeps, options = unpack(item)
   local device = held(worker, endpoint, id, fence)
   if not device then return refused() end
-  local told, options = {}, {}
-  for i = at + 8, to, 2 do
-    if ARGV[i] == 'fact' then told[#told + 1] = ARGV[i + 1] else options[ARGV[i]] = ARGV[i + 1] end
-  end
 
-  local job, device_key = key('job', id), key('ep', endpoint)
-  local facts = call('HMGET', job, 'st', 'att', 'n', unpack(CLOSING))
-  local closing = { unpack(facts, 4, 3 + #CLOSING) }
-  local from, attempt, number = facts[1], facts[2], tonumber(facts[3])
+  local job, device_key = jobs .. id, endpoints .. endpoint
+  local facts = call('HMGET', job, unpack(ASKED))
+  local from, attempt, number = facts[ST], facts[ATT], tonumber(facts[N])
   local stopped = from == 'CANCELLING'
   local failure, effect = options.error, options.effect
   if stopped and (verdict == 'RETRY' or verdict == 'REQUEUE' or verdict == 'EXPIRED') then
@@ -36,32 +37,28 @@ local function finish(at, to)
   local final = FINAL[verdict]
 
   local fields, events = { 'is', intended, 'cs', confirmed }, {}
-  local function field(name, value)
-    fields[#fields + 1] = name
-    fields[#fields + 1] = value
-  end
-  for _, fact in ipairs(told) do
+  for _, fact in ipairs(options.facts or {}) do
     number = number + 1
     events[#events + 1] = event_json(number, attempt, fact)
   end
   local state, body, place_of, expires, due = verdict, '', nil, nil, nil
   if final then
-    field('e', now_text)
-    if failure then field('err', failure) end
-    if effect then field('eff', effect) end
-    if options.result and closing[4] ~= 'NONE' then field('res', options.result) end
+    add(fields, 'e', now_text)
+    if failure then add(fields, 'err', failure) end
+    if effect then add(fields, 'eff', effect) end
+    if options.result and facts[4] ~= 'NONE' then add(fields, 'res', options.result) end
   else
     place_of = call('HMGET', job, 'line', 'sc', 'cls', 'ex')
     expires = expiry(id, place_of[3], place_of[4])
-    field('ex', expires)
-    field('z' .. attempt, '{"e":' .. now_text .. (failure and ',"x":' .. failure or '') .. '}')
+    add(fields, 'ex', expires)
+    add(fields, 'z' .. attempt, '{"e":' .. now_text .. (failure and ',"x":' .. failure or '') .. '}')
     if verdict == 'RETRY' then
       due = ms(now + options.pause)
       state, body = 'DELAYED', ',"r":' .. due
-      field('rt', due)
+      add(fields, 'rt', due)
     else
       state = 'QUEUED'
-      field('qt', now_text)
+      add(fields, 'qt', now_text)
     end
   end
   number = number + 1
@@ -69,11 +66,11 @@ local function finish(at, to)
   record(id, events, number)
 
   if options.output then
-    closing[3] = ms(call('APPEND', key('output', id), options.output))
-    field('ob', closing[3])
+    facts[3] = ms(call('APPEND', key('output', id), options.output))
+    add(fields, 'ob', facts[3])
   end
-  field('st', state)
-  field('n', ms(number))
+  add(fields, 'st', state)
+  add(fields, 'n', ms(number))
   call('HSET', job, unpack(fields))
   if stopped then call('SREM', key('cancels', worker), id) end
   if options.transcript then call('SET', key('transcript', id), options.transcript) end
@@ -82,10 +79,10 @@ local function finish(at, to)
 
   if final then
     if verdict == 'INDETERMINATE' then hold(endpoint, id) end
-    close_job(id, from, verdict, closing)
+    close_job(id, from, verdict, facts)
   else
     move(id, from, state)
-    if closing[5] then give_back(id, names_of(definition_of(id))) end
+    if facts[5] then give_back(id, names_of(definition_of(id))) end
     if verdict == 'RETRY' then
       call('ZADD', key('delayed'), due, id)
       call('SADD', key('later', endpoint), id)

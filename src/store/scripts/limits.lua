@@ -56,8 +56,7 @@ end
 local function can_start(id, endpoint)
   local device = gates(endpoint)
   if device.run then return false end
-  local _, first = head(endpoint, device)
-  return first == id
+  return first(endpoint, device) == id
 end
 
 -- Lets parked jobs go on under a name, while it has room. A permit is handed to a job that can start; one whose device is

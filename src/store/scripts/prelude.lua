@@ -23,6 +23,12 @@ local function ms(number)
   return string.format('%d', number)
 end
 
+-- Adds a field to what is to be written to a hash.
+local function add(fields, name, value)
+  local count = #fields
+  fields[count + 1], fields[count + 2] = name, value
+end
+
 -- `now` is milliseconds; `moment` is microseconds, and no two scripts run in one: it orders what is accepted within a
 -- millisecond.
 local now, moment
@@ -93,15 +99,25 @@ end
 
 -- The score of the next job a device could start, from its two lines, as text, its id and its line; nil when none can.
 local function head(endpoint, device)
-  local best, id, line
-  for _, name in ipairs({ 'reads', 'changes' }) do
-    local from = source(endpoint, name, device)
-    local first = from and call('ZRANGE', from, '0', '0', 'WITHSCORES')
-    if first and first[2] and (not best or tonumber(first[2]) < tonumber(best)) then
-      best, id, line = first[2], first[1], name
-    end
+  local reads, changes = source(endpoint, 'reads', device), source(endpoint, 'changes', device)
+  local read = reads and call('ZRANGE', reads, '0', '0', 'WITHSCORES') or {}
+  local change = changes and call('ZRANGE', changes, '0', '0', 'WITHSCORES') or {}
+  if read[1] and not (change[1] and tonumber(change[2]) < tonumber(read[2])) then return read[2], read[1], 'reads' end
+  if change[1] then return change[2], change[1], 'changes' end
+  return nil
+end
+
+-- The same without the score, which Redis is slow to write: id and line.
+local function first(endpoint, device)
+  local reads, changes = source(endpoint, 'reads', device), source(endpoint, 'changes', device)
+  local read = reads and call('ZRANGE', reads, '0', '0')[1]
+  local change = changes and call('ZRANGE', changes, '0', '0')[1]
+  if read and change then
+    local _, id, line = head(endpoint, device)
+    return id, line
   end
-  return best, id, line
+  if read then return read, 'reads' end
+  return change, change and 'changes'
 end
 
 -- Takes a device away from its owner.

@@ -8,8 +8,8 @@
 local shut = gate_shut() == 'SHUT'
 local served = call('SCARD', key('alive')) > 0
 
-local function explain(at)
-  local id = ARGV[at]
+local function explain(item)
+  local id = item[1]
   local job = call('HMGET', key('job', id), 'st', 'ep', 'line', 'sc', 'rt', 'parked')
   local answer = {}
   if job[1] == 'DELAYED' then
@@ -28,7 +28,7 @@ local function explain(at)
     end
     local locker = device.lock and (device.lock == 'ALL' or line == 'changes')
       and device.locker
-    local _, first = head(endpoint, device)
+    local next_one = first(endpoint, device)
     local reason, blocking = 'CLAIM', ''
     if device.hold and line == 'changes' then
       reason, blocking = 'HELD', device.hold
@@ -42,8 +42,8 @@ local function explain(at)
       reason, blocking = 'DEVICE_BUSY', device.run
     elseif not served then
       reason = 'NO_WORKER'
-    elseif first ~= id then
-      reason, blocking = 'DEVICE_BUSY', first or ''
+    elseif next_one ~= id then
+      reason, blocking = 'DEVICE_BUSY', next_one or ''
     end
     answer = { reason, blocking, ahead + 1 }
   end
