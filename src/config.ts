@@ -77,6 +77,20 @@ function names(value: unknown): readonly string[] {
   return [...new Set(checked)];
 }
 
+/** "site=fra,rack=7", or a list of such pairs. */
+function labels(value: unknown): Readonly<Record<string, string>> {
+  const list: unknown[] = typeof value === "string" ? value.split(",") : (value as unknown[]);
+  const problem = new Error("must be at most 32 labels such as site=fra,rack=7");
+  if (!Array.isArray(list) || list.length > 32) throw problem;
+  const pairs = list.map((pair) => /^\s*([A-Za-z0-9][A-Za-z0-9._/-]{0,62})=(.{0,128})$/.exec(String(pair)));
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      if (!pair) throw problem;
+      return [pair[1] ?? "", (pair[2] ?? "").trim()];
+    }),
+  );
+}
+
 function setting<T>(
   path: string,
   env: string,
@@ -172,6 +186,13 @@ export const settings = {
     "The zones a worker serves.",
   ),
   capacity: setting("worker.capacity", "POINTSMAN_CAPACITY", 1_000, whole(1, 100_000), "Jobs a worker runs at a time."),
+  labels: setting<Readonly<Record<string, string>> | undefined>(
+    "worker.labels",
+    "POINTSMAN_WORKER_LABELS",
+    undefined,
+    labels,
+    "What a worker says of itself, for people: site=fra,rack=7; a list in the file.",
+  ),
   journalDir: setting(
     "worker.journal_dir",
     "POINTSMAN_JOURNAL_DIR",

@@ -21,6 +21,14 @@ export const errorReasons = {
   RUN_NOT_FOUND: { code: "not_found", meaning: "No run of this id." },
   DEVICE_NOT_FOUND: { code: "not_found", meaning: "No device of this name." },
   WORKER_NOT_FOUND: { code: "not_found", meaning: "No worker of this name, and nothing is held for one." },
+  WORKER_STOPPING: {
+    code: "failed_precondition",
+    meaning: "The worker was told to stop, and that is not taken back; metadata names it.",
+  },
+  TOO_MANY_DEVICES: {
+    code: "failed_precondition",
+    meaning: "The workers hold more devices than max_affected_devices; metadata holds the counts.",
+  },
   CREDENTIAL_NOT_FOUND: { code: "not_found", meaning: "No credential of this name." },
   JOB_NOT_INDETERMINATE: {
     code: "failed_precondition",

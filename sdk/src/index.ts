@@ -42,7 +42,14 @@ export type {
 } from "./devices.js";
 export type { InZone, Queues, ZoneFilter } from "./queues.js";
 export type { Credentials } from "./credentials.js";
-export type { WorkerFilterInit, Workers } from "./workers.js";
+export type {
+  StopWorkersOptions,
+  WorkerFilterInit,
+  WorkerOrderOptions,
+  Workers,
+  WorkerSelectorInit,
+  WorkersWatchItem,
+} from "./workers.js";
 export type { HealthChecks } from "./health.js";
 export {
   ConflictError,

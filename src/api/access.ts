@@ -5,7 +5,7 @@ export type Access = Role | "anyone";
 
 /**
  * Who may call what. A method that is not here is refused to everyone. Readers read; operators also run work and settle
- * its outcome; the inventory, its host keys and its logins belong to admins.
+ * its outcome; the inventory, its host keys and its logins, and the workers belong to admins.
  */
 export const accessTable: Readonly<Record<string, Access>> = {
   "/pointsman.v1.JobService/CreateJob": "operator",
@@ -55,6 +55,11 @@ export const accessTable: Readonly<Record<string, Access>> = {
   "/pointsman.v1.CredentialService/ListCredentials": "reader",
   "/pointsman.v1.CredentialService/DeleteCredential": "admin",
   "/pointsman.v1.WorkerService/ListWorkers": "reader",
+  "/pointsman.v1.WorkerService/GetWorker": "reader",
+  "/pointsman.v1.WorkerService/WatchWorkers": "reader",
+  "/pointsman.v1.WorkerService/SuspendWorkers": "admin",
+  "/pointsman.v1.WorkerService/ResumeWorkers": "admin",
+  "/pointsman.v1.WorkerService/StopWorkers": "admin",
   "/pointsman.v1.WorkerService/ForgetWorker": "admin",
   "/pointsman.v1.HealthService/Check": "reader",
   "/pointsman.v1.HealthService/Watch": "reader",

@@ -93,7 +93,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     router.service(DeviceService, createDeviceService(options));
     router.service(QueueService, createQueueService({ store, clock }));
     router.service(CredentialService, createCredentialService({ credentials: store.credentials, sealer }));
-    router.service(WorkerService, createWorkerService(store));
+    router.service(WorkerService, createWorkerService({ store, clock }));
     router.service(HealthService, createHealthService({ monitor, clock }));
     const names = services.map((service) => service.typeName);
     router.service(Health, createGrpcHealth({ monitor, clock, services: names }));

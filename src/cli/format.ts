@@ -10,12 +10,15 @@ import {
   HostKeyPolicySchema,
   JobStateSchema,
   WaitingReasonSchema,
+  StoppedJobFateSchema,
+  WorkerOrderKindSchema,
   WorkerStateSchema,
   LockScope,
   type DeviceLock,
   type Job,
   type JobSpec,
   type QueuePause,
+  type WorkerOrder,
 } from "@pointsman/sdk/v1";
 
 type TimestampLike = Parameters<typeof timestampDate>[0];
@@ -47,6 +50,8 @@ export const commandStatusName = (value: CommandStatus): string =>
   value === CommandStatus.UNSPECIFIED ? "not known" : enumName(CommandStatusSchema, value);
 /** "busy", "idle", … */
 export const workerStateName = (value: number): string => enumName(WorkerStateSchema, value);
+/** "handed-back", … */
+export const fateName = (value: number): string => enumName(StoppedJobFateSchema, value);
 /** "serving", … */
 export const healthName = (value: number): string => enumName(HealthStatusSchema, value);
 /** "strict", "accept-new"; empty for the installation's default. */
@@ -146,6 +151,11 @@ export function lockName(lock: DeviceLock): string {
 /** Who has paused a queue, since when and why. */
 export function pauseName(pause: QueuePause): string {
   return `${pause.caller} since ${time(pause.time)}${pause.reason ? `: ${pause.reason}` : ""}`;
+}
+
+/** What a worker was told, by whom, when and why. */
+export function orderName({ kind, caller, time: at, reason }: WorkerOrder): string {
+  return `${enumName(WorkerOrderKindSchema, kind)}, by ${caller} at ${time(at)}${reason ? `: ${reason}` : ""}`;
 }
 
 /** What names a zone on a command line: nothing for the default one. */

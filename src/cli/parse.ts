@@ -1,4 +1,4 @@
-import { type JobState, JobStateSchema } from "@pointsman/sdk/v1";
+import { type JobState, JobStateSchema, type WorkerState, WorkerStateSchema } from "@pointsman/sdk/v1";
 
 /** The command line itself is wrong: reported on one line, status 2. */
 export class UsageError extends Error {
@@ -54,22 +54,33 @@ export function collect(text: string, before: readonly string[] = []): string[] 
   return [...before, text];
 }
 
-/** Collects job states by name, repeated or divided by commas, in any letter case. */
-export function collectStates(text: string, before: readonly JobState[] = []): JobState[] {
-  const names = text.split(",").map((name) => name.trim().toUpperCase().replaceAll("-", "_"));
-  const known = JobStateSchema.values.filter(({ number }) => number !== 0);
-  return [
-    ...before,
-    ...names.map((name) => {
-      const value = known.find((candidate) => candidate.localName === name);
-      if (value === undefined) {
-        const all = known.map(({ localName }) => localName.toLowerCase()).join(", ");
-        throw new UsageError(`"${name.toLowerCase()}" is no state; the states are ${all}`);
-      }
-      return value.number as JobState;
-    }),
-  ];
+interface EnumValues {
+  readonly values: readonly { readonly number: number; readonly localName: string }[];
 }
+
+/** Collects states by name, repeated or divided by commas, in any letter case. */
+function collectStatesOf<T extends number>(schema: EnumValues): (text: string, before?: readonly T[]) => T[] {
+  const known = schema.values.filter(({ number }) => number !== 0);
+  return (text, before = []) => {
+    const names = text.split(",").map((name) => name.trim().toUpperCase().replaceAll("-", "_"));
+    return [
+      ...before,
+      ...names.map((name) => {
+        const value = known.find((candidate) => candidate.localName === name);
+        if (value === undefined) {
+          const all = known.map(({ localName }) => localName.toLowerCase()).join(", ");
+          throw new UsageError(`"${name.toLowerCase()}" is no state; the states are ${all}`);
+        }
+        return value.number as T;
+      }),
+    ];
+  };
+}
+
+/** Collects states of jobs. */
+export const collectStates = collectStatesOf<JobState>(JobStateSchema);
+/** Collects states of workers. */
+export const collectWorkerStates = collectStatesOf<WorkerState>(WorkerStateSchema);
 
 /** One of the given words. */
 export function oneOf<T extends string>(name: string, words: readonly T[]): (text: string) => T {

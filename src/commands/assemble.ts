@@ -29,6 +29,7 @@ import { loadSealingKey } from "../secrets/sealing-key.js";
 import { createRedisStore } from "../store/redis-store.js";
 import type { Store, StoreObserver } from "../store/store.js";
 import { systemClock } from "../system/clock.js";
+import { createLoopDelay } from "../system/loop-delay.js";
 import { systemRandom } from "../system/random.js";
 import { version } from "../version.js";
 import type { Journals } from "../worker/journal.js";
@@ -191,6 +192,8 @@ export function assembleWorker(
     pid: process.pid,
     zones: config.zones,
     capacity: config.capacity,
+    labels: config.labels ?? {},
+    loopDelayMs: createLoopDelay(),
     defaultHostKeyPolicy: config.hostKeyPolicy,
     drainMs: config.drainSeconds * 1000,
   });

@@ -1,11 +1,11 @@
 import type { Service } from "../domain/service.js";
 
 /**
- * Runs services until the process is asked to end; then stops them, the last started first. One that cannot be started
+ * Runs services until the process is asked to end, or `over` resolves; then stops them, the last started first. One that cannot be started
  * or stopped keeps none of the others from being stopped; what failed is thrown in the end. A second request ends the
  * process at once.
  */
-export async function runUntilSignal(services: readonly Service[]): Promise<void> {
+export async function runUntilSignal(services: readonly Service[], over?: Promise<void>): Promise<void> {
   const asked = new Promise<void>((resolve) => {
     let requests = 0;
     const ask = (): void => {
@@ -15,6 +15,7 @@ export async function runUntilSignal(services: readonly Service[]): Promise<void
     };
     process.on("SIGINT", ask);
     process.on("SIGTERM", ask);
+    void over?.then(resolve);
   });
   const started: Service[] = [];
   const failures: unknown[] = [];

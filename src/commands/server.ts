@@ -39,7 +39,8 @@ export function registerProcesses(program: Command): void {
       const settings = loadConfig(config, process.env);
       const base = await openBase(settings, createLogger(settings.logLevel));
       try {
-        await runUntilSignal([...assembleMetrics(base), assembleWorker(base)]);
+        const worker = assembleWorker(base);
+        await runUntilSignal([...assembleMetrics(base), worker], worker.left);
       } finally {
         await base.close();
       }

@@ -55,6 +55,8 @@ export interface DeviceStore {
   create(device: Omit<DeviceRecord, "createMs" | "updateMs">): Promise<DeviceRecord>;
   get(name: string): Promise<DeviceRecord | undefined>;
   getMany(names: readonly string[]): Promise<readonly (DeviceRecord | undefined)[]>;
+  /** The names of the devices that have these endpoints, in turn; at least one must be asked for. */
+  namesAt(zone: string, endpoints: readonly string[]): Promise<readonly (string | undefined)[]>;
   /** What exclusivity at an address and port is keyed by: the endpoint of the device that is there, if there is one. */
   exclusiveAt(zone: string, address: string, port: number): Promise<string>;
   /** Names above `after`, by name, at most `limit`. */

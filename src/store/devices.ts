@@ -190,6 +190,10 @@ export function createDeviceStore(redis: StoreConnection, scripts: Scripts, keys
       return device;
     },
     getMany,
+    async namesAt(zone, endpoints) {
+      const names = await redis.hmget(keyOf(root, "slots"), ...endpoints.map((endpoint) => slotOf({ zone, endpoint })));
+      return names.map((name) => name ?? undefined);
+    },
     async list({ limit, after }) {
       const start = after === undefined ? "-" : `(${after}`;
       const names = await redis.zrange(keyOf(root, "devices"), start, "+", "BYLEX", "LIMIT", 0, limit);

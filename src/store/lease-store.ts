@@ -1,5 +1,6 @@
 import type { EventFact } from "../domain/job-event.js";
 import type { Effect, Failure, JobRecord } from "../domain/job.js";
+import type { WorkerControl } from "../domain/worker-control.js";
 
 /** What a worker says of itself. */
 export interface WorkerIdentity {
@@ -10,6 +11,7 @@ export interface WorkerIdentity {
   readonly hostname: string;
   readonly version: string;
   readonly capacity: number;
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 /** Figures that go out with a beat. */
@@ -22,6 +24,19 @@ export interface BeatFigures {
   /** Jobs that ended SUCCEEDED, and otherwise, since the worker started. */
   readonly succeeded: number;
   readonly failed: number;
+  /** The longest that its event loop kept others waiting since the last beat. Milliseconds. */
+  readonly loopDelayMs?: number;
+  /** How long it has had room without the store answering a claim. Milliseconds; 0 when it has none. */
+  readonly claimAgeMs?: number;
+  /** Some of the jobs that it runs. */
+  readonly jobs?: readonly RunningJob[];
+}
+
+/** A job that a worker runs, as it tells. */
+export interface RunningJob {
+  readonly id: string;
+  readonly endpoint: string;
+  readonly startMs: number;
 }
 
 /** A job that a worker holds, with the fence that every write about it must carry. */
@@ -113,17 +128,26 @@ export type FactJob = Pick<
  * another history and does not know yet what it forgot; the same call may succeed in some seconds.
  */
 export interface LeaseStore {
-  /** Answers with the time up to which the store remembers; the worker tells what its journals know before it claims. */
-  register(worker: WorkerIdentity): Promise<{ readonly rememberedMs: number }>;
+  /**
+   * Answers with the time up to which the store remembers; the worker tells what its journals know before it claims.
+   * `control`: what stands, for a worker that goes on under another name.
+   */
+  register(worker: WorkerIdentity, control?: WorkerControl): Promise<{ readonly rememberedMs: number }>;
   /**
    * Renews the lease. "DEAD": a reaper buried this worker; it must stop at once and may register under a new name.
-   * `cancels`: jobs it should stop. `rememberedMs`: it is to tell what its journals know since then.
+   * `cancels`: jobs it should stop. `control`: what it was told to do, while that stands. `rememberedMs`: it is to tell
+   * what its journals know since then.
    */
   beat(
     worker: WorkerIdentity,
     figures: BeatFigures,
   ): Promise<
-    | { readonly answer: "OK"; readonly cancels: readonly string[]; readonly rememberedMs?: number }
+    | {
+        readonly answer: "OK";
+        readonly cancels: readonly string[];
+        readonly control?: WorkerControl;
+        readonly rememberedMs?: number;
+      }
     | { readonly answer: "DEAD" }
   >;
   /**
@@ -162,12 +186,14 @@ export interface LeaseStore {
   release(worker: WorkerIdentity, endpoints: readonly string[]): Promise<void>;
   /** Ends the worker's registration; whatever it still owns is let go. */
   retire(worker: WorkerIdentity): Promise<void>;
-  /** Calls back when there may be work, when a job should be cancelled, or a device let go. Returns how to stop. */
+  /** Calls back when there may be work, an order, a job to be cancelled, or a device to be let go. Returns how to stop. */
   onHint(worker: WorkerIdentity, hint: (message: Hint) => void): Promise<() => Promise<void>>;
 }
 
 /** A wake-up. Hints can be lost; a poll stands behind each. */
 export type Hint =
   | { readonly kind: "work" }
+  /** Ask with a beat what you are told to do. */
+  | { readonly kind: "control" }
   | { readonly kind: "cancel"; readonly job: string }
   | { readonly kind: "release"; readonly endpoint: string };

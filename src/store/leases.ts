@@ -1,6 +1,7 @@
 import { createClaimNumbers } from "./claim-numbers.js";
 import type { RedisLinks } from "./connection.js";
 import { workerHold } from "../domain/hold.js";
+import type { WorkerControl } from "../domain/worker-control.js";
 import { factBody } from "./event-json.js";
 import { createGatheredCalls, type Item } from "./gathered-calls.js";
 import { openHintLine } from "./hint-line.js";
@@ -99,19 +100,33 @@ export async function openLeaseStore(
   const numbers = createClaimNumbers();
 
   return {
-    async register(worker) {
-      const { name, pid, hostname, version, capacity } = worker;
-      const facts = ["pid", pid, "host", hostname, "ver", version, "cap", capacity];
+    async register(worker, control) {
+      const { name, pid, hostname, version, capacity, labels } = worker;
+      const facts: ScriptArgument[] = ["pid", pid, "host", hostname, "ver", version, "cap", capacity];
+      if (labels) facts.push("labels", JSON.stringify(labels));
+      if (control) facts.push("ctl", JSON.stringify(control), "closing", 1);
       const [answer, remembered] = list(await scripts.run("register", keys.zone(worker.zone), name, ...facts));
       if (text(answer) !== "OK") throw new Error(`worker ${name} was buried; start it under a new name`);
       return { rememberedMs: Number(text(remembered)) };
     },
-    async beat(worker, { running, sessions, closing, draining, succeeded, failed }) {
+    async beat(worker, { running, sessions, closing, draining, succeeded, failed, ...more }) {
+      const { loopDelayMs, claimAgeMs, jobs } = more;
       const figures = [running, sessions, closing ? 1 : 0, draining ? "draining" : "alive", succeeded, failed];
+      if (loopDelayMs !== undefined) figures.push("lag", Math.round(loopDelayMs));
+      if (claimAgeMs !== undefined) figures.push("cage", Math.round(claimAgeMs));
+      if (jobs) figures.push("jobs", JSON.stringify(jobs));
       const reply = list(await scripts.run("beat", keys.zone(worker.zone), worker.name, ...figures));
-      const [answer, remembered, ...cancels] = reply.map((part) => text(part));
+      const [answer, ...told] = reply.map((part) => text(part));
       if (answer === "DEAD") return { answer };
-      return { answer: "OK", cancels, ...(remembered ? { rememberedMs: Number(remembered) } : {}) };
+      const orders = (word: string): string[] => told.filter((_, i) => i % 2 === 1 && told[i - 1] === word);
+      const [remembered] = orders("replay");
+      const [control] = orders("control");
+      return {
+        answer: "OK",
+        cancels: orders("cancel"),
+        ...(control === undefined ? {} : { control: JSON.parse(control) as WorkerControl }),
+        ...(remembered === undefined ? {} : { rememberedMs: Number(remembered) }),
+      };
     },
     async claim(worker, limit, requestId) {
       const args = [worker.name, limit, numbers.of(worker, requestId), warmBonusMicros];
@@ -200,7 +215,7 @@ export async function openLeaseStore(
 function parseHint(message: string): Hint | undefined {
   const space = message.indexOf(" ");
   const [word, rest] = space < 0 ? [message, ""] : [message.slice(0, space), message.slice(space + 1)];
-  if (word === "work") return { kind: "work" };
+  if (word === "work" || word === "control") return { kind: word };
   if (word === "cancel") return { kind: "cancel", job: rest };
   if (word === "release") return { kind: "release", endpoint: rest };
   return undefined;

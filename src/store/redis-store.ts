@@ -76,7 +76,7 @@ async function openOn(links: RedisLinks, options: RedisStoreOptions): Promise<St
     runs: guarded(createRunStore(state, scripts, keys)),
     credentials: guarded(createCredentialStore(state, scripts, keys)),
     apiKeys: guarded(createApiKeyStore(state, keys, options.now)),
-    workers: guarded(createWorkerStore(state, keys, zones)),
+    workers: guarded(createWorkerStore(state, scripts, keys, zones)),
     leases: guarded(leases),
     upkeep: guarded(upkeep),
     fsck: guarded(createFsck({ scripts, keys, dial: (key) => links.dial(key) })),

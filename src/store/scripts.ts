@@ -10,6 +10,7 @@ const names = [
   "cancel",
   "claim",
   "close_endpoint",
+  "control_worker",
   "end_targets",
   "enqueue",
   "ensure_zone",

@@ -1,10 +1,12 @@
+import type { WorkerControl } from "../domain/worker-control.js";
 import type { StoreConnection } from "./connection.js";
 import { type KeySpace, keyOf } from "./keys.js";
-import type { WorkerRecord, WorkerStore } from "./store.js";
+import { list, type Scripts, text } from "./scripts.js";
+import type { RunningAttempt, RunningJob, WorkerRecord, WorkerStore } from "./store.js";
 import type { Zones } from "./zones.js";
 
 /** Workers, as their beats describe them. */
-export function createWorkerStore(redis: StoreConnection, keys: KeySpace, zones: Zones): WorkerStore {
+export function createWorkerStore(redis: StoreConnection, scripts: Scripts, keys: KeySpace, zones: Zones): WorkerStore {
   async function inZone(zone: string): Promise<WorkerRecord[]> {
     const root = keys.zone(zone);
     const names = await redis.smembers(keyOf(root, "workers"));
@@ -28,11 +30,28 @@ export function createWorkerStore(redis: StoreConnection, keys: KeySpace, zones:
       return workers.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
     },
     endpoints: (zone, worker, limit) => redis.srandmember(keyOf(keys.zone(zone), "owned", worker), limit),
+    async ownerOf(zone, endpoint) {
+      return (await redis.hget(keyOf(keys.zone(zone), "ep", endpoint), "own")) ?? undefined;
+    },
+    async control(zone, worker, control) {
+      const order = control === undefined ? ["RESUME", ""] : [control.kind, JSON.stringify(control)];
+      const reply = list(await scripts.run("control_worker", keys.zone(zone), worker, ...order));
+      const [answer, ...rest] = reply.map((part) => text(part));
+      if (answer !== "OK") return { answer: answer as "NONE" | "STOPPING" };
+      const running: RunningAttempt[] = [];
+      for (let i = 0; i + 2 < rest.length; i += 3) {
+        running.push({ job: rest[i] ?? "", attempt: Number(rest[i + 1]), endpoint: rest[i + 2] ?? "" });
+      }
+      return { answer, running };
+    },
   };
 }
 
 function read(zone: string, name: string, facts: Readonly<Record<string, string>>, devices: number): WorkerRecord {
   const number = (field: string): number => Number(facts[field] ?? 0);
+  const optional = <K extends string, T>(key: K, field: string, read: (text: string) => T): { [P in K]?: T } =>
+    (facts[field] === undefined ? {} : { [key]: read(facts[field]) }) as { [P in K]?: T };
+  const json = JSON.parse as <T>(text: string) => T;
   return {
     name,
     zone,
@@ -49,5 +68,11 @@ function read(zone: string, name: string, facts: Readonly<Record<string, string>
     succeeded: number("good"),
     failed: number("bad"),
     devices,
+    ...optional("labels", "labels", (text) => json<Record<string, string>>(text)),
+    ...optional("deadMs", "dead", Number),
+    ...optional("control", "ctl", (text) => json<WorkerControl>(text)),
+    ...optional("loopDelayMs", "lag", Number),
+    ...optional("claimAgeMs", "cage", Number),
+    ...optional("jobs", "jobs", (text) => json<RunningJob[]>(text)),
   };
 }

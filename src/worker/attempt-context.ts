@@ -13,7 +13,7 @@ export interface AttemptContext {
   readonly writer: OutputWriter;
   /** Aborts when the attempt has to stop. */
   readonly signal: AbortSignal;
-  /** Aborts when there is no time left to wait for an answer: the lease or the attempt's own time is over. */
+  /** Aborts when there is no time left to wait for an answer: the lease or the attempt's own time is over, or it is cut. */
   readonly hardSignal: AbortSignal;
   /** What stops the attempt, once something does: the hardest cause so far. */
   stopCause(): StopCause | undefined;

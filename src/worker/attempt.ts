@@ -41,8 +41,12 @@ export interface AttemptParts {
 /** One try of a job by this worker, under way. */
 export interface Attempt {
   readonly holder: Holder;
+  /** When it was claimed, in milliseconds since the epoch. */
+  readonly startMs: number;
   /** Asks it to stop. A harder cause may follow a softer one. */
   stop(cause: StopCause): void;
+  /** Stops it without waiting for any answer. */
+  cut(): void;
   /** Resolves when nothing of it touches the device any more. Never rejects. */
   readonly quiet: Promise<void>;
   /** Resolves with its verdict when it is over and the store knows; without one when another holds the device. Never rejects. */
@@ -74,7 +78,8 @@ export function startAttempt(parts: AttemptParts, worker: string, claim: Claim):
     }
   });
   void ended.then(isQuiet);
-  return { holder, stop: (cause) => stopping.stop(cause), quiet, ended };
+  const { stop, cut } = stopping;
+  return { holder, startMs: job.startMs ?? parts.clock.now(), stop, cut, quiet, ended };
 }
 
 async function tellFault(parts: AttemptParts, claim: Claim, holder: Holder, course: Course, fault: unknown) {

@@ -1,18 +1,30 @@
 import type { Logger } from "pino";
 import type { Endpoint, SessionPool } from "../device/index.js";
 import type { Clock, Random } from "../domain/clock.js";
+import type { WorkerControl } from "../domain/worker-control.js";
 import type { Claim, Store, WorkerIdentity } from "../store/store.js";
 import { type Attempt, startAttempt } from "./attempt.js";
 import type { StopCause } from "./attempt-context.js";
 import type { Journals } from "./journal.js";
 import { replayJournals } from "./replay.js";
 import { createLease, type Lease } from "./lease.js";
+import { createPatience } from "./patience.js";
 import type { Reach, ReachableEndpoint } from "./reach.js";
 import { createRoom } from "./room.js";
 import { createZoneWorker, type ZoneWorker } from "./zone-worker.js";
 
 /** How long attempts that were interrupted may take to tell the store their end. */
 const lastWordsMs = 10_000;
+/** Running jobs that are told with a beat. */
+const toldJobs = 100;
+
+/** How a life ends. */
+export interface Leave {
+  /** How long what runs may go on before it is interrupted, in milliseconds. */
+  readonly drainMs: number;
+  /** How long changes that were interrupted may wait for their answer, in milliseconds. Default: their own grace. */
+  readonly answerMs?: number;
+}
 
 /** What a life is made of. */
 export interface LifeParts {
@@ -28,6 +40,13 @@ export interface LifeParts {
   readonly version: string;
   readonly zones: readonly string[];
   readonly capacity: number;
+  readonly labels: Readonly<Record<string, string>>;
+  /** For how long the event loop kept others waiting at most, since it was asked last. Milliseconds. */
+  readonly loopDelayMs: () => number;
+  /** What stands in a zone from an earlier life. */
+  readonly standing: (zone: string) => WorkerControl | undefined;
+  /** Told again and again what somebody wants of the worker in a zone. */
+  readonly control: (zone: string, control: WorkerControl | undefined) => void;
   /** The whole worker stops: nothing new is begun. */
   readonly stopping: () => boolean;
 }
@@ -42,10 +61,11 @@ export interface Life {
   /** Throws LeaseLostError when the lease in this zone is over. */
   checkLease(zone: string): void;
   /**
-   * Takes nothing new, lets what runs go on for `drainMs`, interrupts the rest, closes the sessions, and ends its
-   * registrations: what it still held then is up to the store. Resolves when nothing of it is left. Never rejects.
+   * Takes nothing new, lets what runs go on for a while, interrupts the rest, closes the sessions, and ends its
+   * registrations: what it still held then is up to the store. Resolves when nothing of it is left. Never rejects. A
+   * second call can only hasten the first.
    */
-  end(drainMs: number): Promise<void>;
+  end(leave: Leave): Promise<void>;
 }
 
 /** One zone of a life. The lease of one says nothing about the devices of another. */
@@ -58,11 +78,14 @@ interface LifeInZone {
 
 /** Begins a life under a new name. Rejects when it cannot begin in every zone; then nothing of it is left. */
 export async function beginLife(parts: LifeParts): Promise<Life> {
-  const { store, clock, random, logger, pool, pid, hostname, version, capacity } = parts;
+  const { store, clock, random, logger, pool, pid, hostname, version, capacity, labels } = parts;
   const name = `${hostname}-${pid}-${Buffer.from(random.bytes(4)).toString("hex")}`;
   const inZones: LifeInZone[] = [];
   const giveUp = new AbortController();
+  const drain = createPatience(clock);
+  const answers = createPatience(clock);
   let ending = false;
+  let ended: Promise<void> | undefined;
   let isOver: (how: "buried" | "untold") => void = () => undefined;
   const over = new Promise<"buried" | "untold">((resolve) => (isOver = resolve));
 
@@ -74,11 +97,16 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
     for (const { attempts } of inZones) for (const attempt of attempts.values()) attempt.stop(cause);
   };
 
+  void answers.over.then(() => {
+    for (const { attempts } of inZones) for (const attempt of attempts.values()) attempt.cut();
+  });
+
   for (const zone of parts.zones) await store.ensureZone(zone);
   const journal = await parts.journals.open(name);
 
   function inZone(zone: string): LifeInZone {
-    const identity = { name, zone, pid, hostname, version, capacity };
+    const identity = { name, zone, pid, hostname, version, capacity, labels };
+    const standing = parts.standing(zone);
     const lease = createLease(clock);
     const attempts = new Map<string, Attempt>();
     const ends = { succeeded: 0, failed: 0 };
@@ -114,8 +142,15 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
       ...{ clock, lease, identity, logger, leases, begin, lost },
       claimId: () => Buffer.from(random.bytes(8)).toString("hex"),
       ...{ free, room },
-      figures: () => ({ running: running(), sessions: pool.size, ...ends }),
+      figures: () => ({
+        ...{ running: running(), sessions: pool.size, ...ends, loopDelayMs: parts.loopDelayMs() },
+        jobs: [...attempts.values()]
+          .slice(0, toldJobs)
+          .map(({ holder, startMs }) => ({ id: holder.job, endpoint: holder.endpoint, startMs })),
+      }),
       draining: closing,
+      ...(standing ? { standing } : {}),
+      control: (control) => parts.control(zone, control),
       replay: (rememberedMs) =>
         replayJournals({ clock, leases, journals: parts.journals, identity, attempts }, rememberedMs),
       cancel: (job) => attempts.get(job)?.stop("cancel"),
@@ -143,15 +178,23 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
     await Promise.all(inZones.flatMap(({ attempts }) => [...attempts.values()]).map(({ ended }) => ended));
   }
 
-  async function end(drainMs: number): Promise<void> {
+  function end({ drainMs, answerMs }: Leave): Promise<void> {
+    drain.limit(drainMs);
+    if (answerMs !== undefined) answers.limit(drainMs + answerMs);
+    return (ended ??= wrapUp());
+  }
+
+  async function wrapUp(): Promise<void> {
     ending = true;
     // First of all: a claim that is under way may still bring work, which then is among what settles.
     await Promise.all(inZones.map(({ worker }) => worker.stopClaiming()));
-    await settled(drainMs);
+    await Promise.race([allEnded(), drain.over]);
     stopAll("shutdown");
     await settled(lastWordsMs);
     giveUp.abort();
     await allEnded();
+    drain.release();
+    answers.release();
     const failed = (error: unknown): void => logger.warn({ err: error, worker: name }, "not all of a worker was ended");
     await Promise.all(inZones.map(({ worker }) => worker.stop().catch(failed)));
     // Before the devices are anybody's: a device has few places for sessions.
@@ -164,7 +207,7 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
   try {
     for (const { worker } of inZones) await worker.start();
   } catch (error) {
-    await end(0);
+    await end({ drainMs: 0 });
     throw error;
   }
   return {

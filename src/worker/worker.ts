@@ -8,10 +8,11 @@ import {
 } from "../device/index.js";
 import type { Clock, Random } from "../domain/clock.js";
 import type { Service } from "../domain/service.js";
+import type { WorkerControl } from "../domain/worker-control.js";
 import type { Sealer } from "../secrets/sealer.js";
 import type { Store } from "../store/store.js";
 import type { Journals } from "./journal.js";
-import { beginLife, type Life } from "./life.js";
+import { beginLife, type Leave, type Life } from "./life.js";
 import { createReach, type ReachableEndpoint } from "./reach.js";
 
 /** What a worker is made of. Everything with a clock, a random number, Redis, a device or a file comes from outside. */
@@ -31,13 +32,19 @@ export interface WorkerOptions {
   readonly zones: readonly string[];
   /** Jobs it runs at a time. */
   readonly capacity: number;
+  /** What it says of itself, for people. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** For how long the event loop kept others waiting at most, since it was asked last. Milliseconds. */
+  readonly loopDelayMs: () => number;
   readonly defaultHostKeyPolicy: "strict" | "accept-new";
   /** How long `stop` lets running work finish before it is interrupted, in milliseconds. */
   readonly drainMs: number;
 }
 
-/** A worker: one process, thousands of devices. */
+/** A worker: one process, thousands of devices. Once stopped, it stays so. */
 export interface Worker extends Service {
+  /** Resolves when it has stopped, also when somebody told it to over the API. */
+  readonly left: Promise<void>;
   /** Its name now: a worker that was buried goes on under another. */
   readonly name: string;
   readonly running: number;
@@ -47,6 +54,8 @@ export interface Worker extends Service {
 
 /** Between two tries to come back after a burial: this long at first, then longer each time. */
 const comeBackMs = { first: 1_000, longest: 30_000 };
+/** How long a change may wait for its answer in a worker that is to stop at once. */
+const answerMs = 1_500;
 
 export function createWorker(options: WorkerOptions): Worker {
   const { store, clock, random, logger } = options;
@@ -56,6 +65,11 @@ export function createWorker(options: WorkerOptions): Worker {
   let latest: Life | undefined;
   let starting: Promise<void> | undefined;
   let keeping: Promise<void> | undefined;
+  let leaving: Promise<void> | undefined;
+  let hasLeft: () => void = () => undefined;
+  const left = new Promise<void>((resolve) => (hasLeft = resolve));
+  /** What somebody told the worker to do, by zone. It outlives a burial. */
+  const standing = new Map<string, WorkerControl>();
 
   const pool: SessionPool = createSessionPool({
     clock,
@@ -81,8 +95,20 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   async function live(): Promise<Life> {
-    latest = await beginLife({ ...options, pool, reach, stopping: () => stopping.signal.aborted });
+    const orders = { control, standing: (zone: string) => standing.get(zone) };
+    latest = await beginLife({ ...options, ...orders, pool, reach, stopping: () => stopping.signal.aborted });
     return latest;
+  }
+
+  function control(zone: string, told: WorkerControl | undefined): void {
+    const before = standing.get(zone);
+    if (told) standing.set(zone, told);
+    else standing.delete(zone);
+    if (before?.kind !== told?.kind) {
+      const { kind = "RESUME", caller, reason } = told ?? {};
+      logger.info({ zone, worker: latest?.name, order: kind, caller, reason }, "this worker was told what to do");
+    }
+    if (told && told.kind !== "SUSPEND") void leave(leaveOf(told, options.drainMs));
   }
 
   async function begin(): Promise<void> {
@@ -110,7 +136,7 @@ export function createWorker(options: WorkerOptions): Worker {
           "the store does not take the end of a job; the worker goes on under another name",
         );
       life = undefined;
-      await current.end(how === "buried" ? 0 : options.drainMs);
+      await current.end({ drainMs: how === "buried" ? 0 : options.drainMs });
       life = current = await comeBack();
     }
   }
@@ -129,7 +155,26 @@ export function createWorker(options: WorkerOptions): Worker {
     }
   }
 
+  /** A second call can only hasten the first. */
+  function leave(how: Leave): Promise<void> {
+    stopping.abort();
+    if (leaving) void latest?.end(how);
+    return (leaving ??= goodbye(how));
+  }
+
+  async function goodbye(how: Leave): Promise<void> {
+    await starting?.catch(() => undefined);
+    await keeping;
+    const current = life;
+    life = undefined;
+    await current?.end(how);
+    await pool.close();
+    if (current) logger.info({ worker: current.name }, "worker stopped");
+    hasLeft();
+  }
+
   return {
+    left,
     get name() {
       return life?.name ?? "";
     },
@@ -146,15 +191,11 @@ export function createWorker(options: WorkerOptions): Worker {
       });
       return starting;
     },
-    async stop() {
-      stopping.abort();
-      await starting?.catch(() => undefined);
-      await keeping;
-      const current = life;
-      life = undefined;
-      await current?.end(options.drainMs);
-      await pool.close();
-      if (current) logger.info({ worker: current.name }, "worker stopped");
-    },
+    stop: () => leave({ drainMs: options.drainMs }),
   };
+}
+
+function leaveOf({ kind, graceMs }: WorkerControl, usualMs: number): Leave {
+  if (kind === "NOW") return { drainMs: 0, answerMs };
+  return { drainMs: kind === "DRAIN" ? Infinity : (graceMs ?? usualMs) };
 }

@@ -1,8 +1,10 @@
 import type { Logger } from "pino";
 import type { Clock } from "../domain/clock.js";
 import { createLoop, type Service } from "../domain/service.js";
+import type { WorkerControl } from "../domain/worker-control.js";
 import type { BeatFigures, Claim, LeaseStore, WorkerIdentity } from "../store/store.js";
 import { StoreError } from "../store/store.js";
+import { createBell } from "./bell.js";
 import { instantOf, type Lease } from "./lease.js";
 import type { Room } from "./room.js";
 
@@ -27,8 +29,12 @@ export interface ZoneWorkerParts {
   readonly free: () => number;
   /** Where places are kept for claims under way, with those of other zones. */
   readonly room: Room;
-  readonly figures: () => Pick<BeatFigures, "running" | "sessions" | "succeeded" | "failed">;
+  readonly figures: () => Omit<BeatFigures, "closing" | "draining" | "claimAgeMs">;
   readonly draining: () => boolean;
+  /** What stands from before, for one that goes on under another name. */
+  readonly standing?: WorkerControl;
+  /** Told with each beat what somebody wants of this worker; undefined: nothing but work. */
+  readonly control: (control: WorkerControl | undefined) => void;
   /** Tells the store what journals know since the time that it remembers. */
   readonly replay: (rememberedMs: number) => Promise<void>;
   readonly begin: (claim: Claim) => void;
@@ -50,8 +56,12 @@ export interface ZoneWorker extends Service {
 
 export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
   const { clock, leases, lease, identity, logger } = parts;
-  let wake: () => void = () => undefined;
-  let nudged = false;
+  const work = createBell(clock);
+  const beats = createBell(clock);
+  /** Somebody wants it to take nothing new. */
+  let held = parts.standing !== undefined;
+  /** When it last looked for work and was answered, or had no room. */
+  let lookedAt = clock.monotonic();
   /** The last claim found too little: the store has this worker listed as idle, and hints when there is more. */
   let listed = false;
   let buried = false;
@@ -60,26 +70,6 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
   let remembered: number | undefined;
   let replayedAt = -Infinity;
 
-  function nudge(): void {
-    nudged = true;
-    wake();
-  }
-
-  async function pause(ms: number, signal: AbortSignal): Promise<void> {
-    if (nudged || signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      const cancel = clock.timer(ms, () => wake());
-      wake = () => {
-        wake = () => undefined;
-        cancel();
-        signal.removeEventListener("abort", wakeNow);
-        resolve();
-      };
-      const wakeNow = (): void => wake();
-      signal.addEventListener("abort", wakeNow, { once: true });
-    });
-  }
-
   function dead(): void {
     buried = true;
     parts.lost("buried");
@@ -87,15 +77,21 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
 
   async function beat(): Promise<void> {
     const sent = instantOf(clock);
-    const closing = parts.draining() || parts.free() === 0;
+    const draining = parts.draining();
+    const closing = draining || held || parts.free() === 0;
     if (closing) listed = false;
-    const answer = await leases.beat(identity, { ...parts.figures(), closing, draining: parts.draining() });
+    const claimAgeMs = closing ? 0 : sent.monotonic - lookedAt;
+    const answer = await leases.beat(identity, { ...parts.figures(), closing, draining, claimAgeMs });
     if (answer.answer === "DEAD") return dead();
     lease.renewed(sent);
+    const wasHeld = held;
+    held = answer.control !== undefined;
+    if (wasHeld && !held) work.ring();
+    parts.control(answer.control);
     for (const job of answer.cancels) parts.cancel(job);
     if (answer.rememberedMs !== undefined && sent.monotonic >= replayedAt) {
       remembered = answer.rememberedMs;
-      nudge();
+      work.ring();
     }
   }
 
@@ -107,7 +103,7 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
           else logger.error({ err: error }, "a beat failed");
         });
         if (!buried && lease.remainingMs() <= 0) parts.lost("expired");
-        await clock.sleep(beatMs, signal).catch(() => undefined);
+        await beats.wait(beatMs, signal);
       }
     },
     (error) => logger.error({ err: error }, "the beat of the lease stopped"),
@@ -130,15 +126,22 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
 
   /** Takes what there is. A claim is asked for under one name until its answer has come: it may have been carried out. */
   async function take(signal: AbortSignal): Promise<number> {
-    if (parts.draining() || lease.remainingMs() <= 0) return 0;
-    const places = parts.room.keep(claimBatch, nudge);
+    if (parts.draining() || held || lease.remainingMs() <= 0) {
+      lookedAt = clock.monotonic();
+      return 0;
+    }
+    const places = parts.room.keep(claimBatch, () => work.ring());
     const room = places.count;
-    if (room === 0) return 0;
+    if (room === 0) {
+      lookedAt = clock.monotonic();
+      return 0;
+    }
     const request = parts.claimId();
     while (!signal.aborted) {
       try {
         const sent = clock.monotonic();
         const { answer, claims, rememberedMs } = await leases.claim(identity, room, request);
+        lookedAt = clock.monotonic();
         for (const claim of claims) parts.begin(claim);
         places.release();
         if (answer === "DEAD") dead();
@@ -158,9 +161,9 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
   const claiming = createLoop(
     async (signal) => {
       while (!signal.aborted) {
-        nudged = false;
+        work.silence();
         if (remembered !== undefined) await replay(remembered, signal);
-        if ((await take(signal)) === 0 && remembered === undefined) await pause(pollMs, signal);
+        if ((await take(signal)) === 0 && remembered === undefined) await work.wait(pollMs, signal);
       }
     },
     (error) => logger.error({ err: error }, "claiming stopped"),
@@ -168,22 +171,27 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
 
   return {
     ended() {
-      if (!listed) nudge();
+      if (!listed) work.ring();
     },
     replay() {
       remembered ??= clock.now();
-      nudge();
+      work.ring();
     },
-    stopClaiming: () => claiming.stop(),
+    async stopClaiming() {
+      // Devices that have work are handed on with a beat, and that is not to wait.
+      beats.ring();
+      await claiming.stop();
+    },
     async start() {
       const sent = instantOf(clock);
-      remembered = (await leases.register(identity)).rememberedMs;
+      remembered = (await leases.register(identity, parts.standing)).rememberedMs;
       lease.renewed(sent);
       unsubscribe = await leases.onHint(identity, (hint) => {
         if (hint.kind === "work") {
           listed = false;
-          nudge();
-        } else if (hint.kind === "cancel") parts.cancel(hint.job);
+          work.ring();
+        } else if (hint.kind === "control") beats.ring();
+        else if (hint.kind === "cancel") parts.cancel(hint.job);
         else parts.letGo(hint.endpoint);
       });
       await beating.start();

@@ -124,6 +124,8 @@ export function createWorkerHost(world: Surroundings, name: string, disk: Simula
           return device.connect(process);
         },
         zones: ["default"],
+        labels: {},
+        loopDelayMs: () => 0,
         defaultHostKeyPolicy: "accept-new",
         drainMs: 5_000,
       });

@@ -135,7 +135,14 @@ export function workerAlone(zones: readonly string[], options: Partial<WorkerOpt
       pid: 1,
       version: "0",
     },
-    ...{ platforms: builtInPlatforms(), capacity: 10, defaultHostKeyPolicy: "accept-new", drainMs: 0 },
+    ...{
+      platforms: builtInPlatforms(),
+      capacity: 10,
+      labels: {},
+      loopDelayMs: () => 0,
+      defaultHostKeyPolicy: "accept-new",
+      drainMs: 0,
+    },
     store: store as unknown as Store,
     journals: {
       open: () => Promise.resolve({ write: () => Promise.resolve(), close: () => Promise.resolve() }),

@@ -1,22 +1,35 @@
--- Renews a worker's lease and tells it what to stop. A worker that takes nothing new hands on the devices that have
--- work waiting, a bounded number with each beat.
+-- Renews a worker's lease and tells it what to do. A worker that takes nothing new hands on the devices that have work
+-- waiting, a bounded number with each beat.
 -- @include gate, place
 --
 -- ARGV  2 worker · 3 running jobs · 4 open sessions · 5 '1' when it takes nothing new · 6 state (alive, draining)
---       7 jobs that ended well · 8 jobs that ended otherwise, since it started
--- Gives {'DEAD'} · {'OK', '' or, when it is to replay its journal, the time of what is remembered, job to cancel, …}
+--       7 jobs that ended well · 8 jobs that ended otherwise, since it started · 9… other fields of its hash that it
+--       tells of itself, name and value in turn
+-- Gives {'DEAD'} · {'OK', and what it is told, word and value in turn}: replay, and the time of what is remembered: it is
+--       to tell what its journals know since then; control, and the order that stands, as a JSON object; cancel, and a job
 -- Cost  O(cancels + devices handed on)
 
 local worker = ARGV[2]
 local me = key('worker', worker)
-local mine = call('HMGET', me, 'st', 'settled')
+local mine = call('HMGET', me, 'st', 'settled', 'ctl')
 local state = mine[1]
 if not state or state == 'dead' then return { 'DEAD' } end
+local closing = mine[3] and '1' or ARGV[5]
 call('HINCRBY', me, 'beat', 1)
-call('HSET', me, 'bt', now_text, 'run', ARGV[3], 'ses', ARGV[4], 'closing', ARGV[5], 'st', ARGV[6],
-  'good', ARGV[7], 'bad', ARGV[8])
-if ARGV[5] == '1' then
+call('HSET', me, 'bt', now_text, 'run', ARGV[3], 'ses', ARGV[4], 'closing', closing, 'st', ARGV[6],
+  'good', ARGV[7], 'bad', ARGV[8], unpack(ARGV, 9))
+if closing == '1' then
   call('SREM', key('idle'), worker)
   for _, endpoint in ipairs(call('ZRANGE', key('warm', worker), 0, 99)) do place(endpoint) end
 end
-return { 'OK', to_replay(mine[2]), unpack(call('SRANDMEMBER', key('cancels', worker), 1000)) }
+
+local reply = { 'OK' }
+local function order(word, value)
+  reply[#reply + 1] = word
+  reply[#reply + 1] = value
+end
+local remembered = to_replay(mine[2])
+if remembered ~= '' then order('replay', remembered) end
+if mine[3] then order('control', mine[3]) end
+for _, id in ipairs(call('SRANDMEMBER', key('cancels', worker), 1000)) do order('cancel', id) end
+return reply

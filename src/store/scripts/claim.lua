@@ -11,7 +11,7 @@
 
 local worker, limit, request = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local me = key('worker', worker)
-local known = call('HMGET', me, 'st', 'claim', 'claimed', 'closing', 'settled')
+local known = call('HMGET', me, 'st', 'claim', 'claimed', 'closing', 'settled', 'ctl')
 if not known[1] or known[1] == 'dead' then return { 'DEAD' } end
 -- Where the server hides its identity, only work that may be repeated is accepted, and that may run.
 if gate_shut() == 'SHUT' then return { 'SHUT', to_replay(known[5]) } end
@@ -30,7 +30,7 @@ end
 -- A claim that was given up and arrives late must not take anything: nobody reads its answer.
 local latest = tonumber(known[2] or 0)
 if request == latest then return answer(known[3]) end
-if request < latest or known[1] == 'draining' then return { 'OK', now_text } end
+if request < latest or known[1] == 'draining' or known[6] then return { 'OK', now_text } end
 -- It asks, so it has room again.
 if known[4] == '1' then call('HSET', me, 'closing', 0) end
 

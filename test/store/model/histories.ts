@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { steps } from "./commands.js";
 import { gateSteps } from "./gate-commands.js";
 import type { Step } from "./step.js";
+import { control } from "./worker-commands.js";
 
 /** How long histories are, and the printed path of one to go straight to. */
 export interface Length {
@@ -19,7 +20,7 @@ function made(of: readonly fc.Arbitrary<Step>[], length: Length): Histories {
 export function histories(length: Length): Histories {
   const { create, claim, finish, intent, append, tick, createCrowded: _, ...rare } = steps;
   const often = [create, create, create, create, claim, claim, claim, finish, finish, intent, append, tick];
-  return made([...often, ...often, ...Object.values(rare), rare.cancel, rare.setLimit], length);
+  return made([...often, ...often, ...Object.values(rare), rare.cancel, rare.setLimit, control], length);
 }
 
 /** About limits: every job has a queue and a site, and people move the limits all the time. */
@@ -31,9 +32,9 @@ export function crowdedHistories(length: Length): Histories {
 
 /** About losses: workers die with work before and after its point of no return, and people settle it. */
 export function lossyHistories(length: Length): Histories {
-  const { create, claim, intent, reap, register, finish, append, cancel, resolve, release, tick, lock } = steps;
+  const { create, claim, intent, reap, register, finish, append, cancel, resolve, release, tick, lock, beat } = steps;
   const busy = [create, create, claim, claim, intent, intent, reap, register, finish, append];
-  return made([...busy, ...busy, cancel, resolve, resolve, release, tick, lock], length);
+  return made([...busy, ...busy, cancel, resolve, resolve, release, tick, lock, beat, control], length);
 }
 
 /** About a Redis that comes back with another history: journals are told, devices held, gates opened. */

@@ -1,3 +1,4 @@
+import type { WorkerControl } from "../../../src/domain/worker-control.js";
 import { holdReason } from "../../../src/domain/hold.js";
 import {
   type DeviceStore,
@@ -8,11 +9,14 @@ import {
 } from "../../../src/store/store.js";
 import * as zones from "./zone.js";
 
+const ranks = { SUSPEND: 0, DRAIN: 1, GRACEFUL: 2, NOW: 3 };
+const rankOf = (control: WorkerControl | undefined): number => (control ? ranks[control.kind] : 0);
+
 /** What people set by hand, and what the service shows of devices, queues and workers, in the model. */
 export interface ModelControl {
   readonly devices: Pick<DeviceStore, "lock" | "unlock" | "status">;
   readonly queues: Pick<QueueStore, "pause" | "get" | "named" | "setLimit">;
-  readonly workers: Pick<WorkerStore, "list">;
+  readonly workers: Pick<WorkerStore, "list" | "control">;
   /** Closes an endpoint for new jobs, for a while or for good. */
   close(endpoint: string, forMs?: number): "OK" | "LIVE" | "LOCKED";
   open(endpoint: string): void;
@@ -126,8 +130,30 @@ export function createModelControl(zone: zones.ModelZone): ModelControl {
             sessions: worker.sessions,
             succeeded: worker.succeeded,
             failed: worker.failed,
+            ...(worker.deadMs === undefined ? {} : { deadMs: worker.deadMs }),
+            ...(worker.control ? { control: worker.control } : {}),
             devices: owners.filter((owner) => owner === worker.identity.name).length,
           }));
+      },
+      async control(_zone, name, order) {
+        const worker = zone.workers.get(name);
+        if (!worker || worker.state === "dead") return { answer: "NONE" };
+        const before = rankOf(worker.control);
+        const rank = rankOf(order);
+        if (before > 0 && rank === 0) return { answer: "STOPPING" };
+        if (order === undefined) {
+          delete worker.control;
+          worker.closing = false;
+        } else if (rank >= before) {
+          worker.control = order;
+          worker.closing = true;
+          for (const device of zone.devices.values()) if (device.owner === name) zones.place(zone, device.endpoint);
+        }
+        const busy = rank === 0 ? [] : [...zone.devices.values()].filter(({ owner }) => owner === name);
+        const running = busy.flatMap(({ run, endpoint }) =>
+          run === undefined ? [] : [{ job: run, attempt: zone.jobs.get(run)?.attempts.length ?? 0, endpoint }],
+        );
+        return { answer: "OK", running };
       },
     },
     close(endpoint, forMs = Infinity) {

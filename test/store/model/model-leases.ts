@@ -1,6 +1,7 @@
 import { workerHold } from "../../../src/domain/hold.js";
 import type { Claim, Fenced, Holder, LeaseStore, Output, WorkerIdentity } from "../../../src/store/store.js";
 import { StoreError } from "../../../src/store/store.js";
+import type { WorkerControl } from "../../../src/domain/worker-control.js";
 import { createClaimNumbers } from "../../../src/store/claim-numbers.js";
 import { closeAttempt, lose } from "./lose.js";
 import { recordOf } from "./model-jobs.js";
@@ -52,6 +53,10 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
   /** The time up to which the store remembers, when the worker is to tell what its journal knows since then. */
   function toReplay({ settled }: zones.ModelWorker): { rememberedMs?: number } {
     return settled === zone.identity() ? {} : { rememberedMs: zone.gate.markMs ?? 0 };
+  }
+
+  function orderOf({ control }: zones.ModelWorker): { control?: WorkerControl } {
+    return control ? { control } : {};
   }
 
   /** What a write is answered that does not hold its device. */
@@ -134,11 +139,12 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
       worker.beat += 1;
       const state = draining ? "draining" : "alive";
       Object.assign(worker, { beatMs: zone.now(), running, sessions, closing, succeeded, failed, state });
-      if (closing) {
+      if (worker.control) worker.closing = true;
+      if (worker.closing) {
         for (const device of zone.devices.values()) if (device.owner === name) zones.place(zone, device.endpoint);
       }
       const cancels = [...zone.jobs.values()].filter((job) => job.state === "CANCELLING" && job.worker === name);
-      return { answer: "OK", cancels: cancels.map(({ id }) => id), ...toReplay(worker) };
+      return { answer: "OK", cancels: cancels.map(({ id }) => id), ...orderOf(worker), ...toReplay(worker) };
     },
     claim(worker, limit, requestId) {
       return this.claimNumbered(worker, limit, numbers.of(worker, requestId));
@@ -149,7 +155,9 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
       if (zones.isShut(zone)) return { answer: "SHUT", claims: [], ...toReplay(worker) };
       const latest = worker.claim?.number ?? 0;
       if (worker.claim && number === latest) return { answer: "OK", claims: answer(worker.claim.taken) };
-      if (number < latest || worker.state === "draining") return { answer: "OK", claims: [] };
+      if (number < latest || worker.state === "draining" || worker.control) {
+        return { answer: "OK", claims: [] };
+      }
       worker.closing = false;
       const taken: { id: string; fence: string }[] = [];
       // Fences are given out in one step; those that are not used are never seen.

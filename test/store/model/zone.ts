@@ -2,6 +2,7 @@ import { holdReason } from "../../../src/domain/hold.js";
 import type { EventFact, EventRecord } from "../../../src/domain/job-event.js";
 import type { Effect, Failure, NewJob, ResolutionRecord } from "../../../src/domain/job.js";
 import { type JobState, isFinal } from "../../../src/domain/job-state.js";
+import type { WorkerControl } from "../../../src/domain/worker-control.js";
 import type { DeviceStatusRecord, LockRecord, PauseRecord, WorkerIdentity } from "../../../src/store/store.js";
 
 /** The two lines of a device. */
@@ -83,6 +84,7 @@ export interface ModelWorker {
   closing: boolean;
   succeeded: number;
   failed: number;
+  control?: WorkerControl;
   deadMs?: number;
   /** Its journal was waited for long enough. */
   missing?: boolean;

@@ -5,15 +5,19 @@
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Effect, JobState } from "./job_pb.js";
+import { file_pointsman_v1_job } from "./job_pb.js";
+import type { Heartbeat, Synced } from "./job_service_pb.js";
+import { file_pointsman_v1_job_service } from "./job_service_pb.js";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file pointsman/v1/worker_service.proto.
  */
 export const file_pointsman_v1_worker_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFwb2ludHNtYW4vdjEvd29ya2VyX3NlcnZpY2UucHJvdG8SDHBvaW50c21hbi52MSLFAQoSTGlzdFdvcmtlcnNSZXF1ZXN0Ei4KBW5hbWVzGAEgAygJQh+6SBySARkQZCIVchMYgAEyDl5bXHgyMS1ceDdlXSskEjwKBnN0YXRlcxgCIAMoDjIZLnBvaW50c21hbi52MS5Xb3JrZXJTdGF0ZUIRukgOkgELEAQiB4IBBBABIAASQQoFem9uZXMYAyADKAlCMrpIL5IBLBBAIihyJjIkXlthLXowLTldKFthLXowLTktXXswLDMwfVthLXowLTldKT8kIi8KE0ZvcmdldFdvcmtlclJlcXVlc3QSGAoEbmFtZRgBIAEoCUIKukgHcgUQARiAASInChRGb3JnZXRXb3JrZXJSZXNwb25zZRIPCgdkZXZpY2VzGAEgASgNIjwKE0xpc3RXb3JrZXJzUmVzcG9uc2USJQoHd29ya2VycxgBIAMoCzIULnBvaW50c21hbi52MS5Xb3JrZXIihQMKBldvcmtlchIMCgRuYW1lGAEgASgJEigKBXN0YXRlGAIgASgOMhkucG9pbnRzbWFuLnYxLldvcmtlclN0YXRlEgsKA3BpZBgDIAEoDRIQCghob3N0bmFtZRgEIAEoCRINCgV6b25lcxgFIAMoCRIOCgZxdWV1ZXMYBiADKAkSMgoObGFzdF9oZWFydGJlYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmJpcnRoX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhwKFHN1Y2Nlc3NmdWxfam9iX2NvdW50GAkgASgNEhgKEGZhaWxlZF9qb2JfY291bnQYCiABKA0SGQoRcnVubmluZ19qb2JfY291bnQYCyABKA0SEAoIY2FwYWNpdHkYDCABKA0SFAoMZGV2aWNlX2NvdW50GA0gASgNEhUKDXNlc3Npb25fY291bnQYDiABKA0SDwoHdmVyc2lvbhgPIAEoCSqLAQoLV29ya2VyU3RhdGUSHAoYV09SS0VSX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRV09SS0VSX1NUQVRFX0JVU1kQARIVChFXT1JLRVJfU1RBVEVfSURMRRACEhkKFVdPUktFUl9TVEFURV9EUkFJTklORxADEhUKEVdPUktFUl9TVEFURV9ERUFEEAQyxAEKDVdvcmtlclNlcnZpY2USVwoLTGlzdFdvcmtlcnMSIC5wb2ludHNtYW4udjEuTGlzdFdvcmtlcnNSZXF1ZXN0GiEucG9pbnRzbWFuLnYxLkxpc3RXb3JrZXJzUmVzcG9uc2UiA5ACARJaCgxGb3JnZXRXb3JrZXISIS5wb2ludHNtYW4udjEuRm9yZ2V0V29ya2VyUmVxdWVzdBoiLnBvaW50c21hbi52MS5Gb3JnZXRXb3JrZXJSZXNwb25zZSIDkAICYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("CiFwb2ludHNtYW4vdjEvd29ya2VyX3NlcnZpY2UucHJvdG8SDHBvaW50c21hbi52MSLuAgoSTGlzdFdvcmtlcnNSZXF1ZXN0Ei4KBW5hbWVzGAEgAygJQh+6SBySARkQZCIVchMYgAEyDl5bXHgyMS1ceDdlXSskEjwKBnN0YXRlcxgCIAMoDjIZLnBvaW50c21hbi52MS5Xb3JrZXJTdGF0ZUIRukgOkgELEAUiB4IBBBABIAASQQoFem9uZXMYAyADKAlCMrpIL5IBLBBAIihyJjIkXlthLXowLTldKFthLXowLTktXXswLDMwfVthLXowLTldKT8kElUKBnF1ZXVlcxgEIAMoCUJFukhCkgE/EGQiO3I5GIcBMjReKGRldmljZS8pP1tBLVphLXowLTldKFtBLVphLXowLTkuXy1dKltBLVphLXowLTldKT8kEi4KBW5vZGVzGAUgAygJQh+6SBySARkQZCIVchMYgAEyDl5bXHgyMS1ceDdlXSskEiAKBWhvc3RzGAYgAygJQhG6SA6SAQsQZCIHcgUQARiAAiIsChBHZXRXb3JrZXJSZXF1ZXN0EhgKBG5hbWUYASABKAlCCrpIB3IFEAEYgAEiOQoRR2V0V29ya2VyUmVzcG9uc2USJAoGd29ya2VyGAEgASgLMhQucG9pbnRzbWFuLnYxLldvcmtlciLZAwoOV29ya2VyU2VsZWN0b3ISLgoFbmFtZXMYASADKAlCH7pIHJIBGRBkIhVyExiAATIOXltceDIxLVx4N2VdKyQSVQoGcXVldWVzGAIgAygJQkW6SEKSAT8QZCI7cjkYhwEyNF4oZGV2aWNlLyk/W0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyQSLgoFbm9kZXMYAyADKAlCH7pIHJIBGRBkIhVyExiAATIOXltceDIxLVx4N2VdKyQSIAoFaG9zdHMYBCADKAlCEbpIDpIBCxBkIgdyBRABGIACEkEKBXpvbmVzGAUgAygJQjK6SC+SASwQQCIociYyJF5bYS16MC05XShbYS16MC05LV17MCwzMH1bYS16MC05XSk/JDqqAbpIpgEaowEKH3dvcmtlcl9zZWxlY3Rvci5uYW1lc19zb21ldGhpbmcSMG11c3QgbmFtZSBhdCBsZWFzdCBvbmUgbmFtZSwgcXVldWUsIG5vZGUgb3IgaG9zdBpOc2l6ZSh0aGlzLm5hbWVzKSArIHNpemUodGhpcy5xdWV1ZXMpICsgc2l6ZSh0aGlzLm5vZGVzKSArIHNpemUodGhpcy5ob3N0cykgPiAwIrwBChVTdXNwZW5kV29ya2Vyc1JlcXVlc3QSNgoIc2VsZWN0b3IYASABKAsyHC5wb2ludHNtYW4udjEuV29ya2VyU2VsZWN0b3JCBrpIA8gBARIYCgZyZWFzb24YAiABKAlCCLpIBXIDGIAEEhUKDXZhbGlkYXRlX29ubHkYAyABKAgSIQoUbWF4X2FmZmVjdGVkX2RldmljZXMYBCABKA1IAIgBAUIXChVfbWF4X2FmZmVjdGVkX2RldmljZXMiWQoWU3VzcGVuZFdvcmtlcnNSZXNwb25zZRIlCgd3b3JrZXJzGAEgAygLMhQucG9pbnRzbWFuLnYxLldvcmtlchIYChBhZmZlY3RlZF9kZXZpY2VzGAIgASgNImUKFFJlc3VtZVdvcmtlcnNSZXF1ZXN0EjYKCHNlbGVjdG9yGAEgASgLMhwucG9pbnRzbWFuLnYxLldvcmtlclNlbGVjdG9yQga6SAPIAQESFQoNdmFsaWRhdGVfb25seRgCIAEoCCI+ChVSZXN1bWVXb3JrZXJzUmVzcG9uc2USJQoHd29ya2VycxgBIAMoCzIULnBvaW50c21hbi52MS5Xb3JrZXIi6QIKElN0b3BXb3JrZXJzUmVxdWVzdBI2CghzZWxlY3RvchgBIAEoCzIcLnBvaW50c21hbi52MS5Xb3JrZXJTZWxlY3RvckIGukgDyAEBEi4KBG1vZGUYAiABKA4yFi5wb2ludHNtYW4udjEuU3RvcE1vZGVCCLpIBYIBAhABEj8KDGdyYWNlX3BlcmlvZBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFMgASGAoGcmVhc29uGAQgASgJQgi6SAVyAxiABBIVCg12YWxpZGF0ZV9vbmx5GAUgASgIEiEKFG1heF9hZmZlY3RlZF9kZXZpY2VzGAYgASgNSACIAQESPQoMd2FpdF90aW1lb3V0GAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgy6SAmqAQYiAgg8MgBCFwoVX21heF9hZmZlY3RlZF9kZXZpY2VzIpgBChNTdG9wV29ya2Vyc1Jlc3BvbnNlEiUKB3dvcmtlcnMYASADKAsyFC5wb2ludHNtYW4udjEuV29ya2VyEiYKBGpvYnMYAiADKAsyGC5wb2ludHNtYW4udjEuU3RvcHBlZEpvYhIYChBpbnRlcnJ1cHRlZF9qb2JzGAMgAygJEhgKEGFmZmVjdGVkX2RldmljZXMYBCABKA0ixwEKClN0b3BwZWRKb2ISCgoCaWQYASABKAkSDgoGd29ya2VyGAIgASgJEg4KBmRldmljZRgDIAEoCRIqCgRmYXRlGAQgASgOMhwucG9pbnRzbWFuLnYxLlN0b3BwZWRKb2JGYXRlEiUKBXN0YXRlGAUgASgOMhYucG9pbnRzbWFuLnYxLkpvYlN0YXRlEiQKBmVmZmVjdBgGIAEoDjIULnBvaW50c21hbi52MS5FZmZlY3QSFAoMaG9sZHNfZGV2aWNlGAcgASgIIo8BChNXYXRjaFdvcmtlcnNSZXF1ZXN0EjAKBmZpbHRlchgBIAEoCzIgLnBvaW50c21hbi52MS5MaXN0V29ya2Vyc1JlcXVlc3QSRgoSaGVhcnRiZWF0X2ludGVydmFsGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiAwisAjICCAEisAEKFFdhdGNoV29ya2Vyc1Jlc3BvbnNlEicKB2NoYW5nZWQYASABKAsyFC5wb2ludHNtYW4udjEuV29ya2VySAASEQoHcmVtb3ZlZBgCIAEoCUgAEiYKBnN5bmNlZBgDIAEoCzIULnBvaW50c21hbi52MS5TeW5jZWRIABIsCgloZWFydGJlYXQYBCABKAsyFy5wb2ludHNtYW4udjEuSGVhcnRiZWF0SABCBgoEaXRlbSIvChNGb3JnZXRXb3JrZXJSZXF1ZXN0EhgKBG5hbWUYASABKAlCCrpIB3IFEAEYgAEiJwoURm9yZ2V0V29ya2VyUmVzcG9uc2USDwoHZGV2aWNlcxgBIAEoDSI8ChNMaXN0V29ya2Vyc1Jlc3BvbnNlEiUKB3dvcmtlcnMYASADKAsyFC5wb2ludHNtYW4udjEuV29ya2VyItIFCgZXb3JrZXISDAoEbmFtZRgBIAEoCRIoCgVzdGF0ZRgCIAEoDjIZLnBvaW50c21hbi52MS5Xb3JrZXJTdGF0ZRILCgNwaWQYAyABKA0SEAoIaG9zdG5hbWUYBCABKAkSDQoFem9uZXMYBSADKAkSDgoGcXVldWVzGAYgAygJEjIKDmxhc3RfaGVhcnRiZWF0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpiaXJ0aF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIcChRzdWNjZXNzZnVsX2pvYl9jb3VudBgJIAEoDRIYChBmYWlsZWRfam9iX2NvdW50GAogASgNEhkKEXJ1bm5pbmdfam9iX2NvdW50GAsgASgNEhAKCGNhcGFjaXR5GAwgASgNEhQKDGRldmljZV9jb3VudBgNIAEoDRIVCg1zZXNzaW9uX2NvdW50GA4gASgNEg8KB3ZlcnNpb24YDyABKAkSMAoGbGFiZWxzGBAgAygLMiAucG9pbnRzbWFuLnYxLldvcmtlci5MYWJlbHNFbnRyeRItCgxjdXJyZW50X2pvYnMYESADKAsyFy5wb2ludHNtYW4udjEuV29ya2VySm9iEjMKEGV2ZW50X2xvb3BfZGVsYXkYEiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLAoJY2xhaW1fYWdlGBMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEigKBW9yZGVyGBQgASgLMhkucG9pbnRzbWFuLnYxLldvcmtlck9yZGVyEi4KCmRlYXRoX3RpbWUYFSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiVgoJV29ya2VySm9iEgoKAmlkGAEgASgJEg0KBXF1ZXVlGAIgASgJEi4KCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIrUBCgtXb3JrZXJPcmRlchIrCgRraW5kGAEgASgOMh0ucG9pbnRzbWFuLnYxLldvcmtlck9yZGVyS2luZBIOCgZjYWxsZXIYAiABKAkSDgoGcmVhc29uGAMgASgJEigKBHRpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KDGdyYWNlX3BlcmlvZBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiqnAQoLV29ya2VyU3RhdGUSHAoYV09SS0VSX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRV09SS0VSX1NUQVRFX0JVU1kQARIVChFXT1JLRVJfU1RBVEVfSURMRRACEhkKFVdPUktFUl9TVEFURV9EUkFJTklORxADEhUKEVdPUktFUl9TVEFURV9ERUFEEAQSGgoWV09SS0VSX1NUQVRFX1NVU1BFTkRFRBAFKmUKCFN0b3BNb2RlEhkKFVNUT1BfTU9ERV9VTlNQRUNJRklFRBAAEhMKD1NUT1BfTU9ERV9EUkFJThABEhYKElNUT1BfTU9ERV9HUkFDRUZVTBACEhEKDVNUT1BfTU9ERV9OT1cQAyrPAQoOU3RvcHBlZEpvYkZhdGUSIAocU1RPUFBFRF9KT0JfRkFURV9VTlNQRUNJRklFRBAAEhwKGFNUT1BQRURfSk9CX0ZBVEVfUlVOTklORxABEhoKFlNUT1BQRURfSk9CX0ZBVEVfRU5ERUQQAhIgChxTVE9QUEVEX0pPQl9GQVRFX0hBTkRFRF9CQUNLEAMSGwoXU1RPUFBFRF9KT0JfRkFURV9GQUlMRUQQBBIiCh5TVE9QUEVEX0pPQl9GQVRFX0lOREVURVJNSU5BVEUQBSqrAQoPV29ya2VyT3JkZXJLaW5kEiEKHVdPUktFUl9PUkRFUl9LSU5EX1VOU1BFQ0lGSUVEEAASHQoZV09SS0VSX09SREVSX0tJTkRfU1VTUEVORBABEhsKF1dPUktFUl9PUkRFUl9LSU5EX0RSQUlOEAISHgoaV09SS0VSX09SREVSX0tJTkRfR1JBQ0VGVUwQAxIZChVXT1JLRVJfT1JERVJfS0lORF9OT1cQBDKKBQoNV29ya2VyU2VydmljZRJXCgtMaXN0V29ya2VycxIgLnBvaW50c21hbi52MS5MaXN0V29ya2Vyc1JlcXVlc3QaIS5wb2ludHNtYW4udjEuTGlzdFdvcmtlcnNSZXNwb25zZSIDkAIBElEKCUdldFdvcmtlchIeLnBvaW50c21hbi52MS5HZXRXb3JrZXJSZXF1ZXN0Gh8ucG9pbnRzbWFuLnYxLkdldFdvcmtlclJlc3BvbnNlIgOQAgESYAoOU3VzcGVuZFdvcmtlcnMSIy5wb2ludHNtYW4udjEuU3VzcGVuZFdvcmtlcnNSZXF1ZXN0GiQucG9pbnRzbWFuLnYxLlN1c3BlbmRXb3JrZXJzUmVzcG9uc2UiA5ACAhJdCg1SZXN1bWVXb3JrZXJzEiIucG9pbnRzbWFuLnYxLlJlc3VtZVdvcmtlcnNSZXF1ZXN0GiMucG9pbnRzbWFuLnYxLlJlc3VtZVdvcmtlcnNSZXNwb25zZSIDkAICElcKC1N0b3BXb3JrZXJzEiAucG9pbnRzbWFuLnYxLlN0b3BXb3JrZXJzUmVxdWVzdBohLnBvaW50c21hbi52MS5TdG9wV29ya2Vyc1Jlc3BvbnNlIgOQAgISVwoMV2F0Y2hXb3JrZXJzEiEucG9pbnRzbWFuLnYxLldhdGNoV29ya2Vyc1JlcXVlc3QaIi5wb2ludHNtYW4udjEuV2F0Y2hXb3JrZXJzUmVzcG9uc2UwARJaCgxGb3JnZXRXb3JrZXISIS5wb2ludHNtYW4udjEuRm9yZ2V0V29ya2VyUmVxdWVzdBoiLnBvaW50c21hbi52MS5Gb3JnZXRXb3JrZXJSZXNwb25zZSIDkAICYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_pointsman_v1_job, file_pointsman_v1_job_service]);
 
 /**
  * Asks for the workers.
@@ -41,6 +45,28 @@ export type ListWorkersRequest = Message<"pointsman.v1.ListWorkersRequest"> & {
    * @generated from field: repeated string zones = 3;
    */
   zones: string[];
+
+  /**
+   * By queue: "device/<name>" means the worker that holds the device's line; a named queue, every worker of the zones in
+   * which it has been used. At most 100.
+   *
+   * @generated from field: repeated string queues = 4;
+   */
+  queues: string[];
+
+  /**
+   * By the node they run on, as `hostname` shows it. At most 100.
+   *
+   * @generated from field: repeated string nodes = 5;
+   */
+  nodes: string[];
+
+  /**
+   * By the device they hold: its name, or its address with a port where that is not 22. At most 100.
+   *
+   * @generated from field: repeated string hosts = 6;
+   */
+  hosts: string[];
 };
 
 /**
@@ -49,6 +75,468 @@ export type ListWorkersRequest = Message<"pointsman.v1.ListWorkersRequest"> & {
  */
 export const ListWorkersRequestSchema: GenMessage<ListWorkersRequest> = /*@__PURE__*/
   messageDesc(file_pointsman_v1_worker_service, 0);
+
+/**
+ * Asks for one worker.
+ *
+ * @generated from message pointsman.v1.GetWorkerRequest
+ */
+export type GetWorkerRequest = Message<"pointsman.v1.GetWorkerRequest"> & {
+  /**
+   * Its name. Required.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message pointsman.v1.GetWorkerRequest.
+ * Use `create(GetWorkerRequestSchema)` to create a new message.
+ */
+export const GetWorkerRequestSchema: GenMessage<GetWorkerRequest> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_worker_service, 1);
+
+/**
+ * The worker.
+ *
+ * @generated from message pointsman.v1.GetWorkerResponse
+ */
+export type GetWorkerResponse = Message<"pointsman.v1.GetWorkerResponse"> & {
+  /**
+   * The worker.
+   *
+   * @generated from field: pointsman.v1.Worker worker = 1;
+   */
+  worker?: Worker | undefined;
+};
+
+/**
+ * Describes the message pointsman.v1.GetWorkerResponse.
+ * Use `create(GetWorkerResponseSchema)` to create a new message.
+ */
+export const GetWorkerResponseSchema: GenMessage<GetWorkerResponse> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_worker_service, 2);
+
+/**
+ * Which workers are meant: fields are joined by AND, the values of a field by OR. At least one of names, queues, nodes and
+ * hosts. WORKER_NOT_FOUND for a name or node that is not known, QUEUE_NOT_FOUND and DEVICE_NOT_FOUND for the others; a
+ * device that nobody holds means no worker.
+ *
+ * @generated from message pointsman.v1.WorkerSelector
+ */
+export type WorkerSelector = Message<"pointsman.v1.WorkerSelector"> & {
+  /**
+   * By name. At most 100.
+   *
+   * @generated from field: repeated string names = 1;
+   */
+  names: string[];
+
+  /**
+   * By queue, as in ListWorkersRequest. At most 100.
+   *
+   * @generated from field: repeated string queues = 2;
+   */
+  queues: string[];
+
+  /**
+   * By the node they run on. At most 100.
+   *
+   * @generated from field: repeated string nodes = 3;
+   */
+  nodes: string[];
+
+  /**
+   * By the device they hold, as in ListWorkersRequest. At most 100.
+   *
+   * @generated from field: repeated string hosts = 4;
+   */
+  hosts: string[];
+
+  /**
+   * By zone. At most 64.
+   *
+   * @generated from field: repeated string zones = 5;
+   */
+  zones: string[];
+};
+
+/**
+ * Describes the message pointsman.v1.WorkerSelector.
+ * Use `create(WorkerSelectorSchema)` to create a new message.
+ */
+export const WorkerSelectorSchema: GenMessage<WorkerSelector> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_worker_service, 3);
+
+/**
+ * Asks to suspend workers.
+ *
+ * @generated from message pointsman.v1.SuspendWorkersRequest
+ */
+export type SuspendWorkersRequest = Message<"pointsman.v1.SuspendWorkersRequest"> & {
+  /**
+   * Which. Required.
+   *
+   * @generated from field: pointsman.v1.WorkerSelector selector = 1;
+   */
+  selector?: WorkerSelector | undefined;
+
+  /**
+   * Why, for those who meet it. At most 512 characters.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * Only say what would be done.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
+
+  /**
+   * Refuse with TOO_MANY_DEVICES when the workers hold more devices than this together: one worker serves thousands.
+   * Default: 1 where queues or hosts select, else no bound.
+   *
+   * @generated from field: optional uint32 max_affected_devices = 4;
+   */
+  maxAffectedDevices?: number | undefined;
+};
+
+/**
+ * Describes the message pointsman.v1.SuspendWorkersRequest.
+ * Use `create(SuspendWorkersRequestSchema)` to create a new message.
+ */
+export const SuspendWorkersRequestSchema: GenMessage<SuspendWorkersRequest> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_worker_service, 4);
+
+/**
+ * What was suspended.
+ *
+ * @generated from message pointsman.v1.SuspendWorkersResponse
+ */
+export type SuspendWorkersResponse = Message<"pointsman.v1.SuspendWorkersResponse"> & {
+  /**
+   * The workers, by name; dead ones are left alone.
+   *
+   * @generated from field: repeated pointsman.v1.Worker workers = 1;
+   */
+  workers: Worker[];
+
+  /**
+   * Devices that they held.
+   *
+   * @generated from field: uint32 affected_devices = 2;
+   */
+  affectedDevices: number;
+};
+
+/**
+ * Describes the message pointsman.v1.SuspendWorkersResponse.
+ * Use `create(SuspendWorkersResponseSchema)` to create a new message.
+ */
+export const SuspendWorkersResponseSchema: GenMessage<SuspendWorkersResponse> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_worker_service, 5);
+
+/**
+ * Asks to resume workers.
+ *
+ * @generated from message pointsman.v1.ResumeWorkersRequest
+ */
+export type ResumeWorkersRequest = Message<"pointsman.v1.ResumeWorkersRequest"> & {
+  /**
+   * Which. Required.
+   *
+   * @generated from field: pointsman.v1.WorkerSelector selector = 1;
+   */
+  selector?: WorkerSelector | undefined;
+
+  /**
+   * Only say what would be done.
+   *
+   * @generated from field: bool validate_only = 2;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message pointsman.v1.ResumeWorkersRequest.
+ * Use `create(ResumeWorkersRequestSchema)` to create a new message.
+ */
+export const ResumeWorkersRequestSchema: GenMessage<ResumeWorkersRequest> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_worker_service, 6);
+
+/**
+ * What was resumed.
+ *
+ * @generated from message pointsman.v1.ResumeWorkersResponse
+ */
+export type ResumeWorkersResponse = Message<"pointsman.v1.ResumeWorkersResponse"> & {
+  /**
+   * The workers, by name; dead ones are left alone.
+   *
+   * @generated from field: repeated pointsman.v1.Worker workers = 1;
+   */
+  workers: Worker[];
+};
+
+/**
+ * Describes the message pointsman.v1.ResumeWorkersResponse.
+ * Use `create(ResumeWorkersResponseSchema)` to create a new message.
+ */
+export const ResumeWorkersResponseSchema: GenMessage<ResumeWorkersResponse> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_worker_service, 7);
+
+/**
+ * Asks to stop workers.
+ *
+ * @generated from message pointsman.v1.StopWorkersRequest
+ */
+export type StopWorkersRequest = Message<"pointsman.v1.StopWorkersRequest"> & {
+  /**
+   * Which. Required.
+   *
+   * @generated from field: pointsman.v1.WorkerSelector selector = 1;
+   */
+  selector?: WorkerSelector | undefined;
+
+  /**
+   * How. Default DRAIN.
+   *
+   * @generated from field: pointsman.v1.StopMode mode = 2;
+   */
+  mode: StopMode;
+
+  /**
+   * Of GRACEFUL: how long running work may go on. Default: the worker's own drain_seconds. At most 24 h.
+   *
+   * @generated from field: google.protobuf.Duration grace_period = 3;
+   */
+  gracePeriod?: Duration | undefined;
+
+  /**
+   * Why, for those who meet it. At most 512 characters.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+
+  /**
+   * Only say what would be done.
+   *
+   * @generated from field: bool validate_only = 5;
+   */
+  validateOnly: boolean;
+
+  /**
+   * As in SuspendWorkersRequest.
+   *
+   * @generated from field: optional uint32 max_affected_devices = 6;
+   */
+  maxAffectedDevices?: number | undefined;
+
+  /**
+   * How long to wait for what becomes of the jobs, at most 60 s. Default 10 s for NOW and GRACEFUL, none for DRAIN.
+   *
+   * @generated from field: google.protobuf.Duration wait_timeout = 7;
+   */
+  waitTimeout?: Duration | undefined;
+};
+
+/**
+ * Describes the message pointsman.v1.StopWorkersRequest.
+ * Use `create(StopWorkersRequestSchema)` to create a new message.
+ */
+export const StopWorkersRequestSchema: GenMessage<StopWorkersRequest> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_worker_service, 8);
+
+/**
+ * What was stopped.
+ *
+ * @generated from message pointsman.v1.StopWorkersResponse
+ */
+export type StopWorkersResponse = Message<"pointsman.v1.StopWorkersResponse"> & {
+  /**
+   * The workers, by name: DEAD once they have stopped.
+   *
+   * @generated from field: repeated pointsman.v1.Worker workers = 1;
+   */
+  workers: Worker[];
+
+  /**
+   * The jobs that ran there when the workers were told, and what became of each, by worker and id.
+   *
+   * @generated from field: repeated pointsman.v1.StoppedJob jobs = 2;
+   */
+  jobs: StoppedJob[];
+
+  /**
+   * Ids of those among them that were cut short.
+   *
+   * @generated from field: repeated string interrupted_jobs = 3;
+   */
+  interruptedJobs: string[];
+
+  /**
+   * Devices that the workers held.
+   *
+   * @generated from field: uint32 affected_devices = 4;
+   */
+  affectedDevices: number;
+};
+
+/**
+ * Describes the message pointsman.v1.StopWorkersResponse.
+ * Use `create(StopWorkersResponseSchema)` to create a new message.
+ */
+export const StopWorkersResponseSchema: GenMessage<StopWorkersResponse> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_worker_service, 9);
+
+/**
+ * A job that ran when its worker was told to stop.
+ *
+ * @generated from message pointsman.v1.StoppedJob
+ */
+export type StoppedJob = Message<"pointsman.v1.StoppedJob"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The worker.
+   *
+   * @generated from field: string worker = 2;
+   */
+  worker: string;
+
+  /**
+   * The device, or the address where there is none.
+   *
+   * @generated from field: string device = 3;
+   */
+  device: string;
+
+  /**
+   * What became of it.
+   *
+   * @generated from field: pointsman.v1.StoppedJobFate fate = 4;
+   */
+  fate: StoppedJobFate;
+
+  /**
+   * The state it is in now.
+   *
+   * @generated from field: pointsman.v1.JobState state = 5;
+   */
+  state: JobState;
+
+  /**
+   * What a change that ended did.
+   *
+   * @generated from field: pointsman.v1.Effect effect = 6;
+   */
+  effect: Effect;
+
+  /**
+   * The device is held for it, until it is resolved.
+   *
+   * @generated from field: bool holds_device = 7;
+   */
+  holdsDevice: boolean;
+};
+
+/**
+ * Describes the message pointsman.v1.StoppedJob.
+ * Use `create(StoppedJobSchema)` to create a new message.
+ */
+export const StoppedJobSchema: GenMessage<StoppedJob> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_worker_service, 10);
+
+/**
+ * Asks to follow workers.
+ *
+ * @generated from message pointsman.v1.WatchWorkersRequest
+ */
+export type WatchWorkersRequest = Message<"pointsman.v1.WatchWorkersRequest"> & {
+  /**
+   * Which. Default: all.
+   *
+   * @generated from field: pointsman.v1.ListWorkersRequest filter = 1;
+   */
+  filter?: ListWorkersRequest | undefined;
+
+  /**
+   * A heartbeat comes after this long without anything else. Default 15 s; 1 s to 5 min.
+   *
+   * @generated from field: google.protobuf.Duration heartbeat_interval = 2;
+   */
+  heartbeatInterval?: Duration | undefined;
+};
+
+/**
+ * Describes the message pointsman.v1.WatchWorkersRequest.
+ * Use `create(WatchWorkersRequestSchema)` to create a new message.
+ */
+export const WatchWorkersRequestSchema: GenMessage<WatchWorkersRequest> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_worker_service, 11);
+
+/**
+ * One thing seen while following workers.
+ *
+ * @generated from message pointsman.v1.WatchWorkersResponse
+ */
+export type WatchWorkersResponse = Message<"pointsman.v1.WatchWorkersResponse"> & {
+  /**
+   * What is seen.
+   *
+   * @generated from oneof pointsman.v1.WatchWorkersResponse.item
+   */
+  item: {
+    /**
+     * A worker that meets the filter, as it is now.
+     *
+     * @generated from field: pointsman.v1.Worker changed = 1;
+     */
+    value: Worker;
+    case: "changed";
+  } | {
+    /**
+     * The name of a worker that was sent before, and is forgotten or no longer meets the filter.
+     *
+     * @generated from field: string removed = 2;
+     */
+    value: string;
+    case: "removed";
+  } | {
+    /**
+     * Every worker there is was sent.
+     *
+     * @generated from field: pointsman.v1.Synced synced = 3;
+     */
+    value: Synced;
+    case: "synced";
+  } | {
+    /**
+     * Nothing happened.
+     *
+     * @generated from field: pointsman.v1.Heartbeat heartbeat = 4;
+     */
+    value: Heartbeat;
+    case: "heartbeat";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message pointsman.v1.WatchWorkersResponse.
+ * Use `create(WatchWorkersResponseSchema)` to create a new message.
+ */
+export const WatchWorkersResponseSchema: GenMessage<WatchWorkersResponse> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_worker_service, 12);
 
 /**
  * Names a worker that is gone for good.
@@ -69,7 +557,7 @@ export type ForgetWorkerRequest = Message<"pointsman.v1.ForgetWorkerRequest"> & 
  * Use `create(ForgetWorkerRequestSchema)` to create a new message.
  */
 export const ForgetWorkerRequestSchema: GenMessage<ForgetWorkerRequest> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_worker_service, 1);
+  messageDesc(file_pointsman_v1_worker_service, 13);
 
 /**
  * What was held for it.
@@ -90,7 +578,7 @@ export type ForgetWorkerResponse = Message<"pointsman.v1.ForgetWorkerResponse"> 
  * Use `create(ForgetWorkerResponseSchema)` to create a new message.
  */
 export const ForgetWorkerResponseSchema: GenMessage<ForgetWorkerResponse> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_worker_service, 2);
+  messageDesc(file_pointsman_v1_worker_service, 14);
 
 /**
  * The workers, by name.
@@ -111,7 +599,7 @@ export type ListWorkersResponse = Message<"pointsman.v1.ListWorkersResponse"> & 
  * Use `create(ListWorkersResponseSchema)` to create a new message.
  */
 export const ListWorkersResponseSchema: GenMessage<ListWorkersResponse> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_worker_service, 3);
+  messageDesc(file_pointsman_v1_worker_service, 15);
 
 /**
  * A process that claims jobs and holds sessions.
@@ -155,7 +643,7 @@ export type Worker = Message<"pointsman.v1.Worker"> & {
   zones: string[];
 
   /**
-   * The lines it holds: "device/<endpoint>", at most 100 of them.
+   * The lines it holds, at most 100 of them: "device/<name>", or "device/<endpoint>" of an inline endpoint.
    *
    * @generated from field: repeated string queues = 6;
    */
@@ -223,6 +711,48 @@ export type Worker = Message<"pointsman.v1.Worker"> & {
    * @generated from field: string version = 15;
    */
   version: string;
+
+  /**
+   * What its operator calls it by: setting worker.labels.
+   *
+   * @generated from field: map<string, string> labels = 16;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * Jobs that run now, as of its last beat, at most 100.
+   *
+   * @generated from field: repeated pointsman.v1.WorkerJob current_jobs = 17;
+   */
+  currentJobs: WorkerJob[];
+
+  /**
+   * The longest that its event loop kept others waiting between its last two beats.
+   *
+   * @generated from field: google.protobuf.Duration event_loop_delay = 18;
+   */
+  eventLoopDelay?: Duration | undefined;
+
+  /**
+   * How long it has had room without being answered when it asked for work. More than 10 s: something is wrong with it.
+   *
+   * @generated from field: google.protobuf.Duration claim_age = 19;
+   */
+  claimAge?: Duration | undefined;
+
+  /**
+   * What it was told to do, while that stands, and what a dead one was told last.
+   *
+   * @generated from field: pointsman.v1.WorkerOrder order = 20;
+   */
+  order?: WorkerOrder | undefined;
+
+  /**
+   * When it was found dead, or had stopped.
+   *
+   * @generated from field: google.protobuf.Timestamp death_time = 21;
+   */
+  deathTime?: Timestamp | undefined;
 };
 
 /**
@@ -230,7 +760,91 @@ export type Worker = Message<"pointsman.v1.Worker"> & {
  * Use `create(WorkerSchema)` to create a new message.
  */
 export const WorkerSchema: GenMessage<Worker> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_worker_service, 4);
+  messageDesc(file_pointsman_v1_worker_service, 16);
+
+/**
+ * A job that a worker runs.
+ *
+ * @generated from message pointsman.v1.WorkerJob
+ */
+export type WorkerJob = Message<"pointsman.v1.WorkerJob"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Its line: "device/<name>", or "device/<endpoint>" of an inline endpoint.
+   *
+   * @generated from field: string queue = 2;
+   */
+  queue: string;
+
+  /**
+   * When it was claimed.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 3;
+   */
+  startTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message pointsman.v1.WorkerJob.
+ * Use `create(WorkerJobSchema)` to create a new message.
+ */
+export const WorkerJobSchema: GenMessage<WorkerJob> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_worker_service, 17);
+
+/**
+ * What a worker was told, by whom and why.
+ *
+ * @generated from message pointsman.v1.WorkerOrder
+ */
+export type WorkerOrder = Message<"pointsman.v1.WorkerOrder"> & {
+  /**
+   * What.
+   *
+   * @generated from field: pointsman.v1.WorkerOrderKind kind = 1;
+   */
+  kind: WorkerOrderKind;
+
+  /**
+   * Who said so.
+   *
+   * @generated from field: string caller = 2;
+   */
+  caller: string;
+
+  /**
+   * Why.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * When.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 4;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * Of GRACEFUL: how long running work may go on.
+   *
+   * @generated from field: google.protobuf.Duration grace_period = 5;
+   */
+  gracePeriod?: Duration | undefined;
+};
+
+/**
+ * Describes the message pointsman.v1.WorkerOrder.
+ * Use `create(WorkerOrderSchema)` to create a new message.
+ */
+export const WorkerOrderSchema: GenMessage<WorkerOrder> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_worker_service, 18);
 
 /**
  * What a worker is doing.
@@ -272,6 +886,13 @@ export const WorkerState = {
    * @generated from enum value: WORKER_STATE_DEAD = 4;
    */
   DEAD: 4,
+
+  /**
+   * Takes nothing new until it is resumed.
+   *
+   * @generated from enum value: WORKER_STATE_SUSPENDED = 5;
+   */
+  SUSPENDED: 5,
 } as const;
 
 /**
@@ -288,13 +909,178 @@ export const WorkerStateSchema: GenEnum<WorkerState> = /*@__PURE__*/
   enumDesc(file_pointsman_v1_worker_service, 0);
 
 /**
- * Shows the processes that do the work.
+ * How a worker stops.
+ *
+ * @generated from enum pointsman.v1.StopMode
+ */
+export const StopMode = {
+  /**
+   * DRAIN.
+   *
+   * @generated from enum value: STOP_MODE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Finishes all that runs.
+   *
+   * @generated from enum value: STOP_MODE_DRAIN = 1;
+   */
+  DRAIN: 1,
+
+  /**
+   * Finishes what it can within the grace period, then interrupts the rest.
+   *
+   * @generated from enum value: STOP_MODE_GRACEFUL = 2;
+   */
+  GRACEFUL: 2,
+
+  /**
+   * Interrupts what runs. A change whose answer does not come within 1.5 s ends INDETERMINATE.
+   *
+   * @generated from enum value: STOP_MODE_NOW = 3;
+   */
+  NOW: 3,
+} as const;
+
+/**
+ * How a worker stops.
+ *
+ * @generated from enum pointsman.v1.StopMode
+ */
+export type StopMode = (typeof StopMode)[keyof typeof StopMode] | UnknownEnum;
+
+/**
+ * Describes the enum pointsman.v1.StopMode.
+ */
+export const StopModeSchema: GenEnum<StopMode> = /*@__PURE__*/
+  enumDesc(file_pointsman_v1_worker_service, 1);
+
+/**
+ * What becomes of a job whose worker stops.
+ *
+ * @generated from enum pointsman.v1.StoppedJobFate
+ */
+export const StoppedJobFate = {
+  /**
+   * Never used.
+   *
+   * @generated from enum value: STOPPED_JOB_FATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It still runs there.
+   *
+   * @generated from enum value: STOPPED_JOB_FATE_RUNNING = 1;
+   */
+  RUNNING: 1,
+
+  /**
+   * It came to an end of its own; `state` says which.
+   *
+   * @generated from enum value: STOPPED_JOB_FATE_ENDED = 2;
+   */
+  ENDED: 2,
+
+  /**
+   * Cut short with nothing sent that counts: it waits again for any worker, or runs with another.
+   *
+   * @generated from enum value: STOPPED_JOB_FATE_HANDED_BACK = 3;
+   */
+  HANDED_BACK: 3,
+
+  /**
+   * Cut short between two lines of a change: FAILED, and `effect` says what was done.
+   *
+   * @generated from enum value: STOPPED_JOB_FATE_FAILED = 4;
+   */
+  FAILED: 4,
+
+  /**
+   * Cut short while the answer to a line was open: INDETERMINATE, and its device is held.
+   *
+   * @generated from enum value: STOPPED_JOB_FATE_INDETERMINATE = 5;
+   */
+  INDETERMINATE: 5,
+} as const;
+
+/**
+ * What becomes of a job whose worker stops.
+ *
+ * @generated from enum pointsman.v1.StoppedJobFate
+ */
+export type StoppedJobFate = (typeof StoppedJobFate)[keyof typeof StoppedJobFate] | UnknownEnum;
+
+/**
+ * Describes the enum pointsman.v1.StoppedJobFate.
+ */
+export const StoppedJobFateSchema: GenEnum<StoppedJobFate> = /*@__PURE__*/
+  enumDesc(file_pointsman_v1_worker_service, 2);
+
+/**
+ * What a worker can be told.
+ *
+ * @generated from enum pointsman.v1.WorkerOrderKind
+ */
+export const WorkerOrderKind = {
+  /**
+   * Never used.
+   *
+   * @generated from enum value: WORKER_ORDER_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Take nothing new.
+   *
+   * @generated from enum value: WORKER_ORDER_KIND_SUSPEND = 1;
+   */
+  SUSPEND: 1,
+
+  /**
+   * Finish all and stop.
+   *
+   * @generated from enum value: WORKER_ORDER_KIND_DRAIN = 2;
+   */
+  DRAIN: 2,
+
+  /**
+   * Finish for a while, then stop.
+   *
+   * @generated from enum value: WORKER_ORDER_KIND_GRACEFUL = 3;
+   */
+  GRACEFUL: 3,
+
+  /**
+   * Stop.
+   *
+   * @generated from enum value: WORKER_ORDER_KIND_NOW = 4;
+   */
+  NOW: 4,
+} as const;
+
+/**
+ * What a worker can be told.
+ *
+ * @generated from enum pointsman.v1.WorkerOrderKind
+ */
+export type WorkerOrderKind = (typeof WorkerOrderKind)[keyof typeof WorkerOrderKind] | UnknownEnum;
+
+/**
+ * Describes the enum pointsman.v1.WorkerOrderKind.
+ */
+export const WorkerOrderKindSchema: GenEnum<WorkerOrderKind> = /*@__PURE__*/
+  enumDesc(file_pointsman_v1_worker_service, 3);
+
+/**
+ * Shows the processes that do the work, and tells them to take nothing new or to stop.
  *
  * @generated from service pointsman.v1.WorkerService
  */
 export const WorkerService: GenService<{
   /**
-   * Lists workers by name.
+   * Lists workers by name. Dead ones are shown for an hour.
    *
    * @generated from rpc pointsman.v1.WorkerService.ListWorkers
    */
@@ -302,6 +1088,61 @@ export const WorkerService: GenService<{
     methodKind: "unary";
     input: typeof ListWorkersRequestSchema;
     output: typeof ListWorkersResponseSchema;
+  },
+  /**
+   * Answers with one worker. WORKER_NOT_FOUND.
+   *
+   * @generated from rpc pointsman.v1.WorkerService.GetWorker
+   */
+  getWorker: {
+    methodKind: "unary";
+    input: typeof GetWorkerRequestSchema;
+    output: typeof GetWorkerResponseSchema;
+  },
+  /**
+   * Lets workers take nothing new until they are resumed; what runs goes on, and what waits at their devices goes to
+   * others. At once for new work, and known to the worker within a heartbeat (3 s). A worker that is started anew is not
+   * suspended. WORKER_NOT_FOUND, WORKER_STOPPING, TOO_MANY_DEVICES.
+   *
+   * @generated from rpc pointsman.v1.WorkerService.SuspendWorkers
+   */
+  suspendWorkers: {
+    methodKind: "unary";
+    input: typeof SuspendWorkersRequestSchema;
+    output: typeof SuspendWorkersResponseSchema;
+  },
+  /**
+   * Lets suspended workers take work again. WORKER_NOT_FOUND, WORKER_STOPPING.
+   *
+   * @generated from rpc pointsman.v1.WorkerService.ResumeWorkers
+   */
+  resumeWorkers: {
+    methodKind: "unary";
+    input: typeof ResumeWorkersRequestSchema;
+    output: typeof ResumeWorkersResponseSchema;
+  },
+  /**
+   * Stops workers: their processes end with status 0. Answers with the jobs that ran there and what became of each, once
+   * that is known or the time to wait is over. A second call can only hasten the first. WORKER_NOT_FOUND,
+   * TOO_MANY_DEVICES. To end one session instead, close it.
+   *
+   * @generated from rpc pointsman.v1.WorkerService.StopWorkers
+   */
+  stopWorkers: {
+    methodKind: "unary";
+    input: typeof StopWorkersRequestSchema;
+    output: typeof StopWorkersResponseSchema;
+  },
+  /**
+   * Follows workers: those there are, then each as it changes. Heartbeats and figures that are never still, such as
+   * last_heartbeat and event_loop_delay, are no change. May be called again at any time: there is no cursor.
+   *
+   * @generated from rpc pointsman.v1.WorkerService.WatchWorkers
+   */
+  watchWorkers: {
+    methodKind: "server_streaming";
+    input: typeof WatchWorkersRequestSchema;
+    output: typeof WatchWorkersResponseSchema;
   },
   /**
    * Says that a worker whose journal is missing never returns: the devices that are held for it take changes again. Look
