@@ -5,10 +5,12 @@ import { readTextFile, type CommandKit, type Context } from "./command.js";
 import { configurationSummary } from "./configure-summary.js";
 import { conditionsOf, withConditions } from "./job-conditions.js";
 import { parseDuration, parseTarget, UsageError } from "./parse.js";
+import { asksForRun, refuseInRun, rolloutOf, type RolloutOptions, selectorOf, withRollout } from "./rollout-options.js";
 import { startJobs, type StartOptions } from "./start-jobs.js";
+import { startRun } from "./start-run.js";
 import { wordsBehindDashes } from "./behind-dashes.js";
 
-interface ConfigureOptions extends StartOptions {
+interface ConfigureOptions extends StartOptions, RolloutOptions {
   readonly file?: string;
   readonly plan?: boolean;
   readonly confirmed?: number;
@@ -24,8 +26,8 @@ interface ConfigureOptions extends StartOptions {
 export function registerConfigure(program: Command, kit: CommandKit): void {
   const command = kit
     .command(program, "configure", "Plan or change the configuration of devices, line by line")
-    .usage("[options] <device...> -- <line...>")
-    .argument("<device...>", "devices by name; behind --, lines of configuration, one in each word")
+    .usage("[options] [device...] -- <line...>")
+    .argument("[device...]", "devices by name; behind --, lines of configuration, one in each word")
     .option("-f, --file <file>", "take the lines from a file; - is standard input")
     .option("--plan", "tell the difference, and change nothing")
     .option(
@@ -50,16 +52,20 @@ export function registerConfigure(program: Command, kit: CommandKit): void {
       "\nA text in a check that begins with ! must not stand in the output. Ends with 0 when every job succeeded, 3 when an\n" +
         "outcome is unknown, else 1. Ctrl-C lets the line under way finish, then leaves the configuration.",
     );
-  kit.run<ConfigureOptions>(withConditions(command), (context) => configure(context, wordsBehindDashes(program)), {
-    ownInterrupt: true,
-  });
+  kit.run<ConfigureOptions>(
+    withRollout(withConditions(command)),
+    (context) => configure(context, wordsBehindDashes(program)),
+    {
+      ownInterrupt: true,
+    },
+  );
 }
 
 async function configure(context: Context<ConfigureOptions>, behind: number): Promise<number> {
   const { options, out, words } = context;
   const targets = words.slice(0, words.length - behind);
   const typed = words.slice(words.length - behind);
-  if (targets.length === 0) throw new UsageError("no device is named");
+  if (targets.length === 0 && selectorOf(options) === undefined) throw new UsageError("no device is named");
   if (options.file === undefined ? typed.length === 0 : typed.length > 0) {
     throw new UsageError("give the lines either behind --, or with --file");
   }
@@ -79,6 +85,13 @@ async function configure(context: Context<ConfigureOptions>, behind: number): Pr
     acceptUnproven: options.acceptUnproven,
     acceptReboot: options.acceptReboot,
   };
+  if (asksForRun(options)) {
+    refuseInRun(options, ["dedupeKey", "dedupePolicy"]);
+    const [common] = conditionsOf(options, [""]);
+    const { variable: variables, description } = options;
+    const where = { devices: targets, selector: selectorOf(options), rollout: rolloutOf(options) };
+    return await startRun(context, { configure: work, ...common, ...where, variables, description }, "configure");
+  }
   const conditions = conditionsOf(options, targets);
   const jobs = targets.map((device, index) => ({ device, configure: work, ...conditions[index] }));
   return await startJobs(context, targets, jobs, "configure", async (job: Job, target: string) => {

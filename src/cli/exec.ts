@@ -5,10 +5,12 @@ import { conditionsOf, withConditions } from "./job-conditions.js";
 import { requireKnownHostKeys } from "./known-hosts.js";
 import { collect, collectPairs, oneOf, parseInteger, parseTarget, UsageError, type TargetArgument } from "./parse.js";
 import { askLogin } from "./secrets.js";
+import { asksForRun, refuseInRun, rolloutOf, type RolloutOptions, selectorOf, withRollout } from "./rollout-options.js";
 import { startJobs, type StartOptions } from "./start-jobs.js";
+import { startRun } from "./start-run.js";
 import { wordsBehindDashes } from "./behind-dashes.js";
 
-interface ExecOptions extends StartOptions {
+interface ExecOptions extends StartOptions, RolloutOptions {
   readonly command?: readonly string[];
   readonly platform?: string;
   readonly port?: number;
@@ -22,12 +24,12 @@ interface ExecOptions extends StartOptions {
   readonly answer?: Readonly<Record<string, string>>;
 }
 
-/** `exec`: one job for each device, followed to the end. */
+/** `exec`: one job for each device, or a run over many, followed to the end. */
 export function registerExec(program: Command, kit: CommandKit): void {
   const command = kit
     .command(program, "exec", "Run commands on devices and follow them to their end")
-    .usage("[options] <device...> -- <command...>")
-    .argument("<device...>", "devices by name, or account@address[:port] with --platform; behind --, the command")
+    .usage("[options] [device...] -- <command...>")
+    .argument("[device...]", "devices by name, or account@address[:port] with --platform; behind --, the command")
     .option("-c, --command <line>", "a command line; may be repeated", collect)
     .option("--platform <name>", "platform of a device given by address")
     .option("--port <number>", "SSH port of a device given by address (default: 22)", parseInteger("--port", 1, 65_535))
@@ -55,10 +57,11 @@ export function registerExec(program: Command, kit: CommandKit): void {
     .option("--detach", "do not follow: print the ids of the jobs")
     .addHelpText(
       "after",
-      "\nEnds with 0 when every job succeeded, 3 when an outcome is unknown, else 1. Ctrl-C asks to cancel, twice leaves.\n" +
+      "\nWith a selector or an option of a rollout it makes a run (see `pointsman runs`), else a job for each device.\n" +
+        "Ends with 0 when every job succeeded, 3 when an outcome is unknown, else 1. Ctrl-C asks to cancel, twice leaves.\n" +
         "Secrets are asked for, or read from standard input: the password on the first line, the enable secret on the next.",
     );
-  kit.run<ExecOptions>(withConditions(command), (context) => exec(context, wordsBehindDashes(program)), {
+  kit.run<ExecOptions>(withRollout(withConditions(command)), (context) => exec(context, wordsBehindDashes(program)), {
     ownInterrupt: true,
   });
 }
@@ -68,11 +71,40 @@ async function exec(context: Context<ExecOptions>, behind: number): Promise<numb
   const targets = words.slice(0, words.length - behind);
   const line = words.slice(words.length - behind).join(" ");
   const commands = [...(options.command ?? []), ...(line === "" ? [] : [line])];
-  if (targets.length === 0) throw new UsageError("no device is named");
+  const isRun = asksForRun(options);
+  if (targets.length === 0 && selectorOf(options) === undefined) throw new UsageError("no device is named");
   if (commands.length === 0) throw new UsageError("no command: write it behind --, or with -c");
+  if (isRun) return await startRun(context, await runInput(context, targets, commands), "exec");
   const jobs = await jobInputs(context, targets.map(parseTarget), commands);
 
   return await startJobs(context, targets, jobs, "exec");
+}
+
+/** One run over all devices: those given by address bring their login along. */
+async function runInput(context: Context<ExecOptions>, targets: readonly string[], lines: readonly string[]) {
+  const { options } = context;
+  refuseInRun(options, ["dedupeKey", "dedupePolicy"]);
+  const parsed = targets.map(parseTarget);
+  const inline = parsed.some((target) => "address" in target) ? await jobInputs(context, parsed, lines) : [];
+  const [conditions] = conditionsOf(options, [""]);
+  return {
+    ...workOf(options, lines),
+    ...conditions,
+    devices: inline.length > 0 ? [] : targets,
+    targets: inline.map((job) => (job.endpoint === undefined ? { device: job.device } : { endpoint: job.endpoint })),
+    selector: selectorOf(options),
+    rollout: rolloutOf(options),
+    variables: options.variable,
+    description: options.description,
+  };
+}
+
+function workOf(options: ExecOptions, lines: readonly string[]) {
+  return {
+    commands: lines.map((command) => ({ command, answers: options.answer })),
+    onReject: options.onReject,
+    privilege: options.enable ? ("enable" as const) : options.privilege,
+  };
 }
 
 async function jobInputs(
@@ -86,11 +118,7 @@ async function jobInputs(
   if (!inline) refuseInlineOptions(options);
   const names = targets.map((target) => ("device" in target ? target.device : target.address));
   const conditions = conditionsOf(options, names);
-  const work = {
-    commands: lines.map((command) => ({ command, answers: options.answer })),
-    onReject: options.onReject,
-    privilege: options.enable ? ("enable" as const) : options.privilege,
-  };
+  const work = workOf(options, lines);
   const known = options.knownHosts === undefined ? undefined : await readTextFile(options.knownHosts);
   const logins = new Map<string, LoginInput>();
   const jobs: JobInput[] = [];

@@ -9,6 +9,8 @@ import {
   HealthStatusSchema,
   HostKeyPolicySchema,
   JobStateSchema,
+  RunStateSchema,
+  RunTargetStateSchema,
   WaitingReasonSchema,
   StoppedJobFateSchema,
   WorkerOrderKindSchema,
@@ -39,6 +41,10 @@ function enumName(schema: EnumLike, value: number): string {
 
 /** "queued", "running", … */
 export const stateName = (value: number): string => enumName(JobStateSchema, value);
+/** "running", "partial", … of a run. */
+export const runStateName = (value: number): string => enumName(RunStateSchema, value);
+/** "pending", "untouched", … of a target of a run. */
+export const targetStateName = (value: number): string => enumName(RunTargetStateSchema, value);
 /** "device-busy", …; empty when nothing is waited for. */
 export const waitingName = (value: number): string => enumName(WaitingReasonSchema, value);
 /** "read-only", … */

@@ -16,6 +16,7 @@ import { registerPlatforms } from "./platforms.js";
 import { registerQueues } from "./queues.js";
 import { registerResolve } from "./resolve.js";
 import { registerRetry } from "./retry.js";
+import { registerRuns } from "./runs.js";
 import { registerWatch } from "./watch.js";
 import { registerWorkers } from "./workers.js";
 
@@ -27,6 +28,7 @@ export function registerCliCommands(program: Command, io: CliIo = processIo): vo
   registerExec(program, kit);
   registerConfigure(program, kit);
   registerJobs(program, kit);
+  registerRuns(program, kit);
   registerJob(program, kit);
   registerWatch(program, kit);
   registerCancel(program, kit);

@@ -10,6 +10,7 @@ export interface JobFilterOptions {
   readonly queue?: readonly string[];
   readonly worker?: readonly string[];
   readonly label?: Readonly<Record<string, string>>;
+  readonly run?: readonly string[];
   readonly since?: string;
 }
 
@@ -21,6 +22,7 @@ export function withJobFilter(command: Command): Command {
     .option("--queue <line>", "by named queue, or by line, such as device/r1; may be repeated", collect)
     .option("--worker <name>", "by worker; may be repeated", collect)
     .option("--label <key=value>", "by label; all that are given must stand on the job", collectPairs("--label"))
+    .option("--run <id>", "by run; may be repeated", collect)
     .option("--since <time>", "created since then: a time, or how long ago, such as 2h");
 }
 
@@ -32,14 +34,15 @@ export function jobFilterOf(options: JobFilterOptions, now: Date): JobFilterInit
     queues: [...(options.queue ?? [])],
     workers: [...(options.worker ?? [])],
     labels: { ...options.label },
+    runs: [...(options.run ?? [])],
     ...(options.since === undefined ? {} : { createdAfter: timestampFromDate(parseSince(options.since, now)) }),
   };
 }
 
 /** Whether any of them is given. */
 export function choosesJobs(options: JobFilterOptions): boolean {
-  const { state, device, queue, worker, label, since } = options;
-  return [state, device, queue, worker, label, since].some((option) => option !== undefined);
+  const { state, device, queue, worker, label, run, since } = options;
+  return [state, device, queue, worker, label, run, since].some((option) => option !== undefined);
 }
 
 /** Whether jobs are named, or else chosen by options: one of the two, so that nothing said never means everything. */

@@ -129,7 +129,9 @@ function behindBatch(view: RolloutView, { succeeded, counted }: Tally, canary: b
   const { rule, total, batch } = view;
   const next = { kind: "batch", number: batch + 1, waitMs: rule.pauseMs } as const;
   const least = canary ? 100 : rule.minSuccessPercent;
-  if (succeeded * 100 < least * counted) {
+  // Somebody has resumed it in spite of what failed here.
+  const accepted = view.forgiven > 0 && failuresIn(view.counts) === view.forgiven;
+  if (!accepted && succeeded * 100 < least * counted) {
     const what = canary ? "the canary" : `batch ${batch} of ${batchCount(rule, total)}`;
     const reason = `only ${succeeded} of ${counted} of ${what} succeeded`;
     return rule.pauseOnFailure ? { ...next, hold: reason } : { kind: "stop", reason };

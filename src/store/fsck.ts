@@ -33,6 +33,8 @@ export interface FsckStore {
     zone: string,
     how: { readonly repair: boolean; readonly report: (problem: Problem) => void },
   ): Promise<CheckSummary>;
+  /** The same for runs, which are of no zone. */
+  checkRuns(how: { readonly repair: boolean; readonly report: (problem: Problem) => void }): Promise<CheckSummary>;
 }
 
 interface Parts {
@@ -103,6 +105,33 @@ export function createFsck({ scripts, keys, dial }: Parts): FsckStore {
   }
 
   return {
+    async checkRuns({ repair, report }) {
+      const redis = await dial(keys.installation);
+      try {
+        let [found, repaired] = [0, 0];
+        const looked = new Set<string>();
+        for (const list of ["runs", "runs-active"]) {
+          for await (const members of membersOf(redis, keyOf(keys.installation, list))) {
+            const things = members.filter((id) => !looked.has(id));
+            things.forEach((id) => looked.add(id));
+            if (things.length === 0) continue;
+            const batch = { script: "fsck_runs", fixed: [], things } as const;
+            for (const { invariant, key, detail, repairable, repaired: done } of await judge(
+              keys.installation,
+              batch,
+              repair,
+            )) {
+              report({ invariant, key, detail, repairable, repaired: done });
+              found += 1;
+              if (done) repaired += 1;
+            }
+          }
+        }
+        return { found, repaired, left: found - repaired };
+      } finally {
+        redis.disconnect();
+      }
+    },
     async check(zone, { repair, report }) {
       const root = keys.zone(zone);
       const redis = await dial(root);

@@ -6,6 +6,7 @@ import {
   HealthService,
   JobService,
   QueueService,
+  RunService,
   WorkerService,
 } from "@pointsman/sdk/v1";
 import { afterEach } from "vitest";
@@ -24,6 +25,7 @@ export function afterwards(close: () => unknown): void {
 /** The methods that a test needs, by service; the others are not implemented. */
 export interface Services {
   readonly jobs?: Partial<ServiceImpl<typeof JobService>>;
+  readonly runs?: Partial<ServiceImpl<typeof RunService>>;
   readonly devices?: Partial<ServiceImpl<typeof DeviceService>>;
   readonly queues?: Partial<ServiceImpl<typeof QueueService>>;
   readonly credentials?: Partial<ServiceImpl<typeof CredentialService>>;
@@ -35,6 +37,7 @@ export interface Services {
 export async function startServices(services: Services): Promise<ScriptedServer> {
   const server = await startScriptedServer((router) => {
     router.service(JobService, services.jobs ?? {});
+    router.service(RunService, services.runs ?? {});
     router.service(DeviceService, services.devices ?? {});
     router.service(QueueService, services.queues ?? {});
     router.service(CredentialService, services.credentials ?? {});

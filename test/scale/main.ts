@@ -1,0 +1,109 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Pointsman } from "@pointsman/sdk";
+import { startPrivateRedis } from "../../src/dev/private-redis.js";
+import { createSimulator } from "../../src/dev/simulator/simulator.js";
+import { systemClock } from "../../src/system/clock.js";
+import { device, login, startOurs } from "../support/system.js";
+
+/**
+ * A run over many simulated devices in real processes, told in figures: how long it takes to be accepted and to end, what
+ * is streamed meanwhile, and that a run which stops leaves the rest untouched by the devices' own journals.
+ * `npm run scale -- [devices] [workers]`, 10,000 and 2 unless said otherwise.
+ */
+const total = Number(process.argv[2] ?? 10_000);
+const workers = Number(process.argv[3] ?? 2);
+const failing = 20;
+const limit = 10;
+
+function say(what: string, value: string | number): void {
+  process.stdout.write(`${what.padEnd(52)} ${value}\n`);
+}
+const seconds = (fromMs: number): string => `${((performance.now() - fromMs) / 1_000).toFixed(2)} s`;
+
+const names = Array.from({ length: total }, (_, i) => `r${String(i).padStart(6, "0")}`);
+const dir = await mkdtemp(join(tmpdir(), "pm-scale-"));
+const redis = await startPrivateRedis({ dir: join(dir, "redis") });
+const simulator = await createSimulator({
+  clock: systemClock,
+  devices: names.map((name, i) => device(name, i % failing === failing - 1 ? { faults: { refuseLogin: true } } : {})),
+});
+const env = {
+  POINTSMAN_REDIS_URL: redis.socketPath,
+  POINTSMAN_SEALING_KEY: Buffer.alloc(32, 7).toString("base64"),
+  POINTSMAN_JOURNAL_DIR: join(dir, "journal"),
+  POINTSMAN_PORT: "0",
+  POINTSMAN_CAPACITY: String(Math.ceil(total / workers) + 1),
+  POINTSMAN_LOG_LEVEL: "warn",
+};
+const server = startOurs(["server"], { ...env, POINTSMAN_LOG_LEVEL: "info" });
+const { host, port } = await server.logged("server ready");
+const client = new Pointsman({ baseUrl: `http://${String(host)}:${String(port)}`, apiKey: "", timeoutMs: 120_000 });
+const others = Array.from({ length: workers }, () => startOurs(["worker"], { ...env, POINTSMAN_LOG_LEVEL: "info" }));
+let failed = false;
+function must(holds: boolean, what: string): void {
+  if (holds) return;
+  failed = true;
+  say("DOES NOT HOLD", what);
+}
+try {
+  await Promise.all(others.map((worker) => worker.logged("worker ready")));
+  await client.credentials.create("lab", login);
+  await client.devices.createMany(
+    names.map((name) => {
+      const { host: address, port: sshPort, hostKeyLine } = simulator.device(name);
+      return { name, address, port: sshPort, platform: "cisco_ios", credential: "lab", hostKeys: [hostKeyLine] };
+    }),
+  );
+  say("devices", total);
+
+  const askedMs = performance.now();
+  const all = await client.runs.create({ selector: { all: true }, commands: ["show clock"] });
+  say("a run over all of them by selector, accepted in", seconds(askedMs));
+  let streamed = 0;
+  let firstMs: number | undefined;
+  for await (const item of client.runs.watch(all.id)) {
+    if (item.kind !== "ended") continue;
+    streamed++;
+    firstMs ??= performance.now() - askedMs;
+  }
+  const whole = await client.runs.get(all.id);
+  say("first end streamed after", `${((firstMs ?? 0) / 1_000).toFixed(2)} s`);
+  say("ended in", seconds(askedMs));
+  say("ends streamed", streamed);
+  say("succeeded, failed", `${whole.counts?.succeeded ?? 0}, ${whole.counts?.failed ?? 0}`);
+  must(streamed === total, "every end is streamed once");
+  must(whole.counts?.failed === Math.floor(total / failing), "those fail whose login is refused");
+
+  const namedMs = performance.now();
+  const before = simulator.journal().length;
+  const stopping = await client.runs.create({
+    devices: names,
+    commands: ["show version"],
+    rollout: { canary: 1, batch: "10%", maxParallel: 200, maxFailures: limit },
+  });
+  say("a run over all of them by name, accepted in", seconds(namedMs));
+  const stopped = await client.runs.wait(stopping);
+  const touched = new Set(
+    simulator
+      .journal()
+      .slice(before)
+      .map((entry) => entry.device),
+  );
+  const untouched: string[] = [];
+  for await (const target of client.runs.targets(stopping.id, { states: ["UNTOUCHED"], pageSize: 1_000 }))
+    untouched.push(target.target);
+  say(`stopped after ${limit} failures in`, seconds(namedMs));
+  say("untouched, by the run", untouched.length);
+  say("of these touched, by the devices' journals", untouched.filter((name) => touched.has(name)).length);
+  must(untouched.length > 0 && untouched.every((name) => !touched.has(name)), "what is untouched was not touched");
+  must((stopped.counts?.pending ?? 1) + (stopped.counts?.started ?? 1) === 0, "nothing is left open");
+} finally {
+  client.close();
+  await Promise.all([server, ...others].map((one) => one.stop()));
+  await simulator.close();
+  await redis.stop();
+  await rm(dir, { recursive: true, force: true });
+}
+process.exitCode = failed ? 1 : 0;
