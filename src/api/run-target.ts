@@ -2,7 +2,7 @@ import { clone, create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type JobSpec, JobSpecSchema, type RunSpec, type RunTarget, RunTargetSchema } from "@pointsman/sdk/v1";
 import { defaultPort } from "../domain/endpoint-key.js";
 import type { DeviceRecord } from "../store/store.js";
-import { invalidRequest } from "../errors.js";
+import { invalidRequest, problem } from "../errors.js";
 import { hasWords, withWords, wordsOf } from "./run-words.js";
 import { validateRequest } from "./validate-request.js";
 
@@ -25,9 +25,13 @@ export function nameOf(target: AskedTarget): string {
   return `${host}:${endpoint.port || defaultPort}`;
 }
 
-/** The job of a target, with its operation, its labels and its words. WORD_MISSING, INVALID_REQUEST. */
+/** The job of a target, with its operation, its labels and its words. DEVICE_NOT_FOUND, WORD_MISSING, INVALID_REQUEST. */
 export function jobOfTarget(spec: RunSpec, target: AskedTarget, device: DeviceRecord | undefined): JobSpec {
   const own = typeof target === "string" ? undefined : target;
+  const named = deviceOf(target);
+  if (named !== undefined && !device) {
+    throw problem("DEVICE_NOT_FOUND", `no device ${named}`, { metadata: { device: named } });
+  }
   const job = clone(JobSpecSchema, spec.job ?? create(JobSpecSchema));
   if (own?.operation.case !== undefined) job.operation = own.operation;
   Object.assign(job.labels, own?.labels);

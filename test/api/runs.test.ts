@@ -1,0 +1,155 @@
+import { createClient } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-node";
+import { type MessageInitShape } from "@bufbuild/protobuf";
+import { RunService, type RunSpecSchema, RunState, RunTargetState } from "@pointsman/sdk/v1";
+import { pino } from "pino";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createRunJobs } from "../../src/api/run-jobs.js";
+import { createRunDriver } from "../../src/scheduler/run-driver.js";
+import { createRunEnds } from "../../src/scheduler/run-ends.js";
+import { systemClock } from "../../src/system/clock.js";
+import { systemRandom } from "../../src/system/random.js";
+import { claimNext, commandsResult, startTestApi, testPlatforms, type TestApi } from "../support/api-server.js";
+import { eventually } from "../support/eventually.js";
+import { problemOf } from "./problems.js";
+
+let api: TestApi;
+let runs: ReturnType<typeof createClient<typeof RunService>>;
+let services: readonly { start(): Promise<void>; stop(): Promise<void> }[];
+const names = Array.from({ length: 5 }, (_, i) => `r${i}`);
+const show = (command: string) => ({ case: "commands" as const, value: { commands: [{ command }] } });
+
+beforeAll(async () => {
+  api = await startTestApi();
+  runs = createClient(RunService, createConnectTransport({ baseUrl: api.baseUrl, httpVersion: "2" }));
+  const clients = api.clients();
+  await clients.credentials.createCredential({ name: "lab", login: { username: "ann", password: "pw" } });
+  for (const [i, name] of names.entries()) {
+    const labels = { site: i < 3 ? "fra" : "ber" };
+    await clients.devices.createDevice({
+      device: { name, address: `10.0.0.${i + 1}`, platform: "cisco_ios", credential: "lab", labels },
+    });
+  }
+  const parts = { store: api.store, clock: systemClock, logger: pino({ level: "silent" }) };
+  const creation = { ...parts, sealer: api.sealer, platforms: testPlatforms, random: systemRandom };
+  const makeJobs = createRunJobs({ ...creation, forbidInlineEndpoints: false });
+  services = [createRunDriver({ ...parts, server: "test", makeJobs }), createRunEnds(parts)];
+  for (const service of services) await service.start();
+});
+afterAll(async () => {
+  for (const service of services) await service.stop();
+  await api.close();
+});
+
+const create = (run: MessageInitShape<typeof RunSpecSchema>, more: object = {}) => runs.createRun({ run, ...more });
+const cancel = async (id: string) => {
+  await runs.cancelRun({ id });
+  await eventually(async () => expect((await runs.getRun({ id })).run?.state).toBe(RunState.CANCELLED));
+};
+
+describe("creating a run", () => {
+  test("refuses what is wrong with all of it, with its field, and stores nothing", async () => {
+    const job = { operation: show("show version") };
+    const before = (await runs.listRuns({})).runs.length;
+    for (const [spec, field] of [
+      [{ devices: ["r0"] }, "run.job"],
+      [{ job }, "run.devices"],
+      [{ job, selector: {} }, "run.selector"],
+      [{ job: { ...job, target: { case: "device", value: "r0" } }, devices: ["r0"] }, "run.job.device"],
+      [{ job: { ...job, dedupeKey: "k" }, devices: ["r0"] }, "run.job.dedupe_key"],
+      [{ job: { operation: show("a\nb") }, devices: ["r0"] }, "run.job.commands.commands[0].command"],
+      [{ job: { ...job, priority: 1_000 }, devices: ["r0"] }, "run.job.priority"],
+      [{ job, devices: ["r0"], rollout: { batch: { case: "batchPercent", value: 200 } } }, "run.rollout.batch_percent"],
+    ] as const) {
+      const problem = await problemOf(create(spec as MessageInitShape<typeof RunSpecSchema>));
+      expect([field, problem.reason, problem.fields]).toEqual([field, "INVALID_REQUEST", [field]]);
+    }
+    expect((await problemOf(create({ job, selector: { zones: ["nowhere"] } }))).reason).toBe("NO_TARGETS");
+    expect((await problemOf(create({ job, devices: ["nope"] }))).reason).toBe("NO_TARGETS");
+    const changes = { job: { operation: show("reload") }, devices: ["r0"] };
+    expect((await problemOf(create(changes))).reason).toBe("REQUEST_ID_REQUIRED");
+    expect((await runs.listRuns({})).runs).toHaveLength(before);
+  });
+
+  test("refuses single targets by themselves; asked to, only says so, or refuses all", async () => {
+    const spec = {
+      devices: ["r0", "nope", "r0", "r1"],
+      targets: [
+        { target: { case: "device" as const, value: "r2" }, variables: { what: "clock" } },
+        { target: { case: "device" as const, value: "r3" } },
+        {
+          target: {
+            case: "endpoint" as const,
+            value: { address: "10.9.9.9", platform: "odd", login: { case: "credential" as const, value: "lab" } },
+          },
+          variables: { what: "clock" },
+        },
+      ],
+      job: { operation: show("show {{what}}") },
+      variables: {},
+    };
+    const expected = [
+      ["r0", "WORD_MISSING"],
+      ["nope", "DEVICE_NOT_FOUND"],
+      ["r0", "DUPLICATE_TARGET"],
+      ["r1", "WORD_MISSING"],
+      ["r3", "WORD_MISSING"],
+      ["10.9.9.9:22", "UNKNOWN_PLATFORM"],
+    ];
+    const told = await create(spec, { validateOnly: true });
+    expect(told.run).toMatchObject({ id: "", counts: { total: 7, pending: 1, rejected: 6 } });
+    expect(told.rejections.map(({ target, reason }) => [target, reason])).toEqual(expected);
+    expect((await problemOf(create(spec, { allOrNothing: true }))).reason).toBe("TARGETS_REJECTED");
+    const { run, rejections } = await create(spec, { requestId: "words" });
+    expect(rejections).toEqual(told.rejections);
+    const again = await create(spec, { requestId: "words" });
+    expect(again).toMatchObject({ replayed: true, run: { id: run?.id }, rejections });
+    const other = { ...spec, devices: ["r0"] };
+    expect((await problemOf(create(other, { requestId: "words" }))).reason).toBe("REQUEST_ID_REUSED");
+    const { targets } = await runs.listRunTargets({ id: run!.id, states: [RunTargetState.REJECTED], pageSize: 2 });
+    expect(targets.map(({ target, error }) => [target, error?.reason])).toEqual(expected.slice(0, 2));
+    await cancel(run!.id);
+  });
+});
+
+describe("watching a run", () => {
+  test("tells every end, goes on behind a cursor, and compares outputs with another run", async () => {
+    const once = async (text: string) => {
+      const { run } = await create({ selector: { labels: { site: "fra" } }, job: { operation: show("show version") } });
+      for (let i = 0; i < 3; i++) {
+        const worker = await eventually(() => claimNext(api.store));
+        await worker.print(1, text);
+        const result = commandsResult({ command: "show version", outputBytes: Buffer.byteLength(text) });
+        await worker.end({ result });
+      }
+      return run!.id;
+    };
+    const first = await once("1.0\n");
+    const seen: string[] = [];
+    let cursor = "";
+    for await (const { item, cursor: at } of runs.watchRun({ id: first })) {
+      seen.push(item.case === "targetEnded" ? (item.value.target?.target ?? "") : (item.case ?? ""));
+      if (item.case === "targetEnded" && seen.filter((one) => /^r\d$/.test(one)).length === 2) cursor = at;
+    }
+    expect(seen.filter((one) => /^r\d$/.test(one)).sort()).toEqual(["r0", "r1", "r2"]);
+    expect(seen[0]).toBe("run");
+    expect(seen).toContain("synced");
+    const rest: (string | undefined)[] = [];
+    for await (const { item } of runs.watchRun({ id: first, cursor })) rest.push(item.case);
+    expect(rest.filter((one) => one === "targetEnded")).toHaveLength(1);
+
+    const second = await once("2.0\n");
+    await eventually(async () => expect((await runs.getRun({ id: second })).run?.state).toBe(RunState.SUCCEEDED));
+    const compareWith = { case: "run" as const, value: first };
+    const { outputs, comparedWith, nextPageToken } = await runs.getRunOutputs({ id: second, pageSize: 2, compareWith });
+    expect(comparedWith).toBe(first);
+    expect(outputs).toHaveLength(2);
+    expect(outputs[0]?.compared).toBe(true);
+    expect(outputs[0]?.diff).toContain("-1.0\n+2.0\n");
+    const page = await runs.getRunOutputs({ id: second, pageSize: 2, pageToken: nextPageToken, compareWith });
+    expect(page.outputs).toHaveLength(1);
+    expect((await problemOf(runs.retryRun({ id: second }))).reason).toBe("NO_TARGETS");
+    expect((await problemOf(runs.pauseRun({ id: second }))).reason).toBe("RUN_FINAL");
+    expect((await problemOf(runs.getRun({ id: "0".repeat(26) }))).reason).toBe("RUN_NOT_FOUND");
+  });
+});
