@@ -17,6 +17,20 @@ export const errorReasons = {
   DEVICE_EXISTS: { code: "already_exists", meaning: "A device of this name exists." },
   ENDPOINT_TAKEN: { code: "already_exists", meaning: "Another device has this endpoint; metadata names it." },
   CREDENTIAL_EXISTS: { code: "already_exists", meaning: "A credential of this name exists." },
+  SCHEDULE_EXISTS: { code: "already_exists", meaning: "A schedule of this name exists." },
+  SCHEDULE_NOT_FOUND: { code: "not_found", meaning: "No schedule of this name." },
+  SCHEDULE_CHANGED: {
+    code: "aborted",
+    meaning: "The schedule was changed meanwhile; read it again. Metadata holds its version.",
+  },
+  RUN_REFUSED: {
+    code: "failed_precondition",
+    meaning: "The run of the schedule could not be started; metadata holds the reason, such as NO_TARGETS.",
+  },
+  NO_OUTPUT_YET: {
+    code: "not_found",
+    meaning: "No run of the schedule is complete, or none was started; ask for a partial one, or later.",
+  },
   JOB_NOT_FOUND: { code: "not_found", meaning: "No job of this id." },
   RUN_NOT_FOUND: { code: "not_found", meaning: "No run of this id." },
   DEVICE_NOT_FOUND: { code: "not_found", meaning: "No device of this name." },

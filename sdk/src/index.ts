@@ -40,6 +40,16 @@ export type {
   Devices,
   LockInput,
 } from "./devices.js";
+export { scheduleMessage } from "./schedule-input.js";
+export type { ScheduleChanges, ScheduleFields, ScheduleInit, ScheduleInput, ScheduleTiming } from "./schedule-input.js";
+export type {
+  CreatedSchedule,
+  LatestOutput,
+  LatestOutputOptions,
+  PreviewOptions,
+  ScheduleFilterInit,
+  Schedules,
+} from "./schedules.js";
 export type { InZone, Queues, ZoneFilter } from "./queues.js";
 export type { Credentials } from "./credentials.js";
 export type {

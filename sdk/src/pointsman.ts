@@ -7,6 +7,7 @@ import { createHealth, type HealthChecks } from "./health.js";
 import { createJobs, type Jobs } from "./jobs.js";
 import { linkSignals } from "./link.js";
 import { createQueues, type Queues } from "./queues.js";
+import { createSchedules, type Schedules } from "./schedules.js";
 import { createRetryingTransport } from "./retry.js";
 import { createRuns, type Runs } from "./runs.js";
 import { createNodeTransport } from "./transport.js";
@@ -40,6 +41,7 @@ export class Pointsman {
   /** Keeps the inventory. */
   readonly devices: Devices;
   /** Shows lines of work, pauses them, and limits how much runs at a time. */
+  readonly schedules: Schedules;
   readonly queues: Queues;
   /** Keeps logins for devices. */
   readonly credentials: Credentials;
@@ -66,6 +68,7 @@ export class Pointsman {
     this.jobs = createJobs(connection);
     this.runs = createRuns(connection);
     this.devices = createDevices(connection);
+    this.schedules = createSchedules(connection);
     this.queues = createQueues(connection);
     this.credentials = createCredentials(connection);
     this.workers = createWorkers(connection);

@@ -10,6 +10,8 @@ export * from "./gen/pointsman/v1/operation_pb.js";
 export * from "./gen/pointsman/v1/queue_service_pb.js";
 export * from "./gen/pointsman/v1/run_pb.js";
 export * from "./gen/pointsman/v1/run_service_pb.js";
+export * from "./gen/pointsman/v1/schedule_pb.js";
+export * from "./gen/pointsman/v1/schedule_service_pb.js";
 export * from "./gen/pointsman/v1/target_pb.js";
 export * from "./gen/pointsman/v1/worker_service_pb.js";
 export { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "./gen/google/rpc/error_details_pb.js";

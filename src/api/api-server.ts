@@ -7,9 +7,11 @@ import {
   JobService,
   QueueService,
   RunService,
+  ScheduleService,
   WorkerService,
 } from "@pointsman/sdk/v1";
 import type { Logger } from "pino";
+import type { Calendar } from "../domain/calendar.js";
 import type { Clock, Random } from "../domain/clock.js";
 import { problem } from "../errors.js";
 import type { Sealer } from "../secrets/sealer.js";
@@ -32,6 +34,8 @@ import { createQueueService } from "./queue-service.js";
 import { reflectionRoutes } from "./reflection.js";
 import { createRequestHandler } from "./request-handler.js";
 import { createRunService } from "./run-service.js";
+import { createScheduleService } from "./schedule-service.js";
+import { createRunStarter } from "./schedule-starter.js";
 import { createWorkerService } from "./worker-service.js";
 
 /** What the server is made of. */
@@ -41,6 +45,7 @@ export interface ApiServerOptions {
   readonly platforms: PlatformCatalogue;
   readonly clock: Clock;
   readonly random: Random;
+  readonly calendar: Calendar;
   readonly logger: Logger;
   /** Version of this server, as health tells it. */
   readonly version: string;
@@ -80,6 +85,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const services = [
     JobService,
     RunService,
+    ScheduleService,
     DeviceService,
     QueueService,
     CredentialService,
@@ -90,6 +96,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const routes = (router: ConnectRouter): void => {
     router.service(JobService, createJobService(options));
     router.service(RunService, createRunService(options));
+    router.service(ScheduleService, createScheduleService({ ...options, starter: createRunStarter(options) }));
     router.service(DeviceService, createDeviceService(options));
     router.service(QueueService, createQueueService({ store, clock }));
     router.service(CredentialService, createCredentialService({ credentials: store.credentials, sealer }));

@@ -27,6 +27,8 @@ const inventoryPage = 1_000;
 
 /** One run asked for. */
 export interface RunWish {
+  /** Its id, where that is settled before. */
+  readonly id?: string;
   readonly spec: RunSpec;
   readonly creator: string;
   /** Who and which method: what a request id holds for. */
@@ -66,7 +68,7 @@ export interface AcceptedRun {
 export async function createRun(parts: JobCreation, wish: RunWish): Promise<AcceptedRun> {
   const { store } = parts;
   const { spec } = wish;
-  checkSpec(spec);
+  checkRunSpec(spec, "run");
   const idempotency =
     wish.requestId === ""
       ? undefined
@@ -78,7 +80,7 @@ export async function createRun(parts: JobCreation, wish: RunWish): Promise<Acce
   const earlier = idempotency && !wish.validateOnly ? await store.runs.earlier(idempotency) : undefined;
   if (earlier) return { run: earlier, rejections: await rejectionsOf(parts, earlier), replayed: true };
 
-  const id = createRunId(parts.clock.now(), parts.random);
+  const id = wish.id ?? createRunId(parts.clock.now(), parts.random);
   const targets = await resolveTargets(parts, wish, id);
   const rejections = targets.flatMap(({ name, rejection }, index) =>
     rejection ? [{ index, target: name, ...rejection }] : [],
@@ -129,20 +131,23 @@ async function rejectionsOf({ store }: JobCreation, run: RunRecord): Promise<rea
   return found;
 }
 
-/** What is wrong with the request as a whole. INVALID_REQUEST. */
-function checkSpec(spec: RunSpec): void {
+/** What is wrong with a run as a whole. `field` is its path in the request. INVALID_REQUEST. */
+export function checkRunSpec(spec: RunSpec, field: string): void {
   const { job } = spec;
-  if (!job) throw invalidRequest({ field: "run.job", description: "is required" });
+  if (!job) throw invalidRequest({ field: `${field}.job`, description: "is required" });
   const bad = [];
   if (job.target.case !== undefined)
     bad.push({
-      field: `run.job.${job.target.case}`,
+      field: `${field}.job.${job.target.case}`,
       description: "must be empty: the run says where the work is done",
     });
   if (job.dedupeKey !== "")
-    bad.push({ field: "run.job.dedupe_key", description: "must be empty: the jobs of a run would refuse each other" });
+    bad.push({
+      field: `${field}.job.dedupe_key`,
+      description: "must be empty: the jobs of a run would refuse each other",
+    });
   if (spec.devices.length + spec.targets.length > mostTargets)
-    bad.push({ field: "run.targets", description: `a run has at most ${mostTargets} targets` });
+    bad.push({ field: `${field}.targets`, description: `a run has at most ${mostTargets} targets` });
   const { selector } = spec;
   if (
     selector &&
@@ -151,16 +156,16 @@ function checkSpec(spec: RunSpec): void {
     !selector.zones.length &&
     !Object.keys(selector.labels).length
   )
-    bad.push({ field: "run.selector", description: "must name labels, platforms or zones, or say all" });
+    bad.push({ field: `${field}.selector`, description: "must name labels, platforms or zones, or say all" });
   if (!selector && spec.devices.length + spec.targets.length === 0)
-    bad.push({ field: "run.devices", description: "name devices, targets or a selector" });
+    bad.push({ field: `${field}.devices`, description: "name devices, targets or a selector" });
   if (bad.length > 0) throw invalidRequest(...bad);
   // The job is a whole one but for its target.
   const whole = clone(JobSpecSchema, job);
   whole.target = { case: "device", value: "target" };
   const own = spec.targets.find(({ operation }) => operation.case !== undefined)?.operation;
   if (whole.operation.case === undefined && own) whole.operation = own;
-  validateRequest(JobSpecSchema, whole, "run.job");
+  validateRequest(JobSpecSchema, whole, `${field}.job`);
 }
 
 /** A run's spec without what can be long: its targets are kept apart. */

@@ -4,10 +4,11 @@ import { ListRunTargetsRequestSchema, type RunFilter, RunFilterSchema, type RunS
 import type { RunRecord } from "../domain/run.js";
 import { failuresIn, isRunFinal } from "../domain/run-state.js";
 import { problem } from "../errors.js";
-import type { RunChange, RunQuery, RunStore } from "../store/store.js";
+import type { RunQuery } from "../store/store.js";
 import { principalKey } from "./call-context.js";
 import type { JobCreation } from "./job-create.js";
 import { listKey, pageSize, readPageToken, writePageToken } from "./page-token.js";
+import { changeRun } from "./run-change.js";
 import { type AcceptedRun, createRun } from "./run-create.js";
 import { runStateNames, targetStateNames } from "./run-enums.js";
 import { readOutputs } from "./run-outputs.js";
@@ -99,20 +100,6 @@ export function createRunService(parts: JobCreation): ServiceImpl<typeof RunServ
 function ending({ id, state }: RunRecord): Error {
   const message = isRunFinal(state) ? `run ${id} has ended: ${state}` : `run ${id} is about to end: ${state}`;
   return problem("RUN_FINAL", message, { metadata: { run: id } });
-}
-
-/** Changes a run as it is then, however it changes meanwhile. Answers with it as it is afterwards. */
-async function changeRun(
-  runs: RunStore,
-  id: string,
-  decide: (run: RunRecord) => RunChange | undefined,
-): Promise<RunRecord> {
-  for (;;) {
-    const run = await needRun(runs, id);
-    const change = decide(run);
-    if (!change) return run;
-    if (await runs.change(id, run.revision, change)) return needRun(runs, id);
-  }
 }
 
 function runQuery(filter: RunFilter | undefined): RunQuery {

@@ -31,7 +31,7 @@ interface EnumLike {
 }
 
 /** The name of an enum's value as people read it: without its prefix, in small letters, dashes for underscores. */
-function enumName(schema: EnumLike, value: number): string {
+export function enumName(schema: EnumLike, value: number): string {
   const name = schema.value[value]?.name ?? String(value);
   const bare = name.toLowerCase().startsWith(schema.sharedPrefix ?? "")
     ? name.slice(schema.sharedPrefix?.length ?? 0)

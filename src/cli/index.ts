@@ -12,11 +12,13 @@ import { processIo, type CliIo } from "./io.js";
 import { registerJob } from "./job.js";
 import { registerJobs } from "./jobs.js";
 import { registerLimits } from "./limits.js";
+import { registerOutputs } from "./outputs.js";
 import { registerPlatforms } from "./platforms.js";
 import { registerQueues } from "./queues.js";
 import { registerResolve } from "./resolve.js";
 import { registerRetry } from "./retry.js";
 import { registerRuns } from "./runs.js";
+import { registerSchedules } from "./schedules.js";
 import { registerWatch } from "./watch.js";
 import { registerWorkers } from "./workers.js";
 
@@ -36,6 +38,8 @@ export function registerCliCommands(program: Command, io: CliIo = processIo): vo
   registerRetry(program, kit);
   registerDelete(program, kit);
   registerDevices(program, kit);
+  registerSchedules(program, kit);
+  registerOutputs(program, kit);
   registerQueues(program, kit);
   registerLimits(program, kit);
   registerCredentials(program, kit);

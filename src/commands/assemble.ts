@@ -20,14 +20,17 @@ import { startTracing, type Tracing } from "../observe/tracing.js";
 import { createMetricsRegistry } from "../observe/registry.js";
 import { gaugeWorker } from "../observe/worker-gauges.js";
 import { createReconciler } from "../scheduler/reconciler.js";
+import { createRunStarter } from "../api/schedule-starter.js";
 import { createRunJobs } from "../api/run-jobs.js";
 import { createRunDriver } from "../scheduler/run-driver.js";
 import { createRunEnds, createRunRetention } from "../scheduler/run-ends.js";
+import { createScheduleLoop } from "../scheduler/schedules.js";
 import { createDueLoop, createReaper, createRetentionLoop } from "../scheduler/upkeep.js";
 import { createSealer, type Sealer } from "../secrets/sealer.js";
 import { loadSealingKey } from "../secrets/sealing-key.js";
 import { createRedisStore } from "../store/redis-store.js";
 import type { Store, StoreObserver } from "../store/store.js";
+import { createCalendar } from "../system/calendar.js";
 import { systemClock } from "../system/clock.js";
 import { createLoopDelay } from "../system/loop-delay.js";
 import { systemRandom } from "../system/random.js";
@@ -112,6 +115,8 @@ export function assembleServer({ config, logger, store, sealer, metrics, tracing
     random: systemRandom,
     forbidInlineEndpoints: config.forbidInlineEndpoints,
   };
+  const calendar = createCalendar();
+  const starter = createRunStarter(creation);
   const loops = [
     createReconciler(parts),
     createDueLoop(parts),
@@ -119,6 +124,7 @@ export function assembleServer({ config, logger, store, sealer, metrics, tracing
     createRetentionLoop(parts, rule),
     createRunDriver({ ...parts, server: randomUUID(), makeJobs: createRunJobs(creation) }),
     createRunEnds(parts),
+    createScheduleLoop({ ...parts, starter, calendar }),
     createRunRetention(parts, rule),
   ];
   const calls = observeTogether([measureCalls(metrics), ...(tracing ? [traceCalls(tracing.tracer)] : [])]);
@@ -134,7 +140,7 @@ export function assembleServer({ config, logger, store, sealer, metrics, tracing
           ? { cert: await readFile(tlsCertificate, "utf8"), key: await readFile(tlsKey, "utf8") }
           : undefined;
       server = createApiServer({
-        ...creation,
+        ...{ ...creation, calendar },
         logger,
         version,
         defaultHostKeyPolicy: config.hostKeyPolicy,

@@ -10,6 +10,7 @@ import { openRedis } from "./open-redis.js";
 import { createQueueStore } from "./queues.js";
 import type { RedisUrl } from "./redis-place.js";
 import { createRunStore } from "./runs.js";
+import { createScheduleStore } from "./schedules.js";
 import { openSchema } from "./schema.js";
 import { type AroundScript, createScripts } from "./scripts.js";
 import { asStoreError } from "./connection-errors.js";
@@ -78,6 +79,7 @@ async function openOn(links: RedisLinks, options: RedisStoreOptions): Promise<St
     apiKeys: guarded(createApiKeyStore(state, keys, options.now)),
     workers: guarded(createWorkerStore(state, scripts, keys, zones)),
     leases: guarded(leases),
+    schedules: guarded(createScheduleStore(state, scripts, keys)),
     upkeep: guarded(upkeep),
     fsck: guarded(createFsck({ scripts, keys, dial: (key) => links.dial(key) })),
     ...guarded({ zones: () => zones.all(), ensureZone }),

@@ -4,6 +4,7 @@ import { packedList } from "./pack.js";
 
 /** Every script, one transition each. A script's header says what it takes, what it gives and what it costs. */
 const names = [
+  "add_firings",
   "append",
   "bear_jobs",
   "beat",
@@ -12,9 +13,12 @@ const names = [
   "close_endpoint",
   "control_worker",
   "end_targets",
+  "due_schedules",
+  "end_schedule_run",
   "enqueue",
   "ensure_zone",
   "finish",
+  "fire_schedule",
   "fsck_devices",
   "fsck_entries",
   "fsck_jobs",
@@ -29,6 +33,7 @@ const names = [
   "open_endpoint",
   "open_run",
   "pause_queue",
+  "pause_schedule",
   "pin_host_key",
   "reap",
   "reconcile",
@@ -36,6 +41,7 @@ const names = [
   "release",
   "remove_credential",
   "remove_device",
+  "remove_schedule",
   "replay",
   "replayed",
   "resolve",
@@ -45,11 +51,16 @@ const names = [
   "settle",
   "step_run",
   "take_run",
+  "settle_firing",
+  "take_firings",
+  "take_live_runs",
   "tick",
+  "time",
   "unlock_device",
   "waiting",
   "write_credential",
   "write_device",
+  "write_schedule",
   "write_schema",
 ] as const;
 

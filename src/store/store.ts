@@ -6,6 +6,7 @@ import type { JobStore } from "./job-store.js";
 import type { LeaseStore } from "./lease-store.js";
 import type { QueueStore } from "./queue-store.js";
 import type { RunStore } from "./run-store.js";
+import type { ScheduleStore } from "./schedule-store.js";
 import type { UpkeepStore } from "./upkeep-store.js";
 import type { WatchStore } from "./watch-store.js";
 import type { WorkerStore } from "./worker-store.js";
@@ -17,6 +18,7 @@ export type * from "./job-store.js";
 export type * from "./lease-store.js";
 export type * from "./queue-store.js";
 export type * from "./run-store.js";
+export type * from "./schedule-store.js";
 export type * from "./upkeep-store.js";
 export type * from "./watch-store.js";
 export type * from "./worker-store.js";
@@ -36,6 +38,7 @@ export interface Store {
   readonly apiKeys: ApiKeyStore;
   readonly workers: WorkerStore;
   readonly leases: LeaseStore;
+  readonly schedules: ScheduleStore;
   readonly upkeep: UpkeepStore;
   readonly fsck: FsckStore;
   /** The zones that exist, with their numbers. "default" always does. */

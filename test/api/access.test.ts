@@ -10,6 +10,7 @@ import {
   JobService,
   QueueService,
   RunService,
+  ScheduleService,
   WorkerService,
 } from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -29,6 +30,7 @@ import { all, problemOf } from "./problems.js";
 const services = [
   JobService,
   RunService,
+  ScheduleService,
   DeviceService,
   QueueService,
   CredentialService,

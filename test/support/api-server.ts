@@ -19,6 +19,7 @@ import type { PlatformCatalogue } from "../../src/api/platform-catalogue.js";
 import type { EventFact } from "../../src/domain/job-event.js";
 import { createSealer, type Sealer } from "../../src/secrets/sealer.js";
 import type { AttemptEnd, Holder, Role, Store } from "../../src/store/store.js";
+import { createCalendar } from "../../src/system/calendar.js";
 import { systemClock } from "../../src/system/clock.js";
 import { systemRandom } from "../../src/system/random.js";
 import { claimOne, worker } from "./jobs.js";
@@ -101,6 +102,7 @@ export async function startTestApi(
     platforms: testPlatforms,
     clock: systemClock,
     random: systemRandom,
+    calendar: createCalendar(),
     logger: pino({ level: "trace" }, sink),
     version: "1.2.3",
     forbidInlineEndpoints: false,

@@ -1,0 +1,37 @@
+import type { JobResult } from "@pointsman/sdk/v1";
+
+/** What a job printed, told apart as programs do. */
+export interface Printed {
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Of the last command that has one. */
+  readonly exitStatus?: number;
+}
+
+/** What a result holds of what was printed. Devices report errors among their output: those lines stand in `stderr`. */
+export function printedBy({ result }: JobResult): Printed {
+  switch (result.case) {
+    case "commands": {
+      const { commands } = result.value;
+      const exitStatus = commands.findLast((command) => command.exitStatus !== undefined)?.exitStatus;
+      return {
+        stdout: joined(commands.map(({ output }) => output)),
+        stderr: joined(commands.flatMap(({ errorLines }) => errorLines)),
+        ...(exitStatus !== undefined && { exitStatus }),
+      };
+    }
+    case "probe":
+      return { stdout: result.value.prompt, stderr: "" };
+    case "configure": {
+      const { lines, diff } = result.value;
+      return { stdout: diff?.text ?? "", stderr: joined(lines.flatMap(({ errorLines }) => errorLines)) };
+    }
+    default:
+      return { stdout: "", stderr: "" };
+  }
+}
+
+/** Texts one after the other, each from the beginning of a line. */
+function joined(texts: readonly string[]): string {
+  return texts.filter((text) => text !== "").join("\n");
+}
