@@ -24,7 +24,10 @@ export interface ProblemDetails {
 
 /** How long a caller should leave the store alone before it tries again. */
 const storeRetryMs = 1_000;
-const reconcileRetryMs = 2_000;
+const storePausesMs: { readonly [Reason in StoreError["reason"]]?: number } = {
+  STORE_RECONCILING: 2_000,
+  STORE_FULL: 10_000,
+};
 
 /** An error for a caller: the code of its reason, google.rpc.ErrorInfo of domain "pointsman", and what else is known. */
 export function problem(reason: ErrorReason, message: string, details: ProblemDetails = {}): ConnectError {
@@ -123,8 +126,9 @@ export function toProblem(
   }
   if (thrown instanceof StoreError) {
     if (thrown.reason === "STORE_UNAVAILABLE") return storeUnavailable();
-    if (thrown.reason === "STORE_RECONCILING") {
-      return problem(thrown.reason, thrown.message, { metadata: thrown.metadata, retryAfterMs: reconcileRetryMs });
+    const retryAfterMs = storePausesMs[thrown.reason];
+    if (retryAfterMs !== undefined) {
+      return problem(thrown.reason, thrown.message, { metadata: thrown.metadata, retryAfterMs });
     }
     return problem(thrown.reason, thrown.message, { metadata: thrown.metadata });
   }

@@ -110,7 +110,11 @@ export const errorReasons = {
   STORE_RECONCILING: {
     code: "unavailable",
     meaning:
-      "Redis came back with another history, and changes wait until the workers' journals are read: some seconds.",
+      "Redis came back with another history, and changes wait until the workers' journals are read: some seconds, or as long as one is missing.",
+  },
+  STORE_FULL: {
+    code: "resource_exhausted",
+    meaning: "Redis has used 80 % of its maxmemory: no new work is accepted; what was accepted goes on.",
   },
   STORE_UNFIT: {
     code: "failed_precondition",

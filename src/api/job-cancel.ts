@@ -39,7 +39,7 @@ export async function cancelJobs(
     next = page.next;
   }
   const how = { interruptRunning: request.interruptRunning, caller, reason: request.reason };
-  const outcomes: (CancelOutcome | undefined)[] = [];
+  const outcomes: Awaited<ReturnType<typeof cancelKnown>>[] = [];
   for (let start = 0; start < ids.length; start += together) {
     const part = ids.slice(start, start + together);
     outcomes.push(...(await Promise.all(part.map((id) => cancelKnown(jobs, id, how)))));
@@ -61,11 +61,13 @@ async function cancelKnown(
   jobs: JobStore,
   id: string,
   how: Parameters<JobStore["cancel"]>[1],
-): Promise<CancelOutcome | undefined> {
+): Promise<CancelOutcome | "RECONCILING" | undefined> {
   try {
     return await jobs.cancel(id, how);
   } catch (error) {
     if (error instanceof StoreError && error.reason === "JOB_NOT_FOUND") return undefined;
+    // It alone is left: what became of the others is told.
+    if (error instanceof StoreError && error.reason === "STORE_RECONCILING") return "RECONCILING";
     throw error;
   }
 }

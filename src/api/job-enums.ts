@@ -68,9 +68,10 @@ export const resolutionNumbers: Readonly<Record<ResolutionRecord["kind"], Resolu
   RERUN: ResolutionKind.RERUN,
 };
 
-export const cancelNumbers: Readonly<Record<CancelOutcomeName, CancelOutcome>> = {
+export const cancelNumbers: Readonly<Record<CancelOutcomeName | "RECONCILING", CancelOutcome>> = {
   CANCELLED: CancelOutcome.CANCELLED,
   CANCELLING: CancelOutcome.CANCELLING,
   RUNNING: CancelOutcome.RUNNING,
   FINAL: CancelOutcome.FINAL,
+  RECONCILING: CancelOutcome.RECONCILING,
 };

@@ -143,7 +143,7 @@ async function fillOutputs(store: JobStore, job: JobRecord, result: JobResult): 
   let offset = job.outputBytes - texts.reduce((sum, text) => sum + text.bytes, 0);
   for (const text of texts) {
     if (text.bytes === 0) continue;
-    const bytes = offset < 0 ? undefined : await store.output(job.id, offset, text.bytes);
+    const bytes = offset < 0 || job.outputCut ? undefined : await store.output(job.id, offset, text.bytes);
     if (bytes) text.fill(deviceText(bytes));
     else text.expire();
     offset += text.bytes;

@@ -19,8 +19,13 @@ export function createWorkerService(
   return {
     async forgetWorker({ name }) {
       let devices = 0;
-      for (const zone of (await zones()).keys()) devices += await upkeep.lift(zone, workerHold(name));
-      if (devices === 0 && !(await workers.list()).some((worker) => worker.name === name)) {
+      let known = false;
+      for (const zone of (await zones()).keys()) {
+        const lifted = await upkeep.lift(zone, workerHold(name));
+        devices += lifted.devices;
+        known ||= lifted.opened || lifted.devices > 0;
+      }
+      if (!known && !(await workers.list()).some((worker) => worker.name === name)) {
         throw problem("WORKER_NOT_FOUND", `no worker ${name}, and no device is held for it`, {
           metadata: { worker: name },
         });

@@ -14,6 +14,7 @@ const outcomes: Record<number, string> = {
   [CancelOutcome.CANCELLING]: "told to stop",
   [CancelOutcome.RUNNING]: "runs, left alone",
   [CancelOutcome.FINAL]: "had ended before",
+  [CancelOutcome.RECONCILING]: "left alone: whether it was made is not known yet",
 };
 
 /** `cancel`: by id or by filter. */

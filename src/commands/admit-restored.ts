@@ -16,7 +16,7 @@ export function registerAdmitRestored(program: Command): void {
       try {
         const zones = zone === undefined ? [...(await store.zones()).keys()] : [zone];
         for (const one of zones) {
-          const devices = await store.upkeep.lift(one, restoreHold);
+          const { devices } = await store.upkeep.lift(one, restoreHold);
           process.stdout.write(`zone ${one}: ${devices} devices take changes again\n`);
         }
       } finally {

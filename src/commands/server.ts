@@ -3,6 +3,7 @@ import { type Config, loadConfig } from "../config.js";
 import { createLogger } from "../telemetry/logger.js";
 import { assembleMetrics, assembleServer, assembleWorker, openBase } from "./assemble.js";
 import { runUntilSignal } from "./run-process.js";
+import { beatToWatcher, isWatched, runWatched } from "./watched-process.js";
 
 /** The option that names the configuration file. */
 export function configOption(): Option {
@@ -37,7 +38,12 @@ export function registerProcesses(program: Command): void {
     .addOption(configOption())
     .action(async ({ config }: { config?: string }) => {
       const settings = loadConfig(config, process.env);
+      if (!isWatched(process.env)) {
+        process.exitCode = await runWatched();
+        return;
+      }
       const base = await openBase(settings, createLogger(settings.logLevel));
+      beatToWatcher();
       try {
         const worker = assembleWorker(base);
         await runUntilSignal([...assembleMetrics(base), worker], worker.left);

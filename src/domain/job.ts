@@ -136,6 +136,8 @@ export interface JobRecord {
   readonly resolution?: ResolutionRecord;
   readonly lastEvent: number;
   readonly outputBytes: number;
+  /** Output of the latest attempt is missing: memory ran short, or Redis came back without it. */
+  readonly outputCut?: "memory" | "forgotten";
   readonly cancelRequested: boolean;
   /** When it may start again after a failed attempt. */
   readonly retryMs?: number;

@@ -1,3 +1,4 @@
+import { full } from "./gate-errors.js";
 import { StoreError } from "./store-error.js";
 
 /** What ioredis says when a connection is not there, went away, or is silent. */
@@ -9,7 +10,7 @@ const lost =
  * done then, and the same call may succeed later.
  */
 const refused =
-  /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|MISCONF|OOM|NOREPLICAS|BUSY|UNBLOCKED|NOAUTH|WRONGPASS|NOPERM|ERR max number of clients|ERR (The user executing the script|ACL failure)|ERR Script attempted to access a non local key)/;
+  /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|MISCONF|NOREPLICAS|BUSY|UNBLOCKED|NOAUTH|WRONGPASS|NOPERM|ERR max number of clients|ERR (The user executing the script|ACL failure)|ERR Script attempted to access a non local key)/;
 
 /** The codes of Node's network and TLS errors. */
 const network = /^(E[A-Z]+|ERR_(SSL|TLS|SOCKET|STREAM)_\w+|\w*CERT\w*|UNABLE_TO_\w+|HOSTNAME_MISMATCH)$/;
@@ -17,6 +18,7 @@ const network = /^(E[A-Z]+|ERR_(SSL|TLS|SOCKET|STREAM)_\w+|\w*CERT\w*|UNABLE_TO_
 /** Turns the errors of a connection into the store's own; anything else goes through. */
 export function asStoreError(error: unknown): unknown {
   if (error instanceof StoreError || !(error instanceof Error)) return error;
+  if (error.message.startsWith("OOM ")) return full();
   const code = (error as NodeJS.ErrnoException).code ?? "";
   if (lost.test(error.message) || refused.test(error.message) || network.test(code))
     return unavailable(reasonOf(error));

@@ -227,6 +227,7 @@ export function jobOfHash(id: string, zone: string, hash: JobHash): JobRecord {
     ...optional("resolution", "rsl", (text) => JSON.parse(text) as ResolutionRecord),
     lastEvent: number("n"),
     outputBytes: number("ob"),
+    ...optional("outputCut", "cut", (text) => text as NonNullable<JobRecord["outputCut"]>),
     cancelRequested: hash.has("can"),
     ...optional("retryMs", "rt", Number),
     ...optional("retriedBy", "rby", String),

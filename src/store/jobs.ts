@@ -11,7 +11,7 @@ import { acceptedJob, definitionOf, type JobHash, jobOfHash, lineOf } from "./jo
 import { createJobLists, indexTokens } from "./job-list.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import { list, type ScriptReply, type Scripts, text } from "./scripts.js";
-import { reconciling, unfit } from "./gate-errors.js";
+import { full, reconciling, unfit } from "./gate-errors.js";
 import { type CancelOutcome, type JobStore, StoreError } from "./store.js";
 import type { Zones } from "./zones.js";
 
@@ -112,9 +112,11 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
             })
           : new StoreError("JOB_NOT_FINAL", `job ${job.retryOf ?? ""} has not ended`, { job: job.retryOf ?? "" });
       case "SHUT":
-        throw reconciling(job.zone);
+        throw reconciling(job.zone, rest.map(text));
       case "HIDDEN":
         throw unfit();
+      case "FULL":
+        throw full();
       case "REUSED":
         throw new StoreError("REQUEST_ID_REUSED", "this request_id was used before with another request", {
           job: text(rest[0]),

@@ -73,8 +73,9 @@ export interface AttemptEnd {
   readonly result?: Uint8Array;
   readonly transcript?: Uint8Array;
   readonly retryInMs?: number;
-  /** Output and events not yet written. */
+  /** Output and events not yet written, and how many parts of them were. */
   readonly rest?: Output;
+  readonly parts?: number;
   /** Whether the worker keeps its session, and so the device. */
   readonly keepDevice: boolean;
   /** A failure to reach the device, log in or find its prompt: shown on the device. */
@@ -165,16 +166,18 @@ export interface LeaseStore {
   }>;
   /**
    * The point of no return: recorded before the first changing byte. EXPIRED: the job's queue timeout passed meanwhile.
-   * `requests` go into the journal. STORE_RECONCILING, STORE_UNFIT: nothing may be sent.
+   * UNSEEN: not before a server has seen that this worker exists, which takes a second or so. `requests` go into the journal. STORE_RECONCILING, STORE_UNFIT: nothing may be sent.
    */
   intent(
     holder: Holder,
     step: number,
   ): Promise<
     | { readonly answer: "OK"; readonly requests: readonly KnownRequest[] }
-    | { readonly answer: "FENCED" | "EXPIRED" | "CANCELLED" }
+    | { readonly answer: "FENCED" | "UNSEEN" | "EXPIRED" | "CANCELLED" }
   >;
-  append(holder: Holder, part: OutputPart): Promise<Fenced>;
+  /** CUT: no more of the attempt's output is kept, only facts; memory runs short, or parts before this one were forgotten. */
+  append(holder: Holder, part: OutputPart): Promise<Fenced | "CUT">;
+  /** What may be repeated goes round again instead of ending well when parts of its output were forgotten. */
   finish(holder: Holder, end: AttemptEnd): Promise<Fenced>;
   /** Tells what journals know. Answers with how many facts the store did not know. */
   replay(zone: string, facts: readonly JournalFact[]): Promise<number>;

@@ -48,10 +48,10 @@ function claimOf({ name, zone }: WorkerIdentity, reply: ScriptReply, startMs: nu
 }
 
 /** STORE_RECONCILING: the write found no hold on its device, and may find it again. */
-function fenced({ zone }: Holder, reply: ScriptReply): Fenced {
+function fenced<Answer extends Fenced | "CUT">({ zone }: Holder, reply: ScriptReply): Answer {
   const answer = text(reply);
   if (answer === "SHUT") throw reconciling(zone);
-  return answer as Fenced;
+  return answer as Answer;
 }
 
 /** The end of an attempt as `finish.lua` takes it. */
@@ -65,6 +65,7 @@ function itemOf(holder: Holder, end: AttemptEnd): Item {
       effect: end.effect,
       result: end.result,
       pause: end.verdict === "RETRY" ? (end.retryInMs ?? 0) : undefined,
+      parts: end.parts,
       output: rest && rest.output.length > 0 ? rest.output : undefined,
       facts: rest && rest.facts.length > 0 ? rest.facts.map(factBody) : undefined,
       transcript: transcript && transcript.length > 0 ? transcript : undefined,
@@ -145,8 +146,8 @@ export async function openLeaseStore(
       const reply = list(await scripts.run("intent", keys.zone(holder.zone), ...holderArguments(holder), step));
       const [answer, ...known] = reply.map((part) => text(part));
       if (answer === "HIDDEN") throw unfit();
-      if (answer === "SHUT") throw reconciling(holder.zone);
-      if (answer !== "OK") return { answer: answer as "FENCED" | "EXPIRED" | "CANCELLED" };
+      if (answer === "SHUT") throw reconciling(holder.zone, known);
+      if (answer !== "OK") return { answer: answer as "FENCED" | "UNSEEN" | "EXPIRED" | "CANCELLED" };
       const requests: KnownRequest[] = [];
       for (let i = 0; i + 1 < known.length; i += 2) requests.push([known[i] ?? "", known[i + 1] ?? ""]);
       return { answer, requests };

@@ -84,11 +84,15 @@ function source(name: string): string {
   return readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), "utf8");
 }
 
-/** The whole text of a script: the prelude, what it includes in that order, and itself. */
+/** What a script begins with that also runs when Redis is full. Those that bring new work have no such line. */
+const shebang = /^#!lua .*\n/;
+
+/** The whole text of a script: its flags, the prelude, what it includes in that order, and itself. */
 export function scriptText(name: ScriptName): string {
   const own = source(name);
+  const [flags = "#!lua\n"] = shebang.exec(own) ?? [];
   const included = [...own.matchAll(/^-- @include ([\w, ]+)$/gm)].flatMap((match) => (match[1] ?? "").split(", "));
-  return ["prelude", ...included].map(source).concat(own).join("\n");
+  return flags + ["prelude", ...included].map(source).concat(own.replace(shebang, "")).join("\n");
 }
 
 const texts = new Map<ScriptName, string>();

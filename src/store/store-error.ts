@@ -27,7 +27,8 @@ export class StoreError extends Error {
     | "HISTORY_GONE"
     | "STORE_UNAVAILABLE"
     | "STORE_RECONCILING"
-    | "STORE_UNFIT";
+    | "STORE_UNFIT"
+    | "STORE_FULL";
   readonly metadata: Readonly<Record<string, string>>;
   constructor(reason: StoreError["reason"], message: string, metadata: Readonly<Record<string, string>> = {}) {
     super(message);

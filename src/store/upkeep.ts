@@ -13,15 +13,18 @@ const longestMs = 1_000;
 
 /** What is done by time, a bounded step a call, by whichever server comes first. */
 export function createUpkeepStore(scripts: Scripts, keys: KeySpace): UpkeepStore {
-  /** Zones that this process has seen open: one that then knows nothing has lost everything. */
-  const known = new Set<string>();
   return {
-    async reconcile(zone) {
-      const reply = list(await scripts.run("reconcile", keys.zone(zone), known.has(zone) ? 1 : 0));
-      const [state, ...missing] = reply.map((part) => text(part));
-      if (state === "OPEN" || state === "OPENED") known.add(zone);
-      if (state === "SHUT" || state === "LOST") return { state, missing };
-      return { state } as GateState;
+    async reconcile(zone, remembered) {
+      const { roster = "", workers = [] } = remembered ?? {};
+      const known = remembered ? 1 : 0;
+      const reply = list(await scripts.run("reconcile", keys.zone(zone), known, roster, ...workers));
+      const [state, ...rest] = reply.map((part) => text(part));
+      if (state === "SHUT" || state === "LOST") return { state, missing: rest };
+      if (state !== "OPEN" && state !== "OPENED") return { state } as GateState;
+      const [its = "", ...names] = rest;
+      const end = names.indexOf("");
+      if (end < 0) return { state, roster: its, closed: names };
+      return { state, roster: its, closed: names.slice(0, end), workers: names.slice(end + 1) };
     },
     lift: (zone, reason) => liftHolds(scripts, keys.zone(zone), reason),
     async tick(zone) {

@@ -5,7 +5,7 @@ import type { Logger } from "pino";
 import { createTranscript, isReadOnly, type Session, type SessionPool } from "../device/index.js";
 import type { Clock, Random } from "../domain/clock.js";
 import type { JobRecord } from "../domain/job.js";
-import type { AttemptEnd, Claim, FactJob, Holder, LeaseStore } from "../store/store.js";
+import { type AttemptEnd, type Claim, type FactJob, type Holder, type LeaseStore, StoreError } from "../store/store.js";
 import { AttemptEnded, type AttemptContext, type Executed, type StopCause } from "./attempt-context.js";
 import { type Course, endOf, endOfFault, noteDone, tell } from "./attempt-end.js";
 import { runCommands } from "./commands.js";
@@ -19,6 +19,9 @@ import type { Reach, ReachableEndpoint } from "./reach.js";
 import { createStopping, type Stopping } from "./stopping.js";
 
 const transcriptBytes = 2 * 1024 * 1024;
+/** How long a change waits for a server to see its worker, and how often it asks. */
+const seenWithinMs = 10_000;
+const unseenPauseMs = 100;
 
 /** What attempts need. */
 export interface AttemptParts {
@@ -144,7 +147,7 @@ async function run(
       return session;
     },
     async intent(step) {
-      await passPointOfNoReturn(parts, claim, holder, step);
+      await passPointOfNoReturn(parts, claim, holder, step, signal);
       course.intent = true;
       if (signal.aborted) throw new AttemptError("CANCELLED", "stopped before anything was sent");
     },
@@ -172,13 +175,13 @@ async function run(
   }
   isQuiet();
 
-  const rest = await writer.end();
+  const { parts: written, ...rest } = await writer.end();
   const { keepDevice } = course;
   const end = { ...endOf(parts.random, claim, spec, course, stopping), ...stepsOf(course), keepDevice };
   if (course.intent) await noteDone(parts, holder, end);
   const heard = await tell(parts, holder, {
     ...end,
-    rest,
+    ...{ rest, parts: written },
     ...(course.executed ? { result: course.executed.result } : {}),
     ...(transcript ? { transcript: Buffer.from(transcript.toJsonLines()) } : {}),
   });
@@ -217,10 +220,17 @@ function recheckEffect({ job }: Claim, spec: JobSpec, { platform }: ReachableEnd
 }
 
 /** Nothing may be sent before this has resolved. */
-async function passPointOfNoReturn(parts: AttemptParts, { job }: Claim, holder: Holder, step: number): Promise<void> {
-  const { leases, journal, lease, clock } = parts;
-  lease.check();
-  const intent = await leases.intent(holder, step);
+async function passPointOfNoReturn(
+  parts: AttemptParts,
+  { job }: Claim,
+  holder: Holder,
+  step: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { journal, lease, clock } = parts;
+  const intent = await intentOnceSeen(parts, holder, step, signal);
+  if (intent.answer === "UNSEEN")
+    throw new StoreError("STORE_RECONCILING", "no server has seen this worker yet: it may not change anything");
   if (intent.answer === "FENCED") throw new FencedError("another worker holds the device now");
   if (intent.answer !== "OK") throw new AttemptEnded(intent.answer);
   const { worker, fence } = holder;
@@ -232,6 +242,21 @@ async function passPointOfNoReturn(parts: AttemptParts, { job }: Claim, holder: 
     // The entry may be on disk, and nothing is sent under it.
     await noteDone(parts, holder, { verdict: "REQUEUE", intendedStep: 0, confirmedStep: 0 });
     throw error;
+  }
+}
+
+/** A new worker is seen within a second or so when a server runs; the device is not kept for much longer. */
+async function intentOnceSeen(
+  { leases, lease, clock }: AttemptParts,
+  holder: Holder,
+  step: number,
+  signal: AbortSignal,
+) {
+  for (let triesLeft = seenWithinMs / unseenPauseMs; ; triesLeft--) {
+    lease.check();
+    const intent = await leases.intent(holder, step);
+    if (intent.answer !== "UNSEEN" || triesLeft <= 0 || signal.aborted) return intent;
+    await clock.sleep(unseenPauseMs, signal).catch(() => undefined);
   }
 }
 

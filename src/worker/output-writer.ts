@@ -22,10 +22,10 @@ export interface OutputWriter {
   intended(step: number): void;
   confirmed(step: number): void;
   /**
-   * Ends writing; gives what is left, to go with the end of the attempt. Rejects with FencedError when another holds the
+   * Ends writing; gives what is left, to go with the end of the attempt, and how many parts went before. Rejects with FencedError when another holds the
    * device now, and with OutputLostError when the store refused a part.
    */
-  end(): Promise<Output>;
+  end(): Promise<Output & { readonly parts: number }>;
 }
 
 /** What writing ends with when another holds the device now. */
@@ -67,6 +67,8 @@ export function createOutputWriter({ clock, leases, holder, offset, fenced, give
   let writing: Promise<void> | undefined;
   let lost: { readonly cause: unknown } | undefined;
   let lostBytes = 0;
+  /** The store keeps no more output of this attempt, and takes its facts. */
+  let cut = false;
   let waiters: (() => void)[] = [];
 
   function take(): OutputPart {
@@ -97,7 +99,7 @@ export function createOutputWriter({ clock, leases, holder, offset, fenced, give
     return added;
   }
 
-  async function append(part: OutputPart): Promise<Fenced> {
+  async function append(part: OutputPart): Promise<Fenced | "CUT"> {
     for (;;) {
       try {
         return await leases.append(holder, part);
@@ -117,13 +119,23 @@ export function createOutputWriter({ clock, leases, holder, offset, fenced, give
     chunks = [];
   }
 
+  function keepFactsAlone(): void {
+    cut = true;
+    pendingBytes = 0;
+    chunks = [];
+    facts.splice(0, facts.length, ...facts.filter(({ kind }) => kind !== "output"));
+  }
+
   async function write(): Promise<void> {
     while (lost === undefined && (facts.length > 0 || chunks.length > 0)) {
       const part = take();
       try {
-        if ((await append(part)) === "FENCED") {
+        const answer = await append(part);
+        if (answer === "FENCED") {
           lose(new FencedError("another worker holds the device now"));
           fenced();
+        } else if (answer === "CUT") {
+          keepFactsAlone();
         } else {
           pendingBytes -= part.output.length;
         }
@@ -158,6 +170,7 @@ export function createOutputWriter({ clock, leases, holder, offset, fenced, give
         lostBytes += Buffer.byteLength(text);
         return undefined;
       }
+      if (cut) return undefined;
       const bytes = Buffer.from(text, "utf8");
       const added = lengthen(command, bytes);
       position += added;
@@ -184,8 +197,9 @@ export function createOutputWriter({ clock, leases, holder, offset, fenced, give
       if (facts.length > factsAPart) flush();
       await writing;
       if (lost) throw lost.cause instanceof FencedError ? lost.cause : new OutputLostError(lostBytes, lost.cause);
+      const parts = number;
       const { facts: restFacts, output } = take();
-      return { facts: restFacts, output };
+      return { facts: restFacts, output, parts };
     },
   };
 }

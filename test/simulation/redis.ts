@@ -20,10 +20,8 @@ export interface SimulatedRedis {
 
 /** Lets the Redis be what it was when a copy was kept. */
 export interface Comeback {
-  /** Whether every worker that is known now was known then: of one that was not, nobody could ask for its journal. */
+  /** Whether every worker that is known now was known then: of one that was not, servers alone could tell. */
   knowsWorkers(): boolean;
-  /** Whether every device of a worker was that worker's then: what is forgotten of a device is known to its worker alone. */
-  knowsOwners(): boolean;
   /** Another process with the old data: a restart from an older log, or the promotion of a replica that lagged. */
   asAnother(): void;
   /** The same process, which had followed a stale primary for a while. */
@@ -44,8 +42,6 @@ export function createSimulatedRedis(timeline: Timeline, observe: CallObserver):
   let processes = 1;
   let histories = 1;
   const store = createModelStore(moment, undefined, () => `process ${processes}, history ${histories}`);
-  /** Every claim that was made, in order. */
-  const claims: { readonly endpoint: string; readonly owner: string }[] = [];
   let awayUntil = 0;
 
   function comeBack(copy: ZoneCopy, another: boolean): void {
@@ -86,13 +82,8 @@ export function createSimulatedRedis(timeline: Timeline, observe: CallObserver):
     goAway: (ms) => void (awayUntil = Math.max(awayUntil, timeline.now + ms)),
     copy() {
       const copy = copyOf(store.zone);
-      const knowsWorkers = (): boolean => [...store.zone.workers.keys()].every((name) => copy.workers.has(name));
-      const first = claims.length;
-      const knowsOwners = (): boolean =>
-        claims.slice(first).every(({ endpoint, owner }) => copy.devices.get(endpoint)?.owner === owner);
       return {
-        knowsWorkers,
-        knowsOwners,
+        knowsWorkers: () => [...store.zone.workers.keys()].every((name) => copy.workers.has(name)),
         asAnother: () => comeBack(copy, true),
         asItself: () => comeBack(copy, false),
       };
@@ -101,9 +92,6 @@ export function createSimulatedRedis(timeline: Timeline, observe: CallObserver):
       const owners = new Map<string, string>();
       for (const { endpoint, owner } of store.zone.devices.values()) if (owner) owners.set(endpoint, owner);
       const answer = run(store);
-      for (const { endpoint, owner } of store.zone.devices.values()) {
-        if (owner !== undefined && owners.get(endpoint) !== owner) claims.push({ endpoint, owner });
-      }
       hint(name, owners);
       answer.then(
         (value) => observe({ name, by, answer: value }),

@@ -117,9 +117,8 @@ export function startSwarm(parts: Parts, kinds: ReadonlySet<FaultKind>, untilMs:
   function goBack(as: "asAnother" | "asItself"): void {
     const old = redis.copy();
     timeline.plan(until(span(20, 10_000)), () => {
-      // What neither the store nor a journal in reach can know is beyond the promise; see docs/reliability.md.
-      const mayBeMissing = (["node-away", "worker-pause", "worker-cut-off"] as const).some((kind) => kinds.has(kind));
-      if (!old.knowsWorkers() || (mayBeMissing && !old.knowsOwners())) return;
+      // A worker that all servers and Redis have forgotten is beyond the promise; see docs/reliability.md.
+      if (kinds.has("server-kill") && !old.knowsWorkers()) return;
       trace(`the store comes back as it was ${as === "asItself" ? "on a replica" : "before"}`);
       old[as]();
       redis.goAway(until(span(50, 3_000)));

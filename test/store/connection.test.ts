@@ -163,7 +163,6 @@ describe("errors of a connection", () => {
     "MOVED 1 127.0.0.1:1",
     "ASK 1 127.0.0.1:1",
     "MISCONF Redis is configured to save RDB snapshots",
-    "OOM command not allowed when used memory > 'maxmemory'.",
     "NOREPLICAS Not enough good replicas to write.",
     "BUSY Redis is busy running a script.",
     "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
@@ -172,6 +171,11 @@ describe("errors of a connection", () => {
     "ERR Script attempted to access a non local key in a cluster node script: 1",
   ])("%s is STORE_UNAVAILABLE", (message) => {
     expect(asStoreError(new Error(message))).toMatchObject({ reason: "STORE_UNAVAILABLE" });
+  });
+
+  test("no memory for new work is STORE_FULL", () => {
+    const refused = new Error("OOM command not allowed when used memory > 'maxmemory'.");
+    expect(asStoreError(refused)).toMatchObject({ reason: "STORE_FULL" });
   });
 
   test("what is a fault of ours stays what it is", () => {

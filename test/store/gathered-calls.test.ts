@@ -101,7 +101,7 @@ describe("jobs created together", () => {
     const before = await at.dump();
     await at.redis.config("SET", "maxmemory", "1");
     const answers = await Promise.allSettled([1, 2, 3].map((number) => at.store.jobs.create(make(number))));
-    for (const answer of answers) expect(answer).toMatchObject({ reason: { reason: "STORE_UNAVAILABLE" } });
+    for (const answer of answers) expect(answer).toMatchObject({ reason: { reason: "STORE_FULL" } });
     await at.redis.config("SET", "maxmemory", "0");
     expect(await at.dump()).toEqual(before);
   });

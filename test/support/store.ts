@@ -10,7 +10,10 @@ import type { Store } from "../../src/store/store.js";
 
 /** A store on a Redis of its own, whose scripts see the time that the test gives them. */
 export interface TestStore {
+  /** Its workers are seen by a server as soon as they register. */
   readonly store: Store;
+  /** The same store where nobody looks. */
+  readonly unwatched: Store;
   /** For looking at what the scripts left behind. */
   readonly redis: Redis;
   readonly address: string;
@@ -37,14 +40,25 @@ export async function openTestStore(options: { readonly realTime?: boolean } = {
   });
   const scripts = createScripts(redis, () => time.now);
   return {
-    store,
+    unwatched: store,
+    store: {
+      ...store,
+      leases: {
+        ...store.leases,
+        async register(worker) {
+          const answer = await store.leases.register(worker);
+          await see(store, worker.zone);
+          return answer;
+        },
+      },
+    },
     redis,
     address: server.socketPath,
     time,
     async empty() {
       await redis.flushall();
       await store.ensureZone("default");
-      await scripts.run("reconcile", createKeySpace("pm").zone("default"), 0);
+      await scripts.run("reconcile", createKeySpace("pm").zone("default"), 0, "");
     },
     dump: () => dumpOf(redis),
     async close() {
@@ -54,6 +68,12 @@ export async function openTestStore(options: { readonly realTime?: boolean } = {
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** What a server does that looks at a zone: it remembers the workers there, and says that it does. */
+export async function see({ upkeep }: Pick<Store, "upkeep">, zone: string): Promise<void> {
+  const gate = await upkeep.reconcile(zone);
+  if ("roster" in gate) await upkeep.reconcile(zone, { roster: gate.roster });
 }
 
 async function dumpOf(redis: Redis): Promise<Record<string, unknown>> {

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Renews a worker's lease and tells it what to do. A worker that takes nothing new hands on the devices that have work
 -- waiting, a bounded number with each beat.
 -- @include gate, place

@@ -1,6 +1,7 @@
+#!lua flags=allow-oom
 -- Takes up to `limit` jobs for a worker: for each, the head of its warm devices or of the ready ones. A warm session
 -- wins, unless a cold device has waited longer by more than the bonus.
--- @include gather, gate, lines, place, limits
+-- @include gather, gate, hold, lines, place, limits
 --
 -- ARGV  2 worker · 3 limit · 4 number of the claim, counted by the worker · 5 bonus in microseconds
 -- Gives {'DEAD'} · {'SHUT', as of a beat} (the zone is being reconciled) · {'OK' or, when it may be asked again at once, 'MORE', now,
@@ -79,7 +80,7 @@ local function keep_attempt(job, attempt)
   local old = call('HMGET', job, 'w', 'f', 's', 'fs')
   local start = '{"w":' .. cjson.encode(old[1]) .. ',"f":"' .. old[2] .. '","s":' .. old[3] .. '}'
   call('HSET', job, 'fs', old[4] or old[3], 'a' .. attempt, start)
-  call('HDEL', job, 'it', 'rt', 'is', 'cs', 'part')
+  call('HDEL', job, 'it', 'rt', 'is', 'cs', 'part', 'cut')
 end
 
 while taken < limit and looks > 0 do

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Closes an endpoint for new jobs: for a while, so that its device can be removed or moved, or for good, because what is
 -- reached there is kept exclusive by something else.
 --

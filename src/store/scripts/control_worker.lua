@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Tells a worker to take nothing new, to stop, or to go on. From this step on it is given nothing more; it hears of it
 -- by a hint and with each beat. A stop is neither taken back nor softened.
 -- @include place

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Notes how targets of a run ended. An end that is known changes nothing, so that it may be told twice. KEYS[1] is the
 -- installation's root.
 -- @include run

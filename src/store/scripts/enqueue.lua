@@ -1,5 +1,5 @@
 -- Accepts jobs, each for itself: what is refused keeps nothing else from being accepted.
--- @include gather, items, gate, event, move, lines, place, limits, close_job
+-- @include gather, items, gate, memory, event, move, hold, lines, place, limits, close_job
 --
 -- ARGV  for each job: its id · endpoint · class · line (reads, changes) · priority's worth in microseconds · queue timeout
 --       in milliseconds · tokens of the device index · its definition, what scripts seldom need, as JSON · its spec ·
@@ -8,18 +8,22 @@
 --       (named) · dedupe (key) · policy (REJECT, JOIN, REPLACE) · blocked ('fail': it is not to wait for anything but
 --       its device's work) · rof (the job it retries) · retain (METADATA, NONE) · run ("<run> <target's index>")
 -- Gives for each job {state, now, expires} · {'REPLAYED', id} · {'REUSED', id} · {'CLOSED'} (the device is being
---       removed) · {'DUPLICATE', id} · {'JOINED', id} · {'NOT_RETRYABLE', state} · {'SHUT'} (the zone is being
---       reconciled: a change may have been accepted and forgotten) · {'HIDDEN'} (the server hides its identity)
---       {'ERROR', why}
+--       removed) · {'DUPLICATE', id} · {'JOINED', id} · {'NOT_RETRYABLE', state} · {'SHUT', what the
+--       zone is closed for, …} (it is being reconciled: a change may have been accepted and forgotten) · {'HIDDEN'} (the
+--       server hides its identity) · {'FULL'} (memory runs short) · {'ERROR', why}
 -- Cost  O(jobs · log n) in the lengths of the lines and the indexes
 
 local limited = call('EXISTS', key('limits'), key('paused')) > 0
 local jobs, expire, everything, token_index = root .. ':job:', key('expire'), key('ix:all'), root .. ':ix:device:'
+local full_store = is_short(MEMORY_FOR_WORK)
 
 -- Why no change is accepted, asked once a call.
 local asked, shut = false, nil
 local function changes_shut()
-  if not asked then asked, shut = true, gate_shut() end
+  if asked then return shut end
+  asked = true
+  local why, closed = gate_shut(), closed_by()
+  if why or #closed > 0 then shut = { why or 'SHUT', unpack(closed) } end
   return shut
 end
 
@@ -69,11 +73,12 @@ local function accept(item, before)
 
   local device = gates(endpoint)
   local refused = line == 'changes' and changes_shut()
-  if request and (refused or device.closed or options.rof or options.dedupe) then
+  if request and (refused or full_store or device.closed or options.rof or options.dedupe) then
     local seen = call('GET', request)
     if seen then return repeated(seen, options.print) end
   end
-  if refused then return { refused } end
+  if refused then return refused end
+  if full_store then return { 'FULL' } end
   if device.closed then return { 'CLOSED' } end
   if options.rof then
     local old = call('HMGET', key('job', options.rof), 'st', 'rsl')

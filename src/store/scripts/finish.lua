@@ -1,13 +1,17 @@
+#!lua flags=allow-oom
 -- Ends attempts, each for itself: the job becomes final, waits for another attempt, or goes back into its line.
--- @include gather, items, gate, move, lines, place, limits, close_job, hold, held
+-- @include gather, items, gate, move, hold, lines, place, limits, close_job, memory, output, held
 --
 -- ARGV  for each attempt: worker · endpoint · job · fence · verdict · last step that may have been sent · last step whose
 --       answer was seen · '1' when the worker keeps the device · and by name what it has of:
 --       error (JSON) · effect · result (encoded) · pause (milliseconds before the next attempt, for RETRY) · output
---       (bytes not yet written) · facts (not yet written, each as the inside of a JSON object) · transcript
---       shown (failure to show on the device, as the inside of a JSON object)
+--       (bytes not yet written) · parts (how many of its output were written) · facts (not yet written, each as the inside
+--       of a JSON object) · transcript · shown (failure to show on the device, as the inside of a JSON object)
 -- Gives for each OK · FENCED · SHUT (the zone is being reconciled: it may hold its device again) · {'ERROR', why}
 -- Cost  O(attempts · log n + facts + bytes)
+--
+-- Where a Redis with another history forgot some of the output, work that may be repeated goes round again instead of ending
+-- well; of other work the output is cut there. Output is also cut when memory runs short.
 --
 -- A job that was asked to stop neither goes round again nor expires: RETRY, REQUEUE and EXPIRED become CANCELLED when it
 -- has not passed its point of no return, and FAILED when it has.
@@ -15,8 +19,11 @@
 local jobs, endpoints = root .. ':job:', root .. ':ep:'
 -- What an end has to know of a job: first what closing it takes.
 local ASKED = { unpack(CLOSING) }
-for _, name in ipairs({ 'st', 'att', 'n' }) do ASKED[#ASKED + 1] = name end
+for _, name in ipairs({ 'st', 'att', 'n', 'part', 'cut', 'cls' }) do ASKED[#ASKED + 1] = name end
 local ST, ATT, N = #CLOSING + 1, #CLOSING + 2, #CLOSING + 3
+local PART, WAS_CUT, CLS = #CLOSING + 4, #CLOSING + 5, #CLOSING + 6
+
+local FORGOTTEN = '{"reason":"WORKER_LOST","message":"Redis came back without some of the output."}'
 
 local function finish(item)
   local worker, endpoint, id, fence, verdict, intended, confirmed, keeps, options = unpack(item)
@@ -28,18 +35,28 @@ local function finish(item)
   local from, attempt, number = facts[ST], facts[ATT], tonumber(facts[N])
   local stopped = from == 'CANCELLING'
   local failure, effect = options.error, options.effect
+  local cut = facts[WAS_CUT] or (tonumber(facts[PART] or 0) < tonumber(options.parts or 0) and 'forgotten')
+    or (options.output and is_short(MEMORY_FOR_OUTPUT) and 'memory')
+  if cut == 'forgotten' and verdict == 'SUCCEEDED' and facts[CLS] ~= 'AT_MOST_ONCE' then
+    verdict, failure, effect = 'REQUEUE', FORGOTTEN, nil
+  end
   if stopped and (verdict == 'RETRY' or verdict == 'REQUEUE' or verdict == 'EXPIRED') then
-    local past = call('HMGET', job, 'it', 'cls')
-    local sent = past[1] or (past[2] == 'IDEMPOTENT' and tonumber(intended) > 0)
+    local sent = call('HGET', job, 'it') or (facts[CLS] == 'IDEMPOTENT' and tonumber(intended) > 0)
     verdict, effect = sent and 'FAILED' or 'CANCELLED', sent and 'PARTIAL' or 'NONE'
   end
   if verdict == 'CANCELLED' then effect = 'NONE' end
   local final = FINAL[verdict]
 
   local fields, events = { 'is', intended, 'cs', confirmed }, {}
-  for _, fact in ipairs(options.facts or {}) do
+  if cut and not facts[WAS_CUT] then
     number = number + 1
-    events[#events + 1] = event_json(number, attempt, fact)
+    events[1] = event_json(number, attempt, CUT[cut])
+  end
+  for _, fact in ipairs(options.facts or {}) do
+    if not cut or not is_output(fact) then
+      number = number + 1
+      events[#events + 1] = event_json(number, attempt, fact)
+    end
   end
   local state, body, place_of, expires, due = verdict, '', nil, nil, nil
   if final then
@@ -65,7 +82,9 @@ local function finish(item)
   events[#events + 1] = event_json(number, attempt, state_body(state) .. body .. (failure and ',"x":' .. failure or ''))
   record(id, events, number)
 
-  if options.output then
+  if cut then
+    add(fields, 'cut', cut)
+  elseif options.output then
     facts[3] = ms(call('APPEND', key('output', id), options.output))
     add(fields, 'ob', facts[3])
   end
@@ -90,6 +109,7 @@ local function finish(item)
     else
       call('HINCRBY', job, 'ref', 1)
       enter_line(id, endpoint, place_of[1], place_of[2], expires)
+      device.hold = call('HGET', device_key, 'hold')
     end
   end
   announce(id, ms(number))

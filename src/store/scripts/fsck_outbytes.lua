@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Sets how many bytes of output there are, if that is still what was compared.
 -- @include fsck
 --

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Checks keys that belong to one job and must not outlive it or its need.
 -- @include fsck
 --

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Checks runs: that their counts are those of their targets, and that they stand where their state says. KEYS[1] is the
 -- installation's root.
 -- @include fsck, run

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Checks that each worker is listed as what it is.
 -- @include fsck
 --

@@ -8,11 +8,16 @@ local function identity()
   return run and history and run .. ' ' .. history
 end
 
--- The time up to which the store remembers, when a worker is to tell what its journal knows since then; else ''.
--- `settled` is the history with which it did so last.
+-- The time up to which journals are to be told: to which the store remembers, or, while some are missing, remembered then.
+local function to_tell()
+  local known = call('HMGET', key('gate'), 'untold', 'mark')
+  return known[1] or known[2] or '0'
+end
+
+-- The same when a worker is to tell what its journal knows; else ''. `settled` is the history with which it did so last.
 local function to_replay(settled)
   local who = identity()
-  return who and settled ~= who and (call('HGET', key('gate'), 'mark') or '0') or ''
+  return who and settled ~= who and to_tell() or ''
 end
 
 -- nil when the zone was reconciled with this very history; else why nothing may be sent: SHUT until it is, or HIDDEN.
@@ -22,9 +27,9 @@ local function gate_shut()
   return call('HGET', key('gate'), 'id') ~= who and 'SHUT' or nil
 end
 
--- Whether a journal that has not been told yet may know of work at the device that is not known here.
-local function may_be_forgotten(endpoint)
-  for _, name in ipairs(call('ZRANGE', key('holds', endpoint), 0, -1)) do
+-- Whether a journal that has not been told yet may know of work that is not known here.
+local function may_be_forgotten()
+  for _, name in ipairs(closed_by()) do
     if string.sub(name, 1, 7) == 'worker/' then return true end
   end
   return gate_shut() == 'SHUT'

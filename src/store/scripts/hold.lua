@@ -1,4 +1,4 @@
--- Shared by scripts after which the outcome of work on a device may be unknown.
+-- Shared by scripts after which the outcome of work on a device may be unknown, or unknown for the whole zone.
 
 -- Closes a device for changes. `name` is the job whose outcome is to be resolved; "worker/<name>" when a worker's journal
 -- is missing; "restore" when old data came back.
@@ -11,4 +11,9 @@ end
 local function hold_for(endpoint, name)
   hold(endpoint, name)
   call('SADD', key('held', name), endpoint)
+end
+
+-- Closes a device for all that its zone is closed for.
+local function hold_as_zone(endpoint)
+  for _, name in ipairs(closed_by()) do hold_for(endpoint, name) end
 end

@@ -1,20 +1,25 @@
+#!lua flags=allow-oom
 -- Moves an attempt past its point of no return. Written before the first byte that can change the device; without its
 -- OK nothing may be sent.
 -- @include gate, held
 --
 -- ARGV  2 worker · 3 endpoint · 4 job · 5 fence · 6 the step about to be sent
--- Gives {'OK', request key, what is kept of it, …} · {'FENCED'} · {'SHUT' or 'HIDDEN'} (nothing may be sent) ·
---       {'CANCELLED'} (asked for meanwhile) · {'EXPIRED'} (its queue timeout has passed: stale work is not begun)
+-- Gives {'OK', request key, what is kept of it, …} · {'FENCED'} · {'SHUT', what the zone is closed for, …} or {'HIDDEN'}
+--       (nothing may be sent) · {'UNSEEN'} (not before a server has seen this worker) · {'CANCELLED'} (asked for
+--       meanwhile) · {'EXPIRED'} (its queue timeout has passed: stale work is not begun)
 -- Cost  O(1)
 
 local id = ARGV[4]
 local shut = gate_shut()
 if shut then return { shut } end
+local closed = closed_by()
+if #closed > 0 then return { 'SHUT', unpack(closed) } end
 if not held(ARGV[2], ARGV[3], id, ARGV[5]) then return { 'FENCED' } end
 local job = key('job', id)
 local facts = call('HMGET', job, 'can', 'ex', 'request')
 if facts[1] then return { 'CANCELLED' } end
 if tonumber(facts[2]) <= now then return { 'EXPIRED' } end
+if call('ZSCORE', key('unseen'), ARGV[2]) then return { 'UNSEEN' } end
 call('HSET', job, 'it', now_text, 'is', ARGV[6])
 
 -- What the worker's journal keeps of the requests, so that a repeated one is known also to a Redis that forgot it.

@@ -1,11 +1,26 @@
--- Lifts what one reason holds devices by: the journal of a worker that was missing, or old data that came back.
+#!lua flags=allow-oom
+-- Lifts what one reason holds devices, and the zone, by: the journal of a worker that was missing, or old data that came
+-- back.
 -- @include place, unhold
 --
 -- ARGV  2 the reason, "worker/<name>" or "restore" · 3 devices at most
--- Gives how many it was lifted from
+-- Gives {how many it was lifted from, 1 when the zone was closed for it and is no more}
 -- Cost  O(devices · log n)
 
 local reason = ARGV[2]
 local endpoints = call('SPOP', key('held', reason), ARGV[3])
 for _, endpoint in ipairs(endpoints) do unhold(endpoint, reason) end
-return #endpoints
+
+-- The zone comes last: until then its devices would be held again.
+local opened = 0
+if #endpoints < tonumber(ARGV[3]) then
+  opened = call('SREM', key('closed'), reason)
+  if call('EXISTS', key('closed')) == 0 then call('HDEL', key('gate'), 'untold') end
+  local worker = string.match(reason, '^worker/(.*)$')
+  if worker then call('HDEL', key('worker', worker), 'missing') end
+  if opened == 1 then
+    call('HINCRBY', key('gate'), 'roster', 1)
+    call('SADD', key('replayed'), worker)
+  end
+end
+return { #endpoints, opened }

@@ -1,4 +1,5 @@
 -- Shared by scripts that put single jobs into lines and take them out.
+-- @needs hold
 
 -- What a job was created with that scripts seldom need: `by` creator, `queue`, `labels`, `qto` queue timeout, `addr`
 -- and `dev` of its device.
@@ -6,8 +7,10 @@ local function definition_of(id)
   return cjson.decode(call('HGET', key('job', id), 'def'))
 end
 
--- Puts a job into its line. The jobs of a lock's owner also go where they pass the lock.
+-- Puts a job into its line. The jobs of a lock's owner also go where they pass the lock. While the zone takes no changes,
+-- neither does the device of one that comes back.
 local function enter_line(id, endpoint, line, score, expires)
+  if line == 'changes' then hold_as_zone(endpoint) end
   call('ZADD', key(line, endpoint), score, id)
   write('ZADD', key('expire'), expires, id)
   local owner = call('HGET', key('ep', endpoint), 'locker')

@@ -1,6 +1,7 @@
+#!lua flags=allow-oom
 -- Locks a device for its owner, or changes the lock its owner has. The jobs of the owner that already wait are put
 -- where they pass the lock, a bounded number a call: the caller calls again from where it is told.
--- @include lines, place
+-- @include hold, lines, place
 --
 -- ARGV  2 endpoint · 3 owner · 4 scope (CHANGES, ALL) · 5 milliseconds it lasts, or '' · 6 the lock as the inside of a
 --       JSON object · 7 line to go on with, or '' at first · 8 score to go on from

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Marks a job as deleted, or takes the mark away. It stays readable until retention purges it.
 --
 -- ARGV  2 job · 3 '1' to mark

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Opens an endpoint for jobs again.
 --
 -- ARGV  2 endpoint

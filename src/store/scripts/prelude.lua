@@ -89,6 +89,14 @@ local function gates(endpoint)
   }
 end
 
+-- What the zone as a whole takes no change for: names of holds, in order. Of what a missing journal knows, nobody can say
+-- which device it is about.
+local function closed_by()
+  local names = call('SMEMBERS', key('closed'))
+  table.sort(names)
+  return names
+end
+
 -- Where the next job of a line stands: in the line itself; behind a lock, among the jobs of the lock's owner, which
 -- pass it; nowhere when the line is closed. A hold closes changes, a pause both.
 local function source(endpoint, line, device)

@@ -11,12 +11,9 @@ local function begin_reconciling(who)
   local fence = call('GET', key('fence')) or '0'
   -- Of what was forgotten before, not every journal has told yet.
   local known = call('HMGET', gate, 'for', 'fence')
-  local untold = known[1]
-  for _, worker in ipairs(call('SMEMBERS', key('workers'))) do
-    untold = untold or call('HGET', key('worker', worker), 'missing')
-  end
+  local untold = known[1] or #closed_by() > 0
   call('HSET', gate, 'for', who, 'since', now_text, 'fence', untold and known[2] or fence)
   call('HDEL', gate, 'walked-DELAYED', 'walked-QUEUED')
   call('SET', key('fence'), ms(fence + FENCES_SKIPPED))
-  call('UNLINK', key('replayed'))
+  call('UNLINK', key('replayed'), key('unknown'))
 end

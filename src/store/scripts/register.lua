@@ -1,4 +1,7 @@
--- Makes a worker known in a zone, its lease beginning now.
+#!lua flags=allow-oom
+-- Makes a worker known in a zone, its lease beginning now. It changes nothing before a server has seen that it exists: a
+-- Redis that forgets the worker is told of it then.
+-- @include gate
 --
 -- ARGV  2 worker · 3… fields of its hash, name and value in turn
 -- Gives {'OK', the time of what is remembered} · {'DEAD'} (the name was buried; a process registers under a new one)
@@ -12,4 +15,5 @@ call('HSET', me, 'st', 'alive', 'beat', 1, 'bt', now_text, 'born', now_text, unp
 call('HDEL', me, 'claim', 'claimed')
 call('SADD', key('workers'), worker)
 call('SADD', key('alive'), worker)
-return { 'OK', call('HGET', key('gate'), 'mark') or '0' }
+call('ZADD', key('unseen'), call('HINCRBY', key('gate'), 'roster', 1), worker)
+return { 'OK', to_tell() }

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Lets devices go that a worker owns and does not use: their sessions are closed.
 -- @include place
 --

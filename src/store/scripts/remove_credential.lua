@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Forgets a credential that no device uses. KEYS[1] is the installation's root.
 --
 -- ARGV  2 name

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Removes a device from the inventory. KEYS[1] is the installation's root.
 --
 -- ARGV  2 name · 3 the first of its slots, as the caller closed it

@@ -1,7 +1,8 @@
+#!lua flags=allow-oom
 -- Takes what workers' journals know of changes, a number of facts: each says that an attempt passed its point of no
 -- return and, when it is known, how it ended. What Redis knows as well changes nothing; what it forgot is put right:
 -- nothing whose intent is in a journal is ever sent again by itself. May be repeated.
--- @include gate, event, move, lines, place, limits, close_job, hold, unhold, lose, reconciling
+-- @include gate, event, move, hold, lines, place, limits, close_job, unhold, lose, reconciling
 --
 -- ARGV  2 facts as a JSON list; each {j job, e endpoint, f fence, w worker, a attempt, s its start, i step intended,
 --       l true while it goes on in the worker that tells, d how it ended {v verdict, x error, f effect, i step intended,
@@ -50,9 +51,10 @@ local function begin(fact, from)
       call('HSET', job, 'a' .. before[1], '{"w":' .. cjson.encode(before[2]) .. ',"f":"' .. before[3] .. '","s":' .. before[4] .. '}')
     end
   end
-  call('HDEL', job, 'rt', 'parked', 'cs', 'part', 'a' .. fact.a, 'z' .. fact.a)
+  call('HDEL', job, 'rt', 'parked', 'cs', 'part', 'cut', 'a' .. fact.a, 'z' .. fact.a)
   call('HSET', job, 'w', fact.w, 'f', fact.f, 's', fact.s, 'att', fact.a, 'it', now_text, 'is', fact.i)
   event(fact.j, fact.a, '"k":"log","lv":"warning","m":' .. cjson.encode('known from the journal of worker ' .. fact.w))
+  if from == 'DELAYED' then event(fact.j, fact.a, state_body('QUEUED')) end
   if from ~= 'RUNNING' and from ~= 'CANCELLING' then
     event(fact.j, fact.a, state_body('RUNNING') .. ',"w":' .. name)
   end

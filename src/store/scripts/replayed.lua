@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Notes whose journals are told: the zone's gate waits for them.
 -- @include gate, reconciling
 --

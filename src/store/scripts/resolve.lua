@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Writes what is known of an INDETERMINATE job's outcome, once, and lifts the hold it laid on its device.
 -- @include event, place, unhold
 --

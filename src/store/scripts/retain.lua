@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Keeps history within its bounds, a bounded step: purges the oldest jobs that ended too long ago or are too many, and
 -- removes the oldest outputs when all of them together are too large.
 --

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Purges runs that ended long enough ago, some at a time. KEYS[1] is the installation's root.
 --
 -- ARGV  2 how many at most · 3 milliseconds to keep good ends · 4 milliseconds to keep the others · 5 milliseconds to keep

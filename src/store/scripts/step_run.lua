@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Changes a run that is still at the revision that somebody decided on. KEYS[1] is the installation's root.
 -- @include run
 --

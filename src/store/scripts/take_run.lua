@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Takes a run for a server for some seconds. That saves work done twice; what keeps it right is its revision. KEYS[1] is
 -- the installation's root.
 --

@@ -1,6 +1,7 @@
+#!lua flags=allow-oom
 -- What is due: jobs whose time has come, jobs that waited too long, devices whose owner leaves their work lying, locks
--- that ran out, room under limits, and workers buried an hour ago. A bounded number of each.
--- @include gate, event, move, lines, place, limits, close_job, unlock
+-- that ran out, room under limits, and workers buried an hour ago. A bounded number of each. Also notes how full Redis is.
+-- @include gate, event, move, hold, lines, place, limits, close_job, unlock
 --
 -- ARGV  2 how many of each at most
 -- Gives {how much was done, milliseconds until something is due or -1}
@@ -25,7 +26,7 @@ local function expire(id)
   call('ZREM', key('expire'), id)
   if facts[1] ~= 'QUEUED' and facts[1] ~= 'DELAYED' then return end
   -- A change that may have been made in a history that is forgotten has not simply waited too long.
-  if facts[5] == 'AT_MOST_ONCE' and may_be_forgotten(facts[2]) then
+  if facts[5] == 'AT_MOST_ONCE' and may_be_forgotten() then
     local later = ms(now + PUT_OFF_MS)
     call('HSET', job, 'ex', later)
     call('ZADD', key('expire'), later, id)
@@ -87,10 +88,18 @@ end
 for _, worker in ipairs(due('graves', now - GRAVE_MS)) do
   if call('SCARD', key('owned', worker)) == 0 then
     call('ZREM', key('graves'), worker)
+    call('ZREM', key('unseen'), worker)
+    call('HINCRBY', key('gate'), 'roster', 1)
     call('SREM', key('workers'), worker)
     call('UNLINK', key('worker', worker))
   end
 end
+
+-- How full Redis is, in per cent of what it may use.
+local memory = call('INFO', 'memory')
+local used, most = string.match(memory, '\nused_memory:(%d+)'), string.match(memory, '\nmaxmemory:(%d+)')
+local full = tonumber(most or 0) > 0 and math.floor(100 * used / most) or 0
+if tonumber(call('HGET', key('gate'), 'full') or 0) ~= full then call('HSET', key('gate'), 'full', full) end
 
 local next_due = -1
 for name, grace in pairs({ delayed = 0, expire = 0, locks = 0, handoff = HANDOFF_MS }) do

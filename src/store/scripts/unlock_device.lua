@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Takes a device's lock away.
 -- @include place, unlock
 --

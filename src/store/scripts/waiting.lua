@@ -1,5 +1,6 @@
+#!lua flags=allow-oom
 -- Says why jobs wait, and behind whom. Writes nothing.
--- @include items, gate, lines, place, limits
+-- @include items, gate, hold, lines, place, limits
 --
 -- ARGV  for each job: its id
 -- Gives for each {} (it does not wait) or {reason, blocking job or '', position, limit it is parked under, if any}

@@ -3,7 +3,16 @@ import type { DedupePolicy, EffectClass, NewJob } from "../../../src/domain/job.
 import type { AttemptEnd, Holder, JournalFact, Store } from "../../../src/store/store.js";
 import { newJob, worker } from "../../support/jobs.js";
 import { index, one, type Seen, step } from "./step.js";
-import { both, bothTogether, endpoints, queues, reap as reapBoth, same, type World } from "./world.js";
+import {
+  both,
+  bothTogether,
+  endpoints,
+  queues,
+  reap as reapBoth,
+  register as registerBoth,
+  same,
+  type World,
+} from "./world.js";
 
 const device = fc.constantFrom(...endpoints);
 const zone = "default";
@@ -158,8 +167,9 @@ const ends = fc
     fc.constantFrom("SUCCEEDED", "SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "INDETERMINATE", "RETRY", "REQUEUE"),
     fc.boolean(),
     fc.boolean(),
+    fc.constantFrom(0, 0, 0, 1),
   )
-  .map(([verdict, keepDevice, rest]): AttemptEnd => {
+  .map(([verdict, keepDevice, rest, parts]): AttemptEnd => {
     const error = { reason: "DISCONNECTED", message: "gone" };
     return {
       verdict,
@@ -167,6 +177,7 @@ const ends = fc
       intendedStep: 2,
       confirmedStep: 1,
       retryInMs: 1_500,
+      ...(parts > 0 && { parts }),
       ...(verdict === "SUCCEEDED" ? { effect: "COMPLETE", result: Buffer.from("result") } : { error }),
       ...(verdict === "FAILED" ? { effect: "PARTIAL", deviceFailure: error } : {}),
       ...(rest
@@ -280,7 +291,7 @@ const register = fc.tuple(index, fc.boolean()).map((arg) =>
     const identity =
       fresh && world.workers.length < 10 ? worker(`w${world.workers.length + 1}`) : one(world.workers, by);
     if (!world.workers.includes(identity)) world.workers.push(identity);
-    await both(world, ({ leases }) => leases.register(identity));
+    await registerBoth(world, identity);
   }),
 );
 

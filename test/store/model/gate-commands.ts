@@ -1,9 +1,11 @@
 import fc from "fast-check";
 import type { JournalFact, Store } from "../../../src/store/store.js";
 import { index, one, step } from "./step.js";
-import { both, reconcile as reconcileBoth, same, type World } from "./world.js";
+import { both, type Memory, reconcile as reconcileBoth, register as registerBoth, same, type World } from "./world.js";
 
 const zone = "default";
+/** A worker that a server remembers and the store does not. */
+const forgotten = "w99";
 
 /** Redis comes back as another process; `ageMs` says how old its data is. */
 const newHistory = fc.constantFrom(0, 0, 0, 700_000).map((ageMs) =>
@@ -15,10 +17,19 @@ const newHistory = fc.constantFrom(0, 0, 0, 700_000).map((ageMs) =>
   }),
 );
 
-const reconcile = fc.constantFrom(0, 1_000, 5_000, 30_000).map((arg) =>
+const memories: readonly Memory[] = ["nothing", "last", "last", "another history", ["w1"], [forgotten, "w2"]];
+
+const reconcile = fc.tuple(fc.constantFrom(0, 1_000, 5_000, 30_000), fc.constantFrom(...memories)).map((arg) =>
   step("reconcile", arg, async (world) => {
-    world.at.time.now += arg;
-    await reconcileBoth(world);
+    world.at.time.now += arg[0];
+    await reconcileBoth(world, arg[1]);
+  }),
+);
+
+/** A worker that no server has seen. */
+const registerUnseen = index.map((arg) =>
+  step("registerUnseen", arg, async (world) => {
+    await registerBoth(world, one(world.workers, arg), true);
   }),
 );
 
@@ -71,16 +82,19 @@ const settle = fc.tuple(index, fc.array(index, { maxLength: 2 })).map((arg) =>
   }),
 );
 
-const replayed = fc.tuple(index, fc.array(index, { maxLength: 2 })).map((arg) =>
+const replayed = fc.tuple(index, fc.array(index, { maxLength: 2 }), fc.boolean()).map((arg) =>
   step("replayed", arg, async (world) => {
     const names = [arg[0], ...arg[1]].map((which) => one(world.workers, which).name);
+    if (arg[2]) names.push(forgotten);
     await both(world, ({ leases }) => leases.replayed(one(world.workers, arg[0]), [...new Set(names)]));
   }),
 );
 
-const lift = fc.option(index).map((arg) =>
+const lift = fc.tuple(fc.option(index), fc.boolean()).map((arg) =>
   step("lift", arg, async (world: World) => {
-    const reason = arg === null ? "restore" : `worker/${one(world.workers, arg).name}`;
+    const [which, known] = arg;
+    const name = known && which !== null ? one(world.workers, which).name : forgotten;
+    const reason = which === null ? "restore" : `worker/${name}`;
     await both(world, ({ upkeep }) => upkeep.lift(zone, reason));
   }),
 );
@@ -89,6 +103,7 @@ const lift = fc.option(index).map((arg) =>
 export const gateSteps = {
   newHistory,
   reconcile,
+  registerUnseen,
   replay,
   settle,
   replayed,

@@ -40,8 +40,22 @@ export function lossyHistories(length: Length): Histories {
 /** About a Redis that comes back with another history: journals are told, devices held, gates opened. */
 export function returningHistories(length: Length): Histories {
   const { create, claim, intent, finish, append, reap, register, resolve, cancel, beat, tick } = steps;
-  const { newHistory, reconcile, replay, settle, replayed, lift } = gateSteps;
+  const { newHistory, reconcile, registerUnseen, replay, settle, replayed, lift } = gateSteps;
   const busy = [create, create, claim, claim, intent, intent, finish, newHistory, reconcile, replay, replay];
-  const rest = [append, reap, register, resolve, cancel, beat, tick, settle, replayed, replayed, reconcile, lift];
+  const rest = [
+    append,
+    reap,
+    register,
+    resolve,
+    cancel,
+    beat,
+    tick,
+    settle,
+    replayed,
+    replayed,
+    reconcile,
+    lift,
+    registerUnseen,
+  ];
   return made([...busy, ...busy, ...rest], length);
 }

@@ -37,6 +37,7 @@ export function lose(zone: zones.ModelZone, job: zones.ModelJob, unsure = false)
     zones.waitAgain(zone, job);
     job.refunds += 1;
     job.losses += 1;
+    zones.holdAsZone(zone, job);
   } else {
     job.error = lost;
     if (doubtful) zones.hold(zone, job);

@@ -1,5 +1,5 @@
-import type { GateState, JournalFact, LeaseStore, UpkeepStore } from "../../../src/store/store.js";
-import { restoreHold, workerHold } from "../../../src/domain/hold.js";
+import type { GateState, JournalFact, LeaseStore, Remembered, UpkeepStore } from "../../../src/store/store.js";
+import { holdReason, restoreHold, workerHold } from "../../../src/domain/hold.js";
 import { isFinal } from "../../../src/domain/job-state.js";
 import { lost, lose } from "./lose.js";
 import * as zones from "./zone.js";
@@ -18,11 +18,12 @@ function begin(zone: zones.ModelZone): void {
   const { gate } = zone;
   if (gate.for === zone.identity()) return;
   // Of what was forgotten before, not every journal has told yet.
-  const untold = gate.for !== undefined || [...zone.workers.values()].some(({ missing }) => missing);
+  const untold = gate.for !== undefined || gate.closed.size > 0;
   const fence = untold ? (gate.fence ?? zone.fence) : zone.fence;
   Object.assign(gate, { for: zone.identity(), sinceMs: zone.now(), fence });
   zone.fence += fencesSkipped;
   gate.replayed.clear();
+  gate.unknown.clear();
   gate.walked.clear();
 }
 
@@ -42,8 +43,6 @@ function unhold(zone: zones.ModelZone, endpoint: string, name: string): void {
 /** How a zone and the history of its Redis are brought together, in the model. */
 export function createModelGate(zone: zones.ModelZone): ModelGate {
   const { gate } = zone;
-  /** Whether this process has seen the zone open. */
-  let known = false;
 
   function recreate({ job, requests }: JournalFact): zones.ModelJob {
     const made = zones.addJob(zone, { ...job, queueTimeoutMs: 0 }, job.createMs, job.createMs, job.expireMs);
@@ -69,6 +68,7 @@ export function createModelGate(zone: zones.ModelZone): ModelGate {
     delete job.retryMs;
     delete job.parked;
     zones.record(zone, job, { kind: "log", level: "warning", message: `known from the journal of worker ${worker}` });
+    if (job.state === "DELAYED") zones.record(zone, job, { kind: "state", state: "QUEUED" });
     if (job.state !== "RUNNING" && job.state !== "CANCELLING") {
       zones.record(zone, job, { kind: "state", state: "RUNNING", worker });
     }
@@ -143,28 +143,77 @@ export function createModelGate(zone: zones.ModelZone): ModelGate {
     return true;
   }
 
-  function lift(reason: string): number {
+  function lift(reason: string): { devices: number; opened: boolean } {
     const devices = [...zone.devices.values()].filter(({ holds }) => holds.has(reason));
     for (const { endpoint } of devices) unhold(zone, endpoint, reason);
-    return devices.length;
+    const opened = gate.closed.delete(reason);
+    if (gate.closed.size === 0) delete gate.untoldMs;
+    const { worker } = holdReason(reason);
+    delete zone.workers.get(worker ?? "")?.missing;
+    if (opened && worker !== undefined) {
+      gate.roster += 1;
+      gate.replayed.add(worker);
+    }
+    return { devices: devices.length, opened };
+  }
+
+  function close(worker: string): void {
+    gate.closed.add(workerHold(worker));
+    gate.untoldMs ??= gate.markMs ?? 0;
+  }
+
+  function open(state: "OPEN" | "OPENED", told: string): GateState {
+    const roster = `${zone.identity()} ${gate.roster}`;
+    const closed = [...gate.closed].sort();
+    if (roster === told) return { state, roster, closed };
+    const missing = closed.flatMap((name) => holdReason(name).worker ?? []);
+    return { state, roster, closed, workers: [...zone.workers.keys(), ...missing] };
+  }
+
+  /** Holds the devices of some of the changes that wait; gives whether there were any left. */
+  function holdWaiting(restored: boolean): boolean {
+    for (const state of ["DELAYED", "QUEUED"] as const) {
+      const behind = gate.walked.get(state) ?? "";
+      const waiting = [...zone.jobs.values()].filter((job) => job.state === state && job.id > behind);
+      const some = waiting.sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, step);
+      for (const job of some) {
+        zones.holdAsZone(zone, job);
+        if (restored && job.line === "changes") zones.holdBy(zone, job.spec.endpoint, restoreHold);
+      }
+      const last = some.at(-1);
+      if (!last) continue;
+      gate.walked.set(state, last.id);
+      return true;
+    }
+    return false;
   }
 
   return {
-    async reconcile(_zone): Promise<GateState> {
+    async reconcile(_zone, remembered?: Remembered): Promise<GateState> {
       const now = zone.now();
+      const { roster = "", workers } = remembered ?? {};
+      const [, history, seen] = /^(.*) (\d+)$/.exec(roster) ?? [];
+      if (history !== undefined && history !== zone.identity() && !workers) return { state: "ROSTER" };
+      const isUnknown = (name: string): boolean =>
+        !zone.workers.has(name) && !gate.closed.has(workerHold(name)) && !gate.replayed.has(name);
       if (gate.id === zone.identity()) {
+        if (history === zone.identity()) {
+          for (const [name, number] of gate.unseen) if (number <= Number(seen)) gate.unseen.delete(name);
+        }
+        for (const name of (workers ?? []).filter(isUnknown)) close(name);
         if (gate.markMs === undefined || now - gate.markMs >= markMs || now < gate.markMs) gate.markMs = now;
-        return { state: "OPEN" };
+        return open("OPEN", roster);
       }
-      const open = (): GateState => {
-        known = true;
+      const opened = (): GateState => {
         Object.assign(gate, { id: zone.identity(), markMs: now });
         delete gate.for;
         gate.walked.clear();
-        return { state: "OPENED" };
+        gate.unknown.clear();
+        return open("OPENED", roster);
       };
-      if (gate.id === undefined && !known) return open();
+      if (gate.id === undefined && !remembered) return opened();
       begin(zone);
+      for (const name of (workers ?? []).filter(isUnknown)) gate.unknown.add(name);
       const markMsKnown = gate.markMs ?? 0;
       const waited = now - (gate.sinceMs ?? now);
       const concerned = [...zone.workers.values()].filter(
@@ -172,29 +221,21 @@ export function createModelGate(zone: zones.ModelZone): ModelGate {
           one.birthMs < (gate.sinceMs ?? now) &&
           (one.state !== "dead" || one.missing || (one.deadMs ?? 0) >= markMsKnown - marginMs),
       );
-      const silent = concerned.filter(({ identity }) => !gate.replayed.has(identity.name));
+      const silent = [...concerned.map(nameOf), ...gate.unknown].filter((name) => !gate.replayed.has(name));
       if (waited < patienceMs) {
-        if (silent.length > 0 || waited < shortestMs) return { state: "SHUT", missing: silent.map(nameOf) };
+        if (silent.length > 0 || waited < shortestMs) return { state: "SHUT", missing: silent };
       }
-      for (const worker of silent) worker.missing = true;
+      for (const name of silent) {
+        close(name);
+        const worker = zone.workers.get(name);
+        if (worker) worker.missing = true;
+      }
       const owners = new Set([...zone.devices.values()].map(({ owner }) => owner));
-      const missing = silent.map(nameOf).filter((name) => owners.has(name));
+      const missing = silent.filter((name) => owners.has(name));
       if (missing.length > 0) return { state: "LOST", missing };
-      if (gate.id !== undefined && markMsKnown > 0 && (gate.sinceMs ?? now) - markMsKnown > restoredMs) {
-        for (const state of ["DELAYED", "QUEUED"] as const) {
-          const behind = gate.walked.get(state) ?? "";
-          const waiting = [...zone.jobs.values()].filter((job) => job.state === state && job.id > behind);
-          const some = waiting.sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, step);
-          for (const { spec } of some) {
-            if (spec.effectClass === "AT_MOST_ONCE") zones.holdBy(zone, spec.endpoint, restoreHold);
-          }
-          const last = some.at(-1);
-          if (!last) continue;
-          gate.walked.set(state, last.id);
-          return { state: "SHUT", missing: [] };
-        }
-      }
-      return open();
+      const restored = gate.id !== undefined && markMsKnown > 0 && (gate.sinceMs ?? now) - markMsKnown > restoredMs;
+      if ((restored || gate.closed.size > 0) && holdWaiting(restored)) return { state: "SHUT", missing: [] };
+      return opened();
     },
     lift: async (_zone, reason) => lift(reason),
     async replay(_zone, facts) {

@@ -55,6 +55,7 @@ export function recordOf(zone: zones.ModelZone, job: zones.ModelJob): JobRecord 
     ...optional("resolution", job.resolution),
     lastEvent: job.events.length,
     outputBytes: job.output.length,
+    ...(job.cut ? { outputCut: "forgotten" as const } : {}),
     cancelRequested: job.cancelRequested,
     ...optional("retryMs", job.retryMs),
     ...optional("queue", spec.queue),
@@ -124,7 +125,8 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
       if (seen.fingerprint !== fingerprint) throw refused("REQUEST_ID_REUSED");
       return replayed(seen.id);
     }
-    if (spec.effectClass !== "READ_ONLY" && zones.isShut(zone)) throw refused("STORE_RECONCILING");
+    if (spec.effectClass !== "READ_ONLY" && (zones.isShut(zone) || zone.gate.closed.size > 0))
+      throw refused("STORE_RECONCILING");
     if (zones.deviceAt(zone, spec.endpoint).closedUntilMs > zone.now()) throw refused("DEVICE_NOT_FOUND");
     if (spec.retryOf !== undefined) {
       const before = need(spec.retryOf);
@@ -242,7 +244,7 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
       const running = job.state === "RUNNING";
       if (running && !interruptRunning) return "RUNNING";
       // It may have been done in a history that is forgotten.
-      if (!running && job.spec.effectClass === "AT_MOST_ONCE" && zones.mayBeForgotten(zone, job.spec.endpoint)) {
+      if (!running && job.spec.effectClass === "AT_MOST_ONCE" && zones.mayBeForgotten(zone)) {
         throw refused("STORE_RECONCILING");
       }
       job.cancelRequested = true;

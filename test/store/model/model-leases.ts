@@ -50,9 +50,13 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
     return mine ? zone.jobs.get(job) : undefined;
   }
 
+  function toTell(): number {
+    return zone.gate.untoldMs ?? zone.gate.markMs ?? 0;
+  }
+
   /** The time up to which the store remembers, when the worker is to tell what its journal knows since then. */
   function toReplay({ settled }: zones.ModelWorker): { rememberedMs?: number } {
-    return settled === zone.identity() ? {} : { rememberedMs: zone.gate.markMs ?? 0 };
+    return settled === zone.identity() ? {} : { rememberedMs: toTell() };
   }
 
   function orderOf({ control }: zones.ModelWorker): { control?: WorkerControl } {
@@ -65,9 +69,17 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
     return "FENCED";
   }
 
+  /** From here on only facts are kept: what came before is forgotten. */
+  function cut(job: zones.ModelJob): void {
+    if (job.cut) return;
+    job.cut = true;
+    const message = "some output is missing here: Redis came back without it";
+    zones.record(zone, job, { kind: "log", level: "warning", message });
+  }
+
   function write(job: zones.ModelJob, { facts, output }: Output): void {
-    job.output = Buffer.concat([job.output, output]);
-    for (const fact of facts) zones.record(zone, job, fact);
+    if (!job.cut) job.output = Buffer.concat([job.output, output]);
+    for (const fact of facts) if (!job.cut || fact.kind !== "output") zones.record(zone, job, fact);
   }
 
   /** The devices that a claim looks at, best first: as many warm ones and cold ones as it may take, merged. */
@@ -106,6 +118,7 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
     job.firstStartMs ??= now;
     delete job.intentMs;
     delete job.retryMs;
+    delete job.cut;
     job.attempts.push({ number: job.attempts.length + 1, worker, fence, startMs: now });
     zones.record(zone, job, { kind: "state", state: "RUNNING", worker });
     return { id: job.id, fence };
@@ -131,7 +144,8 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
       const fresh = { running: 0, sessions: 0, closing: false, succeeded: 0, failed: 0, ...known };
       delete fresh.claim;
       zone.workers.set(identity.name, { ...fresh, identity, state: "alive", birthMs: now, beatMs: now, beat: 1 });
-      return { rememberedMs: zone.gate.markMs ?? 0 };
+      zone.gate.unseen.set(identity.name, (zone.gate.roster += 1));
+      return { rememberedMs: toTell() };
     },
     async beat({ name }, { running, sessions, closing, draining, succeeded, failed }) {
       const worker = zone.workers.get(name);
@@ -181,31 +195,40 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
       return { answer: taken.length < limit && more ? "MORE" : "OK", claims: answer(taken) };
     },
     async intent(holder, step) {
-      if (zones.isShut(zone)) throw reconciling();
+      if (zones.isShut(zone) || zone.gate.closed.size > 0) throw reconciling();
       const job = held(holder);
       if (!job) return { answer: "FENCED" };
       if (job.cancelRequested) return { answer: "CANCELLED" };
       if (job.expireMs <= zone.now()) return { answer: "EXPIRED" };
+      if (zone.gate.unseen.has(holder.worker)) return { answer: "UNSEEN" };
       job.intentMs = zone.now();
       job.intendedStep = step;
       const known = [...zone.requests].filter(([, { id }]) => id === job.id);
       return { answer: "OK", requests: known.map(([key, { id, fingerprint }]) => [key, `${id} ${fingerprint}`]) };
     },
-    async append(holder, part): Promise<Fenced> {
+    async append(holder, part): Promise<Fenced | "CUT"> {
       const job = held(holder);
       if (!job) return refused();
-      if (job.part >= part.number) return "OK";
+      const answer = (): "OK" | "CUT" => (job.cut ? "CUT" : "OK");
+      if (job.part >= part.number) return answer();
+      if (part.number > job.part + 1) cut(job);
       job.part = part.number;
       job.intendedStep = part.intendedStep ?? job.intendedStep;
       job.confirmedStep = part.confirmedStep ?? job.confirmedStep;
       write(job, part);
-      return "OK";
+      return answer();
     },
     async finish(holder, end): Promise<Fenced> {
       const job = held(holder);
       if (!job) return refused();
       const now = zone.now();
       const device = zones.deviceAt(zone, holder.endpoint);
+      if (job.part < (end.parts ?? 0)) cut(job);
+      if (job.cut && end.verdict === "SUCCEEDED" && job.spec.effectClass !== "AT_MOST_ONCE") {
+        const { effect: _, ...rest } = end;
+        const message = "Redis came back without some of the output.";
+        end = { ...rest, verdict: "REQUEUE", error: { reason: "WORKER_LOST", message } };
+      }
       const again = end.verdict === "RETRY" || end.verdict === "REQUEUE" || end.verdict === "EXPIRED";
       const begun = job.intentMs !== undefined || (job.spec.effectClass === "IDEMPOTENT" && end.intendedStep > 0);
       const stopped = again && job.cancelRequested;
@@ -232,6 +255,7 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
         job.queueMs = now;
         zones.waitAgain(zone, job);
         job.refunds += 1;
+        zones.holdAsZone(zone, job);
         zones.record(zone, job, { kind: "state", state: "QUEUED", ...error });
       } else {
         if (end.error) job.error = end.error;

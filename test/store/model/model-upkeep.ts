@@ -35,7 +35,7 @@ export function createModelUpkeep(zone: zones.ModelZone, pick: PickDevices): Omi
   const locks = () => dueDevices((device) => device.lock?.expireMs);
 
   function expire(job: zones.ModelJob): void {
-    if (job.spec.effectClass === "AT_MOST_ONCE" && zones.mayBeForgotten(zone, job.spec.endpoint)) {
+    if (job.spec.effectClass === "AT_MOST_ONCE" && zones.mayBeForgotten(zone)) {
       job.expireMs = zone.now() + putOffMs;
       return;
     }
@@ -73,6 +73,7 @@ export function createModelUpkeep(zone: zones.ModelZone, pick: PickDevices): Omi
         (job) => {
           job.state = "QUEUED";
           job.queueMs = now;
+          zones.holdAsZone(zone, job);
           zones.record(zone, job, { kind: "state", state: "QUEUED" });
           zones.place(zone, job.spec.endpoint);
         },
@@ -99,7 +100,10 @@ export function createModelUpkeep(zone: zones.ModelZone, pick: PickDevices): Omi
       each(
         [...zone.workers.values()].filter(({ deadMs }) => deadMs !== undefined && deadMs <= now - graveMs),
         ({ identity }) => {
-          if (!owners.has(identity.name)) zone.workers.delete(identity.name);
+          if (owners.has(identity.name)) return;
+          zone.workers.delete(identity.name);
+          zone.gate.unseen.delete(identity.name);
+          zone.gate.roster += 1;
         },
       );
       return { worked, nextMs: nextDue(waits) };

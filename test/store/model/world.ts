@@ -13,7 +13,7 @@ import {
   type WorkerIdentity,
 } from "../../../src/store/store.js";
 import { worker } from "../../support/jobs.js";
-import type { TestStore } from "../../support/store.js";
+import { see, type TestStore } from "../../support/store.js";
 import { createModelStore, type ModelStore } from "./model-store.js";
 import { isShut } from "./zone.js";
 
@@ -35,6 +35,8 @@ export interface World {
   /** Moves between states that happened, as "QUEUED → RUNNING". */
   readonly moves: Set<string>;
   requests: number;
+  /** The roster that each store named last to the server that looks at it. */
+  readonly rosters: Map<Either, string>;
   /** Attempts that passed their point of no return, as the real store's journal and the model's know them. */
   readonly intents: Intent[];
   nextId(): string;
@@ -76,6 +78,7 @@ export async function newWorld(at: TestStore, moves: Set<string>): Promise<World
     freed: [],
     moves,
     requests: 0,
+    rosters: new Map(),
     intents: [],
     nextId: () => {
       // As good as random, so that order by id is not order of creation, and the same in every replay.
@@ -84,7 +87,7 @@ export async function newWorld(at: TestStore, moves: Set<string>): Promise<World
     },
   };
   await Promise.all([world.real, world.model].map(({ upkeep }) => upkeep.reconcile("default")));
-  for (const identity of world.workers) await both(world, (store) => store.leases.register(identity));
+  for (const identity of world.workers) await register(world, identity);
   return world;
 }
 
@@ -159,6 +162,16 @@ export async function compare(world: World): Promise<void> {
   same(await see(world.real), await see(world.model as unknown as Store));
 }
 
+/** Registers a worker on both, and has a server see it unless it is to be `unseen`. */
+export async function register(world: World, identity: WorkerIdentity, unseen = false): Promise<void> {
+  await both(world, async (store) => {
+    const from = store === world.real ? world.at.unwatched : store;
+    const answer = await from.leases.register(identity);
+    if (!unseen) await see(from, "default");
+    return answer;
+  });
+}
+
 /** Buries on both a worker whose beat is the one seen, or goes on with one that is buried. */
 export async function reap(world: World, name: string, beat: number, limit: number): Promise<void> {
   const before = await world.real.workers.endpoints("default", name, 100);
@@ -168,11 +181,23 @@ export async function reap(world: World, name: string, beat: number, limit: numb
   same(real, await world.model.upkeep.reap("default", name, beat, limit));
 }
 
+/** A server that remembers nothing, what it was told last, or another history, by name of some workers or not. */
+export type Memory = "nothing" | "last" | "another history" | readonly string[];
+
 /** A step of opening the zone's gate on both; who was waited for long enough is buried. */
-export async function reconcile(world: World): Promise<void> {
-  const gate = await both(world, async ({ upkeep }) => {
-    const state = await upkeep.reconcile("default");
-    return { ...state, ...("missing" in state ? { missing: [...state.missing].sort() } : {}) };
+export async function reconcile(world: World, memory: Memory = "nothing"): Promise<void> {
+  const another = { roster: "another history 3", ...(Array.isArray(memory) && { workers: memory as string[] }) };
+  const gate = await both(world, async (store) => {
+    const told = world.rosters.get(store);
+    const last = told === undefined ? undefined : { roster: told };
+    const remembered = memory === "nothing" ? undefined : memory === "last" ? last : another;
+    const { roster, ...state } = { roster: undefined, ...(await store.upkeep.reconcile("default", remembered)) };
+    if (roster !== undefined) world.rosters.set(store, roster);
+    return {
+      ...state,
+      ...("missing" in state ? { missing: [...state.missing].sort() } : {}),
+      ...("workers" in state && state.workers ? { workers: [...state.workers].sort() } : {}),
+    };
   });
   if (gate?.state === "LOST") for (const name of gate.missing ?? []) await reap(world, name, 0, 100);
 }

@@ -1,4 +1,3 @@
-import { holdReason } from "../../../src/domain/hold.js";
 import type { EventFact, EventRecord } from "../../../src/domain/job-event.js";
 import type { Effect, Failure, NewJob, ResolutionRecord } from "../../../src/domain/job.js";
 import { type JobState, isFinal } from "../../../src/domain/job-state.js";
@@ -49,6 +48,8 @@ export interface ModelJob {
   output: Uint8Array;
   /** Number of the last part written in this attempt. */
   part: number;
+  /** Output of its latest attempt is missing, and no more of it is kept. */
+  cut?: true;
   /** Its output no longer counts: removed to make room, or never to be kept. */
   outputGone: boolean;
   secret: boolean;
@@ -104,6 +105,14 @@ export interface ModelGate {
   sinceMs?: number;
   fence?: number;
   readonly replayed: Set<string>;
+  /** Workers that a server remembers and the store does not. */
+  readonly unknown: Set<string>;
+  /** What no change is taken for, as names of holds; and the time since when those journals are to be told. */
+  readonly closed: Set<string>;
+  untoldMs?: number;
+  /** Counts registrations and farewells; workers that no server has seen yet, by it. */
+  roster: number;
+  readonly unseen: Map<string, number>;
   /** How far jobs were looked at that wait in old data, by state. */
   readonly walked: Map<string, string>;
 }
@@ -134,7 +143,10 @@ export function createZone(name: string, moment: () => number, identity: () => s
     name,
     moment,
     identity,
-    gate: { replayed: new Set(), walked: new Map() },
+    gate: {
+      ...{ replayed: new Set(), unknown: new Set(), closed: new Set(), walked: new Map() },
+      ...{ roster: 0, unseen: new Map() },
+    },
     now: () => Math.floor(moment()),
     jobs: new Map(),
     devices: new Map(),
@@ -222,10 +234,8 @@ export function startable(zone: ModelZone, device: ModelDevice): ModelJob | unde
 }
 
 /** Whether a journal that has not been told yet may know of work at the device that is not known here. */
-export function mayBeForgotten(zone: ModelZone, endpoint: string): boolean {
-  return (
-    isShut(zone) || [...deviceAt(zone, endpoint).holds.keys()].some((name) => holdReason(name).worker !== undefined)
-  );
+export function mayBeForgotten(zone: ModelZone): boolean {
+  return isShut(zone) || zone.gate.closed.size > 0;
 }
 
 export function letGo(device: ModelDevice): void {
@@ -254,6 +264,12 @@ export function holdBy(zone: ModelZone, endpoint: string, name: string): void {
   device.holds.set(name, zone.now());
   device.hold ??= name;
   place(zone, endpoint);
+}
+
+/** Closes a device for all that its zone is closed for, when a change comes back into its line. */
+export function holdAsZone(zone: ModelZone, job: ModelJob): void {
+  if (job.line !== "changes") return;
+  for (const name of [...zone.gate.closed].sort()) holdBy(zone, job.spec.endpoint, name);
 }
 
 /** Whether the zone is not (yet) reconciled with the history it has. */
@@ -348,6 +364,7 @@ export function admit(zone: ModelZone, name: string): void {
     );
     if (!first) return;
     delete first.parked;
+    holdAsZone(zone, first);
     if (most !== undefined && canStart(zone, first)) first.permits.add(name);
     place(zone, first.spec.endpoint);
   }

@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import type { NewJob } from "../../src/domain/job.js";
+import { createKeySpace, keyOf } from "../../src/store/keys.js";
+import { claimOne, newJob, succeed, worker } from "../support/jobs.js";
+import { openTestStore, type TestStore } from "../support/store.js";
+
+const zone = "default";
+const gate = keyOf(createKeySpace("pm").zone(zone), "gate");
+const [w1, w2] = [worker("w1"), worker("w2")];
+const change = { effectClass: "AT_MOST_ONCE", endpoint: "10.0.0.9:22" } as const;
+/** What a server remembers of the history before: w2, and a worker that Redis has forgotten. */
+const remembered = { roster: "another history 7", workers: ["w2", "w3"] };
+
+let at: TestStore;
+beforeAll(async () => {
+  at = await openTestStore();
+});
+afterAll(() => at.close());
+beforeEach(async () => {
+  await at.empty();
+  for (const one of [w1, w2]) await at.store.leases.register(one);
+});
+
+const create = async (part: Partial<NewJob>) => (await at.store.jobs.create(newJob(at.time.now, part))).job.id;
+
+/** Redis has another history; w1 has told its journal, and the others have been waited for as long as they are. */
+async function loseHistory(names: typeof remembered | undefined): Promise<void> {
+  await at.redis.hset(gate, "id", "another");
+  at.time.now += 1_000;
+  await at.store.upkeep.reconcile(zone, names);
+  await at.store.leases.replayed(w1, ["w1"]);
+  at.time.now += 31_000;
+  for (let left = 10; left > 0; left--) {
+    const { state } = await at.store.upkeep.reconcile(zone, names);
+    if (state === "OPENED") return;
+  }
+  throw new Error("the zone does not open");
+}
+
+async function waitsFor(id: string): Promise<string | undefined> {
+  const job = await at.store.jobs.get(id);
+  return (await at.store.jobs.waiting([job!]))[0]?.reason;
+}
+
+test.each([
+  { whose: "of a worker that Redis knows", names: undefined, missing: ["w2"] },
+  { whose: "of a worker that servers alone remember", names: remembered, missing: ["w2", "w3"] },
+])("while the journal $whose is missing, its zone takes no change", async ({ names, missing }) => {
+  const waiting = await create(change);
+  await loseHistory(names);
+  expect(await waitsFor(waiting)).toBe("HELD");
+  const refused = { reason: "STORE_RECONCILING", metadata: { workers: missing.join(", ") } };
+  await expect(create({ ...change, endpoint: "10.0.0.7:22" })).rejects.toMatchObject(refused);
+  await expect(
+    at.store.jobs.cancel(waiting, { interruptRunning: false, caller: "ann", reason: "" }),
+  ).rejects.toMatchObject({ reason: "STORE_RECONCILING" });
+  // Reads go on, on any device.
+  const read = await create({ endpoint: change.endpoint });
+  const holder = await claimOne(at.store, w1);
+  expect(holder?.job).toBe(read);
+  await succeed(at.store, holder!);
+  expect(await claimOne(at.store, w1)).toBeUndefined();
+
+  const reasons = missing.map((name) => `worker/${name}`);
+  for (const reason of reasons.slice(1))
+    expect(await at.store.upkeep.lift(zone, reason)).toEqual({ devices: 1, opened: true });
+  await expect(create(change)).rejects.toMatchObject({ reason: "STORE_RECONCILING" });
+  // The first comes back by itself: another life on its node tells what it had written.
+  await at.store.leases.replayed(w1, ["w1", missing[0]!]);
+  await create(change);
+  expect((await claimOne(at.store, w1))?.job).toBe(waiting);
+});
+
+test("a change that comes back into its line waits as well", async () => {
+  const id = await create(change);
+  const holder = (await claimOne(at.store, w1))!;
+  await at.redis.hset(gate, "id", "another");
+  at.time.now += 1_000;
+  await at.store.upkeep.reconcile(zone);
+  await at.store.leases.settle(w1, [holder]);
+  await at.store.leases.replayed(w1, ["w1"]);
+  at.time.now += 31_000;
+  await expect.poll(async () => (await at.store.upkeep.reconcile(zone)).state).toBe("OPENED");
+  await expect(at.store.leases.intent(holder, 1)).rejects.toMatchObject({ reason: "STORE_RECONCILING" });
+  const lost = { reason: "WORKER_LOST", message: "away" };
+  const end = { verdict: "REQUEUE", error: lost, intendedStep: 0, confirmedStep: 0, keepDevice: true } as const;
+  await at.store.leases.finish(holder, end);
+  expect(await waitsFor(id)).toBe("HELD");
+  expect(await claimOne(at.store, w1)).toBeUndefined();
+});
+
+test("a worker changes nothing before a server has seen it", async () => {
+  const w4 = worker("w4");
+  await at.unwatched.leases.register(w4);
+  await create(change);
+  const holder = (await claimOne(at.store, w4))!;
+  expect(await at.store.leases.intent(holder, 1)).toEqual({ answer: "UNSEEN" });
+  const gate = await at.store.upkeep.reconcile(zone);
+  expect(gate).toMatchObject({ state: "OPEN", workers: expect.arrayContaining(["w4"]) as string[] });
+  expect(await at.store.leases.intent(holder, 1)).toEqual({ answer: "UNSEEN" });
+  await at.store.upkeep.reconcile(zone, { roster: "roster" in gate ? gate.roster : "" });
+  expect(await at.store.leases.intent(holder, 1)).toMatchObject({ answer: "OK" });
+});
