@@ -9,6 +9,8 @@ import { fillUp, measureWindow } from "./window.mjs";
 
 const openers = {
   pointsman: openPointsman,
+  "pointsman-changes": (parts) => openPointsman(parts, { changes: true }),
+  "pointsman-journal": (parts) => openPointsman(parts, { changes: true, journal: true }),
   "pointsman-api": openPointsmanApi,
   bullmq: openBullmq,
   "bullmq-lock": (parts) => openBullmq(parts, { lock: true }),

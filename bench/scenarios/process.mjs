@@ -3,6 +3,7 @@ import { createJobs } from "../lib/jobs.mjs";
 import { createLedger } from "../lib/ledger.mjs";
 import { fillUp, measureWindow } from "../lib/window.mjs";
 
+const peers = ["pointsman", "bullmq"];
 const kinds = [
   {
     name: "process-c1",
@@ -34,34 +35,45 @@ const kinds = [
     batch: 50,
     workMs: 20,
   },
+  {
+    name: "process-changes",
+    title:
+      "What at most once costs: reads, changes with their intent, and with intent and journal, 50 at a time, no-op",
+    count: [4_000, 20_000],
+    concurrency: 50,
+    batch: 50,
+    sides: ["pointsman", "pointsman-changes", "pointsman-journal"],
+  },
 ];
 
 /** How fast queued jobs are worked off, over 1,000 devices on our side. */
-export const processScenarios = kinds.map(({ name, title, count, concurrency, batch, workMs, rounds = 2 }) => ({
-  name,
-  title,
-  unit: "jobs/s",
-  rounds,
-  run: (bench) =>
-    bench.inTurn(["pointsman", "bullmq"], async (which) => {
-      const side = await bench.open(which);
-      const ours = which === "pointsman";
-      const ledger = createLedger({ exclusive: ours, ordered: ours });
-      const window = {
-        concurrency,
-        batch,
-        warm: 500,
-        count: bench.size(count),
-        ...(workMs ? { work: () => sleep(workMs) } : {}),
-      };
-      const jobs = createJobs(window.warm + window.count + 4 * concurrency, 1_000);
-      await fillUp(side, jobs);
-      const numbers = await measureWindow(side, bench.server, ledger, window);
-      await expectAll(side, ledger, jobs.length, window);
-      await side.close();
-      return { numbers, broken: ledger.broken() };
-    }),
-}));
+export const processScenarios = kinds.map(
+  ({ name, title, count, concurrency, batch, workMs, rounds = 2, sides = peers }) => ({
+    name,
+    title,
+    unit: "jobs/s",
+    rounds,
+    run: (bench) =>
+      bench.inTurn(sides, async (which) => {
+        const side = await bench.open(which);
+        const ours = which !== "bullmq";
+        const ledger = createLedger({ exclusive: ours, ordered: ours });
+        const window = {
+          concurrency,
+          batch,
+          warm: 500,
+          count: bench.size(count),
+          ...(workMs ? { work: () => sleep(workMs) } : {}),
+        };
+        const jobs = createJobs(window.warm + window.count + 4 * concurrency, 1_000);
+        await fillUp(side, jobs);
+        const numbers = await measureWindow(side, bench.server, ledger, window);
+        await expectAll(side, ledger, jobs.length, window);
+        await side.close();
+        return { numbers, broken: ledger.broken() };
+      }),
+  }),
+);
 
 /** Nothing was lost, and what was said to have ended is recorded as that. */
 export async function expectAll(side, ledger, accepted, { warm, count }) {

@@ -1,7 +1,13 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { addressOf, noResult } from "../lib/jobs.mjs";
 
-/** Our store, opened as the service opens it: request ids, events, fence, indexes and retention of everything are on. */
-export async function openPointsman({ server, dist }) {
+/**
+ * Our store, opened as the service opens it: request ids, events, fence, indexes and retention of everything are on.
+ * `changes`: its jobs are changes, each of which passes its point of no return in Redis, and with `journal` on disk too.
+ */
+export async function openPointsman({ server, dist }, { changes = false, journal: journalled = false } = {}) {
   const { createRedisStore } = await dist("store/redis-store.js");
   const { createJobId } = await dist("domain/job-id.js");
   const { systemRandom } = await dist("system/random.js");
@@ -10,12 +16,15 @@ export async function openPointsman({ server, dist }) {
     now: () => Date.now(),
     monotonic: () => performance.now(),
   });
+  const { openJournal } = await dist("worker/journal.js");
+  const dir = journalled ? await mkdtemp(join(tmpdir(), "pm-bench-journal-")) : undefined;
+  const journal = dir && (await openJournal(dir, "bench"));
   let workers = 0;
 
   const newJob = ({ seq, number, device, text, queue }) => ({
     id: createJobId(Date.now(), 0, systemRandom),
     zone: "default",
-    effectClass: "READ_ONLY",
+    effectClass: changes ? "AT_MOST_ONCE" : "READ_ONLY",
     type: "commands",
     endpoint: `${addressOf(number)}:22`,
     address: addressOf(number),
@@ -51,20 +60,43 @@ export async function openPointsman({ server, dist }) {
       return worker;
     },
     async consume(options) {
-      return consume(store, await this.register(options.concurrency), options);
+      const worker = await this.register(options.concurrency);
+      return consume(store, worker, {
+        ...options,
+        ...(changes ? { pass: (claim) => pass(store, worker, claim, journal) } : {}),
+      });
     },
     async counts() {
       const states = await store.jobs.count({});
       return { all: [...states.values()].reduce((sum, count) => sum + count, 0), done: states.get("SUCCEEDED") ?? 0 };
     },
-    close: () => store.close(),
+    async close() {
+      await store.close();
+      await journal?.close();
+      if (dir) await rm(dir, { recursive: true, force: true });
+    },
   };
 }
 
+const holderOf = (worker, { job, fence }) => ({
+  zone: "default",
+  worker: worker.name,
+  job: job.id,
+  endpoint: job.endpoint,
+  fence,
+});
+
+/** Passes the point of no return, as a worker does before the first byte of a change. */
+async function pass(store, worker, claim, journal) {
+  const { answer, requests } = await store.leases.intent(holderOf(worker, claim), 1);
+  if (answer !== "OK") throw new Error(`intent answered ${answer}`);
+  const { job, fence } = claim;
+  await journal?.write({ kind: "intent", timeMs: Date.now(), worker: worker.name, fence, step: 1, requests, job });
+}
+
 /** Ends a claimed job well, as a worker does that keeps its session. */
-export async function succeed(store, worker, { job, fence }) {
-  const holder = { zone: "default", worker: worker.name, job: job.id, endpoint: job.endpoint, fence };
-  const answer = await store.leases.finish(holder, {
+export async function succeed(store, worker, claim) {
+  const answer = await store.leases.finish(holderOf(worker, claim), {
     verdict: "SUCCEEDED",
     effect: "COMPLETE",
     intendedStep: 1,
@@ -79,7 +111,7 @@ export async function succeed(store, worker, { job, fence }) {
  * Claims and ends jobs as our worker does: at most `concurrency` run, a claim takes at most `batch`, one claim is under
  * way at a time, ends go out by themselves. Woken by hints; a poll stands behind them.
  */
-async function consume(store, worker, { concurrency, batch, work, started, finished }) {
+async function consume(store, worker, { concurrency, batch, work, started, finished, pass }) {
   let running = 0;
   let requests = 0;
   let claiming = false;
@@ -92,6 +124,7 @@ async function consume(store, worker, { concurrency, batch, work, started, finis
   async function perform(claim) {
     const job = JSON.parse(Buffer.from(claim.job.spec).toString());
     started(job);
+    if (pass) await pass(claim);
     if (work) await work(job);
     finished(job);
     await succeed(store, worker, claim);
