@@ -12,7 +12,7 @@ import { canonicalBytes } from "./canonical-bytes.js";
 import { itemError } from "./item-error.js";
 import { type JobCreation, prepareJob, readSurroundings, type Surroundings } from "./job-create.js";
 import { blockedTarget } from "./run-blocked.js";
-import { hasWords } from "./run-words.js";
+import { wordsIn, wordsOf } from "./run-words.js";
 import { type AskedTarget, deviceOf, jobOfTarget, nameOf, targetBytes, targetPlace } from "./run-target.js";
 import { validateRequest } from "./validate-request.js";
 
@@ -278,13 +278,16 @@ async function surroundingsOf(
   return known ? { ...around, devices: known } : around;
 }
 
-/** Whether a target can be worked on. What depends on the platform and the zone alone is found out once for each. */
+/**
+ * Whether a target can be worked on. Devices of one platform and zone for which the words of the job stand for the same
+ * are looked at once.
+ */
 function createTargetCheck(
   parts: JobCreation,
   wish: RunWish,
 ): (around: Surroundings, target: AskedTarget) => TargetRejection | undefined {
-  const plain = new Map<string, TargetRejection | undefined>();
-  const template = wish.spec.job && !hasWords(wish.spec.job);
+  const alike = new Map<string, TargetRejection | undefined>();
+  const names = wish.spec.job ? wordsIn(wish.spec.job) : [];
 
   function look(
     around: Surroundings,
@@ -308,10 +311,12 @@ function createTargetCheck(
   return (around, target) => {
     const name = deviceOf(target);
     const device = name === undefined ? undefined : around.devices.get(name);
-    if (!template || typeof target !== "string" || !device) return look(around, target, device);
-    const key = `${device.platform} ${device.zone}`;
-    if (!plain.has(key)) plain.set(key, look(around, target, device));
-    return plain.get(key);
+    const own = typeof target === "string" ? undefined : target;
+    if (!device || own?.operation.case !== undefined) return look(around, target, device);
+    const words = wordsOf(wish.spec, own, device);
+    const key = JSON.stringify([device.platform, device.zone, ...names.map(words), own?.labels]);
+    if (!alike.has(key)) alike.set(key, look(around, target, device));
+    return alike.get(key);
   };
 }
 

@@ -3,8 +3,7 @@ import { type JobSpec, JobSpecSchema, type RunSpec, type RunTarget, RunTargetSch
 import { defaultPort } from "../domain/endpoint-key.js";
 import type { DeviceRecord } from "../store/store.js";
 import { invalidRequest, problem } from "../errors.js";
-import { hasWords, withWords, wordsOf } from "./run-words.js";
-import { validateRequest } from "./validate-request.js";
+import { withWords, wordsIn, wordsOf } from "./run-words.js";
 
 /** A target of a run as it was asked for: a device's name alone, or with what is its own. */
 export type AskedTarget = string | RunTarget;
@@ -39,11 +38,7 @@ export function jobOfTarget(spec: RunSpec, target: AskedTarget, device: DeviceRe
     throw invalidRequest({ field: "run.job", description: "has no operation, nor has this target one of its own" });
   }
   job.target = typeof target === "string" ? { case: "device", value: target } : target.target;
-  if (!hasWords(job)) return job;
-  const filled = withWords(job, wordsOf(spec, own, device));
-  // What stands for a word may be too long for where it stands, or no value for it.
-  validateRequest(JobSpecSchema, filled, "run.job");
-  return filled;
+  return wordsIn(job).length > 0 ? withWords(job, wordsOf(spec, own, device)) : job;
 }
 
 /** A target as bytes, without its secret; undefined when it is no more than a device's name. */

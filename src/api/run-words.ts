@@ -1,9 +1,13 @@
 import { clone } from "@bufbuild/protobuf";
 import { type JobSpec, JobSpecSchema, type RunSpec, type RunTarget } from "@pointsman/sdk/v1";
-import { problem } from "../errors.js";
+import { invalidRequest, problem } from "../errors.js";
 import type { DeviceRecord } from "../store/store.js";
 
 const word = /\{\{\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9._/-]+)?)\s*\}\}/g;
+
+/** Characters that a text may have once its words are replaced: no line of a device is longer, and no label's value. */
+const longestText = 4_096;
+const longestLabel = 255;
 
 /** What words stand for, for one target. */
 export type Words = (name: string) => string | undefined;
@@ -23,35 +27,48 @@ export function wordsOf(spec: RunSpec, own: RunTarget | undefined, device: Devic
   };
 }
 
-/** Whether a job's operation or labels hold words. */
-export function hasWords(spec: JobSpec): boolean {
-  let found = false;
+/** The words that a job's operation and labels hold, each once. */
+export function wordsIn(spec: JobSpec): readonly string[] {
+  const found = new Set<string>();
   each(spec, (text) => {
-    found ||= text.search(word) >= 0;
+    if (text.includes("{{")) for (const [, name = ""] of text.matchAll(word)) found.add(name);
     return text;
   });
-  return found;
+  return [...found];
 }
 
-/** The job with its words replaced. WORD_MISSING. */
+/**
+ * The job with its words replaced. What stands for a word is one line, so a text stays what it was but for its length.
+ * WORD_MISSING, INVALID_REQUEST.
+ */
 export function withWords(spec: JobSpec, words: Words): JobSpec {
   const filled = clone(JobSpecSchema, spec);
-  each(filled, (text) =>
-    text.replace(word, (whole, name: string) => {
+  each(filled, (text, longest) => {
+    if (!text.includes("{{")) return text;
+    const changed = text.replace(word, (whole, name: string) => {
       const value = words(name);
       if (value === undefined) {
         throw problem("WORD_MISSING", `${whole} has no value for this target`, { metadata: { word: name } });
       }
       return value;
-    }),
-  );
+    });
+    if (changed !== text && changed.length > Math.max(longest, text.length)) {
+      throw invalidRequest({
+        field: "run.job",
+        description: `a text has more than ${longest} characters with its words`,
+      });
+    }
+    return changed;
+  });
   return filled;
 }
 
+type Change = (text: string, longest: number) => string;
+
 /** Goes over every text of the operation and every value of a label. */
-function each({ operation, labels }: JobSpec, change: (text: string) => string): void {
-  replace(operation.value, change);
-  replace(labels, change);
+function each({ operation, labels }: JobSpec, change: Change): void {
+  replace(operation.value, (text) => change(text, longestText));
+  replace(labels, (text) => change(text, longestLabel));
 }
 
 function replace(value: unknown, change: (text: string) => string): void {
