@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { parse as parseYaml } from "yaml";
+import { checkNetwork } from "./outbound/address-rule.js";
 import { parseRedisUrl } from "./store/redis-place.js";
 import { type LogLevel, logLevels } from "./telemetry/logger.js";
 
@@ -89,6 +90,28 @@ function labels(value: unknown): Readonly<Record<string, string>> {
       return [pair[1] ?? "", (pair[2] ?? "").trim()];
     }),
   );
+}
+
+/** A list of words; in the environment joined by commas. */
+function words(value: unknown): readonly string[] {
+  const list: unknown[] =
+    typeof value === "string" ? value.split(",").map((part) => part.trim()) : (value as unknown[]);
+  if (!Array.isArray(list) || !list.every((one) => typeof one === "string" && one !== "")) {
+    throw new Error("must be a list of words");
+  }
+  return [...new Set(list as string[])];
+}
+
+function networks(value: unknown): readonly string[] {
+  const list = words(value);
+  for (const network of list) checkNetwork(network);
+  return list;
+}
+
+function nodeName(value: unknown): string | undefined {
+  const name = string(value);
+  if (/^[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?$/.test(name)) return name;
+  throw new Error("must be letters, digits, dots, dashes and underscores, at most 128");
 }
 
 function setting<T>(
@@ -184,6 +207,34 @@ export const settings = {
     ["default"],
     names,
     "The zones a worker serves.",
+  ),
+  node: setting<string | undefined>(
+    "worker.node",
+    "POINTSMAN_NODE",
+    undefined,
+    nodeName,
+    "The name of the machine a worker runs on, as jobs for a node call it. Without it: the host name.",
+  ),
+  shellCommands: setting<readonly string[]>(
+    "worker.shell_commands",
+    "POINTSMAN_SHELL_COMMANDS",
+    [],
+    words,
+    'Programs that jobs may run on a worker\'s node, as a job\'s first word names them: "echo", "/usr/bin/uptime". "*" allows all. None by default.',
+  ),
+  allowAddresses: setting<readonly string[]>(
+    "http.allow_addresses",
+    "POINTSMAN_HTTP_ALLOW_ADDRESSES",
+    [],
+    networks,
+    "Addresses and networks that http jobs and webhooks may call although they are not of the public internet, such as 10.1.0.0/16.",
+  ),
+  allowHosts: setting<readonly string[]>(
+    "http.allow_hosts",
+    "POINTSMAN_HTTP_ALLOW_HOSTS",
+    [],
+    words,
+    "The only hosts that http jobs and webhooks may call: names, or *.example.com for all below one. All by default.",
   ),
   capacity: setting("worker.capacity", "POINTSMAN_CAPACITY", 1_000, whole(1, 100_000), "Jobs a worker runs at a time."),
   labels: setting<Readonly<Record<string, string>> | undefined>(

@@ -53,6 +53,8 @@ export async function openPointsman({ server, dist }, { changes = false, journal
         zone: "default",
         pid: process.pid,
         hostname: "bench",
+        node: "bench",
+        skills: [],
         version: "0",
         capacity,
       };

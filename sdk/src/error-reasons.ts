@@ -34,6 +34,7 @@ export const errorReasons = {
   JOB_NOT_FOUND: { code: "not_found", meaning: "No job of this id." },
   RUN_NOT_FOUND: { code: "not_found", meaning: "No run of this id." },
   DEVICE_NOT_FOUND: { code: "not_found", meaning: "No device of this name." },
+  NODE_NOT_FOUND: { code: "not_found", meaning: "No worker runs on a node of this name, or did within the last hour." },
   WORKER_NOT_FOUND: { code: "not_found", meaning: "No worker of this name, and nothing is held for one." },
   WORKER_STOPPING: {
     code: "failed_precondition",
@@ -156,6 +157,15 @@ export const errorReasons = {
   OUTPUT_TOO_LARGE: { code: "job", meaning: "The output passed the job's limit and was cut." },
   DISCONNECTED: { code: "job", meaning: "The connection was lost during the work." },
   SESSION_LIMIT: { code: "job", meaning: "The device has no free line for another session." },
+  ADDRESS_REFUSED: {
+    code: "job",
+    meaning:
+      "The URL leads within the house, to a host that is not allowed, or is redirected to another; nothing was sent.",
+  },
+  CALLBACK_FAILED: { code: "job", meaning: "The URL did not answer, or not with success; metadata holds the status." },
+  PROGRAM_FAILED: { code: "job", meaning: "The program ended with another status than 0, or by a signal." },
+  PROGRAM_NOT_STARTED: { code: "job", meaning: "The program could not be started: there is none, or not for us." },
+  SHELL_FORBIDDEN: { code: "job", meaning: "The worker does not allow this program (worker.shell_commands)." },
   QUEUE_TIMEOUT: { code: "job", meaning: "No worker could take the job in time." },
   WORKER_LOST: { code: "job", meaning: "The worker died or lost its lease during the work." },
   CREDENTIAL_UNAVAILABLE: { code: "job", meaning: "The credential is missing or cannot be opened." },

@@ -16,6 +16,7 @@ export type {
   JobWork,
   LoginInput,
 } from "./job-input.js";
+export type { HttpInput } from "./operation-input.js";
 export type { JobFilterInit } from "./job-filter.js";
 export type { WaitOptions } from "./job-wait.js";
 export type { JobWatchItem, WatchJobOptions, WatchOptions } from "./job-watch.js";

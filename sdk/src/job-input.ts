@@ -1,5 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { configureMessage, type ConfigureInput } from "./configure-input.js";
+import { httpOperation, shellOperation, type HttpInput } from "./operation-input.js";
 import { durationFromMs, timestampFromDate } from "./time.js";
 import { DedupePolicy, EffectClass, JobSpecSchema, OnReject, Privilege, RetainOutput, type JobSpec } from "./v1.js";
 
@@ -48,8 +49,23 @@ export type JobTarget =
       /** Name of a device in the inventory. */
       readonly device: string;
       readonly endpoint?: undefined;
+      readonly node?: undefined;
+      readonly zone?: undefined;
     }
-  | { readonly endpoint: EndpointInput; readonly device?: undefined };
+  | {
+      readonly endpoint: EndpointInput;
+      readonly device?: undefined;
+      readonly node?: undefined;
+      readonly zone?: undefined;
+    }
+  | {
+      /** Name of a node, the machine a worker runs on: for `shell`, and for work that shall be done from there. */
+      readonly node?: string | undefined;
+      /** The zone whose workers may take it. Default "default"; for a node: one that it serves. */
+      readonly zone?: string | undefined;
+      readonly device?: undefined;
+      readonly endpoint?: undefined;
+    };
 
 /** What is done. */
 export type JobWork =
@@ -62,18 +78,40 @@ export type JobWork =
       readonly privilege?: "login" | "enable" | undefined;
       readonly configure?: undefined;
       readonly probe?: undefined;
+      readonly shell?: undefined;
+      readonly http?: undefined;
     }
   | {
       /** Configures the device by lines. */
       readonly configure: ConfigureInput;
       readonly commands?: undefined;
       readonly probe?: undefined;
+      readonly shell?: undefined;
+      readonly http?: undefined;
     }
   | {
       /** Connects, logs in, looks, leaves. */
       readonly probe: true;
       readonly configure?: undefined;
       readonly commands?: undefined;
+      readonly shell?: undefined;
+      readonly http?: undefined;
+    }
+  | {
+      /** Runs a program on the node: one line, divided as a shell divides words, or the words. */
+      readonly shell: string | readonly string[];
+      readonly commands?: undefined;
+      readonly configure?: undefined;
+      readonly probe?: undefined;
+      readonly http?: undefined;
+    }
+  | {
+      /** Calls a URL. */
+      readonly http: HttpInput;
+      readonly commands?: undefined;
+      readonly configure?: undefined;
+      readonly probe?: undefined;
+      readonly shell?: undefined;
     };
 
 /** When, how long and under which names. */
@@ -125,17 +163,13 @@ export function jobSpec(input: JobInput | JobSpecInit): JobSpec {
 }
 
 function isJobInput(input: JobInput | JobSpecInit): input is JobInput {
-  return "device" in input || "endpoint" in input;
+  return !("operation" in input);
 }
 
 function fromInput(input: JobInput): JobSpec {
   const spec = workSpec(input);
-  spec.target = create(JobSpecSchema, {
-    target:
-      input.endpoint === undefined
-        ? { case: "device", value: input.device }
-        : { case: "endpoint", value: endpoint(input.endpoint) },
-  }).target;
+  spec.target = create(JobSpecSchema, { target: target(input) }).target;
+  spec.zone = input.zone ?? "";
   return spec;
 }
 
@@ -182,8 +216,28 @@ const retained = {
   none: RetainOutput.NONE,
 } as const;
 
-/** An operation, as the contract has it. */
-export function operation(work: JobWork): NonNullable<JobSpecInit["operation"]> {
+function target(input: JobTarget): NonNullable<JobSpecInit["target"]> {
+  if (input.endpoint !== undefined) return { case: "endpoint", value: endpoint(input.endpoint) };
+  if (input.device !== undefined) return { case: "device", value: input.device };
+  return input.node === undefined ? { case: undefined } : { case: "node", value: input.node };
+}
+
+function operation(work: JobWork): NonNullable<JobSpecInit["operation"]> {
+  if (work.shell !== undefined) return shellOperation(work.shell);
+  if (work.http !== undefined) return httpOperation(work.http);
+  return deviceOperation(work);
+}
+
+/** Work that is done on a device. */
+export type DeviceWork = Exclude<
+  JobWork,
+  { readonly shell: string | readonly string[] } | { readonly http: HttpInput }
+>;
+
+/** An operation on a device, as the contract has it. */
+export function deviceOperation(
+  work: DeviceWork,
+): Extract<NonNullable<JobSpecInit["operation"]>, { case: "commands" | "configure" | "probe" }> {
   if (work.configure !== undefined) return { case: "configure", value: configureMessage(work.configure) };
   if (work.commands === undefined) return { case: "probe", value: {} };
   return {

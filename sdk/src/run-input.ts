@@ -1,12 +1,12 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   endpoint,
-  operation,
+  deviceOperation,
   optionalDuration,
   workSpec,
   type EndpointInput,
   type JobConditions,
-  type JobWork,
+  type DeviceWork,
 } from "./job-input.js";
 import { RunSpecSchema, type RunSpec } from "./v1.js";
 
@@ -27,7 +27,7 @@ export type RunTargetInput = {
   /** Labels of this target's job beside the others. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** What is done here in the place of the run's own work. */
-  readonly work?: JobWork | undefined;
+  readonly work?: DeviceWork | undefined;
 } & (
   | { readonly device: string; readonly endpoint?: undefined }
   | { readonly endpoint: EndpointInput; readonly device?: undefined }
@@ -60,7 +60,7 @@ export interface RolloutInput {
 }
 
 /** A run, in the words of this SDK. The form of the contract, `RunSpec`, is taken in its place everywhere. */
-export type RunInput = JobWork &
+export type RunInput = DeviceWork &
   Omit<JobConditions, "dedupe"> & {
     /** Devices by name, in the order in which they are worked on. */
     readonly devices?: readonly string[] | undefined;
@@ -100,7 +100,7 @@ function fromInput(input: RunInput): RunSpec {
           : { case: "endpoint" as const, value: endpoint(target.endpoint) },
       variables: { ...target.variables },
       labels: { ...target.labels },
-      ...(target.work ? { operation: operation(target.work) } : {}),
+      ...(target.work ? { operation: deviceOperation(target.work) } : {}),
     })),
     ...(selector
       ? {

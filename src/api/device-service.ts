@@ -17,7 +17,7 @@ import { type DeviceRecord, type Store, StoreError } from "../store/store.js";
 import { principalKey, requestIdKey } from "./call-context.js";
 import { type DeviceInput, deviceInput, deviceMessage } from "./device-view.js";
 import { badHostKeys } from "./host-keys.js";
-import { unknownPlatform } from "./job-create.js";
+import { unknownPlatform } from "./job-target.js";
 import { itemError } from "./item-error.js";
 import { platformMessage } from "./platform-view.js";
 import { listKey, maxPageSize, pageSize, readPageToken, writePageToken } from "./page-token.js";

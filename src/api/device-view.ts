@@ -3,7 +3,7 @@ import { durationFromMs, durationMs, timestampFromMs } from "@bufbuild/protobuf/
 import { type Device, DeviceSchema, HostKeyPolicy, LockScope } from "@pointsman/sdk/v1";
 import { defaultPort, endpointKey } from "../domain/endpoint-key.js";
 import type { DeviceRecord, DeviceStatusRecord } from "../store/store.js";
-import { defaultZone } from "./job-create.js";
+import { defaultZone } from "./job-surroundings.js";
 
 /** A device as the store takes it. */
 export type DeviceInput = Omit<DeviceRecord, "createMs" | "updateMs">;

@@ -23,6 +23,7 @@ export function jobQuery(filter: JobFilter | undefined): JobQuery {
     ...store,
     ...list("workers", filter.workers),
     ...list("types", filter.types),
+    ...list("nodes", filter.nodes),
     ...(Object.keys(filter.labels).length > 0 && { labels: filter.labels }),
     ...list("creators", filter.creators),
     ...list("errorReasons", filter.errorReasons),
@@ -90,6 +91,8 @@ export function meetsForEver(query: JobQuery, job: JobRecord): boolean {
     among(query.ids, job.id) &&
     (!query.devices || query.devices.some((device) => isAt(job, device))) &&
     among(query.types, job.type) &&
+    among(query.nodes, job.node) &&
+    among(query.tasks, job.task) &&
     Object.entries(query.labels ?? {}).every(([key, value]) => job.labels[key] === value) &&
     among(query.creators, job.creator) &&
     within(job.createMs, query.createdAfterMs, query.createdBeforeMs) &&
@@ -118,6 +121,12 @@ function says(job: JobRecord, text: string): boolean {
     const { input } = operation.value;
     const typed = input.case === "lines" ? input.value.lines : [input.value ?? ""];
     return typed.some((line) => line.toLowerCase().includes(text));
+  }
+  if (operation.case === "http") return operation.value.url.toLowerCase().includes(text);
+  if (operation.case === "shell") {
+    const { program } = operation.value;
+    const line = program.case === "argv" ? program.value.words.join(" ") : (program.value ?? "");
+    return line.toLowerCase().includes(text);
   }
   if (operation.case !== "commands") return false;
   return operation.value.commands.some((command) => command.command.toLowerCase().includes(text));

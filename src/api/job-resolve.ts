@@ -5,7 +5,8 @@ import type { JobRecord, NewJob, ResolutionRecord } from "../domain/job.js";
 import { invalidRequest, problem } from "../errors.js";
 import { StoreError } from "../store/store.js";
 import { confirmTimerEndMs } from "./confirm-timer.js";
-import { type JobCreation, prepareJob, readSurroundings } from "./job-create.js";
+import { type JobCreation, prepareJob } from "./job-create.js";
+import { readSurroundings } from "./job-surroundings.js";
 import { jobNotFound } from "./job-watch.js";
 
 const kinds: Readonly<Partial<Record<ResolutionKind, ResolutionRecord["kind"]>>> = {

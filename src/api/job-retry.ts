@@ -14,7 +14,9 @@ import { invalidRequest, problem } from "../errors.js";
 import { StoreError } from "../store/store.js";
 import { principalKey, requestIdKey, traceParentKey } from "./call-context.js";
 import { type ItemErrorShape, itemError } from "./item-error.js";
-import { type JobCreation, prepareJob, readSurroundings } from "./job-create.js";
+import { type JobCreation, prepareJob } from "./job-create.js";
+import { readSurroundings } from "./job-surroundings.js";
+import { hadSecret } from "./job-secret.js";
 import { isUnbounded, jobQuery } from "./job-filter.js";
 import { listKey, maxPageSize, readPageToken, writePageToken } from "./page-token.js";
 
@@ -46,8 +48,8 @@ export async function retryJob(
     throw problem("JOB_NOT_RESOLVED", message, { metadata });
   }
   const spec = fromBinary(JobSpecSchema, job.spec);
-  if (spec.target.case === "endpoint" && spec.target.value.login.case === undefined) {
-    throw problem("SECRET_ERASED", `job ${id} came with its own login, which is erased; create it anew`);
+  if (hadSecret(spec)) {
+    throw problem("SECRET_ERASED", `job ${id} came with its own secrets, which are erased; create it anew`);
   }
   delete spec.startTime;
   const around = await readSurroundings(parts.store, [spec]);

@@ -8,9 +8,11 @@ import {
   JobSchema,
   JobSpecSchema,
   type ResolutionSchema,
+  type ShellResult,
 } from "@pointsman/sdk/v1";
 import { traceIdOf } from "../domain/trace-parent.js";
 import { isFinal } from "../domain/job-state.js";
+import { isOwnEndpoint } from "../domain/work-place.js";
 import type { Failure, JobRecord, ResolutionRecord, Waiting } from "../domain/job.js";
 import type { JobStore } from "../store/store.js";
 import { deviceText } from "./device-text.js";
@@ -61,7 +63,7 @@ function jobMessage(job: JobRecord, waiting: Waiting | undefined): Job {
     state: stateNumbers[job.state],
     effectClass: effectClassNumbers[job.effectClass],
     zone: job.zone,
-    endpoint: job.endpoint,
+    endpoint: isOwnEndpoint(job.endpoint) ? "" : job.endpoint,
     creator: job.creator,
     traceId: job.traceParent === undefined ? "" : traceIdOf(job.traceParent),
     createTime: timestampFromMs(job.createMs),
@@ -165,6 +167,12 @@ function textsOf({ result }: JobResult): TextPlace[] {
       expire: () => void (command.outputExpired = true),
     }));
   }
+  if (result.case === "shell") return printedTexts(result.value);
+  if (result.case === "http") {
+    const call = result.value;
+    const fill = (text: string): void => void (call.body = text);
+    return [{ bytes: call.bodyBytes, fill, expire: () => void (call.bodyExpired = true) }];
+  }
   if (result.case !== "configure") return [];
   const { before, checks, lines, diff, after } = result.value;
   const checked = (late: boolean) => checks.flatMap((check) => (check.after === late ? [check.output] : []));
@@ -180,4 +188,16 @@ function textsOf({ result }: JobResult): TextPlace[] {
           },
         ],
   );
+}
+
+/** What a program printed came from two streams in turn: each piece goes to its own. */
+function printedTexts(shell: ShellResult): TextPlace[] {
+  return shell.pieces.map((length) => ({
+    bytes: Math.abs(length),
+    fill: (text) => {
+      if (length > 0) shell.stdout += text;
+      else shell.stderr += text;
+    },
+    expire: () => void (shell.outputExpired = true),
+  }));
 }

@@ -6,7 +6,7 @@ import type { Clock } from "../domain/clock.js";
 import { problem } from "../errors.js";
 import type { PauseRecord, QueueRecord, QueueTarget, Store } from "../store/store.js";
 import { principalKey } from "./call-context.js";
-import { defaultZone } from "./job-create.js";
+import { defaultZone } from "./job-surroundings.js";
 
 const linePrefix = "device/";
 

@@ -1,6 +1,6 @@
 import type { TargetRejection } from "../domain/run.js";
 import type { DeviceStatusRecord, Store } from "../store/store.js";
-import type { Surroundings } from "./job-create.js";
+import type { Surroundings } from "./job-surroundings.js";
 import { type AskedTarget, deviceOf } from "./run-target.js";
 
 /**

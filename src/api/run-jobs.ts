@@ -4,7 +4,8 @@ import { JobSpecSchema, type RunSpec, RunSpecSchema } from "@pointsman/sdk/v1";
 import type { DueTarget, MakeRunJobs, RunRecord } from "../domain/run.js";
 import { decodeLogin } from "../secrets/login-codec.js";
 import { itemError } from "./item-error.js";
-import { type JobCreation, prepareJob, readSurroundings } from "./job-create.js";
+import { type JobCreation, prepareJob } from "./job-create.js";
+import { readSurroundings } from "./job-surroundings.js";
 import { type AskedTarget, deviceOf, jobOfTarget, targetOfBytes, targetPlace } from "./run-target.js";
 
 /**

@@ -22,7 +22,7 @@ export async function selectWorkers(store: Parts, wanted: Wanted): Promise<Worke
   const all = await store.workers.list(zonesOf(wanted));
   const unknownName = wanted.names.find((name) => !all.some((worker) => worker.name === name));
   if (unknownName !== undefined) throw workerNotFound(unknownName);
-  const unknownNode = wanted.nodes.find((node) => !all.some((worker) => worker.hostname === node));
+  const unknownNode = wanted.nodes.find((node) => !all.some((worker) => worker.node === node));
   if (unknownNode !== undefined) {
     throw problem("WORKER_NOT_FOUND", `no worker on node ${unknownNode}`, { metadata: { node: unknownNode } });
   }
@@ -45,7 +45,7 @@ async function matching(store: Parts, wanted: Wanted, all: readonly WorkerRecord
   return byWorker(all).filter(
     (records) =>
       (names.length === 0 || names.includes(records[0]!.name)) &&
-      (nodes.length === 0 || nodes.includes(records[0]!.hostname)) &&
+      (nodes.length === 0 || nodes.includes(records[0]!.node)) &&
       (!serving || records.some(serving)) &&
       (!holding || records.some(holding)),
   );

@@ -8,6 +8,7 @@ import {
   WorkerSchema,
   WorkerState,
 } from "@pointsman/sdk/v1";
+import { isOwnEndpoint } from "../domain/work-place.js";
 import type { WorkerControl } from "../domain/worker-control.js";
 import type { Store, WorkerRecord } from "../store/store.js";
 
@@ -51,6 +52,7 @@ export async function viewWorker(store: Pick<Store, "workers" | "devices">, reco
     state: workerState(records),
     pid: first.pid,
     hostname: first.hostname,
+    node: first.node,
     zones: records.map((record) => record.zone).sort(),
     queues: lines.flatMap(({ queues }) => queues).slice(0, shown),
     lastHeartbeat: timestampFromMs(most((record) => record.beatMs)),
@@ -81,7 +83,9 @@ async function linesOf({ workers, devices }: Pick<Store, "workers" | "devices">,
   const running = state === "dead" ? [] : jobs;
   const all = [...endpoints, ...running.map(({ endpoint }) => endpoint)];
   const names = all.length === 0 ? [] : await devices.namesAt(zone, all);
-  const queues = all.map((endpoint, index) => `device/${names[index] ?? endpoint}`);
+  const queues = all.map((endpoint, index) =>
+    isOwnEndpoint(endpoint) ? endpoint : `device/${names[index] ?? endpoint}`,
+  );
   return {
     queues: queues.slice(0, endpoints.length),
     jobs: running.map(({ id, startMs }, index) => ({

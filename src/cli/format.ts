@@ -108,6 +108,7 @@ export function labels(map: Readonly<Record<string, string>>): string {
 /** The device's name, or the address of an inline endpoint. */
 export function targetName(spec: JobSpec | undefined): string {
   if (spec?.target.case === "device") return spec.target.value;
+  if (spec?.target.case === "node") return spec.target.value;
   return spec?.target.case === "endpoint" ? hostAndPort(spec.target.value) : "";
 }
 
@@ -121,6 +122,11 @@ export function hostAndPort({ address, port }: { readonly address: string; reado
 export function workName(spec: JobSpec | undefined): string {
   if (spec?.operation.case === "probe") return "probe";
   if (spec?.operation.case === "configure") return configureName(spec.operation.value);
+  if (spec?.operation.case === "http") return `POST ${spec.operation.value.url}`;
+  if (spec?.operation.case === "shell") {
+    const { program } = spec.operation.value;
+    return program.case === "argv" ? program.value.words.join(" ") : (program.value ?? "");
+  }
   const commands = spec?.operation.case === "commands" ? spec.operation.value.commands : [];
   const more = commands.length > 1 ? ` (+${commands.length - 1})` : "";
   return `${commands[0]?.command ?? ""}${more}`;

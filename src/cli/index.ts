@@ -8,6 +8,7 @@ import { registerDevices } from "./devices.js";
 import { registerExec } from "./exec.js";
 import { registerForgetWorker } from "./forget-worker.js";
 import { registerHealth } from "./health.js";
+import { registerHttp } from "./http.js";
 import { processIo, type CliIo } from "./io.js";
 import { registerJob } from "./job.js";
 import { registerJobs } from "./jobs.js";
@@ -19,6 +20,7 @@ import { registerResolve } from "./resolve.js";
 import { registerRetry } from "./retry.js";
 import { registerRuns } from "./runs.js";
 import { registerSchedules } from "./schedules.js";
+import { registerShell } from "./shell.js";
 import { registerWatch } from "./watch.js";
 import { registerWorkers } from "./workers.js";
 
@@ -29,6 +31,8 @@ export function registerCliCommands(program: Command, io: CliIo = processIo): vo
   const kit = createCommandKit(io);
   registerExec(program, kit);
   registerConfigure(program, kit);
+  registerShell(program, kit);
+  registerHttp(program, kit);
   registerJobs(program, kit);
   registerRuns(program, kit);
   registerJob(program, kit);

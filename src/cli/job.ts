@@ -84,6 +84,8 @@ function describe(job: Job, waits: string): string {
     attempts(job),
     results(job),
     probe(job),
+    program(job),
+    call(job),
   ];
   return parts.filter((part) => part !== "").join("\n\n");
 }
@@ -91,6 +93,7 @@ function describe(job: Job, waits: string): string {
 /** What a worker has told; of one that was lost nobody knows. */
 function session({ result, error }: Job): string {
   if (result === undefined || error?.reason === "WORKER_LOST") return "";
+  if (result.result.case === "shell" || result.result.case === "http") return "";
   return result.sessionReused ? "reused" : "new";
 }
 
@@ -168,6 +171,29 @@ function configured(result: ConfigureResult): string {
     ]),
   );
   return [lines, configurationSummary(result)].filter((part) => part !== "").join("\n\n");
+}
+
+function program({ result }: Job): string {
+  if (result?.result.case !== "shell") return "";
+  const { exitStatus, signal, stdoutBytes, stderrBytes, outputTruncated, duration: took } = result.result.value;
+  const cut = outputTruncated ? ", cut" : "";
+  return facts([
+    ["exit status", exitStatus === undefined ? "" : String(exitStatus)],
+    ["signal", signal],
+    ["took", duration(took)],
+    ["output", `${bytes(stdoutBytes)} and ${bytes(stderrBytes)} of errors${cut}`],
+  ]);
+}
+
+function call({ result }: Job): string {
+  if (result?.result.case !== "http" || result.result.value.status === 0) return "";
+  const { status, address, bodyBytes, bodyTruncated, duration: took } = result.result.value;
+  return facts([
+    ["status", String(status)],
+    ["address", address],
+    ["took", duration(took)],
+    ["body", `${bytes(bodyBytes)}${bodyTruncated ? ", cut" : ""}`],
+  ]);
 }
 
 function probe(job: Job): string {

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { lookup } from "node:dns/promises";
 import { readFile } from "node:fs/promises";
-import { hostname } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import { observeTogether } from "../api/call-observer.js";
@@ -19,6 +20,8 @@ import { traceCalls } from "../observe/traced-calls.js";
 import { startTracing, type Tracing } from "../observe/tracing.js";
 import { createMetricsRegistry } from "../observe/registry.js";
 import { gaugeWorker } from "../observe/worker-gauges.js";
+import { createAddressRule } from "../outbound/address-rule.js";
+import { createOutbound } from "../outbound/outbound.js";
 import { createReconciler } from "../scheduler/reconciler.js";
 import { createRunStarter } from "../api/schedule-starter.js";
 import { createRunJobs } from "../api/run-jobs.js";
@@ -34,9 +37,11 @@ import { createCalendar } from "../system/calendar.js";
 import { systemClock } from "../system/clock.js";
 import { createLoopDelay } from "../system/loop-delay.js";
 import { systemRandom } from "../system/random.js";
+import { systemPrograms } from "../system/programs.js";
 import { version } from "../version.js";
 import type { Journals } from "../worker/journal.js";
 import { createJournals } from "../worker/journals.js";
+import type { Tools } from "../worker/tools.js";
 import { createWorker, type Worker, type WorkerOptions } from "../worker/worker.js";
 import { createPlatformCatalogue } from "./platform-catalogue.js";
 
@@ -174,6 +179,26 @@ export function journalsOf({ journalDir }: Config): Journals {
   return createJournals({ dir: journalDir, hostname: hostname(), pid: process.pid, now, isAlive });
 }
 
+/** What a worker does work without a device with. */
+function toolsOf({ shellCommands, allowAddresses, allowHosts }: Config): Tools {
+  const { PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" } = process.env;
+  return {
+    programs: systemPrograms,
+    shellCommands,
+    programHome: { env: { PATH, HOME: tmpdir(), LANG: "C.UTF-8" }, directory: tmpdir() },
+    outbound: createOutbound({
+      clock: systemClock,
+      rule: createAddressRule({ allowAddresses, allowHosts }),
+      resolve: (host) => lookup(host, { all: true, verbatim: true }),
+    }),
+  };
+}
+
+/** A host's name as a node's: what no node's name may hold is a dash there. */
+function nodeName(host: string): string {
+  return host.replaceAll(/[^A-Za-z0-9._-]+/g, "-").replaceAll(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, "") || "node";
+}
+
 /** `ports` take the place of the real ones: that is where tests of crashes cut in. */
 export function assembleWorker(
   { config, logger, store, sealer, metrics, tracing }: Base,
@@ -195,7 +220,9 @@ export function assembleWorker(
     journals: measureJournals(ports.journals ?? journalsOf(config), metrics),
     connect: traced?.connect(measured.connect) ?? measured.connect,
     hostname: hostname(),
+    node: config.node ?? nodeName(hostname()),
     pid: process.pid,
+    tools: toolsOf(config),
     zones: config.zones,
     capacity: config.capacity,
     labels: config.labels ?? {},

@@ -61,9 +61,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 }
 
 function configOf({ dataDir, host, port }: StackOptions, redisUrl: string): Config {
+  // Of the settings, those that say what jobs may do on this machine and call from it; the rest is the stack's own.
+  const mayDo = Object.entries(process.env).filter(([name]) => /^POINTSMAN_(HTTP|SHELL|TASK|NODE)/.test(name));
   return loadConfig(
     undefined,
-    {},
+    { POINTSMAN_SHELL_COMMANDS: "echo", ...Object.fromEntries(mayDo) },
     {
       redisUrl,
       host,

@@ -10,7 +10,7 @@ export type Effect = "NONE" | "PARTIAL" | "COMPLETE";
 export type DedupePolicy = "REJECT" | "JOIN" | "REPLACE";
 
 /** Kinds of operation. */
-export type JobType = "commands" | "configure" | "probe";
+export type JobType = "commands" | "configure" | "probe" | "http" | "shell" | "task";
 
 /** Why work failed. Never holds a secret; device text in it is redacted. */
 export interface Failure {
@@ -57,12 +57,18 @@ export interface NewJob {
   readonly zone: string;
   readonly effectClass: EffectClass;
   readonly type: JobType;
-  /** What exclusivity is keyed by. */
+  /** What exclusivity is keyed by: a device's endpoint, or one of the job's own when it has no device. */
   readonly endpoint: string;
-  /** Host name or IP address, as given. */
+  /** Host name or IP address, as given. Empty without a device. */
   readonly address: string;
   /** Name of the inventory device. Absent for an inline endpoint. */
   readonly device?: string;
+  /** The machine on whose workers it runs. */
+  readonly node?: string;
+  /** Type of task. */
+  readonly task?: string;
+  /** What it asks of a worker; absent: any will do. */
+  readonly skill?: string;
   readonly creator: string;
   readonly priority: number;
   readonly labels: Readonly<Record<string, string>>;
@@ -106,6 +112,8 @@ export interface JobRecord {
   readonly endpoint: string;
   readonly address: string;
   readonly device?: string;
+  readonly node?: string;
+  readonly task?: string;
   readonly creator: string;
   readonly priority: number;
   readonly labels: Readonly<Record<string, string>>;

@@ -17,6 +17,7 @@ const passing = new Set([
   "OUTPUT_TIMEOUT",
   "DISCONNECTED",
   "SESSION_LIMIT",
+  "CALLBACK_FAILED",
 ]);
 
 /**

@@ -36,7 +36,21 @@ const entries = new Set([
     "delayed",
     "expire",
   ],
-  ...["parked", "permits", "queue", "holds", "cancels", "done:good", "done:bad", "outputs", "owned", "warm", "held"],
+  ...[
+    "parked",
+    "permits",
+    "queue",
+    "holds",
+    "cancels",
+    "done:good",
+    "done:bad",
+    "outputs",
+    "owned",
+    "warm",
+    "held",
+    "ready",
+    "skilled",
+  ],
 ]);
 /** Kinds that belong to one job. */
 const parts = new Set(["events", "output", "transcript", "secret", "dedupe", "request"]);

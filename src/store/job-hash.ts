@@ -25,6 +25,10 @@ interface Definition {
   readonly addr: string;
   /** Name of the inventory device. */
   readonly dev?: string;
+  /** Name of the node. */
+  readonly node?: string;
+  /** Type of task. */
+  readonly task?: string;
   /** Creator. */
   readonly by: string;
   readonly pri: number;
@@ -42,7 +46,7 @@ interface Definition {
 
 /** What of a job its definition is made of. */
 type Defined = Pick<NewJob, "type" | "address" | "device" | "creator" | "priority" | "maxAttempts" | "queueTimeoutMs"> &
-  Pick<NewJob, "queue" | "labels" | "retryOf" | "traceParent">;
+  Pick<NewJob, "queue" | "labels" | "retryOf" | "traceParent" | "node" | "task">;
 
 /** A new job's definition, as JSON. */
 export function definitionOf(job: Defined): string {
@@ -51,6 +55,8 @@ export function definitionOf(job: Defined): string {
   const definition: Definition = {
     ...{ type, addr, by, pri, max, qto, labels },
     ...(dev === undefined ? {} : { dev }),
+    ...(job.node === undefined ? {} : { node: job.node }),
+    ...(job.task === undefined ? {} : { task: job.task }),
     ...(job.queue === undefined ? {} : { queue: job.queue }),
     ...(job.retryOf === undefined ? {} : { rof: job.retryOf }),
     ...(job.traceParent === undefined ? {} : { tp: job.traceParent }),
@@ -60,7 +66,7 @@ export function definitionOf(job: Defined): string {
 
 /** What a definition says of a job. */
 function definedBy(definition: string) {
-  const { type, addr, dev, by, pri, max, labels, queue, rof, tp } = JSON.parse(definition) as Definition;
+  const { type, addr, dev, node, task, by, pri, max, labels, queue, rof, tp } = JSON.parse(definition) as Definition;
   return {
     type,
     address: addr,
@@ -69,6 +75,8 @@ function definedBy(definition: string) {
     labels: Object.fromEntries(labels.map(labelOf)),
     maxAttempts: max,
     ...(dev === undefined ? {} : { device: dev }),
+    ...(node === undefined ? {} : { node }),
+    ...(task === undefined ? {} : { task }),
     ...(queue === undefined ? {} : { queue }),
     ...(rof === undefined ? {} : { retryOf: rof }),
     ...(tp === undefined ? {} : { traceParent: tp }),
@@ -96,6 +104,8 @@ export function acceptedJob(job: NewJob, now: number, state: JobState, expireMs:
     endpoint: job.endpoint,
     address: job.address,
     ...(job.device === undefined ? {} : { device: job.device }),
+    ...(job.node === undefined ? {} : { node: job.node }),
+    ...(job.task === undefined ? {} : { task: job.task }),
     creator: job.creator,
     priority: job.priority,
     labels: job.labels,

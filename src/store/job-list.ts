@@ -34,7 +34,7 @@ export function createJobLists({ redis, keys, zones, read }: Parts): {
   /** The indexes that together hold every job the query can mean. */
   async function indexes(query: JobQuery): Promise<string[]> {
     const roots = (await zonesOf(query)).map((zone) => keys.zone(zone));
-    const tokens = query.devices?.map(tokensOf);
+    const tokens = query.devices?.length ? query.devices.map(tokensOf) : query.nodes?.map((node) => [nodeToken(node)]);
     if (tokens?.length && tokens.every((some) => some.length > 0)) {
       return roots.flatMap((root) => [...new Set(tokens.flat())].map((token) => keyOf(root, "ix:device", token)));
     }
@@ -168,6 +168,8 @@ export function meets(job: JobRecord, query: JobQuery): boolean {
     one(query.states, job.state) &&
     one(query.workers, job.worker) &&
     one(query.types, job.type) &&
+    one(query.nodes, job.node) &&
+    one(query.tasks, job.task) &&
     one(query.creators, job.creator) &&
     one(query.zones, job.zone) &&
     one(query.queues, job.queue) &&
@@ -183,8 +185,20 @@ export function meets(job: JobRecord, query: JobQuery): boolean {
 }
 
 /** Under what a job is found by its device. */
-export function indexTokens({ device, address }: Pick<JobRecord, "device" | "address">): readonly string[] {
-  return [...(device === undefined ? [] : [`device/${device}`]), addressToken(address)];
+export function indexTokens({
+  device,
+  node,
+  address,
+}: Pick<JobRecord, "device" | "node" | "address">): readonly string[] {
+  return [
+    ...(device === undefined ? [] : [`device/${device}`]),
+    ...(node === undefined ? [] : [nodeToken(node)]),
+    ...(address === "" ? [] : [addressToken(address)]),
+  ];
+}
+
+function nodeToken(node: string): string {
+  return `node/${node}`;
 }
 
 /** Under what a job is found by its address, whatever the port. */

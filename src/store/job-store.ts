@@ -11,6 +11,9 @@ export interface JobQuery {
   readonly devices?: readonly string[];
   readonly workers?: readonly string[];
   readonly types?: readonly string[];
+  readonly nodes?: readonly string[];
+  /** Types of tasks. */
+  readonly tasks?: readonly string[];
   readonly labels?: Readonly<Record<string, string>>;
   readonly creators?: readonly string[];
   readonly errorReasons?: readonly string[];

@@ -47,6 +47,7 @@ function itemOf(job: NewJob): Item {
       blocked: job.failIfBlocked ? "fail" : undefined,
       rof: job.retryOf,
       retain: job.retain,
+      skill: job.skill,
       run: job.run && `${job.run.id} ${job.run.index}`,
     },
   ];

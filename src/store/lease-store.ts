@@ -12,6 +12,10 @@ export interface WorkerIdentity {
   readonly version: string;
   readonly capacity: number;
   readonly labels?: Readonly<Record<string, string>>;
+  /** The machine it runs on, by the name that jobs call it. */
+  readonly node: string;
+  /** What jobs can ask for that not every worker has. */
+  readonly skills: readonly string[];
 }
 
 /** Figures that go out with a beat. */
@@ -120,7 +124,18 @@ export interface JournalFact {
 /** What a journal keeps of a job, so that a store that forgot it can know it again. */
 export type FactJob = Pick<
   JobRecord,
-  "id" | "zone" | "effectClass" | "type" | "endpoint" | "address" | "device" | "creator" | "priority" | "labels"
+  | "id"
+  | "zone"
+  | "effectClass"
+  | "type"
+  | "endpoint"
+  | "address"
+  | "device"
+  | "node"
+  | "task"
+  | "creator"
+  | "priority"
+  | "labels"
 > &
   Pick<JobRecord, "spec" | "createMs" | "expireMs" | "maxAttempts" | "queue" | "retryOf" | "attempt" | "startMs">;
 

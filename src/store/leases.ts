@@ -102,11 +102,12 @@ export async function openLeaseStore(
 
   return {
     async register(worker, control) {
-      const { name, pid, hostname, version, capacity, labels } = worker;
-      const facts: ScriptArgument[] = ["pid", pid, "host", hostname, "ver", version, "cap", capacity];
+      const { name, pid, hostname, node, version, capacity, labels, skills } = worker;
+      const facts: ScriptArgument[] = ["pid", pid, "host", hostname, "node", node, "ver", version, "cap", capacity];
       if (labels) facts.push("labels", JSON.stringify(labels));
       if (control) facts.push("ctl", JSON.stringify(control), "closing", 1);
-      const [answer, remembered] = list(await scripts.run("register", keys.zone(worker.zone), name, ...facts));
+      const args = [name, skills.join("\n"), ...facts];
+      const [answer, remembered] = list(await scripts.run("register", keys.zone(worker.zone), ...args));
       if (text(answer) !== "OK") throw new Error(`worker ${name} was buried; start it under a new name`);
       return { rememberedMs: Number(text(remembered)) };
     },

@@ -12,11 +12,12 @@ export function createWorkerStore(redis: StoreConnection, scripts: Scripts, keys
     const names = await redis.smembers(keyOf(root, "workers"));
     const found = await Promise.all(
       names.map(async (name) => {
-        const [facts, devices] = await Promise.all([
+        const [facts, devices, skills] = await Promise.all([
           redis.hgetall(keyOf(root, "worker", name)),
           redis.scard(keyOf(root, "owned", name)),
+          redis.smembers(keyOf(root, "skills", name)),
         ]);
-        return facts["st"] === undefined ? undefined : read(zone, name, facts, devices);
+        return facts["st"] === undefined ? undefined : { ...read(zone, name, facts, devices), skills: skills.sort() };
       }),
     );
     return found.filter((worker) => worker !== undefined);
@@ -47,7 +48,12 @@ export function createWorkerStore(redis: StoreConnection, scripts: Scripts, keys
   };
 }
 
-function read(zone: string, name: string, facts: Readonly<Record<string, string>>, devices: number): WorkerRecord {
+function read(
+  zone: string,
+  name: string,
+  facts: Readonly<Record<string, string>>,
+  devices: number,
+): Omit<WorkerRecord, "skills"> {
   const number = (field: string): number => Number(facts[field] ?? 0);
   const optional = <K extends string, T>(key: K, field: string, read: (text: string) => T): { [P in K]?: T } =>
     (facts[field] === undefined ? {} : { [key]: read(facts[field]) }) as { [P in K]?: T };
@@ -57,6 +63,7 @@ function read(zone: string, name: string, facts: Readonly<Record<string, string>
     zone,
     pid: number("pid"),
     hostname: facts["host"] ?? "",
+    node: facts["node"] ?? facts["host"] ?? "",
     version: facts["ver"] ?? "",
     birthMs: number("born"),
     beatMs: number("bt"),

@@ -7,9 +7,8 @@ import type { ReachableEndpoint } from "./reach.js";
 export type StopCause = "cancel" | "timeout" | "shutdown" | "lease";
 
 /** What an executor works with. One attempt, one context. */
-export interface AttemptContext {
+export interface WorkContext {
   readonly job: JobRecord;
-  readonly endpoint: ReachableEndpoint;
   readonly writer: OutputWriter;
   /** Aborts when the attempt has to stop. */
   readonly signal: AbortSignal;
@@ -17,8 +16,6 @@ export interface AttemptContext {
   readonly hardSignal: AbortSignal;
   /** What stops the attempt, once something does: the hardest cause so far. */
   stopCause(): StopCause | undefined;
-  /** A session from the pool, or a fresh one. */
-  checkout(how: { readonly fresh: boolean }): Promise<Session>;
   /**
    * The point of no return: resolves once it is recorded, in the store and in the journal. Rejects with AttemptEnded
    * when the attempt must not go on, and with AttemptError when it was asked to stop meanwhile: then nothing may be sent.
@@ -28,6 +25,13 @@ export interface AttemptContext {
   readonly beforeWrite: () => void;
   /** Calls back after `ms` unless the attempt has ended by then. */
   timer(ms: number, run: () => void): void;
+}
+
+/** The context of work on a device. */
+export interface AttemptContext extends WorkContext {
+  readonly endpoint: ReachableEndpoint;
+  /** A session from the pool, or a fresh one. */
+  checkout(how: { readonly fresh: boolean }): Promise<Session>;
 }
 
 /** The attempt ended before its point of no return, by a decision that is not a failure of the work. */

@@ -7,7 +7,7 @@ import { backoffMs, type RetryRule } from "../domain/retry.js";
 import type { AttemptEnd, Claim, Holder, LeaseStore } from "../store/store.js";
 import { StoreError } from "../store/store.js";
 import { AttemptEnded, type Executed } from "./attempt-context.js";
-import { concernsDevice, failureOf } from "./failure.js";
+import { AttemptError, concernsDevice, failureOf } from "./failure.js";
 import type { Journal } from "./journal.js";
 import { LeaseLostError } from "./lease.js";
 import { FencedError, OutputLostError } from "./output-writer.js";
@@ -56,6 +56,7 @@ export function endOf(
       storeAway: isStoreAway(error),
       ...intendedOf(executed, intent),
       ...(failure ? { failure } : {}),
+      ...(error instanceof AttemptError ? error.again : {}),
       // What somebody asked to stop is not handed on by the worker that is stopping as well.
       ...(cause === undefined ? {} : { stopCause: cause === "shutdown" && stopping.cancelled ? "cancel" : cause }),
     },

@@ -5,18 +5,28 @@ import type { Logger } from "pino";
 import { createTranscript, isReadOnly, type Session, type SessionPool } from "../device/index.js";
 import type { Clock, Random } from "../domain/clock.js";
 import type { JobRecord } from "../domain/job.js";
+import type { Sealer } from "../secrets/sealer.js";
 import { type AttemptEnd, type Claim, type FactJob, type Holder, type LeaseStore, StoreError } from "../store/store.js";
-import { AttemptEnded, type AttemptContext, type Executed, type StopCause } from "./attempt-context.js";
+import {
+  AttemptEnded,
+  type AttemptContext,
+  type Executed,
+  type StopCause,
+  type WorkContext,
+} from "./attempt-context.js";
 import { type Course, endOf, endOfFault, noteDone, tell } from "./attempt-end.js";
 import { runCommands } from "./commands.js";
 import { runConfigure } from "./configure.js";
 import { AttemptError } from "./failure.js";
+import { runHttp } from "./http.js";
 import type { Journal } from "./journal.js";
 import type { Lease } from "./lease.js";
 import { createOutputWriter, FencedError } from "./output-writer.js";
 import { runProbe } from "./probe.js";
 import type { Reach, ReachableEndpoint } from "./reach.js";
+import { runShell } from "./shell.js";
 import { createStopping, type Stopping } from "./stopping.js";
+import { openCall, type Tools } from "./tools.js";
 
 const transcriptBytes = 2 * 1024 * 1024;
 /** How long a change waits for a server to see its worker, and how often it asks. */
@@ -30,6 +40,9 @@ export interface AttemptParts {
   readonly leases: LeaseStore;
   readonly pool: SessionPool;
   readonly reach: Reach;
+  readonly sealer: Sealer;
+  /** What work without a device is done with. */
+  readonly tools: Tools;
   readonly journal: Journal;
   readonly lease: Lease;
   readonly logger: Logger;
@@ -132,20 +145,12 @@ async function run(
   const sessions: Session[] = [];
   const beforeWrite = (): void => lease.check();
 
-  const context = (endpoint: ReachableEndpoint): AttemptContext => ({
+  const context: WorkContext = {
     job,
-    endpoint,
     writer,
     signal,
     hardSignal,
     stopCause: () => stopping.cause(),
-    async checkout({ fresh }) {
-      // A transcript is of one channel: the first.
-      const record = transcript && sessions.length === 0 ? { transcript } : {};
-      const session = await pool.checkout(endpoint, { signal, fresh, beforeWrite, ...record });
-      sessions.push(session);
-      return session;
-    },
     async intent(step) {
       await passPointOfNoReturn(parts, claim, holder, step, signal);
       course.intent = true;
@@ -153,12 +158,28 @@ async function run(
     },
     beforeWrite,
     timer,
+  };
+  const onDevice = (endpoint: ReachableEndpoint): AttemptContext => ({
+    ...context,
+    endpoint,
+    async checkout({ fresh }) {
+      // A transcript is of one channel: the first.
+      const record = transcript && sessions.length === 0 ? { transcript } : {};
+      const session = await pool.checkout(endpoint, { signal, fresh, beforeWrite, ...record });
+      sessions.push(session);
+      return session;
+    },
   });
 
   try {
-    const endpoint = await parts.reach(claim, spec);
-    recheckEffect(claim, spec, endpoint);
-    course.executed = await execute(context(endpoint), spec, executionMs);
+    const done = await executeWithoutDevice(parts, claim, context, spec);
+    if (done) {
+      course.executed = done;
+    } else {
+      const endpoint = await parts.reach(claim, spec);
+      recheckEffect(claim, spec, endpoint);
+      course.executed = await execute(onDevice(endpoint), spec, executionMs);
+    }
     course.error = course.executed.error;
   } catch (cause) {
     course.error = cause;
@@ -189,6 +210,19 @@ async function run(
   return end.verdict;
 }
 
+/** Undefined for work on a device. */
+async function executeWithoutDevice(
+  { tools, sealer, clock }: AttemptParts,
+  claim: Claim,
+  context: WorkContext,
+  { operation, maxOutputBytes: outputBytes }: JobSpec,
+): Promise<Executed | undefined> {
+  if (operation.case === "shell") return runShell(context, operation.value, { ...tools, clock, outputBytes });
+  if (operation.case !== "http") return undefined;
+  const secrets = openCall(sealer, claim);
+  return runHttp(context, operation.value, { ...tools, clock, secrets, outputBytes });
+}
+
 function execute(context: AttemptContext, spec: JobSpec, executionMs: number): Promise<Executed> {
   switch (spec.operation.case) {
     case "commands":
@@ -197,7 +231,7 @@ function execute(context: AttemptContext, spec: JobSpec, executionMs: number): P
       return runConfigure(context, spec.operation.value, { outputBytes: spec.maxOutputBytes });
     case "probe":
       return runProbe(context);
-    case undefined:
+    default:
       throw new AttemptError("UNSUPPORTED_BY_PLATFORM", "this worker does not know the job's operation");
   }
 }
@@ -261,12 +295,14 @@ async function intentOnceSeen(
 }
 
 function journalled(job: JobRecord): FactJob {
-  const { id, zone, effectClass, type, endpoint, address, device, creator, priority, labels } = job;
+  const { id, zone, effectClass, type, endpoint, address, device, node, task, creator, priority, labels } = job;
   const { spec, createMs, expireMs, maxAttempts, queue, retryOf, attempt, startMs } = job;
   return {
     ...{ id, zone, effectClass, type, endpoint, address, creator, priority, labels },
     ...{ spec, createMs, expireMs, maxAttempts, attempt },
     ...(device === undefined ? {} : { device }),
+    ...(node === undefined ? {} : { node }),
+    ...(task === undefined ? {} : { task }),
     ...(queue === undefined ? {} : { queue }),
     ...(retryOf === undefined ? {} : { retryOf }),
     ...(startMs === undefined ? {} : { startMs }),

@@ -28,17 +28,28 @@ export class AttemptError extends Error {
   readonly metadata: Readonly<Record<string, string>>;
   /** The device's own words, redacted. */
   readonly deviceMessage: string | undefined;
+  /** What it says of another attempt: that none can help, or not before some milliseconds. */
+  readonly again: Again;
   constructor(
     reason: string,
     message: string,
     metadata: Readonly<Record<string, string>> = {},
     deviceMessage?: string,
+    again: Again = {},
   ) {
     super(message);
     this.reason = reason;
     this.metadata = metadata;
     this.deviceMessage = deviceMessage;
+    this.again = again;
   }
+}
+
+/** What a failure says of another attempt. */
+export interface Again {
+  /** None can help, whatever the reason. */
+  readonly final?: boolean;
+  readonly notBeforeMs?: number;
 }
 
 /** What a job says of an error. Undefined for errors that are ours to mend, not the caller's to read. */

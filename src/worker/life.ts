@@ -2,6 +2,8 @@ import type { Logger } from "pino";
 import type { Endpoint, SessionPool } from "../device/index.js";
 import type { Clock, Random } from "../domain/clock.js";
 import type { WorkerControl } from "../domain/worker-control.js";
+import { skillsOf } from "../domain/work-place.js";
+import type { Sealer } from "../secrets/sealer.js";
 import type { Claim, Store, WorkerIdentity } from "../store/store.js";
 import { type Attempt, startAttempt } from "./attempt.js";
 import type { StopCause } from "./attempt-context.js";
@@ -11,6 +13,7 @@ import { createLease, type Lease } from "./lease.js";
 import { createPatience } from "./patience.js";
 import type { Reach, ReachableEndpoint } from "./reach.js";
 import { createRoom } from "./room.js";
+import type { Tools } from "./tools.js";
 import { createZoneWorker, type ZoneWorker } from "./zone-worker.js";
 
 /** How long attempts that were interrupted may take to tell the store their end. */
@@ -34,8 +37,12 @@ export interface LifeParts {
   readonly logger: Logger;
   readonly pool: SessionPool;
   readonly reach: Reach;
+  readonly sealer: Sealer;
+  readonly tools: Tools;
   readonly journals: Journals;
   readonly hostname: string;
+  /** The machine it runs on, by the name that jobs call it. */
+  readonly node: string;
   readonly pid: number;
   readonly version: string;
   readonly zones: readonly string[];
@@ -78,7 +85,7 @@ interface LifeInZone {
 
 /** Begins a life under a new name. Rejects when it cannot begin in every zone; then nothing of it is left. */
 export async function beginLife(parts: LifeParts): Promise<Life> {
-  const { store, clock, random, logger, pool, pid, hostname, version, capacity, labels } = parts;
+  const { store, clock, random, logger, pool, pid, hostname, node, version, capacity, labels } = parts;
   const name = `${hostname}-${pid}-${Buffer.from(random.bytes(4)).toString("hex")}`;
   const inZones: LifeInZone[] = [];
   const giveUp = new AbortController();
@@ -105,7 +112,8 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
   const journal = await parts.journals.open(name);
 
   function inZone(zone: string): LifeInZone {
-    const identity = { name, zone, pid, hostname, version, capacity, labels };
+    const skills = skillsOf(node, []);
+    const identity = { name, zone, pid, hostname, node, version, capacity, labels, skills };
     const standing = parts.standing(zone);
     const lease = createLease(clock);
     const attempts = new Map<string, Attempt>();
@@ -115,7 +123,8 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
     function begin(claim: Claim): void {
       const untold = (): void => isOver("untold");
       const unheard = (): void => worker.replay();
-      const own = { clock, random, leases, pool, reach: parts.reach, journal, lease, logger, giveUp: giveUp.signal };
+      const { reach, sealer, tools } = parts;
+      const own = { clock, random, leases, pool, reach, sealer, tools, journal, lease, logger, giveUp: giveUp.signal };
       const attempt = startAttempt({ ...own, untold, unheard }, name, claim);
       attempts.set(claim.job.id, attempt);
       // Claimed while the worker began to stop: handed back before anything is sent.

@@ -15,6 +15,9 @@ export interface AttemptFacts {
   readonly changed: boolean;
   readonly steps: number;
   readonly failure?: Failure;
+  /** The failure itself says that another attempt cannot help, or not before some milliseconds. */
+  readonly final?: boolean;
+  readonly notBeforeMs?: number;
   readonly stopCause?: StopCause;
   /** The store was away before anything was sent: no fault of the work or the device. */
   readonly storeAway?: boolean;
@@ -59,7 +62,10 @@ export function decide(facts: AttemptFacts, rule: RetryRule, random: Random): Ve
     if (facts.storeAway) return { verdict: "REQUEUE", error };
     const { attempts } = facts;
     const tried = { reason: error.reason, effectClass, intent, attempt: attempts, maxAttempts: rule.maxAttempts };
-    if (mayRetry(tried)) return { verdict: "RETRY", error, retryInMs: backoffMs(rule, attempts, random) };
+    if (facts.final !== true && mayRetry(tried)) {
+      const retryInMs = Math.max(backoffMs(rule, attempts, random), facts.notBeforeMs ?? 0);
+      return { verdict: "RETRY", error, retryInMs };
+    }
   }
   return { verdict: "FAILED", effect, error };
 }

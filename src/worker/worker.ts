@@ -13,6 +13,7 @@ import type { Sealer } from "../secrets/sealer.js";
 import type { Store } from "../store/store.js";
 import type { Journals } from "./journal.js";
 import { beginLife, type Leave, type Life } from "./life.js";
+import type { Tools } from "./tools.js";
 import { createReach, type ReachableEndpoint } from "./reach.js";
 
 /** What a worker is made of. Everything with a clock, a random number, Redis, a device or a file comes from outside. */
@@ -24,8 +25,12 @@ export interface WorkerOptions {
   readonly platforms: ReadonlyMap<string, Platform>;
   readonly logger: Logger;
   readonly journals: Journals;
+  /** What work without a device is done with. */
+  readonly tools: Tools;
   readonly connect?: TransportFactory;
   readonly hostname: string;
+  /** The machine it runs on, by the name that jobs call it. */
+  readonly node: string;
   readonly pid: number;
   readonly version: string;
   /** The zones it serves. */

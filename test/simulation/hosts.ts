@@ -1,3 +1,4 @@
+import { noTools } from "../support/no-tools.js";
 import { pino } from "pino";
 import type { JobCreation } from "../../src/api/job-create.js";
 import { createPlatformCatalogue } from "../../src/commands/platform-catalogue.js";
@@ -112,7 +113,19 @@ export function createWorkerHost(world: Surroundings, name: string, disk: Simula
       const pid = Number(process.name.split("/")[2]);
       const store = linkStore({ ...world, process, faults, random });
       const worker = createWorker({
-        ...{ store, clock, random, sealer, platforms, logger, capacity, hostname: name, version: "simulated" },
+        ...{
+          store,
+          clock,
+          random,
+          sealer,
+          platforms,
+          logger,
+          capacity,
+          hostname: name,
+          node: name,
+          tools: noTools,
+          version: "simulated",
+        },
         pid,
         journals: createJournals({
           ...{ dir: "/journals", hostname: name, pid, now: () => clock.now(), disk: disk.of(process) },

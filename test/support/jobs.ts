@@ -25,8 +25,10 @@ export function newJob(nowMs: number, part: Partial<NewJob> = {}): NewJob {
   };
 }
 
+/** A worker on a node: every other one on `a`, the rest on `b`, by the number at the end of its name. */
 export function worker(name: string, zone = "default"): WorkerIdentity {
-  return { name, zone, pid: 1, hostname: "node", version: "0", capacity: 10 };
+  const node = Number(/\d*$/.exec(name)?.[0]) % 2 === 1 ? "a" : "b";
+  return { name, zone, pid: 1, hostname: "host", version: "0", capacity: 10, node, skills: [`node/${node}`] };
 }
 
 let requests = 0;

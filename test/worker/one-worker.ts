@@ -1,3 +1,4 @@
+import { noTools } from "../support/no-tools.js";
 import { create } from "@bufbuild/protobuf";
 import { LoginSchema } from "@pointsman/sdk/v1";
 import { pino } from "pino";
@@ -132,6 +133,8 @@ export function workerAlone(zones: readonly string[], options: Partial<WorkerOpt
       random: systemRandom,
       logger: pino({ level: "silent" }),
       hostname: "h",
+      node: "h",
+      tools: noTools,
       pid: 1,
       version: "0",
     },

@@ -42,9 +42,35 @@ local own = call('ZRANGE', lists[1], '0', limit - 1)
 local cold = call('ZRANGE', lists[2], '0', limit - 1)
 local cut_off = #own == limit or #cold == limit
 local devices, list_of = #own > 0 and own or cold, nil
-if #own > 0 and #cold > 0 then
+
+-- Devices whose work asks for something that this worker has stand on lists of their own: they are merged into the cold
+-- ones.
+local skills = call('EXISTS', key('wanted')) == 1 and call('SINTER', key('wanted'), key('skills', worker)) or {}
+local skill_list = {}
+local function with_skilled(common)
+  local all, merged = {}, {}
+  for i = 1, #common, 2 do all[#all + 1] = { common[i], tonumber(common[i + 1]) } end
+  for _, skill in ipairs(skills) do
+    local list = ready_list(skill)
+    local some = call('ZRANGE', list, '0', limit - 1, 'WITHSCORES')
+    if #some == 0 then call('SREM', key('wanted'), skill) end
+    cut_off = cut_off or #some == 2 * limit
+    for i = 1, #some, 2 do
+      all[#all + 1] = { some[i], tonumber(some[i + 1]) }
+      skill_list[some[i]] = list
+    end
+  end
+  table.sort(all, function(a, b)
+    if a[2] == b[2] then return a[1] < b[1] end
+    return a[2] < b[2]
+  end)
+  for i, device in ipairs(all) do merged[2 * i - 1], merged[2 * i] = device[1], device[2] end
+  return merged
+end
+
+if (#own > 0 and #cold > 0) or #skills > 0 then
   own = call('ZRANGE', lists[1], '0', limit - 1, 'WITHSCORES')
-  cold = call('ZRANGE', lists[2], '0', limit - 1, 'WITHSCORES')
+  cold = with_skilled(call('ZRANGE', lists[2], '0', limit - 1, 'WITHSCORES'))
   devices, list_of = {}, {}
   local from_own, from_cold = 1, 1
   while own[from_own] or cold[from_cold] do
@@ -62,6 +88,9 @@ local the_list = #own > 0 and 1 or 2
 -- A call puts a bounded number of jobs aside.
 local looks, looked = 100, 0
 local limited = call('EXISTS', key('limits'), key('paused')) > 0
+local function lacks(skill)
+  return skill and call('SISMEMBER', key('skills', worker), skill) == 0
+end
 local reply, unseen, left, taken = { 'OK', now_text }, {}, { {}, {} }, 0
 -- Fences are given out in one step; those that are not used are simply never seen.
 local fence = call('INCRBY', key('fence'), limit) - limit
@@ -96,6 +125,12 @@ while taken < limit and looks > 0 do
   local job, facts, names
   -- What a full limit blocks is put aside, and the one behind it is looked at.
   while id do
+    -- What stood before it is put aside now, and it asks for another worker.
+    if lacks(skill_of(id, device)) then
+      unseen[#unseen + 1] = endpoint
+      id = nil
+      break
+    end
     job = jobs .. id
     facts = call('HMGET', job, 'att', 'n', 'sa', 'queue', 'permits', 'sealed', 'sc', 'ex', 'ct', 'cls', 'def', 'spec')
     names = (limited or facts[QUEUE]) and names_of(cjson.decode(facts[DEF]))
@@ -144,6 +179,12 @@ if #left[1] > 0 then
   call('ZREM', key('handoff'), unpack(left[1]))
 end
 if #left[2] > 0 then call('ZREM', lists[2], unpack(left[2])) end
+for _, endpoint in ipairs(left[2]) do
+  if skill_list[endpoint] then
+    call('ZREM', skill_list[endpoint], endpoint)
+    call('HSET', key('ep', endpoint), 'skill', '')
+  end
+end
 settle()
 for _, endpoint in ipairs(unseen) do place(endpoint) end
 -- A permit given back can have let a job go on at a device that was looked at before.

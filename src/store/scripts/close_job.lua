@@ -1,11 +1,11 @@
 -- Shared by scripts that end jobs: what every end has in common.
--- @needs limits, lines, move
+-- @needs limits, lines, move, place
 
 -- How long the output of a job that does not keep it stays for those who are still watching.
 local LINGER_S = 60
 
 -- What close_job needs to know of a job.
-local CLOSING = { 'dedupe', 'queue', 'ob', 'retain', 'permits', 'sealed', 'run' }
+local CLOSING = { 'dedupe', 'queue', 'ob', 'retain', 'permits', 'sealed', 'run', 'ep' }
 
 -- Ends a job. `facts` are the fields that CLOSING names. The caller writes the job's own fields, `st` and `e` included,
 -- and takes it from where it waited.
@@ -28,6 +28,7 @@ local function close_job(id, from, to, facts)
   if facts[5] then give_back(id, names_of(definition_of(id))) end
   -- Its run lies in another slot: a server takes the end there.
   if facts[7] then write('ZADD', key('run-ends'), now_text, facts[7] .. ' ' .. id .. ' ' .. to) end
+  drop_own(facts[8])
 end
 
 -- Ends a job that waits.

@@ -7,6 +7,7 @@
 --       start (time in milliseconds) · request (key) · print (fingerprint of the request) · secret (sealed) · queue
 --       (named) · dedupe (key) · policy (REJECT, JOIN, REPLACE) · blocked ('fail': it is not to wait for anything but
 --       its device's work) · rof (the job it retries) · retain (METADATA, NONE) · run ("<run> <target's index>")
+--       skill (what it asks of a worker)
 -- Gives for each job {state, now, expires} · {'REPLAYED', id} · {'REUSED', id} · {'CLOSED'} (the device is being
 --       removed) · {'DUPLICATE', id} · {'JOINED', id} · {'NOT_RETRYABLE', state} · {'SHUT', what the
 --       zone is closed for, …} (it is being reconciled: a change may have been accepted and forgotten) · {'HIDDEN'} (the
@@ -117,6 +118,13 @@ local function accept(item, before)
     add(fields, 'run', options.run)
     write('ZADD', key('ix:run', string.match(options.run, '^%S+')), '0', id)
   end
+  if options.skill then
+    field('skill', options.skill)
+    if not device.skill then
+      device.skill = ''
+      call('HSET', key('ep', endpoint), 'skill', '')
+    end
+  end
   if options.secret then
     call('SET', key('secret', id), options.secret)
     add(fields, 'sealed', '1')
@@ -171,7 +179,9 @@ local function accept(item, before)
     write('ZADD', expire, expires, id)
     if passes then call('ZADD', key(line .. '-pass', endpoint), score, id) end
     -- A device that runs something is offered when that ends; one that is on offer already may have a new head.
-    if from and own and not device.run then offer_gathered(endpoint, device, score) end
+    if from and own and not device.run then
+      if device.skill then place(endpoint) else offer_gathered(endpoint, device, score) end
+    end
   end
   announce(id, '1')
   return { state, now_text, expires }

@@ -121,8 +121,12 @@ local function finish(item)
     device.owner = false
   end
   if verdict == 'INDETERMINATE' then device.hold = id end
-  local score = head(endpoint, device)
-  if score then offer_gathered(endpoint, device, score) end
+  if device.skill then
+    place(endpoint)
+  else
+    local score = head(endpoint, device)
+    if score then offer_gathered(endpoint, device, score) end
+  end
   return 'OK'
 end
 

@@ -7,7 +7,7 @@
 
 local function check(endpoint)
   local where = key('ep', endpoint)
-  local device = read(where, 'own', 'run', 'f', 'hold', 'lock', 'locker', 'locked')
+  local device = read(where, 'own', 'run', 'f', 'hold', 'lock', 'locker', 'locked', 'skill')
   local owner = device.own
 
   if device.f and tonumber(device.f) > tonumber(call('GET', key('fence')) or 0) then
@@ -65,17 +65,28 @@ local function check(endpoint)
   end
 
   -- Where `place` would put it.
-  local score = not call('HGET', where, 'run') and tonumber(head(endpoint, gates(endpoint)) or nil) or false
-  local ready = score_of(key('ready'), endpoint)
+  local score, id
+  if not call('HGET', where, 'run') then score, id = head(endpoint, gates(endpoint)) end
+  score = score and tonumber(score) or false
+  local skill = not owner and id and call('HGET', key('job', id), 'skill') or ''
+  local ready = (device.skill or '') == skill and score_of(ready_list(skill), endpoint)
   local warm = owner and score_of(key('warm', owner), endpoint)
   local handed = score_of(key('handoff'), endpoint)
   if ready ~= (not owner and score) or warm ~= (owner and score) or (handed and true) ~= (owner and score and true) then
     found(endpoint, 'device-in-its-place', where, 'what can start there is not where a claim looks, or the reverse', function()
-      call('ZREM', key('ready'), endpoint)
+      call('ZREM', ready_list(device.skill), endpoint)
+      if skill ~= '' or device.skill then call('HSET', where, 'skill', '') end
       if owner then call('ZREM', key('warm', owner), endpoint) end
       place(endpoint)
       if not call('HGET', where, 'own') then call('ZREM', key('handoff'), endpoint) end
     end)
+  end
+
+  if string.sub(endpoint, 1, 4) == 'job/' and call('EXISTS', where) == 1 and not call('HGET', where, 'run') then
+    local waits = call('EXISTS', key('reads', endpoint), key('changes', endpoint), key('later', endpoint)) > 0
+    if not waits and call('EXISTS', key('holds', endpoint)) == 0 then
+      found(endpoint, 'own-line-ends', where, 'its job waits and runs no more', function() drop_own(endpoint) end)
+    end
   end
 end
 

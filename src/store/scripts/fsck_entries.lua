@@ -33,7 +33,8 @@ local justified = {
   ['ix:state'] = function(job) return job.st == name end,
   ['ix:device'] = function(job)
     local definition = cjson.decode(job.def)
-    return 'address/' .. string.lower(definition.addr) == name or (definition.dev and 'device/' .. definition.dev == name)
+    return (definition.addr ~= '' and 'address/' .. string.lower(definition.addr) == name)
+      or (definition.dev and 'device/' .. definition.dev == name) or (definition.node and 'node/' .. definition.node == name)
   end,
   ['ix:run'] = function(job) return job.run and string.match(job.run, '^%S+') == name end,
   reads = in_line('reads'),
@@ -89,6 +90,8 @@ local others = {
   owned = function(endpoint) return call('HGET', key('ep', endpoint), 'own') == name end,
   warm = function(endpoint) return call('HGET', key('ep', endpoint), 'own') == name end,
   held = function(endpoint) return score_of(key('holds', endpoint), name) end,
+  ready = function(endpoint) return (call('HGET', key('ep', endpoint), 'skill') or '') == name end,
+  skilled = function(worker) return in_set(key('skills', worker), name) and in_set(key('alive'), worker) end,
 }
 
 -- A device is held for a job, or for a reason that keeps its devices in a set of its own.
@@ -100,7 +103,7 @@ for i = 5, #ARGV do
   local member = ARGV[i]
   local there, right
   if others[kind] then
-    there = (kind ~= 'warm' and in_set(set, member)) or (kind == 'warm' and score_of(set, member))
+    if call('TYPE', set).ok == 'set' then there = in_set(set, member) else there = score_of(set, member) end
     right = there and others[kind](member)
   else
     if call('TYPE', set).ok == 'set' then there = in_set(set, member) else there = score_of(set, member) end

@@ -54,7 +54,8 @@ local function check(id)
   end
   index('ix:all')
   index('ix:state:' .. state)
-  index('ix:device:address/' .. string.lower(definition.addr))
+  if definition.addr ~= '' then index('ix:device:address/' .. string.lower(definition.addr)) end
+  if definition.node then index('ix:device:node/' .. definition.node) end
   if definition.dev then index('ix:device:device/' .. definition.dev) end
   if facts.run then index('ix:run:' .. string.match(facts.run, '^%S+')) end
 

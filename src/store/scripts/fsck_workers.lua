@@ -19,6 +19,13 @@ local function check(name)
   listed('workers', worker.st and true or false)
   listed('alive', lives)
   if not lives or worker.closing == '1' then listed('idle', false) end
+  for _, skill in ipairs(call('SMEMBERS', key('skills', name))) do
+    if lives and not in_set(key('skilled', skill), name) then
+      found(name, 'skill-is-known', key('skilled', skill), name .. ' is not in it', function()
+        call('SADD', key('skilled', skill), name)
+      end)
+    end
+  end
   local grave = score_of(key('graves'), name)
   if (grave and true or false) ~= (worker.st == 'dead') then
     found(name, 'dead-has-grave', key('graves'), name .. (grave and ' is in it' or ' is not in it'), function()

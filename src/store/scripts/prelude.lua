@@ -81,10 +81,10 @@ end
 
 -- What decides which of a device's lines are open, and who has it.
 local function gates(endpoint)
-  local facts = call('HMGET', key('ep', endpoint), 'own', 'run', 'f', 'hold', 'lock', 'locker', 'paused', 'closed')
+  local facts = call('HMGET', key('ep', endpoint), 'own', 'run', 'f', 'hold', 'lock', 'locker', 'paused', 'closed', 'skill')
   return {
     owner = facts[1], run = facts[2], fence = facts[3], hold = facts[4],
-    lock = facts[5], locker = facts[6], paused = facts[7],
+    lock = facts[5], locker = facts[6], paused = facts[7], skill = facts[9],
     closed = facts[8] and (facts[8] == 'good' or tonumber(facts[8]) > now),
   }
 end
@@ -128,6 +128,17 @@ local function first(endpoint, device)
   return change, change and 'changes'
 end
 
+-- What a job asks of a worker, such as its node or a type of task; nil when any will do. Jobs that ask for something
+-- have waited only at devices that have a `skill`: the one whose list of ready devices it stands on, '' for the common one.
+local function skill_of(id, device)
+  return device.skill and call('HGET', key('job', id), 'skill') or nil
+end
+
+-- The list of devices that are ready and have no owner: the common one, or that of a skill.
+local function ready_list(skill)
+  return skill and skill ~= '' and key('ready', skill) or key('ready')
+end
+
 -- Takes a device away from its owner.
 local function let_go(endpoint, owner)
   call('HDEL', key('ep', endpoint), 'own')
@@ -136,13 +147,14 @@ local function let_go(endpoint, owner)
   call('ZREM', key('handoff'), endpoint)
 end
 
--- The owner that takes a device's work. One that takes nothing new lets the device go.
+-- The owner that takes a device's work. One that takes nothing new, or lacks the skill, lets the device go.
 local closing = {}
-local function taker(endpoint, device)
+local function taker(endpoint, device, skill)
   local owner = device.owner
   if not owner then return nil end
   if closing[owner] == nil then closing[owner] = call('HGET', key('worker', owner), 'closing') == '1' end
-  if not closing[owner] then return owner end
+  local able = not skill or call('SISMEMBER', key('skills', owner), skill) == 1
+  if able and not closing[owner] then return owner end
   let_go(endpoint, owner)
   call('PUBLISH', key('hint', owner), 'release ' .. endpoint)
   return nil
@@ -150,9 +162,9 @@ end
 
 -- Offers devices that can start something, scores and endpoints in turn: to their owner, or to everybody when they have
 -- none. Whoever had nothing to do is woken; a device that was on offer before woke somebody then. `how` is LT where a
--- score can only have become lower.
-local function offer(owner, devices, how)
-  local list = owner and key('warm', owner) or key('ready')
+-- score can only have become lower; `skill` is what the work asks for, if anything.
+local function offer(owner, devices, how, skill)
+  local list = owner and key('warm', owner) or ready_list(skill)
   local fresh = how and call('ZADD', list, how, unpack(devices)) or call('ZADD', list, unpack(devices))
   if fresh == 0 then return end
   if owner then
@@ -162,6 +174,14 @@ local function offer(owner, devices, how)
     end
     call('ZADD', key('handoff'), 'NX', unpack(since))
     if call('SREM', key('idle'), owner) == 1 then call('PUBLISH', key('hint', owner), 'work') end
+  elseif skill then
+    call('SADD', key('wanted'), skill)
+    local able = call('SINTER', key('idle'), key('skilled', skill))
+    table.sort(able)
+    for i = 1, math.min(fresh, #able) do
+      call('SREM', key('idle'), able[i])
+      call('PUBLISH', key('hint', able[i]), 'work')
+    end
   else
     for _, worker in ipairs(call('SPOP', key('idle'), fresh)) do call('PUBLISH', key('hint', worker), 'work') end
   end

@@ -17,7 +17,8 @@ local function purge(set, id)
   if facts[1] then
     call('ZREM', key('ix:state', facts[1]), id)
     local definition = cjson.decode(facts[2])
-    call('ZREM', key('ix:device', 'address/' .. string.lower(definition.addr)), id)
+    if definition.addr ~= '' then call('ZREM', key('ix:device', 'address/' .. string.lower(definition.addr)), id) end
+    if definition.node then call('ZREM', key('ix:device', 'node/' .. definition.node), id) end
     if definition.dev then call('ZREM', key('ix:device', 'device/' .. definition.dev), id) end
   end
   if facts[7] then call('ZREM', key('ix:run', string.match(facts[7], '^%S+')), id) end

@@ -11,4 +11,5 @@ local function unhold(endpoint, name)
     call('HDEL', key('ep', endpoint), 'hold')
   end
   place(endpoint)
+  drop_own(endpoint)
 end

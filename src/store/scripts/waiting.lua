@@ -8,10 +8,14 @@
 
 local shut = gate_shut() == 'SHUT'
 local served = call('SCARD', key('alive')) > 0
+local function is_served(skill)
+  if skill then return call('EXISTS', key('skilled', skill)) == 1 end
+  return served
+end
 
 local function explain(item)
   local id = item[1]
-  local job = call('HMGET', key('job', id), 'st', 'ep', 'line', 'sc', 'rt', 'parked')
+  local job = call('HMGET', key('job', id), 'st', 'ep', 'line', 'sc', 'rt', 'parked', 'skill')
   local answer = {}
   if job[1] == 'DELAYED' then
     answer = { job[5] and 'RETRY' or 'START_TIME', '', 0 }
@@ -41,7 +45,7 @@ local function explain(item)
       reason = 'RECONCILING'
     elseif device.run then
       reason, blocking = 'DEVICE_BUSY', device.run
-    elseif not served then
+    elseif not is_served(job[7]) then
       reason = 'NO_WORKER'
     elseif next_one ~= id then
       reason, blocking = 'DEVICE_BUSY', next_one or ''

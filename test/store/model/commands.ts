@@ -22,12 +22,15 @@ const hasClaims = (seen: Seen): boolean => seen.claims > 0;
 /** Rarely: so that most histories stay simple. */
 const seldom = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
   fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary });
+/** Mostly a device; now and then none, so that the job stands at an endpoint of its own. */
+const place = fc.oneof({ weight: 6, arbitrary: device }, { weight: 1, arbitrary: fc.constant(undefined) });
 
 const labels = { queue: fc.constantFrom(...queues), site: fc.constantFrom("a", "b") };
 
 const newJobs = fc
   .record({
-    endpoint: device,
+    endpoint: place,
+    skill: seldom(fc.constantFrom("node/a", "node/b")),
     effectClass: fc.constantFrom<EffectClass[]>("READ_ONLY", "AT_MOST_ONCE", "AT_MOST_ONCE", "IDEMPOTENT"),
     priority: fc.constantFrom(0, 0, 0, 1, -1),
     creator: person,
@@ -47,19 +50,29 @@ const newJobs = fc
     secret: fc.boolean(),
     retryOf: seldom(index),
   })
-  .map(({ startInMs, queue, site, dedupe, request, retain, secret, retryOf, ...rest }) => (world: World): NewJob => ({
-    ...newJob(Math.floor(world.at.time.now), rest),
-    id: world.nextId(),
-    address: rest.endpoint.slice(0, -3),
-    ...(startInMs === undefined ? {} : { startAfterMs: Math.floor(world.at.time.now) + startInMs }),
-    ...(queue === undefined ? {} : { queue }),
-    ...(site === undefined ? {} : { labels: { site } }),
-    ...(dedupe === undefined ? {} : { dedupe }),
-    ...(request === undefined ? {} : { idempotency: { scope: "s", ...request } }),
-    ...(retain === undefined ? {} : { retain }),
-    ...(secret ? { sealedSecret: Buffer.from("sealed") } : {}),
-    ...(retryOf === undefined || world.ids.length === 0 ? {} : { retryOf: one(world.ids, retryOf) }),
-  }));
+  .map(
+    ({ endpoint, skill, startInMs, queue, site, dedupe, request, retain, secret, retryOf, ...rest }) =>
+      (world: World): NewJob => ({
+        ...newJob(Math.floor(world.at.time.now), rest),
+        ...targetOf(world.nextId(), endpoint),
+        ...(skill === undefined ? {} : { skill }),
+        ...(startInMs === undefined ? {} : { startAfterMs: Math.floor(world.at.time.now) + startInMs }),
+        ...(queue === undefined ? {} : { queue }),
+        ...(site === undefined ? {} : { labels: { site } }),
+        ...(dedupe === undefined ? {} : { dedupe }),
+        ...(request === undefined ? {} : { idempotency: { scope: "s", ...request } }),
+        ...(retain === undefined ? {} : { retain }),
+        ...(secret ? { sealedSecret: Buffer.from("sealed") } : {}),
+        ...(retryOf === undefined || world.ids.length === 0 ? {} : { retryOf: one(world.ids, retryOf) }),
+      }),
+  );
+
+/** A device, or the endpoint of the job's own that work without one stands at. */
+function targetOf(id: string, endpoint: string | undefined): Pick<NewJob, "id" | "endpoint" | "address"> {
+  return endpoint === undefined
+    ? { id, endpoint: `job/${id}`, address: "" }
+    : { id, endpoint, address: endpoint.slice(0, -3) };
+}
 
 const creating = (jobs: typeof newJobs) =>
   jobs.map((make) => {

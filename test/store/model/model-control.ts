@@ -122,6 +122,7 @@ export function createModelControl(zone: zones.ModelZone): ModelControl {
           )
           .map((worker) => ({
             ...worker.identity,
+            skills: worker.state === "dead" ? [] : [...worker.identity.skills].sort(),
             birthMs: worker.birthMs,
             beatMs: worker.beatMs,
             beat: worker.beat,

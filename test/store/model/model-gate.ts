@@ -38,6 +38,7 @@ function unhold(zone: zones.ModelZone, endpoint: string, name: string): void {
   if (next) device.hold = next[0];
   else delete device.hold;
   zones.place(zone, endpoint);
+  zones.dropOwn(zone, endpoint);
 }
 
 /** How a zone and the history of its Redis are brought together, in the model. */

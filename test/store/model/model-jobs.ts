@@ -30,6 +30,8 @@ export function recordOf(zone: zones.ModelZone, job: zones.ModelJob): JobRecord 
     endpoint: spec.endpoint,
     address: spec.address,
     ...optional("device", spec.device),
+    ...optional("node", spec.node),
+    ...optional("task", spec.task),
     creator: spec.creator,
     priority: spec.priority,
     labels: spec.labels,
@@ -198,7 +200,9 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
     }
     if (zones.isShut(zone)) return { reason: "RECONCILING", position };
     if (device.run !== undefined) return { reason: "DEVICE_BUSY", blockingJob: device.run, position };
-    if (![...zone.workers.values()].some((worker) => worker.state !== "dead")) return { reason: "NO_WORKER", position };
+    const serves = ({ state, identity }: zones.ModelWorker) =>
+      state !== "dead" && zones.isAble(zone, identity.name, job);
+    if (![...zone.workers.values()].some(serves)) return { reason: "NO_WORKER", position };
     if (first !== job) return { reason: "DEVICE_BUSY", ...(first ? { blockingJob: first.id } : {}), position };
     return { reason: "CLAIM", position };
   }
@@ -278,6 +282,7 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
       if (next) device.hold = next[0];
       else delete device.hold;
       zones.place(zone, job.spec.endpoint);
+      zones.dropOwn(zone, job.spec.endpoint);
       return recordOf(zone, job);
     },
     async mark(id, deleted) {

@@ -86,7 +86,7 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
   function candidates(worker: string, limit: number): { devices: zones.ModelDevice[]; more: boolean } {
     const waiting = [...zone.devices.values()].flatMap((device) => {
       const job = zones.startable(zone, device);
-      return job ? [{ device, score: job.score }] : [];
+      return job && zones.isAble(zone, worker, job) ? [{ device, score: job.score, skill: job.spec.skill }] : [];
     });
     const sorted = zones.byScore(
       waiting,
@@ -94,8 +94,15 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
       ({ device }) => device.endpoint,
     );
     const warm = sorted.filter(({ device }) => device.owner === worker).slice(0, limit);
-    const cold = sorted.filter(({ device }) => device.owner === undefined).slice(0, limit);
-    const more = warm.length === limit || cold.length === limit;
+    // As many of each list: the common one, and one of each skill.
+    const listed = new Map<string | undefined, number>();
+    const cold = sorted.filter(({ device, skill }) => {
+      if (device.owner !== undefined) return false;
+      const before = listed.get(skill) ?? 0;
+      listed.set(skill, Math.min(limit, before + 1));
+      return before < limit;
+    });
+    const more = warm.length === limit || [...listed.values()].includes(limit);
     const devices: zones.ModelDevice[] = [];
     for (;;) {
       const [own, other] = [warm[0], cold[0]];
@@ -182,6 +189,10 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
         if (taken.length === limit) break;
         delete device.warmSinceMs;
         for (let job = zones.startable(zone, device); job; job = zones.startable(zone, device)) {
+          if (!zones.isAble(zone, name, job)) {
+            zones.place(zone, device.endpoint);
+            break;
+          }
           const full = zones.acquire(zone, job);
           if (full === undefined) {
             taken.push(start(name, device, job, String(fence + taken.length + 1)));

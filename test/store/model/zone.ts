@@ -238,6 +238,11 @@ export function mayBeForgotten(zone: ModelZone): boolean {
   return isShut(zone) || zone.gate.closed.size > 0;
 }
 
+/** Whether a worker has what the job asks for. */
+export function isAble(zone: ModelZone, worker: string, { spec: { skill } }: ModelJob): boolean {
+  return skill === undefined || (zone.workers.get(worker)?.identity.skills.includes(skill) ?? false);
+}
+
 export function letGo(device: ModelDevice): void {
   delete device.owner;
   delete device.warmSinceMs;
@@ -246,10 +251,11 @@ export function letGo(device: ModelDevice): void {
 /** What follows whenever a line, an owner, a run or a gate of the device changed. */
 export function place(zone: ModelZone, endpoint: string): void {
   const device = deviceAt(zone, endpoint);
-  if (!startable(zone, device)) {
+  const job = startable(zone, device);
+  if (!job) {
     delete device.warmSinceMs;
   } else if (device.owner !== undefined) {
-    if (zone.workers.get(device.owner)?.closing) letGo(device);
+    if (zone.workers.get(device.owner)?.closing || !isAble(zone, device.owner, job)) letGo(device);
     else device.warmSinceMs ??= zone.now();
   }
 }
@@ -395,6 +401,17 @@ export function end(zone: ModelZone, job: ModelJob, state: JobState): void {
   if (job.spec.dedupe && zone.dedupe.get(job.spec.dedupe.key) === job.id) zone.dedupe.delete(job.spec.dedupe.key);
   if (job.output.length > 0 && job.spec.retain !== undefined) job.outputGone = true;
   giveBack(zone, job);
+  dropOwn(zone, job.spec.endpoint);
+}
+
+/** Work without a device stands at an endpoint of its own, which ends with it. */
+export function dropOwn(zone: ModelZone, endpoint: string): void {
+  const device = zone.devices.get(endpoint);
+  if (!endpoint.startsWith("job/") || !device || device.holds.size > 0 || device.run !== undefined) return;
+  const waits = [...zone.jobs.values()].some(
+    (job) => job.spec.endpoint === endpoint && (job.state === "QUEUED" || job.state === "DELAYED"),
+  );
+  if (!waits) zone.devices.delete(endpoint);
 }
 
 export function isLive(job: ModelJob): boolean {

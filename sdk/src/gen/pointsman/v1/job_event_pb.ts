@@ -163,7 +163,8 @@ export const StateChangedSchema: GenMessage<StateChanged> = /*@__PURE__*/
  */
 export type OutputReceived = Message<"pointsman.v1.OutputReceived"> & {
   /**
-   * The command, or the line of configuration, from 1. 0: a text that belongs to none, such as a difference.
+   * The command, or the line of configuration, from 1. 0: a text that belongs to none, such as a difference. Of a program:
+   * 1 what it printed, 2 what it printed as errors.
    *
    * @generated from field: uint32 command = 1;
    */

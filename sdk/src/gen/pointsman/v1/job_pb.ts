@@ -7,7 +7,7 @@ import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { CommandsOperation, ConfigureOperation, EffectClass, ProbeOperation, RetryPolicy } from "./operation_pb.js";
+import type { CommandsOperation, ConfigureOperation, EffectClass, HttpOperation, ProbeOperation, RetryPolicy, ShellOperation } from "./operation_pb.js";
 import { file_pointsman_v1_operation } from "./operation_pb.js";
 import type { InlineEndpoint } from "./target_pb.js";
 import { file_pointsman_v1_target } from "./target_pb.js";
@@ -17,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file pointsman/v1/job.proto.
  */
 export const file_pointsman_v1_job: GenFile = /*@__PURE__*/
-  fileDesc("ChZwb2ludHNtYW4vdjEvam9iLnByb3RvEgxwb2ludHNtYW4udjEixQkKB0pvYlNwZWMSSAoGZGV2aWNlGAEgASgJQja6SDNyMRABGIABMipeW0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyRIABIwCghlbmRwb2ludBgCIAEoCzIcLnBvaW50c21hbi52MS5JbmxpbmVFbmRwb2ludEgAEjMKCGNvbW1hbmRzGAMgASgLMh8ucG9pbnRzbWFuLnYxLkNvbW1hbmRzT3BlcmF0aW9uSAESLQoFcHJvYmUYBCABKAsyHC5wb2ludHNtYW4udjEuUHJvYmVPcGVyYXRpb25IARI1Cgljb25maWd1cmUYFCABKAsyIC5wb2ludHNtYW4udjEuQ29uZmlndXJlT3BlcmF0aW9uSAESOQoMZWZmZWN0X2NsYXNzGAUgASgOMhkucG9pbnRzbWFuLnYxLkVmZmVjdENsYXNzQgi6SAWCAQIQARIkCghwcmlvcml0eRgGIAEoBUISukgPGg0YZCic//////////8BEi4KCnN0YXJ0X3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEkEKDXF1ZXVlX3RpbWVvdXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CD7pIDKoBCSIFCICangEqABJEChFleGVjdXRpb25fdGltZW91dBgJIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgASKAoFcmV0cnkYCiABKAsyGS5wb2ludHNtYW4udjEuUmV0cnlQb2xpY3kSjAEKBmxhYmVscxgLIAMoCzIhLnBvaW50c21hbi52MS5Kb2JTcGVjLkxhYmVsc0VudHJ5Qlm6SFaaAVMQQCIzcjEQARg/MiteW0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLy1dKltBLVphLXowLTldKT8kKhpyGBj/ATITXlteXHgwMC1ceDFmXHg3Zl0qJBIqChBtYXhfb3V0cHV0X2J5dGVzGAwgASgNQhC6SA3YAQEqCBiAgIAIKIAIEg0KBWRlYnVnGA0gASgIEjwKBXF1ZXVlGA4gASgJQi26SCrYAQFyJRg/MiFeW2EtejAtOV0oW2EtejAtOS5fLV0qW2EtejAtOV0pPyQSMQoKZGVkdXBlX2tleRgPIAEoCUIdukgachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSOwoNZGVkdXBlX3BvbGljeRgQIAEoDjIaLnBvaW50c21hbi52MS5EZWR1cGVQb2xpY3lCCLpIBYIBAhABEhcKD2ZhaWxfaWZfYmxvY2tlZBgRIAEoCBI7Cg1yZXRhaW5fb3V0cHV0GBIgASgOMhoucG9pbnRzbWFuLnYxLlJldGFpbk91dHB1dEIIukgFggECEAESPQoKd2Fybl9hZnRlchgTIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgAaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIPCgZ0YXJnZXQSBbpIAggBQhIKCW9wZXJhdGlvbhIFukgCCAEiwwkKA0pvYhIKCgJpZBgBIAEoCRIjCgRzcGVjGAIgASgLMhUucG9pbnRzbWFuLnYxLkpvYlNwZWMSJQoFc3RhdGUYAyABKA4yFi5wb2ludHNtYW4udjEuSm9iU3RhdGUSLwoMZWZmZWN0X2NsYXNzGAQgASgOMhkucG9pbnRzbWFuLnYxLkVmZmVjdENsYXNzEgwKBHpvbmUYBSABKAkSEAoIZW5kcG9pbnQYBiABKAkSDwoHY3JlYXRvchgHIAEoCRIvCgtjcmVhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcXVldWVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg53YWl0aW5nX3JlYXNvbhgNIAEoDjIbLnBvaW50c21hbi52MS5XYWl0aW5nUmVhc29uEhQKDGJsb2NraW5nX2pvYhgOIAEoCRIQCghwb3NpdGlvbhgPIAEoDRIOCgZ3b3JrZXIYECABKAkSJwoIYXR0ZW1wdHMYESADKAsyFS5wb2ludHNtYW4udjEuQXR0ZW1wdBIlCgVlcnJvchgSIAEoCzIWLnBvaW50c21hbi52MS5Kb2JFcnJvchIkCgZlZmZlY3QYEyABKA4yFC5wb2ludHNtYW4udjEuRWZmZWN0EhoKEmxhc3RfaW50ZW5kZWRfc3RlcBgUIAEoDRIbChNsYXN0X2NvbmZpcm1lZF9zdGVwGBUgASgNEicKBnJlc3VsdBgWIAEoCzIXLnBvaW50c21hbi52MS5Kb2JSZXN1bHQSLAoKcmVzb2x1dGlvbhgXIAEoCzIYLnBvaW50c21hbi52MS5SZXNvbHV0aW9uEhIKCmxhc3RfZXZlbnQYGCABKA0SFAoMb3V0cHV0X2J5dGVzGBkgASgNEhgKEGNhbmNlbF9yZXF1ZXN0ZWQYGiABKAgSMAoNd2FpdF9kdXJhdGlvbhgbIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIvCgxydW5fZHVyYXRpb24YHCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEgoKdHJhbnNjcmlwdBgdIAEoCRIQCghyZXRyeV9vZhgeIAEoCRISCgpyZXRyaWVkX2J5GB8gASgJEi8KC2RlbGV0ZV90aW1lGCAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpyZXRyeV90aW1lGCEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5ibG9ja2luZ19saW1pdBgiIAEoCRILCgNydW4YIyABKAkSFwoKcnVuX3RhcmdldBgkIAEoDUgAiAEBEhAKCHRyYWNlX2lkGEEgASgJQg0KC19ydW5fdGFyZ2V0Ir0BCgdBdHRlbXB0Eg4KBm51bWJlchgBIAEoDRIOCgZ3b3JrZXIYAiABKAkSDQoFZmVuY2UYAyABKAQSLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiUKBWVycm9yGAYgASgLMhYucG9pbnRzbWFuLnYxLkpvYkVycm9yItoBCghKb2JFcnJvchIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCRIWCg5kZXZpY2VfbWVzc2FnZRgDIAEoCRIMCgR0YWlsGAQgASgJEhAKCGV4cGVjdGVkGAUgASgJEgwKBG1vZGUYBiABKAkSNgoIbWV0YWRhdGEYByADKAsyJC5wb2ludHNtYW4udjEuSm9iRXJyb3IuTWV0YWRhdGFFbnRyeRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEivwEKCUpvYlJlc3VsdBIwCghjb21tYW5kcxgBIAEoCzIcLnBvaW50c21hbi52MS5Db21tYW5kc1Jlc3VsdEgAEioKBXByb2JlGAIgASgLMhkucG9pbnRzbWFuLnYxLlByb2JlUmVzdWx0SAASMgoJY29uZmlndXJlGAQgASgLMh0ucG9pbnRzbWFuLnYxLkNvbmZpZ3VyZVJlc3VsdEgAEhYKDnNlc3Npb25fcmV1c2VkGAMgASgIQggKBnJlc3VsdCI/Cg5Db21tYW5kc1Jlc3VsdBItCghjb21tYW5kcxgBIAMoCzIbLnBvaW50c21hbi52MS5Db21tYW5kUmVzdWx0IqkCCg1Db21tYW5kUmVzdWx0Eg8KB2NvbW1hbmQYASABKAkSKwoGc3RhdHVzGAIgASgOMhsucG9pbnRzbWFuLnYxLkNvbW1hbmRTdGF0dXMSDgoGb3V0cHV0GAMgASgJEhMKC2Vycm9yX2xpbmVzGAQgAygJEisKCGR1cmF0aW9uGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhgKC2V4aXRfc3RhdHVzGAYgASgFSACIAQESGAoQb3V0cHV0X3RydW5jYXRlZBgHIAEoCBIWCg5zZXNzaW9uX3JldXNlZBgIIAEoCBIUCgxvdXRwdXRfYnl0ZXMYCSABKA0SFgoOb3V0cHV0X2V4cGlyZWQYCiABKAhCDgoMX2V4aXRfc3RhdHVzIuECCg9Db25maWd1cmVSZXN1bHQSLQoFbGluZXMYASADKAsyHi5wb2ludHNtYW4udjEuQ29uZmlnTGluZVJlc3VsdBImCgRkaWZmGAIgASgLMhgucG9pbnRzbWFuLnYxLkNvbmZpZ1RleHQSFgoOZGlmZl9wcmVkaWN0ZWQYAyABKAgSEQoJcGxhbl9oYXNoGAQgASgJEhEKCWNvbW1pdHRlZBgFIAEoCBIRCgljb25maXJtZWQYBiABKAgSDQoFc2F2ZWQYByABKAgSEwoLcm9sbGVkX2JhY2sYCCABKAgSLwoGY2hlY2tzGAkgAygLMh8ucG9pbnRzbWFuLnYxLkNvbmZpZ0NoZWNrUmVzdWx0EigKBmJlZm9yZRgKIAEoCzIYLnBvaW50c21hbi52MS5Db25maWdUZXh0EicKBWFmdGVyGAsgASgLMhgucG9pbnRzbWFuLnYxLkNvbmZpZ1RleHQiTQoKQ29uZmlnVGV4dBIMCgR0ZXh0GAEgASgJEg0KBWJ5dGVzGAIgASgNEhEKCXRydW5jYXRlZBgDIAEoCBIPCgdleHBpcmVkGAQgASgIIrkBChBDb25maWdMaW5lUmVzdWx0EgwKBGxpbmUYASABKAkSKwoGc3RhdHVzGAIgASgOMhsucG9pbnRzbWFuLnYxLkNvbW1hbmRTdGF0dXMSKAoGb3V0cHV0GAMgASgLMhgucG9pbnRzbWFuLnYxLkNvbmZpZ1RleHQSEwoLZXJyb3JfbGluZXMYBCADKAkSKwoIZHVyYXRpb24YBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24ijQEKEUNvbmZpZ0NoZWNrUmVzdWx0Eg8KB2NvbW1hbmQYASABKAkSDQoFYWZ0ZXIYAiABKAgSDgoGcGFzc2VkGAMgASgIEg8KB21pc3NpbmcYBCADKAkSDQoFZm91bmQYBSADKAkSKAoGb3V0cHV0GAYgASgLMhgucG9pbnRzbWFuLnYxLkNvbmZpZ1RleHQi3wEKC1Byb2JlUmVzdWx0EjEKDmxvZ2luX2R1cmF0aW9uGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjIKD3Byb21wdF9kdXJhdGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZwcm9tcHQYAyABKAkSDAoEbW9kZRgEIAEoCRIVCg1ob3N0X2tleV90eXBlGAUgASgJEhwKFGhvc3Rfa2V5X2ZpbmdlcnByaW50GAYgASgJEhYKDnJlbW90ZV92ZXJzaW9uGAcgASgJIpcBCgpSZXNvbHV0aW9uEioKBGtpbmQYASABKA4yHC5wb2ludHNtYW4udjEuUmVzb2x1dGlvbktpbmQSEAoIcmVzb2x2ZXIYAiABKAkSDgoGcmVhc29uGAMgASgJEigKBHRpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXJlcnVuX2pvYhgFIAEoCSr/AQoISm9iU3RhdGUSGQoVSk9CX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRSk9CX1NUQVRFX0RFTEFZRUQQARIUChBKT0JfU1RBVEVfUVVFVUVEEAISFQoRSk9CX1NUQVRFX1JVTk5JTkcQAxIYChRKT0JfU1RBVEVfQ0FOQ0VMTElORxAEEhcKE0pPQl9TVEFURV9TVUNDRUVERUQQBRIUChBKT0JfU1RBVEVfRkFJTEVEEAYSFwoTSk9CX1NUQVRFX0NBTkNFTExFRBAHEhUKEUpPQl9TVEFURV9FWFBJUkVEEAgSGwoXSk9CX1NUQVRFX0lOREVURVJNSU5BVEUQCSrJAgoNV2FpdGluZ1JlYXNvbhIeChpXQUlUSU5HX1JFQVNPTl9VTlNQRUNJRklFRBAAEh0KGVdBSVRJTkdfUkVBU09OX1NUQVJUX1RJTUUQARIYChRXQUlUSU5HX1JFQVNPTl9SRVRSWRACEh4KGldBSVRJTkdfUkVBU09OX0RFVklDRV9CVVNZEAMSFwoTV0FJVElOR19SRUFTT05fSEVMRBAEEhwKGFdBSVRJTkdfUkVBU09OX05PX1dPUktFUhAFEhgKFFdBSVRJTkdfUkVBU09OX0NMQUlNEAYSGQoVV0FJVElOR19SRUFTT05fTE9DS0VEEAcSGQoVV0FJVElOR19SRUFTT05fUEFVU0VEEAgSGAoUV0FJVElOR19SRUFTT05fTElNSVQQCRIeChpXQUlUSU5HX1JFQVNPTl9SRUNPTkNJTElORxAKKloKBkVmZmVjdBIWChJFRkZFQ1RfVU5TUEVDSUZJRUQQABIPCgtFRkZFQ1RfTk9ORRABEhIKDkVGRkVDVF9QQVJUSUFMEAISEwoPRUZGRUNUX0NPTVBMRVRFEAMqegoMRGVkdXBlUG9saWN5Eh0KGURFRFVQRV9QT0xJQ1lfVU5TUEVDSUZJRUQQABIYChRERURVUEVfUE9MSUNZX1JFSkVDVBABEhYKEkRFRFVQRV9QT0xJQ1lfSk9JThACEhkKFURFRFVQRV9QT0xJQ1lfUkVQTEFDRRADKnkKDFJldGFpbk91dHB1dBIdChlSRVRBSU5fT1VUUFVUX1VOU1BFQ0lGSUVEEAASFgoSUkVUQUlOX09VVFBVVF9GVUxMEAESGgoWUkVUQUlOX09VVFBVVF9NRVRBREFUQRACEhYKElJFVEFJTl9PVVRQVVRfTk9ORRADKp8BCg1Db21tYW5kU3RhdHVzEh4KGkNPTU1BTkRfU1RBVFVTX1VOU1BFQ0lGSUVEEAASFQoRQ09NTUFORF9TVEFUVVNfT0sQARIbChdDT01NQU5EX1NUQVRVU19SRUpFQ1RFRBACEhoKFkNPTU1BTkRfU1RBVFVTX1NLSVBQRUQQAxIeChpDT01NQU5EX1NUQVRVU19JTlRFUlJVUFRFRBAEKooBCg5SZXNvbHV0aW9uS2luZBIfChtSRVNPTFVUSU9OX0tJTkRfVU5TUEVDSUZJRUQQABIbChdSRVNPTFVUSU9OX0tJTkRfQVBQTElFRBABEh8KG1JFU09MVVRJT05fS0lORF9OT1RfQVBQTElFRBACEhkKFVJFU09MVVRJT05fS0lORF9SRVJVThADYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_pointsman_v1_operation, file_pointsman_v1_target]);
+  fileDesc("ChZwb2ludHNtYW4vdjEvam9iLnByb3RvEgxwb2ludHNtYW4udjEioAsKB0pvYlNwZWMSSAoGZGV2aWNlGAEgASgJQja6SDNyMRABGIABMipeW0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyRIABIwCghlbmRwb2ludBgCIAEoCzIcLnBvaW50c21hbi52MS5JbmxpbmVFbmRwb2ludEgAEkYKBG5vZGUYFSABKAlCNrpIM3IxEAEYgAEyKl5bQS1aYS16MC05XShbQS1aYS16MC05Ll8tXSpbQS1aYS16MC05XSk/JEgAEjMKCGNvbW1hbmRzGAMgASgLMh8ucG9pbnRzbWFuLnYxLkNvbW1hbmRzT3BlcmF0aW9uSAESLQoFcHJvYmUYBCABKAsyHC5wb2ludHNtYW4udjEuUHJvYmVPcGVyYXRpb25IARI1Cgljb25maWd1cmUYFCABKAsyIC5wb2ludHNtYW4udjEuQ29uZmlndXJlT3BlcmF0aW9uSAESLQoFc2hlbGwYFyABKAsyHC5wb2ludHNtYW4udjEuU2hlbGxPcGVyYXRpb25IARIrCgRodHRwGBggASgLMhsucG9pbnRzbWFuLnYxLkh0dHBPcGVyYXRpb25IARI8CgR6b25lGBYgASgJQi66SCvYAQFyJjIkXlthLXowLTldKFthLXowLTktXXswLDMwfVthLXowLTldKT8kEjkKDGVmZmVjdF9jbGFzcxgFIAEoDjIZLnBvaW50c21hbi52MS5FZmZlY3RDbGFzc0IIukgFggECEAESJAoIcHJpb3JpdHkYBiABKAVCErpIDxoNGGQonP//////////ARIuCgpzdGFydF90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJBCg1xdWV1ZV90aW1lb3V0GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiBQiAmp4BKgASRAoRZXhlY3V0aW9uX3RpbWVvdXQYCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDrpIC6oBCCIECICjBSoAEigKBXJldHJ5GAogASgLMhkucG9pbnRzbWFuLnYxLlJldHJ5UG9saWN5EowBCgZsYWJlbHMYCyADKAsyIS5wb2ludHNtYW4udjEuSm9iU3BlYy5MYWJlbHNFbnRyeUJZukhWmgFTEEAiM3IxEAEYPzIrXltBLVphLXowLTldKFtBLVphLXowLTkuXy8tXSpbQS1aYS16MC05XSk/JCoachgY/wEyE15bXlx4MDAtXHgxZlx4N2ZdKiQSKgoQbWF4X291dHB1dF9ieXRlcxgMIAEoDUIQukgN2AEBKggYgICACCiACBINCgVkZWJ1ZxgNIAEoCBI8CgVxdWV1ZRgOIAEoCUItukgq2AEBciUYPzIhXlthLXowLTldKFthLXowLTkuXy1dKlthLXowLTldKT8kEjEKCmRlZHVwZV9rZXkYDyABKAlCHbpIGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEjsKDWRlZHVwZV9wb2xpY3kYECABKA4yGi5wb2ludHNtYW4udjEuRGVkdXBlUG9saWN5Qgi6SAWCAQIQARIXCg9mYWlsX2lmX2Jsb2NrZWQYESABKAgSOwoNcmV0YWluX291dHB1dBgSIAEoDjIaLnBvaW50c21hbi52MS5SZXRhaW5PdXRwdXRCCLpIBYIBAhABEj0KCndhcm5fYWZ0ZXIYEyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDrpIC6oBCCIECICjBSoAGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCAoGdGFyZ2V0QhIKCW9wZXJhdGlvbhIFukgCCAEiwwkKA0pvYhIKCgJpZBgBIAEoCRIjCgRzcGVjGAIgASgLMhUucG9pbnRzbWFuLnYxLkpvYlNwZWMSJQoFc3RhdGUYAyABKA4yFi5wb2ludHNtYW4udjEuSm9iU3RhdGUSLwoMZWZmZWN0X2NsYXNzGAQgASgOMhkucG9pbnRzbWFuLnYxLkVmZmVjdENsYXNzEgwKBHpvbmUYBSABKAkSEAoIZW5kcG9pbnQYBiABKAkSDwoHY3JlYXRvchgHIAEoCRIvCgtjcmVhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcXVldWVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg53YWl0aW5nX3JlYXNvbhgNIAEoDjIbLnBvaW50c21hbi52MS5XYWl0aW5nUmVhc29uEhQKDGJsb2NraW5nX2pvYhgOIAEoCRIQCghwb3NpdGlvbhgPIAEoDRIOCgZ3b3JrZXIYECABKAkSJwoIYXR0ZW1wdHMYESADKAsyFS5wb2ludHNtYW4udjEuQXR0ZW1wdBIlCgVlcnJvchgSIAEoCzIWLnBvaW50c21hbi52MS5Kb2JFcnJvchIkCgZlZmZlY3QYEyABKA4yFC5wb2ludHNtYW4udjEuRWZmZWN0EhoKEmxhc3RfaW50ZW5kZWRfc3RlcBgUIAEoDRIbChNsYXN0X2NvbmZpcm1lZF9zdGVwGBUgASgNEicKBnJlc3VsdBgWIAEoCzIXLnBvaW50c21hbi52MS5Kb2JSZXN1bHQSLAoKcmVzb2x1dGlvbhgXIAEoCzIYLnBvaW50c21hbi52MS5SZXNvbHV0aW9uEhIKCmxhc3RfZXZlbnQYGCABKA0SFAoMb3V0cHV0X2J5dGVzGBkgASgNEhgKEGNhbmNlbF9yZXF1ZXN0ZWQYGiABKAgSMAoNd2FpdF9kdXJhdGlvbhgbIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIvCgxydW5fZHVyYXRpb24YHCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEgoKdHJhbnNjcmlwdBgdIAEoCRIQCghyZXRyeV9vZhgeIAEoCRISCgpyZXRyaWVkX2J5GB8gASgJEi8KC2RlbGV0ZV90aW1lGCAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpyZXRyeV90aW1lGCEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5ibG9ja2luZ19saW1pdBgiIAEoCRILCgNydW4YIyABKAkSFwoKcnVuX3RhcmdldBgkIAEoDUgAiAEBEhAKCHRyYWNlX2lkGEEgASgJQg0KC19ydW5fdGFyZ2V0Ir0BCgdBdHRlbXB0Eg4KBm51bWJlchgBIAEoDRIOCgZ3b3JrZXIYAiABKAkSDQoFZmVuY2UYAyABKAQSLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiUKBWVycm9yGAYgASgLMhYucG9pbnRzbWFuLnYxLkpvYkVycm9yItoBCghKb2JFcnJvchIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCRIWCg5kZXZpY2VfbWVzc2FnZRgDIAEoCRIMCgR0YWlsGAQgASgJEhAKCGV4cGVjdGVkGAUgASgJEgwKBG1vZGUYBiABKAkSNgoIbWV0YWRhdGEYByADKAsyJC5wb2ludHNtYW4udjEuSm9iRXJyb3IuTWV0YWRhdGFFbnRyeRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEilQIKCUpvYlJlc3VsdBIwCghjb21tYW5kcxgBIAEoCzIcLnBvaW50c21hbi52MS5Db21tYW5kc1Jlc3VsdEgAEioKBXByb2JlGAIgASgLMhkucG9pbnRzbWFuLnYxLlByb2JlUmVzdWx0SAASMgoJY29uZmlndXJlGAQgASgLMh0ucG9pbnRzbWFuLnYxLkNvbmZpZ3VyZVJlc3VsdEgAEioKBXNoZWxsGAogASgLMhkucG9pbnRzbWFuLnYxLlNoZWxsUmVzdWx0SAASKAoEaHR0cBgLIAEoCzIYLnBvaW50c21hbi52MS5IdHRwUmVzdWx0SAASFgoOc2Vzc2lvbl9yZXVzZWQYAyABKAhCCAoGcmVzdWx0Ij8KDkNvbW1hbmRzUmVzdWx0Ei0KCGNvbW1hbmRzGAEgAygLMhsucG9pbnRzbWFuLnYxLkNvbW1hbmRSZXN1bHQiqQIKDUNvbW1hbmRSZXN1bHQSDwoHY29tbWFuZBgBIAEoCRIrCgZzdGF0dXMYAiABKA4yGy5wb2ludHNtYW4udjEuQ29tbWFuZFN0YXR1cxIOCgZvdXRwdXQYAyABKAkSEwoLZXJyb3JfbGluZXMYBCADKAkSKwoIZHVyYXRpb24YBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGAoLZXhpdF9zdGF0dXMYBiABKAVIAIgBARIYChBvdXRwdXRfdHJ1bmNhdGVkGAcgASgIEhYKDnNlc3Npb25fcmV1c2VkGAggASgIEhQKDG91dHB1dF9ieXRlcxgJIAEoDRIWCg5vdXRwdXRfZXhwaXJlZBgKIAEoCEIOCgxfZXhpdF9zdGF0dXMi4QIKD0NvbmZpZ3VyZVJlc3VsdBItCgVsaW5lcxgBIAMoCzIeLnBvaW50c21hbi52MS5Db25maWdMaW5lUmVzdWx0EiYKBGRpZmYYAiABKAsyGC5wb2ludHNtYW4udjEuQ29uZmlnVGV4dBIWCg5kaWZmX3ByZWRpY3RlZBgDIAEoCBIRCglwbGFuX2hhc2gYBCABKAkSEQoJY29tbWl0dGVkGAUgASgIEhEKCWNvbmZpcm1lZBgGIAEoCBINCgVzYXZlZBgHIAEoCBITCgtyb2xsZWRfYmFjaxgIIAEoCBIvCgZjaGVja3MYCSADKAsyHy5wb2ludHNtYW4udjEuQ29uZmlnQ2hlY2tSZXN1bHQSKAoGYmVmb3JlGAogASgLMhgucG9pbnRzbWFuLnYxLkNvbmZpZ1RleHQSJwoFYWZ0ZXIYCyABKAsyGC5wb2ludHNtYW4udjEuQ29uZmlnVGV4dCJNCgpDb25maWdUZXh0EgwKBHRleHQYASABKAkSDQoFYnl0ZXMYAiABKA0SEQoJdHJ1bmNhdGVkGAMgASgIEg8KB2V4cGlyZWQYBCABKAgiuQEKEENvbmZpZ0xpbmVSZXN1bHQSDAoEbGluZRgBIAEoCRIrCgZzdGF0dXMYAiABKA4yGy5wb2ludHNtYW4udjEuQ29tbWFuZFN0YXR1cxIoCgZvdXRwdXQYAyABKAsyGC5wb2ludHNtYW4udjEuQ29uZmlnVGV4dBITCgtlcnJvcl9saW5lcxgEIAMoCRIrCghkdXJhdGlvbhgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiKNAQoRQ29uZmlnQ2hlY2tSZXN1bHQSDwoHY29tbWFuZBgBIAEoCRINCgVhZnRlchgCIAEoCBIOCgZwYXNzZWQYAyABKAgSDwoHbWlzc2luZxgEIAMoCRINCgVmb3VuZBgFIAMoCRIoCgZvdXRwdXQYBiABKAsyGC5wb2ludHNtYW4udjEuQ29uZmlnVGV4dCKQAgoLU2hlbGxSZXN1bHQSDAoEYXJndhgBIAMoCRIOCgZzdGRvdXQYAiABKAkSDgoGc3RkZXJyGAMgASgJEhgKC2V4aXRfc3RhdHVzGAQgASgFSACIAQESDgoGc2lnbmFsGAUgASgJEisKCGR1cmF0aW9uGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhQKDHN0ZG91dF9ieXRlcxgHIAEoDRIUCgxzdGRlcnJfYnl0ZXMYCCABKA0SGAoQb3V0cHV0X3RydW5jYXRlZBgJIAEoCBIWCg5vdXRwdXRfZXhwaXJlZBgKIAEoCBIOCgZwaWVjZXMYCyADKBFCDgoMX2V4aXRfc3RhdHVzIpICCgpIdHRwUmVzdWx0Eg4KBnN0YXR1cxgBIAEoDRI2CgdoZWFkZXJzGAIgAygLMiUucG9pbnRzbWFuLnYxLkh0dHBSZXN1bHQuSGVhZGVyc0VudHJ5EgwKBGJvZHkYAyABKAkSEgoKYm9keV9ieXRlcxgEIAEoDRIWCg5ib2R5X3RydW5jYXRlZBgFIAEoCBIUCgxib2R5X2V4cGlyZWQYBiABKAgSKwoIZHVyYXRpb24YByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDwoHYWRkcmVzcxgIIAEoCRouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLfAQoLUHJvYmVSZXN1bHQSMQoObG9naW5fZHVyYXRpb24YASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMgoPcHJvbXB0X2R1cmF0aW9uGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg4KBnByb21wdBgDIAEoCRIMCgRtb2RlGAQgASgJEhUKDWhvc3Rfa2V5X3R5cGUYBSABKAkSHAoUaG9zdF9rZXlfZmluZ2VycHJpbnQYBiABKAkSFgoOcmVtb3RlX3ZlcnNpb24YByABKAkilwEKClJlc29sdXRpb24SKgoEa2luZBgBIAEoDjIcLnBvaW50c21hbi52MS5SZXNvbHV0aW9uS2luZBIQCghyZXNvbHZlchgCIAEoCRIOCgZyZWFzb24YAyABKAkSKAoEdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcmVydW5fam9iGAUgASgJKv8BCghKb2JTdGF0ZRIZChVKT0JfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFKT0JfU1RBVEVfREVMQVlFRBABEhQKEEpPQl9TVEFURV9RVUVVRUQQAhIVChFKT0JfU1RBVEVfUlVOTklORxADEhgKFEpPQl9TVEFURV9DQU5DRUxMSU5HEAQSFwoTSk9CX1NUQVRFX1NVQ0NFRURFRBAFEhQKEEpPQl9TVEFURV9GQUlMRUQQBhIXChNKT0JfU1RBVEVfQ0FOQ0VMTEVEEAcSFQoRSk9CX1NUQVRFX0VYUElSRUQQCBIbChdKT0JfU1RBVEVfSU5ERVRFUk1JTkFURRAJKskCCg1XYWl0aW5nUmVhc29uEh4KGldBSVRJTkdfUkVBU09OX1VOU1BFQ0lGSUVEEAASHQoZV0FJVElOR19SRUFTT05fU1RBUlRfVElNRRABEhgKFFdBSVRJTkdfUkVBU09OX1JFVFJZEAISHgoaV0FJVElOR19SRUFTT05fREVWSUNFX0JVU1kQAxIXChNXQUlUSU5HX1JFQVNPTl9IRUxEEAQSHAoYV0FJVElOR19SRUFTT05fTk9fV09SS0VSEAUSGAoUV0FJVElOR19SRUFTT05fQ0xBSU0QBhIZChVXQUlUSU5HX1JFQVNPTl9MT0NLRUQQBxIZChVXQUlUSU5HX1JFQVNPTl9QQVVTRUQQCBIYChRXQUlUSU5HX1JFQVNPTl9MSU1JVBAJEh4KGldBSVRJTkdfUkVBU09OX1JFQ09OQ0lMSU5HEAoqWgoGRWZmZWN0EhYKEkVGRkVDVF9VTlNQRUNJRklFRBAAEg8KC0VGRkVDVF9OT05FEAESEgoORUZGRUNUX1BBUlRJQUwQAhITCg9FRkZFQ1RfQ09NUExFVEUQAyp6CgxEZWR1cGVQb2xpY3kSHQoZREVEVVBFX1BPTElDWV9VTlNQRUNJRklFRBAAEhgKFERFRFVQRV9QT0xJQ1lfUkVKRUNUEAESFgoSREVEVVBFX1BPTElDWV9KT0lOEAISGQoVREVEVVBFX1BPTElDWV9SRVBMQUNFEAMqeQoMUmV0YWluT3V0cHV0Eh0KGVJFVEFJTl9PVVRQVVRfVU5TUEVDSUZJRUQQABIWChJSRVRBSU5fT1VUUFVUX0ZVTEwQARIaChZSRVRBSU5fT1VUUFVUX01FVEFEQVRBEAISFgoSUkVUQUlOX09VVFBVVF9OT05FEAMqnwEKDUNvbW1hbmRTdGF0dXMSHgoaQ09NTUFORF9TVEFUVVNfVU5TUEVDSUZJRUQQABIVChFDT01NQU5EX1NUQVRVU19PSxABEhsKF0NPTU1BTkRfU1RBVFVTX1JFSkVDVEVEEAISGgoWQ09NTUFORF9TVEFUVVNfU0tJUFBFRBADEh4KGkNPTU1BTkRfU1RBVFVTX0lOVEVSUlVQVEVEEAQqigEKDlJlc29sdXRpb25LaW5kEh8KG1JFU09MVVRJT05fS0lORF9VTlNQRUNJRklFRBAAEhsKF1JFU09MVVRJT05fS0lORF9BUFBMSUVEEAESHwobUkVTT0xVVElPTl9LSU5EX05PVF9BUFBMSUVEEAISGQoVUkVTT0xVVElPTl9LSU5EX1JFUlVOEANiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_pointsman_v1_operation, file_pointsman_v1_target]);
 
 /**
  * What a caller asks for.
@@ -26,7 +26,8 @@ export const file_pointsman_v1_job: GenFile = /*@__PURE__*/
  */
 export type JobSpec = Message<"pointsman.v1.JobSpec"> & {
   /**
-   * Where the work is done.
+   * Where the work is done. Commands, a configuration and a probe need a device or an endpoint, and shell needs a node;
+   * http needs nothing, and may name a node.
    *
    * @generated from oneof pointsman.v1.JobSpec.target
    */
@@ -46,6 +47,14 @@ export type JobSpec = Message<"pointsman.v1.JobSpec"> & {
      */
     value: InlineEndpoint;
     case: "endpoint";
+  } | {
+    /**
+     * Name of a node: the machine a worker runs on, as ListWorkers tells it. Any worker there may take the work.
+     *
+     * @generated from field: string node = 21;
+     */
+    value: string;
+    case: "node";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -77,7 +86,30 @@ export type JobSpec = Message<"pointsman.v1.JobSpec"> & {
      */
     value: ConfigureOperation;
     case: "configure";
+  } | {
+    /**
+     * Run a program on a node.
+     *
+     * @generated from field: pointsman.v1.ShellOperation shell = 23;
+     */
+    value: ShellOperation;
+    case: "shell";
+  } | {
+    /**
+     * Call a URL.
+     *
+     * @generated from field: pointsman.v1.HttpOperation http = 24;
+     */
+    value: HttpOperation;
+    case: "http";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * The zone whose workers may take work without a device. Default: "default"; for a node: a zone that it serves.
+   *
+   * @generated from field: string zone = 22;
+   */
+  zone: string;
 
   /**
    * Declares the work IDEMPOTENT. Any other value: the server decides.
@@ -145,7 +177,8 @@ export type JobSpec = Message<"pointsman.v1.JobSpec"> & {
   debug: boolean;
 
   /**
-   * A named queue: a label with pause, limit and counts. The job still waits in its device's line. Default: none.
+   * A named queue: a label with pause, limit and counts. The job still waits in its device's line. Default: none; "fifo"
+   * for work without a device, which has no other line.
    *
    * @generated from field: string queue = 14;
    */
@@ -237,7 +270,7 @@ export type Job = Message<"pointsman.v1.Job"> & {
   zone: string;
 
   /**
-   * What exclusivity is keyed by: canonical address and port, or the device's exclusive key.
+   * What exclusivity is keyed by: canonical address and port, or the device's exclusive key. Empty without a device.
    *
    * @generated from field: string endpoint = 6;
    */
@@ -627,6 +660,22 @@ export type JobResult = Message<"pointsman.v1.JobResult"> & {
      */
     value: ConfigureResult;
     case: "configure";
+  } | {
+    /**
+     * Of a program.
+     *
+     * @generated from field: pointsman.v1.ShellResult shell = 10;
+     */
+    value: ShellResult;
+    case: "shell";
+  } | {
+    /**
+     * Of a call.
+     *
+     * @generated from field: pointsman.v1.HttpResult http = 11;
+     */
+    value: HttpResult;
+    case: "http";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -990,6 +1039,167 @@ export const ConfigCheckResultSchema: GenMessage<ConfigCheckResult> = /*@__PURE_
   messageDesc(file_pointsman_v1_job, 10);
 
 /**
+ * What a program gave.
+ *
+ * @generated from message pointsman.v1.ShellResult
+ */
+export type ShellResult = Message<"pointsman.v1.ShellResult"> & {
+  /**
+   * The program and its arguments, as they were run.
+   *
+   * @generated from field: repeated string argv = 1;
+   */
+  argv: string[];
+
+  /**
+   * What it printed. Text; bytes that are not UTF-8 are read as ISO 8859-1. Only in the FULL view.
+   *
+   * @generated from field: string stdout = 2;
+   */
+  stdout: string;
+
+  /**
+   * What it printed as errors. As stdout.
+   *
+   * @generated from field: string stderr = 3;
+   */
+  stderr: string;
+
+  /**
+   * Its exit status. Unset when a signal ended it, or it was never started.
+   *
+   * @generated from field: optional int32 exit_status = 4;
+   */
+  exitStatus?: number | undefined;
+
+  /**
+   * The signal that ended it, such as "SIGKILL".
+   *
+   * @generated from field: string signal = 5;
+   */
+  signal: string;
+
+  /**
+   * From its start to its end.
+   *
+   * @generated from field: google.protobuf.Duration duration = 6;
+   */
+  duration?: Duration | undefined;
+
+  /**
+   * Length of stdout and stderr in bytes, also where the view leaves them out.
+   *
+   * @generated from field: uint32 stdout_bytes = 7;
+   */
+  stdoutBytes: number;
+
+  /**
+   * As stdout_bytes.
+   *
+   * @generated from field: uint32 stderr_bytes = 8;
+   */
+  stderrBytes: number;
+
+  /**
+   * Whether output was cut at the job's limit.
+   *
+   * @generated from field: bool output_truncated = 9;
+   */
+  outputTruncated: boolean;
+
+  /**
+   * Whether output was removed since to make room.
+   *
+   * @generated from field: bool output_expired = 10;
+   */
+  outputExpired: boolean;
+
+  /**
+   * In which order the output came: lengths in bytes, those of stderr below zero.
+   *
+   * @generated from field: repeated sint32 pieces = 11;
+   */
+  pieces: number[];
+};
+
+/**
+ * Describes the message pointsman.v1.ShellResult.
+ * Use `create(ShellResultSchema)` to create a new message.
+ */
+export const ShellResultSchema: GenMessage<ShellResult> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_job, 11);
+
+/**
+ * What a call gave.
+ *
+ * @generated from message pointsman.v1.HttpResult
+ */
+export type HttpResult = Message<"pointsman.v1.HttpResult"> & {
+  /**
+   * The status of the answer. 0: there was none.
+   *
+   * @generated from field: uint32 status = 1;
+   */
+  status: number;
+
+  /**
+   * The headers of the answer, names in lower case; those that come more than once are joined by commas.
+   *
+   * @generated from field: map<string, string> headers = 2;
+   */
+  headers: { [key: string]: string };
+
+  /**
+   * The body of the answer, as far as it was kept. As the stdout of a program. Only in the FULL view.
+   *
+   * @generated from field: string body = 3;
+   */
+  body: string;
+
+  /**
+   * Its length in bytes as far as it was kept, also where the view leaves it out.
+   *
+   * @generated from field: uint32 body_bytes = 4;
+   */
+  bodyBytes: number;
+
+  /**
+   * Whether it was cut at the job's limit.
+   *
+   * @generated from field: bool body_truncated = 5;
+   */
+  bodyTruncated: boolean;
+
+  /**
+   * Whether it was removed since to make room.
+   *
+   * @generated from field: bool body_expired = 6;
+   */
+  bodyExpired: boolean;
+
+  /**
+   * From the connection to the end of the answer.
+   *
+   * @generated from field: google.protobuf.Duration duration = 7;
+   */
+  duration?: Duration | undefined;
+
+  /**
+   * The address that was called.
+   *
+   * @generated from field: string address = 8;
+   */
+  address: string;
+};
+
+/**
+ * Describes the message pointsman.v1.HttpResult.
+ * Use `create(HttpResultSchema)` to create a new message.
+ */
+export const HttpResultSchema: GenMessage<HttpResult> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_job, 12);
+
+/**
  * What a probe saw.
  *
  * @generated from message pointsman.v1.ProbeResult
@@ -1050,7 +1260,7 @@ export type ProbeResult = Message<"pointsman.v1.ProbeResult"> & {
  * Use `create(ProbeResultSchema)` to create a new message.
  */
 export const ProbeResultSchema: GenMessage<ProbeResult> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_job, 11);
+  messageDesc(file_pointsman_v1_job, 13);
 
 /**
  * What is known of an INDETERMINATE job's outcome. Written once.
@@ -1099,7 +1309,7 @@ export type Resolution = Message<"pointsman.v1.Resolution"> & {
  * Use `create(ResolutionSchema)` to create a new message.
  */
 export const ResolutionSchema: GenMessage<Resolution> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_job, 12);
+  messageDesc(file_pointsman_v1_job, 14);
 
 /**
  * Where a job is in its life.
@@ -1233,7 +1443,7 @@ export const WaitingReason = {
   HELD: 4,
 
   /**
-   * No live worker serves its zone.
+   * No live worker serves its zone, or its node.
    *
    * @generated from enum value: WAITING_REASON_NO_WORKER = 5;
    */

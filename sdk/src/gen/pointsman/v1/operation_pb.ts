@@ -5,15 +5,15 @@
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
-import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
+import type { Duration, Value } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file pointsman/v1/operation.proto.
  */
 export const file_pointsman_v1_operation: GenFile = /*@__PURE__*/
-  fileDesc("Chxwb2ludHNtYW4vdjEvb3BlcmF0aW9uLnByb3RvEgxwb2ludHNtYW4udjEitAEKEUNvbW1hbmRzT3BlcmF0aW9uEjQKCGNvbW1hbmRzGAEgAygLMhUucG9pbnRzbWFuLnYxLkNvbW1hbmRCC7pICJIBBQgBENAPEjMKCW9uX3JlamVjdBgCIAEoDjIWLnBvaW50c21hbi52MS5PblJlamVjdEIIukgFggECEAESNAoJcHJpdmlsZWdlGAMgASgOMhcucG9pbnRzbWFuLnYxLlByaXZpbGVnZUIIukgFggECEAEiywEKB0NvbW1hbmQSTwoHY29tbWFuZBgBIAEoCUI+ukg7cjkQARiAIDIyXlteXHgwMC1ceDA4XHgwYS1ceDFmXHg3Zlx4ezg1fVx4ezIwMjh9XHh7MjAyOX1dKiQSLwoHYW5zd2VycxgCIAMoCzIULnBvaW50c21hbi52MS5BbnN3ZXJCCLpIBZIBAhAQEj4KDGlkbGVfdGltZW91dBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINukgKqgEHIgMIkBwqACJeCgZBbnN3ZXISHAoIcXVlc3Rpb24YASABKAlCCrpIB3IFEAEYgAISNgoGYW5zd2VyGAIgASgJQia6SCNyIRiACDIcXlteXHgwMC1ceDA4XHgwYS1ceDFmXHg3Zl0qJCKYBAoSQ29uZmlndXJlT3BlcmF0aW9uEioKBWxpbmVzGAEgASgLMhkucG9pbnRzbWFuLnYxLkNvbmZpZ0xpbmVzSAASVwoEdGV4dBgCIAEoCUJHukhEckIQASiAgEAyOl5bXlx4MDAtXHgwOFx4MGJceDBjXHgwZS1ceDFmXHg3Zlx4ezg1fVx4ezIwMjh9XHh7MjAyOX1dKiRIABIwCgRtb2RlGAMgASgOMhgucG9pbnRzbWFuLnYxLkNvbmZpZ01vZGVCCLpIBYIBAhABEgwKBHNhdmUYBCABKAgSQgoPY29uZmlybV90aW1lb3V0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqABI3CgpwcmVfY2hlY2tzGAYgAygLMhkucG9pbnRzbWFuLnYxLkNvbmZpZ0NoZWNrQgi6SAWSAQIQIBI4Cgtwb3N0X2NoZWNrcxgHIAMoCzIZLnBvaW50c21hbi52MS5Db25maWdDaGVja0IIukgFkgECECASKwoJcGxhbl9oYXNoGAggASgJQhi6SBXYAQFyEDIOXlswLTlhLWZdezY0fSQSGQoRa2VlcF9iZWZvcmVfYWZ0ZXIYCSABKAgSFwoPYWNjZXB0X3VucHJvdmVuGAogASgIEhUKDWFjY2VwdF9yZWJvb3QYCyABKAhCDgoFaW5wdXQSBbpIAggBImQKC0NvbmZpZ0xpbmVzElUKBWxpbmVzGAEgAygJQka6SEOSAUAIARCQTiI5cjcYgCAyMl5bXlx4MDAtXHgwOFx4MGEtXHgxZlx4N2ZceHs4NX1ceHsyMDI4fVx4ezIwMjl9XSokIqYBCgtDb25maWdDaGVjaxJPCgdjb21tYW5kGAEgASgJQj66SDtyORABGIAgMjJeW15ceDAwLVx4MDhceDBhLVx4MWZceDdmXHh7ODV9XHh7MjAyOH1ceHsyMDI5fV0qJBIiCgdpbmNsdWRlGAIgAygJQhG6SA6SAQsQICIHcgUQARiACBIiCgdleGNsdWRlGAMgAygJQhG6SA6SAQsQICIHcgUQARiACCIQCg5Qcm9iZU9wZXJhdGlvbiK0AQoLUmV0cnlQb2xpY3kSIgoMbWF4X2F0dGVtcHRzGAEgASgNQgy6SAnYAQEqBBgUKAESQQoPaW5pdGlhbF9iYWNrb2ZmGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg26SAqqAQciAwiQHCoAEj4KC21heF9iYWNrb2ZmGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqACqDAQoLRWZmZWN0Q2xhc3MSHAoYRUZGRUNUX0NMQVNTX1VOU1BFQ0lGSUVEEAASGgoWRUZGRUNUX0NMQVNTX1JFQURfT05MWRABEhsKF0VGRkVDVF9DTEFTU19JREVNUE9URU5UEAISHQoZRUZGRUNUX0NMQVNTX0FUX01PU1RfT05DRRADKlEKCE9uUmVqZWN0EhkKFU9OX1JFSkVDVF9VTlNQRUNJRklFRBAAEhIKDk9OX1JFSkVDVF9TVE9QEAESFgoST05fUkVKRUNUX0NPTlRJTlVFEAIqUQoJUHJpdmlsZWdlEhkKFVBSSVZJTEVHRV9VTlNQRUNJRklFRBAAEhMKD1BSSVZJTEVHRV9MT0dJThABEhQKEFBSSVZJTEVHRV9FTkFCTEUQAip3CgpDb25maWdNb2RlEhsKF0NPTkZJR19NT0RFX1VOU1BFQ0lGSUVEEAASFAoQQ09ORklHX01PREVfUExBThABEhUKEUNPTkZJR19NT0RFX0FQUExZEAISHwobQ09ORklHX01PREVfQVBQTFlfQ09ORklSTUVEEANiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration]);
+  fileDesc("Chxwb2ludHNtYW4vdjEvb3BlcmF0aW9uLnByb3RvEgxwb2ludHNtYW4udjEitAEKEUNvbW1hbmRzT3BlcmF0aW9uEjQKCGNvbW1hbmRzGAEgAygLMhUucG9pbnRzbWFuLnYxLkNvbW1hbmRCC7pICJIBBQgBENAPEjMKCW9uX3JlamVjdBgCIAEoDjIWLnBvaW50c21hbi52MS5PblJlamVjdEIIukgFggECEAESNAoJcHJpdmlsZWdlGAMgASgOMhcucG9pbnRzbWFuLnYxLlByaXZpbGVnZUIIukgFggECEAEiywEKB0NvbW1hbmQSTwoHY29tbWFuZBgBIAEoCUI+ukg7cjkQARiAIDIyXlteXHgwMC1ceDA4XHgwYS1ceDFmXHg3Zlx4ezg1fVx4ezIwMjh9XHh7MjAyOX1dKiQSLwoHYW5zd2VycxgCIAMoCzIULnBvaW50c21hbi52MS5BbnN3ZXJCCLpIBZIBAhAQEj4KDGlkbGVfdGltZW91dBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINukgKqgEHIgMIkBwqACJeCgZBbnN3ZXISHAoIcXVlc3Rpb24YASABKAlCCrpIB3IFEAEYgAISNgoGYW5zd2VyGAIgASgJQia6SCNyIRiACDIcXlteXHgwMC1ceDA4XHgwYS1ceDFmXHg3Zl0qJCKYBAoSQ29uZmlndXJlT3BlcmF0aW9uEioKBWxpbmVzGAEgASgLMhkucG9pbnRzbWFuLnYxLkNvbmZpZ0xpbmVzSAASVwoEdGV4dBgCIAEoCUJHukhEckIQASiAgEAyOl5bXlx4MDAtXHgwOFx4MGJceDBjXHgwZS1ceDFmXHg3Zlx4ezg1fVx4ezIwMjh9XHh7MjAyOX1dKiRIABIwCgRtb2RlGAMgASgOMhgucG9pbnRzbWFuLnYxLkNvbmZpZ01vZGVCCLpIBYIBAhABEgwKBHNhdmUYBCABKAgSQgoPY29uZmlybV90aW1lb3V0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqABI3CgpwcmVfY2hlY2tzGAYgAygLMhkucG9pbnRzbWFuLnYxLkNvbmZpZ0NoZWNrQgi6SAWSAQIQIBI4Cgtwb3N0X2NoZWNrcxgHIAMoCzIZLnBvaW50c21hbi52MS5Db25maWdDaGVja0IIukgFkgECECASKwoJcGxhbl9oYXNoGAggASgJQhi6SBXYAQFyEDIOXlswLTlhLWZdezY0fSQSGQoRa2VlcF9iZWZvcmVfYWZ0ZXIYCSABKAgSFwoPYWNjZXB0X3VucHJvdmVuGAogASgIEhUKDWFjY2VwdF9yZWJvb3QYCyABKAhCDgoFaW5wdXQSBbpIAggBImQKC0NvbmZpZ0xpbmVzElUKBWxpbmVzGAEgAygJQka6SEOSAUAIARCQTiI5cjcYgCAyMl5bXlx4MDAtXHgwOFx4MGEtXHgxZlx4N2ZceHs4NX1ceHsyMDI4fVx4ezIwMjl9XSokIqYBCgtDb25maWdDaGVjaxJPCgdjb21tYW5kGAEgASgJQj66SDtyORABGIAgMjJeW15ceDAwLVx4MDhceDBhLVx4MWZceDdmXHh7ODV9XHh7MjAyOH1ceHsyMDI5fV0qJBIiCgdpbmNsdWRlGAIgAygJQhG6SA6SAQsQICIHcgUQARiACBIiCgdleGNsdWRlGAMgAygJQhG6SA6SAQsQICIHcgUQARiACCIQCg5Qcm9iZU9wZXJhdGlvbiKEAQoOU2hlbGxPcGVyYXRpb24SPAoHY29tbWFuZBgBIAEoCUIpukgmciQQARiAgAQyHF5bXlx4MDAtXHgwOFx4MGItXHgxZlx4N2ZdKiRIABIiCgRhcmd2GAIgASgLMhIucG9pbnRzbWFuLnYxLkFyZ3ZIAEIQCgdwcm9ncmFtEgW6SAIIASJICgRBcmd2EkAKBXdvcmRzGAEgAygJQjG6SC6SASsIARCACCIkciIYgIAEMhxeW15ceDAwLVx4MDhceDBiLVx4MWZceDdmXSokIrcFCg1IdHRwT3BlcmF0aW9uEjkKA3VybBgBIAEoCUIsukgpcicQARiAEDIdXmh0dHBzPzovL1teLz8jQF0rKFsvPyNdLiopPySIAQESJwoHcGF5bG9hZBgCIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRKZAQoHaGVhZGVycxgDIAMoCzIoLnBvaW50c21hbi52MS5IdHRwT3BlcmF0aW9uLkhlYWRlcnNFbnRyeUJeukhbmgFYEEAiL3ItGIABMiheW0EtWmEtejAtOV1bQS1aYS16MC05ISMkJSYnKisuXl9gfH4tXSokKiNyIRiAIDIcXlteXHgwMC1ceDA4XHgwYS1ceDFmXHg3Zl0qJBKmAQoOc2VjcmV0X2hlYWRlcnMYBCADKAsyLi5wb2ludHNtYW4udjEuSHR0cE9wZXJhdGlvbi5TZWNyZXRIZWFkZXJzRW50cnlCXrpIW5oBWBAQIi9yLRiAATIoXltBLVphLXowLTldW0EtWmEtejAtOSEjJCUmJyorLl5fYHx+LV0qJCojciEYgCAyHF5bXlx4MDAtXHgwOFx4MGEtXHgxZlx4N2ZdKiQSIAoOc2lnbmluZ19zZWNyZXQYBSABKAlCCLpIBXIDGIAIEjkKB3RpbWVvdXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDbpICqoBByIDCNgEKgASKgoOcmV0cnlfc3RhdHVzZXMYByADKA1CErpID5IBDBAgIggqBhjXBCisAhIOCgZzaWduZWQYCCABKAgaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaNAoSU2VjcmV0SGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEitAEKC1JldHJ5UG9saWN5EiIKDG1heF9hdHRlbXB0cxgBIAEoDUIMukgJ2AEBKgQYFCgBEkEKD2luaXRpYWxfYmFja29mZhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINukgKqgEHIgMIkBwqABI+CgttYXhfYmFja29mZhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgAqgwEKC0VmZmVjdENsYXNzEhwKGEVGRkVDVF9DTEFTU19VTlNQRUNJRklFRBAAEhoKFkVGRkVDVF9DTEFTU19SRUFEX09OTFkQARIbChdFRkZFQ1RfQ0xBU1NfSURFTVBPVEVOVBACEh0KGUVGRkVDVF9DTEFTU19BVF9NT1NUX09OQ0UQAypRCghPblJlamVjdBIZChVPTl9SRUpFQ1RfVU5TUEVDSUZJRUQQABISCg5PTl9SRUpFQ1RfU1RPUBABEhYKEk9OX1JFSkVDVF9DT05USU5VRRACKlEKCVByaXZpbGVnZRIZChVQUklWSUxFR0VfVU5TUEVDSUZJRUQQABITCg9QUklWSUxFR0VfTE9HSU4QARIUChBQUklWSUxFR0VfRU5BQkxFEAIqdwoKQ29uZmlnTW9kZRIbChdDT05GSUdfTU9ERV9VTlNQRUNJRklFRBAAEhQKEENPTkZJR19NT0RFX1BMQU4QARIVChFDT05GSUdfTU9ERV9BUFBMWRACEh8KG0NPTkZJR19NT0RFX0FQUExZX0NPTkZJUk1FRBADYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_struct]);
 
 /**
  * Runs command lines, one after the other, in one session.
@@ -294,6 +294,144 @@ export const ProbeOperationSchema: GenMessage<ProbeOperation> = /*@__PURE__*/
   messageDesc(file_pointsman_v1_operation, 6);
 
 /**
+ * Runs a program on the node of a worker: no shell reads it. A worker allows what its operator has named
+ * (worker.shell_commands), and nothing by default. Its environment holds PATH, HOME, LANG and POINTSMAN_JOB alone; it is
+ * killed with all its children when its time is over, it is cancelled, or its worker stops.
+ *
+ * @generated from message pointsman.v1.ShellOperation
+ */
+export type ShellOperation = Message<"pointsman.v1.ShellOperation"> & {
+  /**
+   * What is run.
+   *
+   * @generated from oneof pointsman.v1.ShellOperation.program
+   */
+  program: {
+    /**
+     * The program and its arguments in one line, divided as a shell divides words: at spaces, with '…', "…" and \ to keep
+     * what they hold together. Nothing in it is expanded. 1 to 65,536 characters, no
+     * control character but tab and newline.
+     *
+     * @generated from field: string command = 1;
+     */
+    value: string;
+    case: "command";
+  } | {
+    /**
+     * The program and its arguments, one by one.
+     *
+     * @generated from field: pointsman.v1.Argv argv = 2;
+     */
+    value: Argv;
+    case: "argv";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message pointsman.v1.ShellOperation.
+ * Use `create(ShellOperationSchema)` to create a new message.
+ */
+export const ShellOperationSchema: GenMessage<ShellOperation> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_operation, 7);
+
+/**
+ * A program and its arguments.
+ *
+ * @generated from message pointsman.v1.Argv
+ */
+export type Argv = Message<"pointsman.v1.Argv"> & {
+  /**
+   * The program, by name or absolute path, then its arguments. 1 to 1,024, each at most 65,536 characters, no control
+   * character but tab and newline.
+   *
+   * @generated from field: repeated string words = 1;
+   */
+  words: string[];
+};
+
+/**
+ * Describes the message pointsman.v1.Argv.
+ * Use `create(ArgvSchema)` to create a new message.
+ */
+export const ArgvSchema: GenMessage<Argv> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_operation, 8);
+
+/**
+ * Calls a URL: a POST with a JSON payload, the job's id as idempotency-key, and, with a signing secret, a signature. An
+ * answer of 200 to 299 is success. Addresses within the house (private, loopback, link-local, metadata) are refused unless
+ * the operator allows them.
+ *
+ * @generated from message pointsman.v1.HttpOperation
+ */
+export type HttpOperation = Message<"pointsman.v1.HttpOperation"> & {
+  /**
+   * Where to: http or https. At most 2,048 characters; without a user or a password.
+   *
+   * @generated from field: string url = 1;
+   */
+  url: string;
+
+  /**
+   * What is sent, as JSON. Default: null.
+   *
+   * @generated from field: google.protobuf.Value payload = 2;
+   */
+  payload?: Value | undefined;
+
+  /**
+   * Headers to send besides. They are stored with the job and shown: no secret may stand here. At most 64.
+   *
+   * @generated from field: map<string, string> headers = 3;
+   */
+  headers: { [key: string]: string };
+
+  /**
+   * Headers whose values are secret, such as Authorization: sealed apart from the job, erased at its end, never answered;
+   * the job shows their names. At most 16.
+   *
+   * @generated from field: map<string, string> secret_headers = 4;
+   */
+  secretHeaders: { [key: string]: string };
+
+  /**
+   * Signs the request (docs/operations.md tells how): the header pointsman-signature is
+   * "t=<seconds>,v1=<HMAC-SHA256 of "<seconds>.<body>" in hex>". Sealed as secret_headers. At most 1,024 characters.
+   *
+   * @generated from field: string signing_secret = 5;
+   */
+  signingSecret: string;
+
+  /**
+   * How long one call may take, the connection included. Default 30 s; at most 10 min.
+   *
+   * @generated from field: google.protobuf.Duration timeout = 6;
+   */
+  timeout?: Duration | undefined;
+
+  /**
+   * Statuses that are tried again, as the job's retry says and not before an answer's Retry-After. Default: 408, 425, 429,
+   * 500, 502, 503 and 504. At most 32.
+   *
+   * @generated from field: repeated uint32 retry_statuses = 7;
+   */
+  retryStatuses: number[];
+
+  /**
+   * Output only: whether the request is signed. What is written here is not read.
+   *
+   * @generated from field: bool signed = 8;
+   */
+  signed: boolean;
+};
+
+/**
+ * Describes the message pointsman.v1.HttpOperation.
+ * Use `create(HttpOperationSchema)` to create a new message.
+ */
+export const HttpOperationSchema: GenMessage<HttpOperation> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_operation, 9);
+
+/**
  * How often and how far apart work that may be repeated is tried. Refused logins, unknown or changed host keys and
  * rejected commands are never tried again.
  *
@@ -329,7 +467,7 @@ export type RetryPolicy = Message<"pointsman.v1.RetryPolicy"> & {
  * Use `create(RetryPolicySchema)` to create a new message.
  */
 export const RetryPolicySchema: GenMessage<RetryPolicy> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_operation, 7);
+  messageDesc(file_pointsman_v1_operation, 10);
 
 /**
  * What repeating the work would mean. Decided by the server when a job is created, stored with it, and checked again,

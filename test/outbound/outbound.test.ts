@@ -1,0 +1,111 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createAddressRule } from "../../src/outbound/address-rule.js";
+import { createOutbound } from "../../src/outbound/outbound.js";
+import { systemClock } from "../../src/system/clock.js";
+
+let port = 0;
+let handle: (request: IncomingMessage, response: ServerResponse) => void;
+const requests: { path: string; host: string; body: string }[] = [];
+const server = createServer((request, response) => {
+  const pieces: Buffer[] = [];
+  request.on("data", (piece: Buffer) => pieces.push(piece));
+  request.on("end", () => {
+    const { url: path = "", headers } = request;
+    requests.push({ path, host: headers.host ?? "", body: Buffer.concat(pieces).toString() });
+    handle(request, response);
+  });
+});
+
+beforeEach(async () => {
+  requests.length = 0;
+  handle = (_request, response) => response.end("fine");
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  port = (server.address() as AddressInfo).port;
+});
+afterEach(async () => {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+/** Calls with names as `names` says; what is asked for more than once answers with the next address each time. */
+function outbound(names: Readonly<Record<string, readonly string[]>> = {}, allowAddresses: readonly string[] = []) {
+  const asked = new Map<string, number>();
+  return createOutbound({
+    clock: systemClock,
+    rule: createAddressRule({ allowAddresses, allowHosts: [] }),
+    resolve: async (host) => {
+      const count = asked.get(host) ?? 0;
+      asked.set(host, count + 1);
+      const addresses = names[host] ?? [];
+      const address = addresses[Math.min(count, addresses.length - 1)];
+      return address === undefined ? [] : [{ address, family: address.includes(":") ? 6 : 4 }];
+    },
+  });
+}
+
+const call = (url: string) => ({ url, body: "{}", headers: {}, timeoutMs: 5_000, maxBytes: 1_000 });
+
+describe("a call", () => {
+  test.each([
+    ...["127.0.0.1", "2130706433", "0x7f.1", "0177.0.0.1", "127.1", "[::1]", "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]"],
+    ...["inside.example", "localhost"],
+  ])("to %s is refused before anything is sent", async (host) => {
+    const calls = outbound({ "inside.example": ["127.0.0.1"], localhost: ["::1"] });
+    await expect(calls.post(call(`http://${host}:${port}/`))).rejects.toMatchObject({ kind: "REFUSED" });
+    expect(requests).toEqual([]);
+  });
+
+  test("goes to the address that was judged: a name that leads elsewhere by then changes nothing", async () => {
+    const calls = outbound({ "hook.example": ["127.0.0.1", "10.0.0.1"] }, ["127.0.0.1"]);
+    const answer = await calls.post(call(`http://hook.example:${port}/a?b=1`));
+    expect(answer).toMatchObject({ status: 200, address: "127.0.0.1", truncated: false });
+    expect(Buffer.from(answer.body).toString()).toBe("fine");
+    expect(requests).toEqual([{ path: "/a?b=1", host: `hook.example:${port}`, body: "{}" }]);
+  });
+
+  test("follows a redirect on its host, with the same body, and judges the name anew", async () => {
+    handle = (request, response) => {
+      if (request.url === "/new") return void response.end("there");
+      response.writeHead(307, { location: "/new" }).end();
+    };
+    const own = outbound({ "hook.example": ["127.0.0.1"] }, ["127.0.0.1"]);
+    expect((await own.post(call(`http://hook.example:${port}/`))).status).toBe(200);
+    expect(requests.map(({ path, body }) => [path, body])).toEqual([
+      ["/", "{}"],
+      ["/new", "{}"],
+    ]);
+    const rebound = outbound({ "hook.example": ["127.0.0.1", "10.0.0.1"] }, ["127.0.0.1"]);
+    await expect(rebound.post(call(`http://hook.example:${port}/`))).rejects.toMatchObject({ kind: "REFUSED" });
+  });
+
+  test.each(["http://169.254.169.254/latest/meta-data", "//other.example/", "https://hook.example/"])(
+    "does not follow a redirect to %s",
+    async (location) => {
+      handle = (_request, response) => response.writeHead(307, { location }).end();
+      const calls = outbound({ "hook.example": ["127.0.0.1"], "other.example": ["127.0.0.1"] }, ["127.0.0.1"]);
+      await expect(calls.post(call(`http://hook.example:${port}/`))).rejects.toMatchObject({ kind: "REFUSED" });
+      expect(requests).toHaveLength(1);
+    },
+  );
+
+  test("keeps as much of a body as it may, and reads no more", async () => {
+    handle = (_request, response) => {
+      response.write("x".repeat(1_500));
+    };
+    const calls = outbound({}, ["127.0.0.1"]);
+    const answer = await calls.post(call(`http://127.0.0.1:${port}/`));
+    expect([answer.body.length, answer.truncated]).toEqual([1_000, true]);
+  });
+
+  test("that is not answered in time, or by nobody, says so", async () => {
+    handle = () => undefined;
+    const calls = outbound({}, ["127.0.0.1"]);
+    const silent = calls.post({ ...call(`http://127.0.0.1:${port}/`), timeoutMs: 100 });
+    await expect(silent).rejects.toMatchObject({ kind: "FAILED", message: "no answer within 0.1 s" });
+    server.closeAllConnections();
+    await expect(calls.post(call("http://127.0.0.1:1/"))).rejects.toMatchObject({ kind: "FAILED" });
+    await expect(calls.post(call("http://nowhere.example/"))).rejects.toMatchObject({ kind: "FAILED" });
+  });
+});
