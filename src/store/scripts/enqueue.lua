@@ -119,7 +119,7 @@ local function accept(item, before)
     write('ZADD', key('ix:run', string.match(options.run, '^%S+')), '0', id)
   end
   if options.skill then
-    field('skill', options.skill)
+    add(fields, 'skill', options.skill)
     if not device.skill then
       device.skill = ''
       call('HSET', key('ep', endpoint), 'skill', '')
