@@ -23,7 +23,7 @@ const beat = (name: string, part: Partial<BeatFigures> = {}) =>
 let addresses = 0;
 /** A worker that runs jobs on devices of its own, one each. */
 async function busyWorker(name: string, jobs: number, node = "node") {
-  const identity = { ...worker(name), hostname: node, labels: { site: "fra" } };
+  const identity = { ...worker(name), hostname: node, node, labels: { site: "fra" } };
   await api.store.leases.register(identity);
   const holders = [];
   for (let i = 0; i < jobs; i++) {
