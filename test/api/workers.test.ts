@@ -52,7 +52,14 @@ describe("workers", () => {
     await clients.workers.suspendWorkers({ selector: { names: ["shown"] }, reason: "works" });
     const { worker: seen } = await clients.workers.getWorker({ name: "shown" });
     expect(seen).toMatchObject({
-      ...{ name: "shown", state: WorkerState.SUSPENDED, hostname: "n1", node: "n1", labels: { site: "fra" }, deviceCount: 1 },
+      ...{
+        name: "shown",
+        state: WorkerState.SUSPENDED,
+        hostname: "n1",
+        node: "n1",
+        labels: { site: "fra" },
+        deviceCount: 1,
+      },
       currentJobs: [{ id: holders[0]!.job, queue: `device/${holders[0]!.endpoint}` }],
       eventLoopDelay: { nanos: 12_000_000 },
       claimAge: { seconds: 34n },
