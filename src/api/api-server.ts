@@ -16,8 +16,9 @@ import type { Clock, Random } from "../domain/clock.js";
 import { problem } from "../errors.js";
 import type { Sealer } from "../secrets/sealer.js";
 import type { Store } from "../store/store.js";
+import { countCalls } from "./call-figures.js";
 import { createAuthenticate } from "./authenticate.js";
-import type { CallObserver } from "./call-observer.js";
+import { type CallObserver, observeTogether } from "./call-observer.js";
 import { createCredentialService } from "./credential-service.js";
 import { createDeviceService } from "./device-service.js";
 import { Health } from "./gen/grpc/health/v1/health_pb.js";
@@ -79,7 +80,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const shutdown = new AbortController();
   // Every call under way listens to it.
   setMaxListeners(0, shutdown.signal);
-  const monitor = createHealthMonitor({ store, clock, version: options.version });
+  const counted = countCalls(clock);
+  const monitor = createHealthMonitor({ store, clock, version: options.version, calls: counted.figures });
   let open = false;
 
   const services = [
@@ -103,7 +105,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     router.service(WorkerService, createWorkerService({ store, clock }));
     router.service(HealthService, createHealthService({ monitor, clock }));
     const names = services.map((service) => service.typeName);
-    router.service(Health, createGrpcHealth({ monitor, clock, services: names }));
+    router.service(
+      Health,
+      createGrpcHealth({ monitor, clock, services: names, alone: [HealthService.typeName, Health.typeName] }),
+    );
     reflectionRoutes(router, services);
   };
   const handler = createRequestHandler({
@@ -118,7 +123,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     logger,
     clock,
     random,
-    ...(options.calls && { calls: options.calls }),
+    calls: observeTogether([counted, ...(options.calls ? [options.calls] : [])]),
   });
   const server = createOnePortServer({
     handler,

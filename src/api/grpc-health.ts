@@ -11,25 +11,36 @@ import type { Health as GrpcHealth } from "./gen/grpc/health/v1/health_pb.js";
 import type { HealthMonitor } from "./health-monitor.js";
 import { changes } from "./health-service.js";
 
-/** The standard health service of gRPC, for load balancers: "" and each service name, all of one state. */
+/**
+ * The standard health service of gRPC, for load balancers: "" and each service by name. A service that stands alone
+ * answers as long as this server does; the others need the store.
+ */
 export function createGrpcHealth(parts: {
   readonly monitor: HealthMonitor;
   readonly clock: Clock;
   readonly services: readonly string[];
+  readonly alone: readonly string[];
 }): ServiceImpl<typeof GrpcHealth> {
   const known = new Set(["", ...parts.services]);
-  const status = (): Serving =>
-    parts.monitor.current().status === HealthStatus.NOT_SERVING ? Serving.NOT_SERVING : Serving.SERVING;
+  const alone = new Set(parts.alone);
+  const status = (service: string): Serving => {
+    const health = parts.monitor.current();
+    const own = health.components.find(({ name }) => name === "api")?.status ?? health.status;
+    const judged = alone.has(service) ? own : health.status;
+    return judged === HealthStatus.NOT_SERVING ? Serving.NOT_SERVING : Serving.SERVING;
+  };
   return {
     check({ service }) {
       if (!known.has(service)) throw problem("SERVICE_NOT_FOUND", "no service of this name");
-      return { status: status() };
+      return { status: status(service) };
     },
-    list: () => ({ statuses: Object.fromEntries(Array.from(known, (service) => [service, { status: status() }])) }),
+    list: () => ({
+      statuses: Object.fromEntries(Array.from(known, (service) => [service, { status: status(service) }])),
+    }),
     async *watch({ service }, { signal }) {
       let sent: Serving | undefined;
       for await (const _ of changes(parts, signal)) {
-        const now = known.has(service) ? status() : Serving.SERVICE_UNKNOWN;
+        const now = known.has(service) ? status(service) : Serving.SERVICE_UNKNOWN;
         if (now === sent) continue;
         sent = now;
         yield create(HealthCheckResponseSchema, { status: now });

@@ -1,10 +1,17 @@
 import { create } from "@bufbuild/protobuf";
-import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type Health, HealthSchema, HealthStatus } from "@pointsman/sdk/v1";
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { HealthComponentSchema } from "@pointsman/sdk/v1";
 import type { Clock } from "../domain/clock.js";
 import type { Store } from "../store/store.js";
+import type { CallFigures } from "./call-figures.js";
+import {
+  apiComponent,
+  type Component,
+  redisComponent,
+  unknown,
+  workersComponent,
+  zoneComponents,
+} from "./health-components.js";
 
 /** Looks at the parts of the service all the time, so that asking costs nothing and never hangs. */
 export interface HealthMonitor {
@@ -18,21 +25,23 @@ export interface HealthMonitor {
   stop(): void;
 }
 
-type Component = MessageInitShape<typeof HealthComponentSchema>;
-
 const everyMs = 2_000;
 const answerWithinMs = 1_500;
+const zoneParts = ["queues", "schedules", "zones", "holds"];
 
-/** A monitor of the parts "api", "redis" and "workers". */
+/** A monitor of the parts "api", "redis", "workers", "queues", "schedules", "zones" and "holds". */
 export function createHealthMonitor(parts: {
-  readonly store: Pick<Store, "ping" | "workers">;
+  readonly store: Pick<Store, "ping" | "workers" | "zones" | "condition">;
   readonly clock: Clock;
   readonly version: string;
+  readonly calls: () => CallFigures;
 }): HealthMonitor {
   const { store, clock, version } = parts;
+  const startMs = clock.monotonic();
   const startTime = timestampFromMs(clock.now());
   const listeners = new Set<() => void>();
   let stopping = false;
+  let looking = false;
   let cancel: (() => void) | undefined;
   let components: Component[] = [{ name: "api", status: HealthStatus.NOT_SERVING, message: "starting" }];
   let checkMs = clock.now();
@@ -47,31 +56,27 @@ export function createHealthMonitor(parts: {
 
   const lookAtRedis = async (): Promise<Component> => {
     try {
-      const ms = await inTime(store.ping());
-      return { name: "redis", status: HealthStatus.SERVING, latency: durationFromMs(Math.max(0, Math.round(ms))) };
+      return redisComponent(await inTime(store.condition.servers()));
     } catch {
-      return {
-        name: "redis",
-        status: HealthStatus.NOT_SERVING,
-        message: "cannot be reached or does not answer in time",
-      };
+      const message = "cannot be reached or does not answer in time";
+      return { name: "redis", status: HealthStatus.NOT_SERVING, message };
     }
   };
 
   const lookAtWorkers = async (): Promise<Component> => {
     try {
-      const states = new Map<string, string>();
-      for (const { name, state } of await inTime(store.workers.list())) {
-        if (states.get(name) !== "alive") states.set(name, state);
-      }
-      const count = (state: string): number => [...states.values()].filter((one) => one === state).length;
-      const alive = count("alive");
-      const figures = { alive: BigInt(alive), draining: BigInt(count("draining")), dead: BigInt(count("dead")) };
-      return alive > 0
-        ? { name: "workers", status: HealthStatus.SERVING, figures }
-        : { name: "workers", status: HealthStatus.DEGRADED, message: "no worker is alive: jobs wait", figures };
+      return workersComponent(await inTime(store.workers.list()), clock.now());
     } catch {
-      return { name: "workers", status: HealthStatus.DEGRADED, message: "not known: the store does not answer" };
+      return unknown("workers");
+    }
+  };
+
+  const lookAtZones = async (): Promise<Component[]> => {
+    const all = async () => Promise.all([...(await store.zones()).keys()].map((zone) => store.condition.zone(zone)));
+    try {
+      return zoneComponents(await inTime(all()));
+    } catch {
+      return zoneParts.map(unknown);
     }
   };
 
@@ -85,9 +90,9 @@ export function createHealthMonitor(parts: {
   };
 
   const look = async (): Promise<void> => {
-    const [redis, workers] = await Promise.all([lookAtRedis(), lookAtWorkers()]);
+    const [redis, workers, zones] = await Promise.all([lookAtRedis(), lookAtWorkers(), lookAtZones()]);
     if (stopping) return;
-    set([{ name: "api", status: HealthStatus.SERVING }, redis, workers]);
+    set([apiComponent(clock.monotonic() - startMs, parts.calls()), redis, workers, ...zones]);
     cancel = clock.timer(everyMs, () => void look());
   };
 
@@ -106,7 +111,11 @@ export function createHealthMonitor(parts: {
       listeners.add(changed);
       return () => listeners.delete(changed);
     },
-    start: look,
+    async start() {
+      if (looking || stopping) return;
+      looking = true;
+      await look();
+    },
     stop() {
       stopping = true;
       cancel?.();

@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import { type Config, loadConfig } from "../config.js";
 import { createLogger } from "../telemetry/logger.js";
 import { assembleMetrics, assembleServer, assembleWorker, openBase } from "./assemble.js";
+import { changeLogLevelOnSignal } from "./log-level-signal.js";
 import { runUntilSignal } from "./run-process.js";
 import { beatToWatcher, isWatched, runWatched } from "./watched-process.js";
 
@@ -24,7 +25,9 @@ export function registerProcesses(program: Command): void {
         ...(port === undefined ? {} : { port }),
       };
       const settings = loadConfig(config, process.env, overrides);
-      const base = await openBase(settings, createLogger(settings.logLevel));
+      const logger = createLogger(settings.logLevel);
+      changeLogLevelOnSignal(logger);
+      const base = await openBase(settings, logger);
       const server = assembleServer(base);
       try {
         await runUntilSignal([...assembleMetrics(base), server]);
@@ -42,7 +45,9 @@ export function registerProcesses(program: Command): void {
         process.exitCode = await runWatched();
         return;
       }
-      const base = await openBase(settings, createLogger(settings.logLevel));
+      const logger = createLogger(settings.logLevel);
+      changeLogLevelOnSignal(logger);
+      const base = await openBase(settings, logger);
       beatToWatcher();
       try {
         const worker = assembleWorker(base);

@@ -39,7 +39,8 @@ export function runWatched(limitMs: number = selfStopMs): Promise<number> {
     process.stderr.write(`error: the worker (process ${child.pid ?? 0}) stood still for ${limitMs / 1000} s: killed\n`);
     child.kill("SIGKILL");
   }
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => child.kill(signal));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2"] as const)
+    process.on(signal, () => child.kill(signal));
   return new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (code, signal) => {

@@ -9,25 +9,43 @@ export interface Service {
   stop(): Promise<void>;
 }
 
-/** Makes a service of a function that runs until its signal aborts. What it throws is handed to `failed`. */
+/**
+ * Makes a service of a function that runs until its signal aborts. What it throws is handed to `failed`. Of calls at the
+ * same time the last one counts: a start while it stops begins anew once it has stopped.
+ */
 export function createLoop(run: (signal: AbortSignal) => Promise<void>, failed: (error: unknown) => void): Service {
-  let stopping: AbortController | undefined;
-  let running: Promise<void> | undefined;
+  let running: { readonly stopping: AbortController; readonly over: Promise<void> } | undefined;
+  let ending: Promise<void> | undefined;
+  let again = false;
+
+  function begin(): void {
+    const stopping = new AbortController();
+    const { signal } = stopping;
+    const over = run(signal).catch((error: unknown) => {
+      if (!signal.aborted) failed(error);
+    });
+    running = { stopping, over };
+  }
+
   return {
-    start() {
-      if (!running) {
-        stopping = new AbortController();
-        const { signal } = stopping;
-        running = run(signal).catch((error: unknown) => {
-          if (!signal.aborted) failed(error);
-        });
+    async start() {
+      if (ending) {
+        again = true;
+        await ending;
+      } else if (!running) {
+        begin();
       }
-      return Promise.resolve();
     },
     async stop() {
-      stopping?.abort();
-      await running;
-      running = undefined;
+      again = false;
+      running?.stopping.abort();
+      ending ??= running?.over.then(() => {
+        running = undefined;
+        ending = undefined;
+        if (again) begin();
+        again = false;
+      });
+      await ending;
     },
   };
 }

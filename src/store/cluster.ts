@@ -180,6 +180,7 @@ export async function openCluster(place: RedisPlace, access: Access): Promise<Re
     },
     together: (key) => String(slotOf(key)),
     ping: async (key) => void (await run(key, (node) => node.ping())),
+    info: async (key) => (await run(key, (node) => node.info())) as string,
     async close() {
       closing.abort();
       await Promise.all(

@@ -42,5 +42,7 @@ export interface RedisLinks {
   together(key: string): string;
   /** Asks the process that holds `key` for a sign of life. */
   ping(key: string): Promise<void>;
+  /** What the process that holds `key` tells of itself. */
+  info(key: string): Promise<string>;
   close(): Promise<void>;
 }

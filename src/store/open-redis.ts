@@ -22,6 +22,7 @@ export async function openRedis(url: RedisUrl): Promise<RedisLinks> {
       dial: () => dial(access),
       together: () => "",
       ping: async () => void (await state.ping()),
+      info: () => state.info(),
       // One that is gone would come back for ever.
       close: async () => void (await state.quit().catch(() => state.disconnect())),
     };

@@ -1,5 +1,6 @@
 import { createApiKeyStore } from "./api-keys.js";
 import type { RedisLinks } from "./connection.js";
+import { createConditionStore } from "./condition.js";
 import { createCredentialStore } from "./credentials.js";
 import { createDeviceStore } from "./devices.js";
 import { createFsck } from "./fsck.js";
@@ -82,6 +83,7 @@ async function openOn(links: RedisLinks, options: RedisStoreOptions): Promise<St
     schedules: guarded(createScheduleStore(state, scripts, keys)),
     upkeep: guarded(upkeep),
     fsck: guarded(createFsck({ scripts, keys, dial: (key) => links.dial(key) })),
+    condition: guarded(createConditionStore(links, scripts, keys, { zones, monotonic: options.monotonic })),
     ...guarded({ zones: () => zones.all(), ensureZone }),
     async ping() {
       const before = options.monotonic();

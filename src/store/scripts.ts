@@ -62,6 +62,7 @@ const names = [
   "write_device",
   "write_schedule",
   "write_schema",
+  "zone_state",
 ] as const;
 
 export type ScriptName = (typeof names)[number];

@@ -1,4 +1,5 @@
 import type { ApiKeyStore } from "./api-key-store.js";
+import type { ConditionStore } from "./condition-store.js";
 import type { CredentialStore } from "./credential-store.js";
 import type { DeviceStore } from "./device-store.js";
 import type { FsckStore } from "./fsck.js";
@@ -12,6 +13,7 @@ import type { WatchStore } from "./watch-store.js";
 import type { WorkerStore } from "./worker-store.js";
 
 export type * from "./api-key-store.js";
+export type * from "./condition-store.js";
 export type * from "./credential-store.js";
 export type * from "./device-store.js";
 export type * from "./job-store.js";
@@ -41,6 +43,7 @@ export interface Store {
   readonly schedules: ScheduleStore;
   readonly upkeep: UpkeepStore;
   readonly fsck: FsckStore;
+  readonly condition: ConditionStore;
   /** The zones that exist, with their numbers. "default" always does. */
   zones(): Promise<ReadonlyMap<string, number>>;
   /** Makes a zone known and answers with its number. */

@@ -93,14 +93,15 @@ export const WatchResponseSchema: GenMessage<WatchResponse> = /*@__PURE__*/
  */
 export type Health = Message<"pointsman.v1.Health"> & {
   /**
-   * The worst of what is needed to serve.
+   * The worst of its parts. Only "api" and "redis" can make it NOT_SERVING.
    *
    * @generated from field: pointsman.v1.HealthStatus status = 1;
    */
   status: HealthStatus;
 
   /**
-   * The parts: "api", "redis", "workers".
+   * The parts: "api" (this server), "redis", "workers", "queues", "schedules" (what is due), "zones" (whether Redis still
+   * knows what it was told) and "holds" (what waits for a person).
    *
    * @generated from field: repeated pointsman.v1.HealthComponent components = 2;
    */
@@ -170,7 +171,11 @@ export type HealthComponent = Message<"pointsman.v1.HealthComponent"> & {
   latency?: Duration | undefined;
 
   /**
-   * Figures, such as "alive" and "dead" for workers.
+   * Figures. api: uptime_seconds, and of the last one to two minutes calls, faults, longest_ms. redis: processes,
+   * primaries, memory_bytes, memory_limit_bytes (0: none), connections, replicas, replication_lag_bytes, append_only (1:
+   * it writes down what it is told). workers: alive, suspended, draining, dead, stuck (they beat, but do not claim),
+   * heartbeat_age_ms (of the one that beat longest ago). queues: queued, delayed, running, oldest_age_ms. schedules:
+   * lateness_ms. zones: zones, shut, missing_journals. holds: unresolved_jobs, held_devices.
    *
    * @generated from field: map<string, uint64> figures = 5;
    */

@@ -1,0 +1,60 @@
+import type { ConditionStore, ServerCondition } from "./condition-store.js";
+import type { RedisLinks } from "./connection.js";
+import type { KeySpace } from "./keys.js";
+import { list, type Scripts, text } from "./scripts.js";
+import type { Zones } from "./zones.js";
+
+/** How the store is. `monotonic` measures how long its answers take. */
+export function createConditionStore(
+  links: Pick<RedisLinks, "info">,
+  scripts: Scripts,
+  keys: KeySpace,
+  { zones, monotonic }: { readonly zones: Zones; readonly monotonic: () => number },
+): ConditionStore {
+  return {
+    async servers() {
+      const roots = [keys.installation, ...[...(await zones.all()).keys()].map((zone) => keys.zone(zone))];
+      const asked = await Promise.all(
+        roots.map(async (root) => {
+          const before = monotonic();
+          return { info: await links.info(root), latencyMs: monotonic() - before };
+        }),
+      );
+      const byProcess = new Map(asked.map((one) => [/\nrun_id:(\w+)/.exec(one.info)?.[1] ?? "", one]));
+      return [...byProcess.values()].map(({ info, latencyMs }) => ({ latencyMs, ...serverOf(info) }));
+    },
+    async zone(zone) {
+      const reply = list(await scripts.run("zone_state", keys.zone(zone))).map((part) => text(part));
+      const facts = new Map(reply.flatMap((value, at) => (at % 2 === 1 ? [[reply[at - 1] ?? "", value]] : [])));
+      const number = (name: string): number => Number(facts.get(name) ?? 0);
+      return {
+        ...{ zone, gate: facts.get("gate") as "OPEN" | "SHUT" | "HIDDEN", missing: number("missing") },
+        ...{ delayed: number("delayed"), queued: number("queued"), running: number("running") },
+        ...{ oldestMs: number("oldest"), lateMs: number("late"), held: number("held"), doubts: number("doubts") },
+      };
+    },
+  };
+}
+
+/** Reads the answer to INFO. */
+export function serverOf(info: string): Omit<ServerCondition, "latencyMs"> {
+  const facts = new Map(
+    [...info.matchAll(/^(\w+):(.*?)\r?$/gm)].map(([, name = "", value = ""]): [string, string] => [name, value]),
+  );
+  const number = (name: string): number => Number(facts.get(name) ?? 0);
+  const isOk = (name: string): boolean => (facts.get(name) ?? "ok") === "ok";
+  const offsets = [...info.matchAll(/^slave\d+:.*\boffset=(\d+)/gm)].map(([, offset]) => Number(offset));
+  return {
+    role: facts.get("role") === "slave" ? "replica" : "primary",
+    usedBytes: number("used_memory"),
+    limitBytes: number("maxmemory"),
+    connections: number("connected_clients"),
+    maxConnections: number("maxclients"),
+    loading: number("loading") === 1,
+    appendOnly: number("aof_enabled") === 1,
+    lastWriteOk: isOk("aof_last_write_status"),
+    lastSaveOk: isOk("rdb_last_bgsave_status"),
+    replicas: number("connected_slaves"),
+    lagBytes: offsets.length === 0 ? 0 : Math.max(0, number("master_repl_offset") - Math.min(...offsets)),
+  };
+}

@@ -1,0 +1,48 @@
+import { HealthStatus } from "@pointsman/sdk/v1";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { startPrivateRedis } from "../../src/dev/private-redis.js";
+import { eventually } from "../support/eventually.js";
+import { device, startSystem, type System } from "../support/system.js";
+
+let at: System;
+const afterTest: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  await at.close();
+  for (const end of afterTest.splice(0)) await end();
+});
+
+test("Redis stopped for a while: health says so, no process dies, and all goes on by itself", async () => {
+  at = await startSystem({ devices: [device("r1")] });
+  const { client, redis, server, url, workers } = at;
+  expect((await client.jobs.run({ device: "r1", commands: ["show clock"] })).error).toBeUndefined();
+  const names = (await client.health.check()).components.map(({ name }) => name);
+  expect(names).toEqual(["api", "redis", "workers", "queues", "schedules", "zones", "holds"]);
+
+  const seen = new AbortController();
+  const watching = (async () => {
+    for await (const { status } of client.health.watch({ signal: seen.signal })) {
+      if (status === HealthStatus.NOT_SERVING) return;
+    }
+  })();
+  await redis.stop();
+  await watching;
+  expect((await fetch(`${url}/readyz`)).status).toBe(503);
+  expect((await fetch(`${url}/livez`)).status).toBe(200);
+  // Longer than a lease: the worker has to stop by itself, and to come back by itself.
+  await eventually(
+    () => expect(workers[0]!.log.filter((line) => line.includes("no beat")).length).toBeGreaterThan(3),
+    40_000,
+  );
+  const again = await startPrivateRedis({ dir: join(at.dir, "redis") });
+  afterTest.push(() => again.stop());
+
+  await eventually(async () => {
+    const { status, components } = await client.health.check();
+    expect(status).not.toBe(HealthStatus.NOT_SERVING);
+    expect(components.find(({ name }) => name === "zones")?.status).toBe(HealthStatus.SERVING);
+  }, 60_000);
+  const job = await client.jobs.run({ device: "r1", commands: ["show clock"] });
+  expect(job.error).toBeUndefined();
+  expect([server, ...workers].map(({ child }) => child.exitCode)).toEqual([null, null]);
+}, 120_000);
