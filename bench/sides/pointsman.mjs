@@ -59,6 +59,9 @@ export async function openPointsman({ server, dist }, { changes = false, journal
         capacity,
       };
       await store.leases.register(worker);
+      // As a server does that looks at the zone: nothing is changed by a worker that none has seen.
+      const { roster } = await store.upkeep.reconcile("default");
+      await store.upkeep.reconcile("default", { roster });
       return worker;
     },
     async consume(options) {

@@ -7,6 +7,7 @@ import type { AttemptEnd, Hint, JobQuery, Store } from "../../src/store/store.js
 import { systemRandom } from "../../src/system/random.js";
 import { eventually } from "../support/eventually.js";
 import { claimOne, newJob, reopen, succeed, worker } from "../support/jobs.js";
+import { see } from "../support/store.js";
 import type { Topology } from "../support/redis-topologies.js";
 
 /** Parts of a cluster that the two zones of a test lie in: three primaries share the slots evenly. */
@@ -83,6 +84,7 @@ export function conformance<T extends Topology>(
     async function hired(name: string, zone: string) {
       const identity = worker(name, zone);
       await world.store.leases.register(identity);
+      await see(world.store, identity.zone);
       return identity;
     }
 
