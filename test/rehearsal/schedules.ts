@@ -42,7 +42,7 @@ export async function rehearseSchedules(options: RehearsalOptions): Promise<Rehe
   const members: Member[] = [];
   const enough = new AbortController();
   const ports = await Promise.all([freePort(), freePort(), freePort()]);
-  const clients = ports.map((port) => new Pointsman({ baseUrl: `http://127.0.0.1:${port}` }));
+  const clients = ports.map((port) => new Pointsman({ baseUrl: `http://127.0.0.1:${port}`, timeoutMs: 120_000 }));
   try {
     for (const [n, port] of ports.entries()) {
       const env = {
