@@ -96,7 +96,7 @@ export function changesOf(options: ScheduleOptions, line: string): ScheduleChang
     ...{ jitterMs: options.jitter, startTime: start, endTime: end, misfireWindowMs: options.misfireWindow },
     ...{ pauseAfterFailures: options.pauseAfterFailures, labels: label },
   };
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as ScheduleChanges;
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
 function runOf({ device, selector, command = [] }: ScheduleOptions, line: string): ScheduleFields["run"] | undefined {

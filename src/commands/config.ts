@@ -39,7 +39,13 @@ function printable(config: Config): Record<string, unknown> {
     const last = parts.pop() ?? "";
     let place = file;
     for (const part of parts) place = (place[part] ??= {}) as Record<string, unknown>;
-    place[last] = mask ? mask(String(value)) : value;
+    place[last] = mask && typeof value === "string" ? mask(value) : formOf(value);
   }
   return file;
+}
+
+/** Labels stand in a file as a list of pairs. */
+function formOf(value: Config[keyof Config]): unknown {
+  if (typeof value !== "object" || Array.isArray(value)) return value;
+  return Object.entries(value).map(([name, text]) => `${name}=${text}`);
 }

@@ -89,7 +89,7 @@ test.each<[string, () => Init, string]>([
     () => ({ when: every("every 1 seconds"), misfireWindow: durationFromMs(86_400_000) }),
     "schedule.misfire_window",
   ],
-  ["no run", () => ({ when: every("every 5 seconds"), run: undefined }) as Init, "schedule.run"],
+  ["no run", () => ({ when: every("every 5 seconds"), run: undefined }), "schedule.run"],
   [
     "a run without targets",
     () => ({ when: every("every 5 seconds"), run: create(RunSpecSchema, { job: run.job! }) }),

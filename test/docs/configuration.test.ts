@@ -11,7 +11,12 @@ describe("configuration", () => {
     expect(rows.map(([, path, env, fallback, meaning]) => [path, env, fallback, meaning])).toEqual(
       Object.values(settings).map(({ path, env, fallback, meaning }) => {
         if (fallback === undefined) return [path, env, "none", meaning];
-        return [path, env, Array.isArray(fallback) ? fallback.join(",") : String(fallback as string), meaning];
+        return [
+          path,
+          env,
+          Array.isArray(fallback) ? fallback.join(",") : String(fallback as string | number | boolean),
+          meaning,
+        ];
       }),
     );
   });
