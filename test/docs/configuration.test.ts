@@ -11,12 +11,8 @@ describe("configuration", () => {
     expect(rows.map(([, path, env, fallback, meaning]) => [path, env, fallback, meaning])).toEqual(
       Object.values(settings).map(({ path, env, fallback, meaning }) => {
         if (fallback === undefined) return [path, env, "none", meaning];
-        return [
-          path,
-          env,
-          Array.isArray(fallback) ? fallback.join(",") : String(fallback as string | number | boolean),
-          meaning,
-        ];
+        const text = Array.isArray(fallback) ? fallback.join(",") : JSON.stringify(fallback).replaceAll('"', "");
+        return [path, env, text, meaning];
       }),
     );
   });
