@@ -3,6 +3,7 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import {
   CredentialService,
   DeviceService,
+  type Health as ServiceHealth,
   HealthService,
   JobService,
   QueueService,
@@ -70,6 +71,8 @@ export interface ApiServer {
     readonly host: string;
     readonly port: number;
   }): Promise<{ readonly host: string; readonly port: number }>;
+  /** The state of the parts as last seen. */
+  health(): ServiceHealth;
   /** Ends watches with SHUTTING_DOWN, lets other calls end, and cuts what is left after `graceMs`. */
   close(graceMs: number): Promise<void>;
 }
@@ -139,6 +142,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await monitor.start();
       return server.listen(at);
     },
+    health: () => monitor.current(),
     async close(graceMs) {
       monitor.stop();
       shutdown.abort(problem("SHUTTING_DOWN", "this server is stopping; go on with another", { retryAfterMs: 0 }));

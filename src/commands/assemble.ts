@@ -10,6 +10,7 @@ import type { Config } from "../config.js";
 import { connectSsh, installedPlatforms } from "../device/index.js";
 import type { Service } from "../domain/service.js";
 import { createMetricsListener } from "../observe/metrics-listener.js";
+import { gaugeHealth } from "../observe/gauged-health.js";
 import { measureCalls } from "../observe/measured-calls.js";
 import { measureConnections } from "../observe/measured-connections.js";
 import { measureJournals } from "../observe/measured-journals.js";
@@ -135,6 +136,7 @@ export function assembleServer({ config, logger, store, sealer, metrics, tracing
   const calls = observeTogether([measureCalls(metrics), ...(tracing ? [traceCalls(tracing.tracer)] : [])]);
   const metricsText = async () => ({ text: await metrics.metrics(), contentType: metrics.contentType });
   let server: ApiServer | undefined;
+  gaugeHealth(() => server?.health(), metrics);
   let address = { host: config.host, port: config.port };
   return {
     address: () => address,

@@ -190,7 +190,15 @@ describe("workers and health", () => {
       const { health } = own.clients();
       const before = (await health.check({})).health!;
       expect(before).toMatchObject({ status: HealthStatus.DEGRADED, version: "1.2.3" });
-      expect(before.components.map(({ name }) => name)).toEqual(["api", "redis", "workers"]);
+      expect(before.components.map(({ name }) => name)).toEqual([
+        "api",
+        "redis",
+        "workers",
+        "queues",
+        "schedules",
+        "zones",
+        "holds",
+      ]);
       expect((await fetch(`${own.baseUrl}/readyz`)).status).toBe(200);
       const watching = until(
         (signal) => health.watch({}, { signal }),

@@ -38,6 +38,7 @@ const queries = [
 describe("alerts and dashboard", () => {
   let at: System;
   const scraped = new Set<string>();
+  let text = "";
   beforeAll(async () => {
     const port = await freePort();
     at = await startSystem({
@@ -48,11 +49,11 @@ describe("alerts and dashboard", () => {
     await at.startWorker({ POINTSMAN_METRICS_PORT: String(port) });
     await at.client.jobs.run({ device: "srv1", commands: ["uptime"] });
     for (const url of [at.url, `http://127.0.0.1:${port}`]) {
-      const text = await (await fetch(`${url}/metrics`)).text();
-      for (const { name } of samplesOf(text)) scraped.add(name);
-      // A counter with labels that nothing has counted yet is there with its type, and no line.
-      for (const [, name = ""] of text.matchAll(/^# TYPE (\S+) counter$/gm)) scraped.add(name);
+      text += await (await fetch(`${url}/metrics`)).text();
     }
+    for (const { name } of samplesOf(text)) scraped.add(name);
+    // A counter with labels that nothing has counted yet is there with its type, and no line.
+    for (const [, name = ""] of text.matchAll(/^# TYPE (\S+) counter$/gm)) scraped.add(name);
   });
   afterAll(() => at.close());
 
@@ -60,12 +61,15 @@ describe("alerts and dashboard", () => {
     const asked = new Set(queries.flatMap((query) => query.match(/pointsman_\w+/g) ?? []));
     expect(asked.size).toBeGreaterThan(15);
     expect([...asked].filter((name) => !scraped.has(name))).toEqual([]);
+    const figures = queries.flatMap((query) => query.match(/part="\w+",figure="\w+"/g) ?? []);
+    expect(figures.length).toBeGreaterThan(3);
+    expect(figures.filter((labels) => !text.includes(labels))).toEqual([]);
   });
 
   test("every alert has its part in the runbook, and every part its alert", () => {
     const parts = /## Alerts\n([^]*?)\n## /.exec(read("docs/operations/runbook.md"))?.[1] ?? "";
     const headings = [...parts.matchAll(/^### (\S+)$/gm)].map(([, name]) => name);
-    expect(headings.sort()).toEqual(rules.map(({ annotations }) => annotations.runbook).sort());
+    expect(headings.sort()).toEqual([...new Set(rules.map(({ annotations }) => annotations.runbook))].sort());
   });
 
   test.skipIf(!has("promtool") && !inCi)("promtool takes the rules, and they fire when they should", () => {

@@ -66,9 +66,8 @@ describe("kill -9 of the worker in the middle of a job", () => {
     const sent = simulator.journal().filter((entry) => entry.line === "slow reload of everything");
     expect(sent.length).toBeLessThanOrEqual(2);
 
-    const [journal] = (await readdir(join(at.dir, "journal"))).filter((name) =>
-      name.includes(`-${workers[0]!.child.pid}-`),
-    );
+    const { worker } = await workers[0]!.logged("worker ready");
+    const journal = (await readdir(join(at.dir, "journal"))).find((name) => name.startsWith(String(worker)));
     expect(await readFile(join(at.dir, "journal", journal!), "utf8")).toContain(`"intent"`);
   }, 60_000);
 
