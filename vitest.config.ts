@@ -5,8 +5,8 @@ export default defineConfig({
   resolve: { conditions: ["pointsman-source", "node", "import", "default"] },
   test: {
     include: ["test/**/*.test.ts"],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     maxWorkers: 2,
     globalSetup: ["test/support/build.ts"],
   },
