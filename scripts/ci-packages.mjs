@@ -5,6 +5,8 @@ import { spawnSync } from "node:child_process";
 const packages = {
   "openssh-server": "/usr/sbin/sshd",
   "openssh-client": "/usr/bin/ssh",
+  "dropbear-bin": "/usr/sbin/dropbear",
+  "libnss-wrapper": "/usr/share/doc/libnss-wrapper",
   frr: "/usr/lib/frr/zebra",
   "inetutils-telnet": "/usr/bin/inetutils-telnet",
   bird2: "/usr/sbin/bird",

@@ -244,6 +244,27 @@ export const settings = {
     labels,
     "What a worker says of itself, for people: site=fra,rack=7; a list in the file.",
   ),
+  siteLabel: setting(
+    "worker.site_label",
+    "POINTSMAN_SITE_LABEL",
+    "site",
+    string,
+    "The label of devices that says at which site they stand.",
+  ),
+  siteConnectsPerMinute: setting(
+    "worker.site_connects_per_minute",
+    "POINTSMAN_SITE_CONNECTS_PER_MINUTE",
+    1_200,
+    whole(1, 1_000_000),
+    "Connections that a worker begins in a minute to all devices of one site, for the sake of its AAA servers.",
+  ),
+  sshAgent: setting<string | undefined>(
+    "worker.ssh_agent",
+    "SSH_AUTH_SOCK",
+    undefined,
+    optionalString,
+    "Socket of the SSH agent whose keys logins with use_agent offer.",
+  ),
   journalDir: setting(
     "worker.journal_dir",
     "POINTSMAN_JOURNAL_DIR",

@@ -3,6 +3,7 @@ import { FieldMaskSchema } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { itemError, noResult, present } from "./answer.js";
 import { callUnary, type CallOptions, type Connection } from "./call.js";
+import { cryptoProfiles, type CryptoProfileName } from "./crypto-profile.js";
 import type { PointsmanError } from "./errors.js";
 import { optionalDuration } from "./job-input.js";
 import { createPagedList, type ListOptions, type PagedList } from "./page.js";
@@ -37,6 +38,28 @@ export interface DeviceFields {
   readonly hostKeys?: readonly string[] | undefined;
   /** Time to connect and log in, in milliseconds. Default 10,000. */
   readonly connectTimeoutMs?: number | undefined;
+  /** Hosts that the connection goes through, in order, the first being reached directly. Default: none. */
+  readonly bastions?: readonly BastionInput[] | undefined;
+  /** Name of the credential that work which can change the device logs in with. Default: `credential`. */
+  readonly changeCredential?: string | undefined;
+  /** How old the algorithms of its connection may be. Default "auto". */
+  readonly cryptoProfile?: CryptoProfileName | undefined;
+  /** Sessions that a worker has on it at a time. Default, also of 0: the platform's. */
+  readonly maxSessions?: number | undefined;
+  /** Connections begun in a minute. Default, also of 0: the platform's. */
+  readonly connectsPerMinute?: number | undefined;
+}
+
+/** A host on the way to a device. */
+export interface BastionInput {
+  /** Host name or IP address, as seen from the host before it. */
+  readonly address: string;
+  /** Default 22. */
+  readonly port?: number | undefined;
+  /** Name of the credential to log in to it with. */
+  readonly credential: string;
+  /** Known host keys, as "ssh-ed25519 AAAA…". Default: those already known for it. */
+  readonly hostKeys?: readonly string[] | undefined;
 }
 
 /** A device to add. */
@@ -79,6 +102,8 @@ export interface Devices {
   acceptHostKey(name: string, hostKey: string, options?: CallOptions): Promise<Device>;
   /** Keeps others' work from starting, until it is unlocked or the lock runs out. What runs goes on. */
   lock(name: string, lock: LockInput, options?: CallOptions): Promise<Device>;
+  /** Closes the breakers of a device and of its credentials, so that what waits tries again; gives how many there were. */
+  resetBreaker(name: string, options?: CallOptions): Promise<number>;
   /** Takes a lock away: one's own, or with `force`, as an admin, anybody's. */
   unlock(name: string, options?: CallOptions & { readonly force?: boolean | undefined }): Promise<Device>;
   /** The platforms that can be driven, by name. */
@@ -140,6 +165,9 @@ export function createDevices(connection: Connection): Devices {
       const request = { name, scope: scopes[scope], reason, ...optionalDuration("duration", forMs) };
       return present((await callUnary(connection, options, (call) => client.lockDevice(request, call))).device);
     },
+    async resetBreaker(name, options = {}) {
+      return (await callUnary(connection, options, (call) => client.resetBreaker({ name }, call))).closed;
+    },
     async unlock(name, { force = false, ...options } = {}) {
       return present(
         (await callUnary(connection, options, (call) => client.unlockDevice({ name, force }, call))).device,
@@ -163,6 +191,11 @@ const paths = {
   hostKeyPolicy: { field: "hostKeyPolicy", path: "host_key_policy" },
   hostKeys: { field: "hostKeys", path: "host_keys" },
   connectTimeoutMs: { field: "connectTimeout", path: "connect_timeout" },
+  bastions: { field: "bastions", path: "bastions" },
+  changeCredential: { field: "changeCredential", path: "change_credential" },
+  cryptoProfile: { field: "cryptoProfile", path: "crypto_profile" },
+  maxSessions: { field: "maxSessions", path: "max_sessions" },
+  connectsPerMinute: { field: "connectsPerMinute", path: "connects_per_minute" },
 } as const satisfies Record<keyof DeviceFields, { field: keyof Device; path: string }>;
 
 const policies = {
@@ -194,6 +227,15 @@ function deviceMessage(device: DeviceInput | Device): Device {
     hostKeyPolicy: policies[device.hostKeyPolicy ?? "default"],
     hostKeys: [...(device.hostKeys ?? [])],
     ...optionalDuration("connectTimeout", device.connectTimeoutMs),
+    bastions: (device.bastions ?? []).map((bastion) => ({
+      ...bastion,
+      port: bastion.port ?? 0,
+      hostKeys: [...(bastion.hostKeys ?? [])],
+    })),
+    changeCredential: device.changeCredential ?? "",
+    cryptoProfile: cryptoProfiles[device.cryptoProfile ?? "auto"],
+    maxSessions: device.maxSessions ?? 0,
+    connectsPerMinute: device.connectsPerMinute ?? 0,
   });
 }
 

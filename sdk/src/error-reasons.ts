@@ -141,7 +141,14 @@ export const errorReasons = {
   },
   CONNECTION_REFUSED: { code: "job", meaning: "The device's port refused the connection." },
   CONNECT_RATE_LIMITED: { code: "job", meaning: "The device turned the connection away before the login." },
-  KEX_MISMATCH: { code: "job", meaning: "No algorithm that both sides accept." },
+  KEX_MISMATCH: {
+    code: "job",
+    meaning: "No algorithm that both sides accept; device_message holds what the other side offers.",
+  },
+  FORWARDING_REFUSED: {
+    code: "job",
+    meaning: "A bastion on the way lets no connection through; metadata names it as hop. Not retried.",
+  },
   HOST_KEY_UNKNOWN: {
     code: "job",
     meaning: "The host key is not known; metadata holds its fingerprint. No password was sent.",
@@ -156,6 +163,11 @@ export const errorReasons = {
   EXECUTION_TIMEOUT: { code: "job", meaning: "The attempt took longer than the execution timeout." },
   OUTPUT_TOO_LARGE: { code: "job", meaning: "The output passed the job's limit and was cut." },
   DISCONNECTED: { code: "job", meaning: "The connection was lost during the work." },
+  BREAKER_OPEN: {
+    code: "job",
+    meaning:
+      "Nobody connects to the device, or with its credential, after failures in a row, and the job was not to wait.",
+  },
   SESSION_LIMIT: { code: "job", meaning: "The device has no free line for another session." },
   ADDRESS_REFUSED: {
     code: "job",

@@ -6,9 +6,11 @@ export type { ListOptions, Page, PagedList } from "./page.js";
 export type { CreatedJob, CreateManyResult, CreateOptions, Jobs, ListJobsOptions, Verdict } from "./jobs.js";
 export type { CancelOptions, CancelTotals, RetryResult, RetryTotals } from "./jobs-by-filter.js";
 export type { ConfigCheckInput, ConfigureInput } from "./configure-input.js";
+export type { CryptoProfileName } from "./crypto-profile.js";
 export type {
   CommandInput,
   EndpointInput,
+  InlineBastionInput,
   JobConditions,
   JobInput,
   JobSpecInit,
@@ -34,6 +36,7 @@ export type { RolloutInput, RunInput, RunSpecInit, RunTargetInput, SelectorInput
 export type { RunWatchItem, WatchRunOptions } from "./run-watch.js";
 export { isRunFinal } from "./run-state.js";
 export type {
+  BastionInput,
   CreateDevicesResult,
   DeviceFields,
   DeviceFilterInit,

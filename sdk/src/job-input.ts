@@ -1,4 +1,5 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { cryptoProfiles, type CryptoProfileName } from "./crypto-profile.js";
 import { configureMessage, type ConfigureInput } from "./configure-input.js";
 import { httpOperation, shellOperation, type HttpInput } from "./operation-input.js";
 import { durationFromMs, timestampFromDate } from "./time.js";
@@ -22,6 +23,8 @@ export interface LoginInput {
   readonly privateKey?: string | undefined;
   readonly passphrase?: string | undefined;
   readonly enableSecret?: string | undefined;
+  /** Offers the keys of the SSH agent that runs beside the worker. Default false. */
+  readonly useAgent?: boolean | undefined;
 }
 
 /** A device given by address. */
@@ -36,6 +39,22 @@ export interface EndpointInput {
   readonly zone?: string | undefined;
   /** Name of a stored credential, or a login that is sealed apart from the job and erased at its end. */
   readonly login: string | LoginInput;
+  /** Host keys to accept, as "ssh-ed25519 AAAA…". */
+  readonly hostKeys?: readonly string[] | undefined;
+  /** Hosts that the connection goes through, in order, the first being reached directly. Default: none. */
+  readonly bastions?: readonly InlineBastionInput[] | undefined;
+  /** How old the algorithms of its connection may be. Default "auto". */
+  readonly cryptoProfile?: CryptoProfileName | undefined;
+}
+
+/** A host on the way to a device given by address. */
+export interface InlineBastionInput {
+  /** Host name or IP address, as seen from the host before it. */
+  readonly address: string;
+  /** Default 22. */
+  readonly port?: number | undefined;
+  /** Name of a stored credential, or a login that is sealed apart from the job. Default: the device's login. */
+  readonly login?: string | LoginInput | undefined;
   /** Host keys to accept, as "ssh-ed25519 AAAA…". */
   readonly hostKeys?: readonly string[] | undefined;
 }
@@ -137,6 +156,8 @@ export interface JobConditions {
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** Output kept, in bytes. Default and most: 16 MiB. */
   readonly maxOutputBytes?: number | undefined;
+  /** Name of a credential to log in with in place of those of the inventory's device. */
+  readonly credential?: string | undefined;
   /** Keeps a bounded transcript for `pointsman replay`. */
   readonly debug?: boolean | undefined;
   /** A named queue: a label with pause, limit and counts. The job still waits in its device's line. Default: none. */
@@ -201,6 +222,7 @@ export function workSpec(input: JobWork & JobConditions): JobSpec {
     failIfBlocked: input.failIfBlocked ?? false,
     retainOutput: input.retainOutput ? retained[input.retainOutput] : RetainOutput.UNSPECIFIED,
     ...optionalDuration("warnAfter", input.warnAfterMs),
+    credential: input.credential ?? "",
   });
 }
 
@@ -270,12 +292,22 @@ export function endpoint(
     port: input.port ?? 0,
     platform: input.platform,
     zone: input.zone ?? "",
-    login:
-      typeof input.login === "string"
-        ? { case: "credential", value: input.login }
-        : { case: "secret", value: loginMessage(input.login) },
+    login: loginOf(input.login),
     hostKeys: [...(input.hostKeys ?? [])],
+    bastions: (input.bastions ?? []).map((bastion) => ({
+      address: bastion.address,
+      port: bastion.port ?? 0,
+      hostKeys: [...(bastion.hostKeys ?? [])],
+      ...(bastion.login === undefined ? {} : { login: loginOf(bastion.login) }),
+    })),
+    cryptoProfile: cryptoProfiles[input.cryptoProfile ?? "auto"],
   };
+}
+
+function loginOf(login: string | LoginInput) {
+  return typeof login === "string"
+    ? { case: "credential" as const, value: login }
+    : { case: "secret" as const, value: loginMessage(login) };
 }
 
 /** A login with every field present, as the contract has it. */
@@ -285,6 +317,7 @@ export function loginMessage(input: LoginInput): {
   privateKey: string;
   passphrase: string;
   enableSecret: string;
+  useAgent: boolean;
 } {
   return {
     username: input.username,
@@ -292,6 +325,7 @@ export function loginMessage(input: LoginInput): {
     privateKey: input.privateKey ?? "",
     passphrase: input.passphrase ?? "",
     enableSecret: input.enableSecret ?? "",
+    useAgent: input.useAgent ?? false,
   };
 }
 

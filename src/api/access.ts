@@ -55,6 +55,7 @@ export const accessTable: Readonly<Record<string, Access>> = {
   "/pointsman.v1.DeviceService/AcceptHostKey": "admin",
   "/pointsman.v1.DeviceService/LockDevice": "operator",
   "/pointsman.v1.DeviceService/UnlockDevice": "operator",
+  "/pointsman.v1.DeviceService/ResetBreaker": "operator",
   "/pointsman.v1.DeviceService/ListPlatforms": "reader",
   "/pointsman.v1.QueueService/ListQueues": "reader",
   "/pointsman.v1.QueueService/GetQueue": "reader",

@@ -11,7 +11,8 @@ import {
   type ListDevicesRequest,
   type UpdateDeviceRequest,
 } from "@pointsman/sdk/v1";
-import { addressProblem } from "../domain/endpoint-key.js";
+import { placeProblems } from "./place-problems.js";
+import { credentialKey } from "../domain/credential-key.js";
 import { invalidRequest, problem } from "../errors.js";
 import { type DeviceRecord, type Store, StoreError } from "../store/store.js";
 import { principalKey, requestIdKey } from "./call-context.js";
@@ -25,7 +26,7 @@ import type { PlatformCatalogue } from "./platform-catalogue.js";
 
 /** What the service needs. */
 export interface DeviceServiceParts {
-  readonly store: Pick<Store, "devices" | "ensureZone">;
+  readonly store: Pick<Store, "devices" | "credentials" | "contacts" | "ensureZone">;
   readonly platforms: PlatformCatalogue;
   /** What devices without a policy of their own keep to. */
   readonly defaultHostKeyPolicy: "strict" | "accept-new";
@@ -42,6 +43,11 @@ const changeable: Readonly<Record<string, (to: Device, from: Device) => void>> =
   labels: (to, from) => (to.labels = from.labels),
   host_key_policy: (to, from) => (to.hostKeyPolicy = from.hostKeyPolicy),
   host_keys: (to, from) => (to.hostKeys = from.hostKeys),
+  bastions: (to, from) => (to.bastions = from.bastions),
+  change_credential: (to, from) => (to.changeCredential = from.changeCredential),
+  max_sessions: (to, from) => (to.maxSessions = from.maxSessions),
+  connects_per_minute: (to, from) => (to.connectsPerMinute = from.connectsPerMinute),
+  crypto_profile: (to, from) => (to.cryptoProfile = from.cryptoProfile),
   connect_timeout: (to, from) => {
     if (from.connectTimeout) to.connectTimeout = from.connectTimeout;
     else delete to.connectTimeout;
@@ -61,13 +67,22 @@ export function createDeviceService(parts: DeviceServiceParts): ServiceImpl<type
   const { store, platforms, defaultHostKeyPolicy } = parts;
   const { devices } = store;
 
+  /** Names the logins of a device, and of the bastions on the way to it, as breakers do. */
+  const logins = async ({ credential, changeCredential, bastions = [] }: DeviceRecord): Promise<string[]> => {
+    const names = new Set([credential, ...bastions.map((bastion) => bastion.credential)]);
+    if (changeCredential !== undefined) names.add(changeCredential);
+    const found = await Promise.all([...names].map((name) => store.credentials.get(name)));
+    return found.flatMap((one) => (one ? [credentialKey(one)] : []));
+  };
+
   const view = async (record: DeviceRecord, withStatus = false): Promise<Device> => {
-    const { zone, address, port, endpoint } = record;
+    const { zone, endpoint } = record;
     const [keys, status] = await Promise.all([
-      devices.hostKeys(zone, address, port),
+      devices.hostKeys(zone, record),
       withStatus ? devices.status(zone, endpoint) : undefined,
     ]);
-    return deviceMessage(record, keys, defaultHostKeyPolicy, status);
+    const contact = withStatus ? await store.contacts.look(zone, endpoint, await logins(record)) : undefined;
+    return deviceMessage(record, keys, defaultHostKeyPolicy, status && contact && { ...status, ...contact });
   };
 
   const known = async (name: string): Promise<DeviceRecord> => {
@@ -77,9 +92,7 @@ export function createDeviceService(parts: DeviceServiceParts): ServiceImpl<type
   };
 
   const check = (device: Device, field: string): void => {
-    const bad = badHostKeys(`${field}.host_keys`, device.hostKeys);
-    const description = addressProblem(device.address);
-    if (description !== undefined) bad.unshift({ field: `${field}.address`, description });
+    const bad = placeProblems(field, device);
     if (bad.length > 0) throw invalidRequest(...bad);
     if (!platforms.has(device.platform)) throw unknownPlatform(`${field}.platform`, device.platform);
   };
@@ -93,7 +106,7 @@ export function createDeviceService(parts: DeviceServiceParts): ServiceImpl<type
     await store.ensureZone(input.zone);
     const record = await write(input);
     // Behind the device: one that is refused must not touch the keys of whoever has its address.
-    if (replaceKeys) await devices.setHostKeys(record.zone, record.address, record.port, device.hostKeys);
+    if (replaceKeys) await devices.setHostKeys(record.zone, record, device.hostKeys);
     return view(record);
   };
 
@@ -152,7 +165,7 @@ export function createDeviceService(parts: DeviceServiceParts): ServiceImpl<type
       const bad = badHostKeys("host_key", hostKey);
       if (bad.length > 0) throw invalidRequest(...bad);
       const record = await known(name);
-      await devices.setHostKeys(record.zone, record.address, record.port, [hostKey]);
+      await devices.setHostKeys(record.zone, record, [hostKey]);
       return { device: await view(record) };
     },
 
@@ -165,6 +178,11 @@ export function createDeviceService(parts: DeviceServiceParts): ServiceImpl<type
         ...(duration && { forMs: durationMs(duration) }),
       });
       return { device: await view(record, true) };
+    },
+
+    async resetBreaker({ name }) {
+      const record = await known(name);
+      return { closed: await store.contacts.reset(record.zone, record.endpoint, await logins(record)) };
     },
 
     async unlockDevice({ name, force }, context) {

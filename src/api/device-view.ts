@@ -1,8 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs, durationMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { type Device, DeviceSchema, HostKeyPolicy, LockScope } from "@pointsman/sdk/v1";
+import { type Bastion, type Device, DeviceSchema, HostKeyPolicy, LockScope } from "@pointsman/sdk/v1";
 import { defaultPort, endpointKey } from "../domain/endpoint-key.js";
-import type { DeviceRecord, DeviceStatusRecord } from "../store/store.js";
+import type { BastionRecord, ContactStore, DeviceRecord, DeviceStatusRecord } from "../store/store.js";
+import { cryptoProfileMessage, cryptoProfileName } from "./crypto-profiles.js";
 import { defaultZone } from "./job-surroundings.js";
 
 /** A device as the store takes it. */
@@ -11,6 +12,8 @@ export type DeviceInput = Omit<DeviceRecord, "createMs" | "updateMs">;
 /** A device as given, with defaults filled in. */
 export function deviceInput(device: Device): DeviceInput {
   const port = device.port || defaultPort;
+  const bastions = device.bastions.map(bastionRecord);
+  const cryptoProfile = cryptoProfileName(device.cryptoProfile);
   return {
     name: device.name,
     address: device.address,
@@ -19,11 +22,20 @@ export function deviceInput(device: Device): DeviceInput {
     credential: device.credential,
     zone: device.zone || defaultZone,
     ...(device.exclusiveKey !== "" && { exclusiveKey: device.exclusiveKey }),
-    endpoint: endpointKey(device.address, port, device.exclusiveKey),
+    endpoint: endpointKey({ address: device.address, port, bastions }, device.exclusiveKey),
     labels: device.labels,
     ...policyOf(device.hostKeyPolicy),
     ...(device.connectTimeout && { connectTimeoutMs: durationMs(device.connectTimeout) }),
+    ...(bastions.length > 0 && { bastions }),
+    ...(device.changeCredential !== "" && { changeCredential: device.changeCredential }),
+    ...(cryptoProfile !== undefined && { cryptoProfile }),
+    ...(device.maxSessions > 0 && { maxSessions: device.maxSessions }),
+    ...(device.connectsPerMinute > 0 && { connectsPerMinute: device.connectsPerMinute }),
   };
+}
+
+function bastionRecord({ address, port, credential, hostKeys }: Bastion): BastionRecord {
+  return { address, port: port || defaultPort, credential, hostKeys };
 }
 
 /** A device as stored, for callers. */
@@ -31,7 +43,7 @@ export function deviceMessage(
   record: DeviceRecord,
   hostKeys: readonly string[],
   defaultPolicy: "strict" | "accept-new",
-  status?: DeviceStatusRecord,
+  status?: DeviceStatusRecord & Awaited<ReturnType<ContactStore["look"]>>,
 ): Device {
   const policy = record.hostKeyPolicy ?? defaultPolicy;
   return create(DeviceSchema, {
@@ -49,6 +61,11 @@ export function deviceMessage(
     createTime: timestampFromMs(record.createMs),
     updateTime: timestampFromMs(record.updateMs),
     endpoint: record.endpoint,
+    bastions: (record.bastions ?? []).map((bastion) => ({ ...bastion, hostKeys: [...bastion.hostKeys] })),
+    changeCredential: record.changeCredential ?? "",
+    cryptoProfile: cryptoProfileMessage(record.cryptoProfile),
+    maxSessions: record.maxSessions ?? 0,
+    connectsPerMinute: record.connectsPerMinute ?? 0,
     ...(status && {
       status: {
         owner: status.owner ?? "",
@@ -75,6 +92,12 @@ export function deviceMessage(
           },
         }),
         paused: status.paused !== undefined,
+        cryptoProfile: cryptoProfileMessage(status.cryptoProfile),
+        breakers: status.breakers.map(({ name, failures, openMs, tryMs, reason, message }) => ({
+          // Which version of a credential it is about is no business of callers.
+          ...{ name: name.replace(/^(credential\/[^/]+)\/.*$/, "$1"), failures, reason, message },
+          ...{ openTime: timestampFromMs(openMs), tryTime: timestampFromMs(tryMs) },
+        })),
         ...(status.lastFailure && {
           lastFailure: {
             reason: status.lastFailure.reason,

@@ -181,6 +181,7 @@ function withDefaults(asked: JobSpec, effectClass: EffectClassName): JobSpec {
   if (spec.target.case === "endpoint") {
     spec.target.value.port ||= defaultPort;
     spec.target.value.zone ||= defaultZone;
+    for (const bastion of spec.target.value.bastions) bastion.port ||= defaultPort;
   } else if (spec.target.case !== "device") {
     spec.queue ||= fifo;
   }

@@ -53,6 +53,7 @@ export const waitingNumbers: Readonly<Record<Waiting["reason"], WaitingReason>> 
   PAUSED: WaitingReason.PAUSED,
   LIMIT: WaitingReason.LIMIT,
   RECONCILING: WaitingReason.RECONCILING,
+  BREAKER_OPEN: WaitingReason.BREAKER_OPEN,
 };
 
 export const commandStatusNumbers: Readonly<Record<CommandStatusName, CommandStatus>> = {

@@ -3,6 +3,7 @@ import { DedupePolicy, JobSpecSchema, ResolutionKind, type ResolveJobRequest } f
 import { createJobId, zoneOfJobId } from "../domain/job-id.js";
 import type { JobRecord, NewJob, ResolutionRecord } from "../domain/job.js";
 import { invalidRequest, problem } from "../errors.js";
+import { hadOwnLogins } from "../secrets/login-codec.js";
 import { StoreError } from "../store/store.js";
 import { confirmTimerEndMs } from "./confirm-timer.js";
 import { type JobCreation, prepareJob } from "./job-create.js";
@@ -96,7 +97,7 @@ async function doAgain(parts: JobCreation, job: JobRecord, rerunJob: string, cre
 
 async function rerunOf(parts: JobCreation, job: JobRecord, id: string, creator: string): Promise<NewJob> {
   const spec = fromBinary(JobSpecSchema, job.spec);
-  if (spec.target.case === "endpoint" && spec.target.value.login.case === undefined) {
+  if (spec.target.case === "endpoint" && hadOwnLogins(spec.target.value)) {
     throw notAgain("needs the job's login, which was erased when it ended");
   }
   delete spec.startTime;

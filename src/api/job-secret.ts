@@ -1,18 +1,14 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { HttpOperationSchema, type JobSpec } from "@pointsman/sdk/v1";
-import { encodeLogin } from "../secrets/login-codec.js";
+import { hadOwnLogins, takeLogins } from "../secrets/login-codec.js";
 
 /**
- * Takes what is secret out of a spec that is about to be stored: a login, or the secrets of a call. Gives it as bytes to
+ * Takes what is secret out of a spec that is about to be stored: logins, or the secrets of a call. Gives it as bytes to
  * be sealed; undefined when there is none. The spec still tells that there was one.
  */
 export function takeSecret(spec: JobSpec): Uint8Array | undefined {
   const { target, operation } = spec;
-  if (target.case === "endpoint" && target.value.login.case === "secret") {
-    const login = target.value.login.value;
-    target.value.login = { case: undefined };
-    return encodeLogin(login);
-  }
+  if (target.case === "endpoint") return takeLogins(target.value);
   if (operation.case !== "http") return undefined;
   const { signingSecret, secretHeaders } = operation.value;
   operation.value.signed = signingSecret !== "";
@@ -24,7 +20,7 @@ export function takeSecret(spec: JobSpec): Uint8Array | undefined {
 
 /** Whether a stored spec came with a secret, which is gone when its job has ended. */
 export function hadSecret({ target, operation }: JobSpec): boolean {
-  if (target.case === "endpoint") return target.value.login.case === undefined;
+  if (target.case === "endpoint") return hadOwnLogins(target.value);
   if (operation.case !== "http") return false;
   return operation.value.signed || Object.keys(operation.value.secretHeaders).length > 0;
 }

@@ -1,6 +1,7 @@
 import type { InlineEndpoint, JobSpec } from "@pointsman/sdk/v1";
-import { addressProblem, defaultPort, endpointKey } from "../domain/endpoint-key.js";
+import { endpointKey } from "../domain/endpoint-key.js";
 import type { DeviceRecord, Store, WorkerRecord } from "../store/store.js";
+import { placeProblems } from "./place-problems.js";
 
 /** Zone of what names none. */
 export const defaultZone = "default";
@@ -17,8 +18,20 @@ export interface Surroundings {
 }
 
 /** An inline endpoint's place, as {@link Surroundings} knows it. */
-export function placeOf({ zone, address, port }: InlineEndpoint): string {
-  return `${zone || defaultZone} ${endpointKey(address, port)}`;
+export function placeOf(inline: InlineEndpoint): string {
+  return `${inline.zone || defaultZone} ${endpointKey(inline)}`;
+}
+
+/** The stored credentials that a spec names, and the fields that name them. */
+export function credentialsOf(spec: JobSpec): readonly { readonly field: string; readonly name: string }[] {
+  const { target, credential } = spec;
+  const own = credential === "" ? [] : [{ field: "credential", name: credential }];
+  if (target.case !== "endpoint") return own;
+  const { login, bastions } = target.value;
+  const hops = bastions.map((bastion, index) => ({ field: `endpoint.bastions[${index}].credential`, ...bastion }));
+  return [{ field: "endpoint.credential", login }, ...hops]
+    .flatMap((hop) => (hop.login.case === "credential" ? [{ field: hop.field, name: hop.login.value }] : []))
+    .concat(own);
 }
 
 /** Reads the devices, zones and credentials that specs name, and what is at their inline endpoints. */
@@ -26,15 +39,16 @@ export async function readSurroundings(store: Store, specs: readonly JobSpec[]):
   const names = new Set<string>();
   const logins = new Set<string>();
   const places = new Map<string, InlineEndpoint>();
-  for (const { target } of specs) {
+  for (const spec of specs) {
+    const { target } = spec;
+    for (const { name } of credentialsOf(spec)) logins.add(name);
     if (target.case === "device") names.add(target.value);
     else if (target.case === "endpoint") {
-      if (target.value.login.case === "credential") logins.add(target.value.login.value);
-      if (addressProblem(target.value.address) === undefined) places.set(placeOf(target.value), target.value);
+      if (placeProblems("", target.value).length === 0) places.set(placeOf(target.value), target.value);
     }
   }
-  const exclusiveAt = async ([place, { zone, address, port }]: [string, InlineEndpoint]) =>
-    [place, await store.devices.exclusiveAt(zone || defaultZone, address, port || defaultPort)] as const;
+  const exclusiveAt = async ([place, inline]: [string, InlineEndpoint]) =>
+    [place, await store.devices.exclusiveAt(inline.zone || defaultZone, inline)] as const;
   const [devices, zones, credentials, exclusive, workers] = await Promise.all([
     names.size > 0 ? store.devices.getMany([...names]) : [],
     store.zones(),

@@ -1,8 +1,9 @@
 import type { InlineEndpoint } from "@pointsman/sdk/v1";
-import { addressProblem, endpointKey } from "../domain/endpoint-key.js";
+import { endpointKey } from "../domain/endpoint-key.js";
 import { invalidRequest, problem } from "../errors.js";
 import type { JobCreation, JobWish } from "./job-create.js";
-import { defaultZone, placeOf, type Surroundings } from "./job-surroundings.js";
+import { credentialsOf, defaultZone, placeOf, type Surroundings } from "./job-surroundings.js";
+import { placeProblems } from "./place-problems.js";
 
 /** Where a job is done. Without an endpoint it has no device. */
 export interface Target {
@@ -26,6 +27,7 @@ const onDevices = new Set(["commands", "configure", "probe"]);
 export function resolveTarget(parts: JobCreation, around: Surroundings, wish: JobWish): Target {
   checkKind(wish);
   const found = findTarget(parts, around, wish);
+  checkCredentials(around, wish);
   const { target } = wish.spec;
   if (found.platform !== undefined && !parts.platforms.has(found.platform)) {
     throw unknownPlatform(
@@ -48,7 +50,7 @@ export function unknownPlatform(field: string, name: string): Error {
   return problem("UNKNOWN_PLATFORM", `${field}: ${description}`, { fields: [{ field, description }] });
 }
 
-function checkKind({ spec: { target, operation, zone }, field: path }: JobWish): void {
+function checkKind({ spec: { target, operation, zone, credential }, field: path }: JobWish): void {
   const kind = operation.case ?? "";
   const isDevice = target.case === "device" || target.case === "endpoint";
   const wrong = (field: string, description: string): Error =>
@@ -56,7 +58,18 @@ function checkKind({ spec: { target, operation, zone }, field: path }: JobWish):
   if (onDevices.has(kind) && !isDevice) throw wrong("target", `is required for ${kind}: a device or an endpoint`);
   if (kind === "shell" && target.case !== "node") throw wrong("target", "is required for shell: a node");
   if (kind === "http" && isDevice) throw wrong(target.case, "http has no device; leave it out, or name a node");
+  if (!isDevice && credential !== "") throw wrong("credential", "is for work on a device");
   if (isDevice && zone !== "") throw wrong("zone", "is for work without a device; a device is in its own zone");
+}
+
+function checkCredentials(around: Surroundings, wish: JobWish): void {
+  for (const { field, name } of credentialsOf(wish.spec)) {
+    if (around.credentials.has(name)) continue;
+    throw problem("CREDENTIAL_NOT_FOUND", `no credential ${name}`, {
+      metadata: { credential: name },
+      fields: [{ field: `${wish.field}.${field}`, description: "no credential of this name" }],
+    });
+  }
 }
 
 function findTarget(parts: JobCreation, around: Surroundings, wish: JobWish): Omit<Target, "zoneNumber"> {
@@ -101,18 +114,11 @@ function inlineTarget(
   if (parts.forbidInlineEndpoints) {
     throw problem("INLINE_ENDPOINTS_FORBIDDEN", "this installation runs work on inventory devices alone");
   }
-  const description = addressProblem(inline.address);
-  if (description !== undefined) throw invalidRequest({ field: `${wish.field}.endpoint.address`, description });
-  if (inline.login.case === "credential" && !around.credentials.has(inline.login.value)) {
-    const name = inline.login.value;
-    throw problem("CREDENTIAL_NOT_FOUND", `no credential ${name}`, {
-      metadata: { credential: name },
-      fields: [{ field: `${wish.field}.endpoint.credential`, description: "no credential of this name" }],
-    });
-  }
+  const bad = placeProblems(`${wish.field}.endpoint`, inline);
+  if (bad.length > 0) throw invalidRequest(...bad);
   return {
     address: inline.address,
-    endpoint: around.exclusive.get(placeOf(inline)) ?? endpointKey(inline.address, inline.port),
+    endpoint: around.exclusive.get(placeOf(inline)) ?? endpointKey(inline),
     platform: inline.platform,
     zone: inline.zone || defaultZone,
   };

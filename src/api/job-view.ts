@@ -76,7 +76,7 @@ function jobMessage(job: JobRecord, waiting: Waiting | undefined): Job {
       blockingJob: waiting.blockingJob ?? "",
       blockingLimit: waiting.limit ?? "",
       position: waiting.position,
-      ...time("retryTime", waiting.reason === "RETRY" ? job.retryMs : undefined),
+      ...time("retryTime", waiting.reason === "RETRY" || waiting.reason === "BREAKER_OPEN" ? job.retryMs : undefined),
     }),
     worker: job.worker ?? "",
     attempts: job.attempts.map((attempt) => ({

@@ -85,7 +85,7 @@ async function holdingHosts(store: Parts, hosts: readonly string[]): Promise<Ser
     const { address, port } = addressOf(host);
     const found: Serves[] = [];
     for (const zone of (await store.zones()).keys()) {
-      found.push(await ownerOf(store, zone, await store.devices.exclusiveAt(zone, address, port)));
+      found.push(await ownerOf(store, zone, await store.devices.exclusiveAt(zone, { address, port })));
     }
     // A host name without a dot can only be a device's name that was misspelt.
     if (isIP(address) === 0 && !address.includes(".") && port === defaultPort) {

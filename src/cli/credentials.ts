@@ -11,6 +11,7 @@ interface LoginOptions extends CommonOptions {
   readonly username?: string;
   readonly identity?: string;
   readonly enable?: boolean;
+  readonly agent?: boolean;
   readonly fromJson?: string;
 }
 
@@ -59,10 +60,11 @@ function withLogin(command: Command): Command {
     .argument("<name>", "name of the credential")
     .option("--username <name>", "account on the devices")
     .option("--identity <file>", "a private key, in place of a password")
+    .option("--agent", "the keys of the SSH agent beside the worker, in place of a password")
     .option("--enable", "ask for the secret of the privileged mode too")
     .option(
       "--from-json <file>",
-      'the whole login as JSON, "-" for standard input: username, password, privateKey, passphrase, enableSecret',
+      'the whole login as JSON, "-" for standard input: username, password, privateKey, passphrase, enableSecret, useAgent',
     )
     .addHelpText(
       "after",
@@ -73,7 +75,7 @@ function withLogin(command: Command): Command {
 
 async function login({ io, options, secrets, words }: Context<LoginOptions>): Promise<LoginInput> {
   if (options.fromJson !== undefined) {
-    if (options.username !== undefined || options.identity !== undefined || options.enable) {
+    if (options.username !== undefined || options.identity !== undefined || options.enable || options.agent) {
       throw new UsageError("--from-json holds the whole login; leave the other options out");
     }
     return parseLogin(options.fromJson === "-" ? await readAll(io.stdin) : await readTextFile(options.fromJson));

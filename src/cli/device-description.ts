@@ -1,5 +1,14 @@
-import type { Device, DeviceStatus, QueuePause } from "@pointsman/sdk/v1";
-import { duration, hostAndPort, hostKeyPolicyName, labels, lockName, pauseName, time } from "./format.js";
+import { CryptoProfile, type Device, type DeviceStatus, type QueuePause } from "@pointsman/sdk/v1";
+import {
+  cryptoProfileName,
+  duration,
+  hostAndPort,
+  hostKeyPolicyName,
+  labels,
+  lockName,
+  pauseName,
+  time,
+} from "./format.js";
 import { facts } from "./table.js";
 import { holdOf } from "./why-waiting.js";
 
@@ -9,7 +18,15 @@ export function describeDevice(device: Device, pause: QueuePause | undefined): s
     ["name", device.name],
     ["address", hostAndPort(device)],
     ["platform", device.platform],
+    ["via", device.bastions.map((bastion) => `${bastion.credential}@${hostAndPort(bastion)}`).join(" > ")],
     ["credential", device.credential],
+    ["for changes", device.changeCredential],
+    [
+      "allowed",
+      device.cryptoProfile === CryptoProfile.UNSPECIFIED ? "" : `${cryptoProfileName(device.cryptoProfile)} algorithms`,
+    ],
+    ["sessions", device.maxSessions > 0 ? `at most ${device.maxSessions}` : ""],
+    ["connections", device.connectsPerMinute > 0 ? `at most ${device.connectsPerMinute} a minute` : ""],
     ["zone", device.zone],
     ["endpoint", device.endpoint],
     ["exclusive key", device.exclusiveKey],
@@ -36,6 +53,21 @@ function describeStatus(name: string, status: DeviceStatus, pause: QueuePause | 
       status.paused
         ? `${pause ? `by ${pauseName(pause)}` : "yes"}; \`pointsman queues resume device/${name}\` opens it`
         : "",
+    ],
+    [
+      "crypto",
+      status.cryptoProfile === CryptoProfile.UNSPECIFIED
+        ? ""
+        : `${cryptoProfileName(status.cryptoProfile)} at its last connection${status.cryptoProfile === CryptoProfile.LEGACY ? ": can be broken nowadays" : ""}`,
+    ],
+    [
+      "breakers",
+      status.breakers
+        .map(
+          (one) =>
+            `${one.name} open since ${time(one.openTime)} after ${one.failures} failures, tried again at ${time(one.tryTime)}: ${one.message} (${one.reason}); \`pointsman devices reset-breaker ${name}\` closes it`,
+        )
+        .join("\n"),
     ],
     [
       "last failure",

@@ -1,7 +1,8 @@
 import type { Command } from "commander";
-import { toJson, type DeviceFields } from "@pointsman/sdk";
+import { toJson, type BastionInput, type CryptoProfileName, type DeviceFields } from "@pointsman/sdk";
 import { DeviceSchema, type Device } from "@pointsman/sdk/v1";
 import { readTextFile, type CommandKit, type CommonOptions } from "./command.js";
+import { inventoryBastions } from "./bastions.js";
 import { requireKnownHostKeys } from "./known-hosts.js";
 import { collect, collectPairs, oneOf, parseDuration, parseInteger, UsageError } from "./parse.js";
 import type { Output } from "./output.js";
@@ -19,6 +20,11 @@ interface EditOptions extends CommonOptions {
   readonly knownHosts?: string;
   readonly hostKeyPolicy?: "default" | "strict" | "accept-new";
   readonly connectTimeout?: number;
+  readonly bastion?: readonly string[];
+  readonly changeCredential?: string;
+  readonly cryptoProfile?: CryptoProfileName;
+  readonly maxSessions?: number;
+  readonly connectsPerMinute?: number;
 }
 
 /** `devices add`. */
@@ -31,7 +37,8 @@ export function registerDeviceAdd(group: Command, kit: CommandKit): void {
     if (credential === undefined)
       throw new UsageError("--credential is missing; `pointsman credentials add` stores one");
     const hostKeys = await hostKeysOf(options, address, options.port ?? 22);
-    const device = { ...fieldsOf(options), name, address, platform, credential, labels: options.label, hostKeys };
+    const given = { name, address, platform, credential, labels: options.label, hostKeys };
+    const device = { ...fieldsOf(options), ...given, bastions: await bastionsOf(options) };
     await tell(out, await client.devices.create(device, { signal }), "added");
   });
 }
@@ -48,6 +55,7 @@ export function registerDeviceUpdate(group: Command, kit: CommandKit): void {
     const changes = {
       ...fieldsOf(options),
       ...(hostKeys === undefined ? {} : { hostKeys }),
+      ...(options.bastion === undefined ? {} : { bastions: await bastionsOf(options) }),
       ...(options.label || options.removeLabel ? { labels: mergedLabels(now, options) } : {}),
     };
     if (Object.keys(changes).length === 0) throw new UsageError("nothing to change");
@@ -65,17 +73,46 @@ function withFields(command: Command): Command {
     .option("--exclusive-key <key>", "shares exclusivity with every device of the same key")
     .option("--label <key=value>", "sets a label; may be repeated", collectPairs("--label"))
     .option("--host-key <key>", 'known host key, such as "ssh-ed25519 AAAA…"; may be repeated', collect)
-    .option("--known-hosts <file>", "takes its host keys from this file")
+    .option("--known-hosts <file>", "takes its host keys, and its bastions', from this file")
     .option(
       "--host-key-policy <policy>",
       "how an unknown host key is met: default, strict or accept-new",
       oneOf("--host-key-policy", ["default", "strict", "accept-new"]),
     )
-    .option("--connect-timeout <duration>", "time to connect and log in, such as 20s", parseDuration);
+    .option("--connect-timeout <duration>", "time to connect and log in, such as 20s", parseDuration)
+    .option(
+      "--bastion <credential@host[:port]>",
+      "go to it through this host, logging in with a stored credential; repeated: through all, in order; none: directly",
+      collect,
+    )
+    .option(
+      "--max-sessions <number>",
+      "sessions on it at a time; 0: the platform's",
+      parseInteger("--max-sessions", 0, 100),
+    )
+    .option(
+      "--connects-per-minute <number>",
+      "connections begun in a minute; 0: the platform's",
+      parseInteger("--connects-per-minute", 0, 6_000),
+    )
+    .option("--change-credential <name>", "how to log in for work that can change it; empty: as for reads")
+    .option(
+      "--crypto-profile <profile>",
+      "how old the algorithms may be: auto, modern, compat or legacy",
+      oneOf("--crypto-profile", ["auto", "modern", "compat", "legacy"]),
+    );
+}
+
+async function bastionsOf({ bastion: texts, knownHosts }: EditOptions): Promise<BastionInput[] | undefined> {
+  if (texts === undefined) return undefined;
+  if (texts.length === 1 && texts[0] === "none") return [];
+  const known = knownHosts === undefined ? undefined : { file: knownHosts, text: await readTextFile(knownHosts) };
+  return inventoryBastions(texts, known);
 }
 
 function fieldsOf(options: EditOptions): Partial<DeviceFields> {
   const { address, port, platform, credential, zone, exclusiveKey, hostKeyPolicy, connectTimeout } = options;
+  const { changeCredential, cryptoProfile, maxSessions, connectsPerMinute } = options;
   const fields = {
     address,
     port,
@@ -85,6 +122,10 @@ function fieldsOf(options: EditOptions): Partial<DeviceFields> {
     exclusiveKey,
     hostKeyPolicy,
     connectTimeoutMs: connectTimeout,
+    changeCredential,
+    cryptoProfile,
+    maxSessions,
+    connectsPerMinute,
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

@@ -7,6 +7,7 @@ import { describeDevice } from "./device-description.js";
 import { registerDeviceAdd, registerDeviceUpdate } from "./device-edit.js";
 import { registerDeviceImport } from "./device-import.js";
 import { registerDeviceLock } from "./device-lock.js";
+import { registerResetBreaker } from "./device-reset-breaker.js";
 import { hostAndPort, labels } from "./format.js";
 import { collect, collectPairs, parseInteger } from "./parse.js";
 import { table } from "./table.js";
@@ -60,6 +61,7 @@ export function registerDevices(program: Command, kit: CommandKit): void {
   registerDeviceImport(group, kit);
   registerAcceptHostKey(group, kit);
   registerDeviceLock(group, kit);
+  registerResetBreaker(group, kit);
 
   const remove = kit
     .command(group, "remove", "Remove devices that have no live jobs")

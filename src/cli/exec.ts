@@ -1,7 +1,8 @@
 import type { Command } from "commander";
-import type { JobInput, LoginInput } from "@pointsman/sdk";
+import type { CryptoProfileName, JobInput, LoginInput } from "@pointsman/sdk";
 import { readTextFile, type CommandKit, type Context } from "./command.js";
 import { conditionsOf, withConditions } from "./job-conditions.js";
+import { inlineBastions } from "./bastions.js";
 import { requireKnownHostKeys } from "./known-hosts.js";
 import { collect, collectPairs, oneOf, parseInteger, parseTarget, UsageError, type TargetArgument } from "./parse.js";
 import { askLogin } from "./secrets.js";
@@ -20,6 +21,8 @@ interface ExecOptions extends StartOptions, RolloutOptions {
   readonly identity?: string;
   readonly hostKey?: readonly string[];
   readonly knownHosts?: string;
+  readonly bastion?: readonly string[];
+  readonly cryptoProfile?: CryptoProfileName;
   readonly onReject?: "stop" | "continue";
   readonly answer?: Readonly<Record<string, string>>;
 }
@@ -42,7 +45,17 @@ export function registerExec(program: Command, kit: CommandKit): void {
       oneOf("--privilege", ["login", "enable"]),
     )
     .option("--host-key <key>", "host key to accept of a device given by address; may be repeated", collect)
-    .option("--known-hosts <file>", "file with the host keys of devices given by address")
+    .option("--known-hosts <file>", "file with the host keys of devices given by address, and of bastions")
+    .option(
+      "--bastion <[user@]host[:port]>",
+      "go to devices given by address through this host; repeated: through all, in order",
+      collect,
+    )
+    .option(
+      "--crypto-profile <profile>",
+      "how old the algorithms may be with devices given by address: auto, modern, compat or legacy",
+      oneOf("--crypto-profile", ["auto", "modern", "compat", "legacy"]),
+    )
     .option(
       "--on-reject <what>",
       "after a rejected command: stop or continue",
@@ -59,7 +72,8 @@ export function registerExec(program: Command, kit: CommandKit): void {
       "after",
       "\nWith a selector or an option of a rollout it makes a run (see `pointsman runs`), else a job for each device.\n" +
         "Ends with 0 when every job succeeded, 3 when an outcome is unknown, else 1. Ctrl-C asks to cancel, twice leaves.\n" +
-        "Secrets are asked for, or read from standard input: the password on the first line, the enable secret on the next.",
+        "Secrets are asked for, or read from standard input, one a line: those of bastions that name a user, the password,\n" +
+        "then the enable secret.",
     );
   kit.run<ExecOptions>(withRollout(withConditions(command)), (context) => exec(context, wordsBehindDashes(program)), {
     ownInterrupt: true,
@@ -120,7 +134,16 @@ async function jobInputs(
   const conditions = conditionsOf(options, names);
   const work = workOf(options, lines);
   const known = options.knownHosts === undefined ? undefined : await readTextFile(options.knownHosts);
+  const file = known === undefined ? undefined : { text: known, file: options.knownHosts ?? "" };
+  const bastions = inline
+    ? await inlineBastions(options.bastion ?? [], file, context.secrets, options.identity)
+    : undefined;
   const logins = new Map<string, LoginInput>();
+  const loginOf = async (username: string): Promise<LoginInput> => {
+    const login = logins.get(username) ?? (await askLogin(context.secrets, { ...options, username }, username));
+    logins.set(username, login);
+    return login;
+  };
   const jobs: JobInput[] = [];
   for (const [index, target] of targets.entries()) {
     if ("device" in target) {
@@ -130,19 +153,22 @@ async function jobInputs(
     const { username, address } = target;
     const port = target.port ?? options.port ?? 22;
     const listed = known === undefined ? [] : requireKnownHostKeys(known, options.knownHosts ?? "", address, port);
-    const login = logins.get(username) ?? (await askLogin(context.secrets, { ...options, username }, username));
-    logins.set(username, login);
+    const login = options.credential ?? (await loginOf(username));
     const hostKeys = [...(options.hostKey ?? []), ...listed];
-    const endpoint = { address, port, platform: options.platform ?? "", zone: options.zone, login, hostKeys };
-    jobs.push({ endpoint, ...work, ...conditions[index] });
+    const { platform = "", zone, cryptoProfile } = options;
+    const endpoint = { address, port, platform, zone, login, hostKeys, bastions, cryptoProfile };
+    jobs.push({ endpoint, ...work, ...conditions[index], credential: undefined });
   }
   return jobs;
 }
 
+const inlineOptions = [
+  ...(["platform", "port", "zone", "identity", "hostKey", "knownHosts"] as const),
+  ...(["bastion", "cryptoProfile"] as const),
+] as const;
+
 function refuseInlineOptions(options: ExecOptions): void {
-  const given = (["platform", "port", "zone", "identity", "hostKey", "knownHosts"] as const).find(
-    (name) => options[name] !== undefined,
-  );
+  const given = inlineOptions.find((name) => options[name] !== undefined);
   if (given === undefined) return;
   const flag = given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   throw new UsageError(`--${flag} is for a device given as account@address; the inventory says it for any other`);

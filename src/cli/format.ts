@@ -7,6 +7,7 @@ import {
   EffectClassSchema,
   EffectSchema,
   HealthStatusSchema,
+  CryptoProfileSchema,
   HostKeyPolicySchema,
   JobStateSchema,
   RunStateSchema,
@@ -61,6 +62,7 @@ export const fateName = (value: number): string => enumName(StoppedJobFateSchema
 /** "serving", … */
 export const healthName = (value: number): string => enumName(HealthStatusSchema, value);
 /** "strict", "accept-new"; empty for the installation's default. */
+export const cryptoProfileName = (value: number): string => enumName(CryptoProfileSchema, value);
 export const hostKeyPolicyName = (value: number): string => enumName(HostKeyPolicySchema, value);
 
 /** Local time with its offset, to the second: "2026-11-20T18:51:42+01:00". Empty when there is none. */

@@ -16,6 +16,7 @@ export interface ConditionOptions {
   readonly retainOutput?: "full" | "metadata" | "none";
   readonly idempotent?: boolean;
   readonly debug?: boolean;
+  readonly credential?: string;
 }
 
 /** Stands for the device's name in a dedupe key. */
@@ -45,6 +46,7 @@ export function withConditions(command: Command): Command {
       "kept of the output at the end: full (default), metadata or none",
       oneOf("--retain-output", ["full", "metadata", "none"]),
     )
+    .option("--credential <name>", "log in with this stored credential in place of the device's")
     .option("--idempotent", "declare that repeating the commands does no harm")
     .option("--debug", "keep a transcript for `pointsman replay`");
 }
@@ -67,6 +69,7 @@ export function conditionsOf(options: ConditionOptions, targets: readonly string
     failIfBlocked: options.failIfBlocked,
     retainOutput: options.retainOutput,
     debug: options.debug,
+    credential: options.credential,
     ...(key === undefined ? {} : { dedupe: { key: key.replaceAll(placeholder, target), policy } }),
   }));
 }

@@ -94,12 +94,17 @@ export interface LoginNeeds {
   readonly identity?: string | undefined;
   /** Whether to ask for the secret of the privileged mode. */
   readonly enable?: boolean | undefined;
+  /** Whether the keys of the agent beside the worker are used in place of a password. */
+  readonly agent?: boolean | undefined;
 }
 
 /** Gathers a login: password, or key with its passphrase, then the enable secret. `whose` is named in the prompts. */
 export async function askLogin(secrets: SecretSource, needs: LoginNeeds, whose: string): Promise<LoginInput> {
   const login: { -readonly [K in keyof LoginInput]: LoginInput[K] } = { username: needs.username };
+  if (needs.agent) login.useAgent = true;
   if (needs.identity === undefined) {
+    if (needs.agent)
+      return needs.enable ? { ...login, enableSecret: await secrets.ask(`enable secret for ${whose}`) } : login;
     login.password = await secrets.ask(`password for ${whose}`);
   } else {
     login.privateKey = await readIdentity(needs.identity);

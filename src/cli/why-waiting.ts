@@ -15,6 +15,7 @@ const obstacles: ReadonlySet<WaitingReason> = new Set([
   WaitingReason.PAUSED,
   WaitingReason.LIMIT,
   WaitingReason.NO_WORKER,
+  WaitingReason.BREAKER_OPEN,
 ]);
 
 /** Whether a job waits for something other than its turn. */
@@ -35,6 +36,11 @@ export async function explainWaiting(asking: Asking, job: Job): Promise<string> 
       return `its start time, ${time(job.spec?.startTime)}, has not come`;
     case WaitingReason.RETRY:
       return retry(job);
+    case WaitingReason.BREAKER_OPEN: {
+      const why = job.attempts.at(-1)?.error?.message ?? "too many connections failed in a row";
+      const when = `it is looked at again at ${time(job.retryTime)} at the latest`;
+      return `${why}; ${when}; \`pointsman devices reset-breaker ${target}\` lets it go on`;
+    }
     case WaitingReason.DEVICE_BUSY:
       return await busy(asking, job, target);
     case WaitingReason.HELD:

@@ -36,7 +36,7 @@ import { createRedisStore } from "../store/redis-store.js";
 import type { Store, StoreObserver } from "../store/store.js";
 import { createCalendar } from "../system/calendar.js";
 import { systemClock } from "../system/clock.js";
-import { createLoopDelay } from "../system/loop-delay.js";
+import { createLoopDelay, watchLoopDelay } from "../system/loop-delay.js";
 import { systemRandom } from "../system/random.js";
 import { systemPrograms } from "../system/programs.js";
 import { version } from "../version.js";
@@ -230,6 +230,10 @@ export function assembleWorker(
     labels: config.labels ?? {},
     loopDelayMs: createLoopDelay(),
     defaultHostKeyPolicy: config.hostKeyPolicy,
+    ...(config.sshAgent === undefined ? {} : { sshAgent: config.sshAgent }),
+    siteLabel: config.siteLabel,
+    siteConnectsPerMinute: config.siteConnectsPerMinute,
+    loopP99Ms: watchLoopDelay(),
     drainMs: config.drainSeconds * 1000,
   });
   gaugeWorker(worker, config.capacity, metrics);

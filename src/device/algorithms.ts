@@ -1,14 +1,5 @@
+import type { CryptoProfile } from "../domain/crypto-profile.js";
 import { loadSsh2 } from "./key-exchange.js";
-
-/**
- * How far back the offered algorithms reach.
- *
- * - `modern`: nothing with SHA-1 in the key exchange or the host key, no CBC.
- * - `compat` (default): adds what devices of the last ten years need: group14-sha1, ssh-rsa, AES-CBC, HMAC-SHA-1. They
- *   stand last, so a device that can do better does better; strict key exchange refuses a downgrade in transit.
- * - `legacy`: adds group1, SHA-1 group exchange, DSA, 3DES and HMAC-MD5. To be chosen per device, by a person.
- */
-export type CryptoProfile = "modern" | "compat" | "legacy";
 
 /** The lists of one offer, best first; what the installed ssh2 cannot do is left out. */
 export interface AlgorithmOffer {
@@ -19,7 +10,17 @@ export interface AlgorithmOffer {
   readonly compress: string[];
 }
 
-const reach: Record<CryptoProfile, number> = { modern: 0, compat: 1, legacy: 2 };
+/**
+ * How far back the offered algorithms reach.
+ *
+ * - `modern`: nothing with SHA-1 in the key exchange or the host key, no CBC.
+ * - `compat`: adds what devices of the last ten years need: group14-sha1, ssh-rsa, AES-CBC, HMAC-SHA-1. They
+ *   stand last, so a device that can do better does better; strict key exchange refuses a downgrade in transit.
+ * - `legacy`: adds group1, SHA-1 group exchange, DSA, 3DES and HMAC-MD5.
+ *
+ * Where none is chosen, `compat` is offered, and `legacy` to a device that has nothing of it.
+ */
+const reach: Readonly<Record<CryptoProfile, number>> = { modern: 0, compat: 1, legacy: 2 };
 
 /** Each list ordered by our cost on the event loop, cheapest first: 0.2 ms for P-256, 40 ms for group1. */
 const kex: readonly (readonly [string, CryptoProfile])[] = [
@@ -93,4 +94,31 @@ export function algorithmOffer(profile: CryptoProfile, knownKeyTypes: readonly s
     hmac: pick(hmac, supported.hmac),
     compress: ["none"],
   };
+}
+
+/** What one direction of a connection is protected with, as ssh2 tells it. */
+interface Protection {
+  readonly cipher: string;
+  /** Empty where the cipher authenticates by itself. */
+  readonly mac: string;
+}
+
+/** What both sides agreed upon, as ssh2 tells it. */
+export interface Negotiated {
+  readonly kex: string;
+  readonly serverHostKey: string;
+  readonly cs: Protection;
+  readonly sc: Protection;
+}
+
+/** The least profile that offers all that was agreed upon. */
+export function profileOf({ kex: exchange, serverHostKey: key, cs, sc }: Negotiated): CryptoProfile {
+  const least = (list: readonly (readonly [string, CryptoProfile])[], name: string): CryptoProfile =>
+    list.find(([one]) => one === name)?.[1] ?? "modern";
+  const parts = [
+    least(kex, exchange),
+    least(serverHostKey, key),
+    ...[cs, sc].flatMap((way) => [least(cipher, way.cipher), least(hmac, way.mac)]),
+  ];
+  return parts.reduce((most, one) => (reach[one] > reach[most] ? one : most));
 }

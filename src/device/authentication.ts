@@ -16,16 +16,17 @@ const passwordLike = /pass(?:word|code|phrase)|\bpin\b/i;
 /**
  * Asks the device first what it takes, so that a password is only sent where it is wanted and at most once: as password
  * or as the answer to a single password-like question, never both, because two refusals count twice towards a lock-out.
- * A key is tried before a password. `onDeadEnd` is called when a question came that we do not answer.
+ * A key is tried before the keys of an agent, and those before a password. `onDeadEnd` is called when a question came that we do not answer.
  */
 export function createAuthentication(
   account: Account,
   key: ParsedKey | undefined,
   onDeadEnd: () => void,
 ): Authentication {
-  const { username, password } = account;
+  const { username, password, agent } = account;
   let asked = false;
   let keyUsed = false;
+  let agentUsed = false;
   let passwordUsed = false;
   let refusal = "the device accepts none of the login methods that the credential has";
 
@@ -51,6 +52,11 @@ export function createAuthentication(
       refusal = "the device refused the key";
       return { type: "publickey", username, key: key as unknown as Buffer };
     }
+    if (agent !== undefined && !agentUsed && methods.includes("publickey")) {
+      agentUsed = true;
+      refusal = "the device refused every key of the agent";
+      return { type: "agent", username, agent };
+    }
     if (password !== undefined && !passwordUsed) {
       if (methods.includes("password")) {
         passwordUsed = true;
@@ -72,7 +78,7 @@ export function createAuthentication(
   return {
     next: (methods: string[] | null) => choose(methods),
     get offered() {
-      return keyUsed || passwordUsed;
+      return keyUsed || agentUsed || passwordUsed;
     },
     get refusal() {
       return refusal;

@@ -1,14 +1,15 @@
 import type { Authentication } from "./authentication.js";
 import { DeviceError } from "./device-error.js";
-import type { Endpoint } from "./endpoint.js";
+import type { Hop } from "./endpoint.js";
 import type { HostKey, HostKeyVerdict } from "./host-key.js";
+import { offeredBy } from "./kex-offer.js";
 
 /** How far a connection had come. */
 export type ConnectPhase = "socket" | "identification" | "key exchange" | "authentication";
 
 /** What is known when a connection fails before it is ready. */
 export interface ConnectState {
-  readonly endpoint: Endpoint;
+  readonly endpoint: Hop;
   readonly phase: ConnectPhase;
   readonly cause: (Error & { readonly level?: string; readonly code?: string | number }) | undefined;
   readonly verdict: HostKeyVerdict | undefined;
@@ -18,6 +19,8 @@ export interface ConnectState {
   /** The banner sent before the login. */
   readonly banner: string;
   readonly authentication: Authentication;
+  /** The first packet behind the identification, as far as it came. */
+  readonly firstPacket: Buffer;
 }
 
 /** Codes of SSH_MSG_DISCONNECT (RFC 4253, 11.1) that tell more than that it happened. */
@@ -67,7 +70,10 @@ export function connectFailure(state: ConnectState): DeviceError {
   if (phase === "key exchange") {
     const mismatch = cause?.code === keyExchangeFailed || cause?.level === "handshake";
     return mismatch
-      ? new DeviceError("KEX_MISMATCH", `no common way to encrypt with ${where}: ${cause?.message ?? ""}`, { cause })
+      ? new DeviceError("KEX_MISMATCH", `no common way to encrypt with ${where}: ${cause?.message ?? ""}`, {
+          cause,
+          deviceMessage: offeredBy(state.firstPacket),
+        })
       : new DeviceError("DISCONNECTED", `${where} hung up during the key exchange`, { cause });
   }
   return authenticationFailure(where, state, authentication);
@@ -99,6 +105,9 @@ function socketFailure(where: string, cause: Error & { readonly code?: string | 
 
 function authenticationFailure(where: string, state: ConnectState, authentication: Authentication): DeviceError {
   const { cause, banner } = state;
+  if (cause?.level === "agent") {
+    return new DeviceError("AUTHENTICATION_FAILED", `the SSH agent did not serve the login to ${where}`, { cause });
+  }
   const details = {
     cause,
     credentialOffered: authentication.offered,

@@ -17,6 +17,7 @@ export const deviceErrorReasons = [
   "OUTPUT_TOO_LARGE",
   "DISCONNECTED",
   "SESSION_LIMIT",
+  "FORWARDING_REFUSED",
   "UNSUPPORTED_BY_PLATFORM",
   "CANCELLED",
 ] as const;
@@ -35,6 +36,8 @@ export interface DeviceErrorDetails {
   readonly mode?: string | undefined;
   /** The key the device showed, for HOST_KEY_UNKNOWN and HOST_KEY_CHANGED. */
   readonly hostKey?: HostKey | undefined;
+  /** The bastion at which it happened, as `address:port`. Unset: the device. */
+  readonly hop?: string | undefined;
   /** True when the password or a key signature had already been offered to the device. Default false. */
   readonly credentialOffered?: boolean | undefined;
   readonly cause?: unknown;
@@ -52,6 +55,7 @@ export class DeviceError extends Error {
   readonly expected: string | undefined;
   readonly mode: string | undefined;
   readonly hostKey: HostKey | undefined;
+  readonly hop: string | undefined;
   readonly credentialOffered: boolean;
 
   constructor(reason: DeviceErrorReason, message: string, details: DeviceErrorDetails = {}) {
@@ -62,6 +66,7 @@ export class DeviceError extends Error {
     this.expected = details.expected;
     this.mode = details.mode;
     this.hostKey = details.hostKey;
+    this.hop = details.hop;
     this.credentialOffered = details.credentialOffered ?? false;
   }
 }

@@ -1,7 +1,7 @@
-import type { CryptoProfile } from "./algorithms.js";
+import type { CryptoProfile } from "../domain/crypto-profile.js";
 import type { Platform } from "./platform.js";
 
-/** Who logs in. At least one of `password` and `privateKey` is set; nothing here ever reaches a log, an error or a transcript. */
+/** Who logs in. At least one of `password`, `privateKey` and `agent` is set; nothing here ever reaches a log, an error or a transcript. */
 export interface Account {
   readonly username: string;
   readonly password?: string;
@@ -11,6 +11,8 @@ export interface Account {
   readonly passphrase?: string;
   /** Answers the question for a secret on the way to a privileged mode. */
   readonly enableSecret?: string;
+  /** Socket of an SSH agent whose keys are offered, behind `privateKey`. */
+  readonly agent?: string;
 }
 
 /** Which host keys a device may show. Keys are handed in before the connection, since the check has to be synchronous. */
@@ -21,12 +23,11 @@ export interface HostKeyPolicy {
   readonly known: readonly string[];
 }
 
-/** One way to reach one device: where, how, and as whom. */
-export interface Endpoint {
-  /** Host name or address. */
+/** One SSH server on the way to a device, or the device's own: where, how, and as whom. */
+export interface Hop {
+  /** Host name or address, as seen from the hop before it. */
   readonly address: string;
   readonly port: number;
-  readonly platform: Platform;
   readonly account: Account;
   /** Changes whenever the account's secret changes, so that two credentials never share a session. */
   readonly accountKey: string;
@@ -35,6 +36,19 @@ export interface Endpoint {
   readonly connectTimeoutMs?: number;
   /** From the end of the key exchange to the first prompt, in milliseconds. Default 30,000, for slow AAA servers. */
   readonly loginTimeoutMs?: number;
-  /** Which algorithms are offered. Default `compat`. */
+  /** Which algorithms are offered. Default: `compat` first, and `legacy` where nothing of that fits. */
   readonly cryptoProfile?: CryptoProfile;
+  /** What it needed last time: the first to be offered where `cryptoProfile` does not say. */
+  readonly lastCryptoProfile?: CryptoProfile;
+}
+
+/** A device and the way to it. */
+export interface Endpoint extends Hop {
+  readonly platform: Platform;
+  /** Hosts that the connection goes through, the first being the one that is reached directly. Default: none. */
+  readonly bastions?: readonly Hop[];
+  /** In place of the platform's: sessions at a time, and connections begun in a minute. */
+  readonly limits?: Partial<Platform["limits"]>;
+  /** Where it stands: what stands there shares a rate of connections. Default: nowhere in particular. */
+  readonly site?: string;
 }

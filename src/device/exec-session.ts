@@ -16,6 +16,8 @@ const execMode = "exec";
 const interruptMs = 2_000;
 const tailLength = 4096;
 const mostErrorLines = 32;
+/** Longest pause before a channel is asked for again, in milliseconds; all of them add up to twice that. */
+const longestPauseMs = 1_280;
 
 /** A session whose commands run in channels of their own, with an exit status and without a terminal. */
 export function openExecSession(transport: Transport, endpoint: Endpoint, options: OpenOptions): LiveSession {
@@ -27,10 +29,28 @@ export function openExecSession(transport: Transport, endpoint: Endpoint, option
   let reused = false;
   let busy = false;
   let doubtful = false;
+  let hasRun = false;
   let closing: Promise<void> | undefined;
   transcript?.begin(platform.name, redactor);
 
   const close = (): Promise<void> => (closing ??= transport.close());
+
+  /**
+   * A server with room for one channel may still be putting the last one away when the next is wanted; nothing is sent
+   * before a channel is open.
+   */
+  const openChannel = async (command: string): Promise<Channel> => {
+    for (let pauseMs = 10; ; pauseMs *= 2) {
+      try {
+        return await transport.exec(command);
+      } catch (error) {
+        const mayPass = error instanceof DeviceError && error.reason === "SESSION_LIMIT" && hasRun;
+        if (!mayPass || pauseMs > longestPauseMs) throw error;
+        await clock.sleep(pauseMs);
+        callOrClose(() => guard?.(), close);
+      }
+    }
+  };
 
   const run = async (request: CommandRequest): Promise<CommandOutcome> => {
     checkCommand(request);
@@ -45,7 +65,7 @@ export function openExecSession(transport: Transport, endpoint: Endpoint, option
         request.beforeWrite?.();
       };
       callOrClose(beforeWrite, close);
-      const channel = await transport.exec(request.command);
+      const channel = await openChannel(request.command);
       const outcome = await runInChannel({ channel, request, clock, transcript, redactor, beforeWrite });
       return { ...outcome, durationMs: clock.monotonic() - started };
     } catch (error) {
@@ -53,6 +73,7 @@ export function openExecSession(transport: Transport, endpoint: Endpoint, option
         doubtful = true;
       throw error;
     } finally {
+      hasRun = true;
       busy = false;
     }
   };
@@ -70,6 +91,7 @@ export function openExecSession(transport: Transport, endpoint: Endpoint, option
     heardUnasked: false,
     hostKey: transport.hostKey,
     remoteVersion: transport.remoteVersion,
+    ...(transport.cryptoProfile === undefined ? {} : { cryptoProfile: transport.cryptoProfile }),
     timings: { connectMs: transport.connectMs, authMs: transport.authMs, loginMs: 0 },
     run,
     enterMode(mode) {

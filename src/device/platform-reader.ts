@@ -31,7 +31,7 @@ export function readPlatform(reader: Reader): Omit<Platform, "origin"> {
   const names = modes.map((mode) => mode.name);
   const terminal = fields.terminal.object("columns", "rows");
   const readOnly = fields.read_only.object("commands", "pipes", "except");
-  const limits = fields.limits.object("max_sessions", "connects_per_minute");
+  const limits = fields.limits.object("max_sessions", "connects_per_minute", "connect_burst");
   return {
     name,
     description: fields.description.text(),
@@ -70,6 +70,7 @@ export function readPlatform(reader: Reader): Omit<Platform, "origin"> {
     limits: {
       ...(limits.max_sessions.absent ? {} : { maxSessions: limits.max_sessions.count() }),
       ...(limits.connects_per_minute.absent ? {} : { connectsPerMinute: limits.connects_per_minute.count() }),
+      ...(limits.connect_burst.absent ? {} : { connectBurst: limits.connect_burst.count() }),
     },
     vectors: readVectors(fields.tests, names),
   };

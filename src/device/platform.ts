@@ -43,6 +43,16 @@ export interface PlatformOrigin {
   readonly loadedAt: number | undefined;
 }
 
+/** What a device can take. */
+export interface DeviceLimits {
+  /** Sessions of ours at a time, so that lines are left for people. Default: any number. */
+  readonly maxSessions?: number;
+  /** Connections begun in a minute. Default: any number. */
+  readonly connectsPerMinute?: number;
+  /** Of these, as many at once where none came for a while. Default 5. */
+  readonly connectBurst?: number;
+}
+
 /** One kind of device, compiled from its definition. */
 export interface Platform {
   /** e.g. `cisco_ios`. */
@@ -97,7 +107,7 @@ export interface Platform {
   readonly configuration: ConfigurationRules | undefined;
   /** Matched against lines of output; the group `secret` is to be removed. */
   readonly secrets: readonly RegExp[];
-  readonly limits: { readonly maxSessions?: number; readonly connectsPerMinute?: number };
+  readonly limits: DeviceLimits;
   /** The definition's own proofs. */
   readonly vectors: PlatformVectors;
 }

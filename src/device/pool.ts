@@ -1,13 +1,16 @@
 import type { Clock, Random } from "../domain/clock.js";
+import type { DevicePlace } from "../domain/endpoint-key.js";
+import { createConnectRates } from "./connect-rate.js";
 import { DeviceError } from "./device-error.js";
 import type { Endpoint } from "./endpoint.js";
 import type { HostKey } from "./host-key.js";
 import type { LiveSession } from "./live-session.js";
 import { openSession } from "./open-session.js";
 import type { Session } from "./session.js";
-import { connectSsh } from "./ssh-transport.js";
+import { createSshConnector } from "./ssh-transport.js";
 import type { Transcript } from "./transcript.js";
 import type { TransportFactory } from "./transport.js";
+import type { Platform } from "./platform.js";
 import { createTurnstile } from "./turnstile.js";
 
 /** How to check out a session. */
@@ -18,6 +21,8 @@ export interface CheckoutOptions {
   readonly fresh?: boolean;
   /** Records everything on the channel from here until checkin. */
   readonly transcript?: Transcript;
+  /** Connects also where a breaker is open: the work has begun. Default false. */
+  readonly pressing?: boolean;
   /** Called before every channel write of the login and of all work until checkin; see CommandRequest. */
   readonly beforeWrite?: () => void;
 }
@@ -44,6 +49,16 @@ export interface SessionPool {
   readonly idle: number;
 }
 
+/**
+ * Stands around the opening of a session, from before the connection to its first prompt: may refuse it, may say more of
+ * the endpoint, and sees how it went.
+ */
+export type SessionGate = (
+  endpoint: Endpoint,
+  pressing: boolean,
+  open: (endpoint: Endpoint) => Promise<LiveSession>,
+) => Promise<LiveSession>;
+
 /** What a pool needs and how it is bounded. */
 export interface SessionPoolOptions {
   readonly clock: Clock;
@@ -56,37 +71,71 @@ export interface SessionPoolOptions {
   readonly maxAgeMs?: number;
   /** Most open sessions; the one idle longest makes room for a new one. Default 5,000. */
   readonly maxSessions?: number;
+  /** Connections begun in a minute to all that stands at one site. Default 1,200. */
+  readonly siteConnectsPerMinute?: number;
+  /** How late the event loop is at its 99th percentile, in milliseconds. Above 200 only one connection is begun at a time. */
+  readonly loopP99Ms?: () => number;
+  /** Default: nothing stands there. */
+  readonly gate?: SessionGate;
   /** Most connections being set up at once; the connect timeout starts when it is their turn. Default 32. */
   readonly maxHandshakes?: number;
   /** A session that was at its prompt at most this long ago is reused without asking for a fresh one, in milliseconds. Default 1,000. */
   readonly trustMs?: number;
-  /** `accept-new` accepted a key that was not known before. */
-  readonly onHostKey?: (endpoint: Endpoint, key: HostKey) => void;
+  /** `accept-new` accepted a key that was not known before, at the device or at a bastion on the way to it. */
+  readonly onHostKey?: (endpoint: Endpoint, key: HostKey, place: DevicePlace) => void;
   /** Called before a session that waits for work says goodbye to its device; when it throws, the session is cut off. */
   readonly beforeFarewell?: (endpoint: Endpoint) => void;
   /** An idle session is gone: too long idle, too old, closed by the device, or by us to make room. */
   readonly onIdleClose?: (endpoint: Endpoint) => void;
 }
 
+/** A connection that would have to wait longer than this for its turn is refused, in milliseconds. */
+const longestTurnMs = 60_000;
+const defaultBurst = 5;
+/** What stands at one site may be connected to this much ahead of its rate. */
+const siteBurst = 40;
+/** How late the event loop may be before new connections wait, and how often it is looked at meanwhile. */
+const loopDelay = { mostMs: 200, lookMs: 100 };
+
 interface Member {
   readonly session: LiveSession;
   readonly endpoint: Endpoint;
   readonly key: string;
+  /** Of whatever account. */
+  readonly place: string;
   readonly diesAt: number;
   state: "busy" | "idle" | "closed";
   idleSince: number;
   cancelIdle: () => void;
 }
 
-function keyOf({ address, port, platform, account, accountKey }: Endpoint): string {
-  return JSON.stringify([address, port, platform.name, account.username, accountKey]);
+function keyOf({ platform, bastions = [], ...device }: Endpoint): string {
+  const hops = [...bastions, device].map((hop) => [hop.address, hop.port, hop.account.username, hop.accountKey]);
+  return JSON.stringify([platform.name, hops]);
+}
+
+/** The device, whoever logs in to it. */
+function placeOf({ bastions = [], ...device }: Endpoint): string {
+  return [...bastions, device].map(({ address, port }) => `${address}:${port}`).join(">");
+}
+
+function limitsOf({ platform, limits }: Endpoint): Platform["limits"] {
+  return { ...platform.limits, ...limits };
 }
 
 /** A pool without any session yet. */
 export function createSessionPool(options: SessionPoolOptions): SessionPool {
-  const { clock, random, connect = connectSsh, idleMs = 300_000, maxAgeMs = 3_600_000 } = options;
+  const {
+    clock,
+    random,
+    connect = createSshConnector(options.clock).connect,
+    idleMs = 300_000,
+    maxAgeMs = 3_600_000,
+  } = options;
   const { maxSessions = 5_000, maxHandshakes = 32, trustMs = 1_000 } = options;
+  const { gate = (endpoint, _pressing, open) => open(endpoint), siteConnectsPerMinute = 1_200 } = options;
   const turnstile = createTurnstile(maxHandshakes);
+  const rates = createConnectRates(clock, longestTurnMs);
   const members = new Map<Session, Member>();
   /** In the order in which they became idle, so that the first is the one idle longest. */
   const idle = new Set<Member>();
@@ -121,22 +170,77 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
     void closeMember(oldest);
   };
 
+  /** A device keeps lines for people: what is idle there under another account makes room. */
+  const makeRoomAt = async (endpoint: Endpoint): Promise<void> => {
+    const most = limitsOf(endpoint).maxSessions;
+    if (most === undefined) return;
+    const place = placeOf(endpoint);
+    for (;;) {
+      const there = [...members.values()].filter((member) => member.place === place);
+      if (there.length < most) return;
+      const oldest = [...idle].find((member) => member.place === place);
+      if (!oldest) {
+        const message = `all ${most} sessions that may be open to ${endpoint.address} at a time are in use`;
+        throw new DeviceError("SESSION_LIMIT", message);
+      }
+      await closeMember(oldest);
+    }
+  };
+
+  const turn = async (endpoint: Endpoint, signal: AbortSignal): Promise<void> => {
+    const { connectsPerMinute, connectBurst = defaultBurst } = limitsOf(endpoint);
+    const { site } = endpoint;
+    await rates.turn(
+      [
+        ...(connectsPerMinute === undefined
+          ? []
+          : [{ name: placeOf(endpoint), rate: { perMinute: connectsPerMinute, burst: connectBurst } }]),
+        ...(site === undefined
+          ? []
+          : [{ name: `site ${site}`, rate: { perMinute: siteConnectsPerMinute, burst: siteBurst } }]),
+      ],
+      signal,
+    );
+    while (connecting > 1 && (options.loopP99Ms?.() ?? 0) > loopDelay.mostMs) {
+      await clock.sleep(loopDelay.lookMs, signal).catch(() => {
+        throw new DeviceError("CANCELLED", "cancelled while waiting to connect");
+      });
+    }
+  };
+
+  const connectAndLogIn = async (
+    endpoint: Endpoint,
+    checkout: CheckoutOptions,
+    signal: AbortSignal,
+  ): Promise<LiveSession> => {
+    const transport = await connect(endpoint, { clock, signal });
+    if (transport.hostKeyIsNew) options.onHostKey?.(endpoint, transport.hostKey, endpoint);
+    for (const { key: seen, bastion, before } of transport.newBastionKeys ?? []) {
+      options.onHostKey?.(endpoint, seen, { ...bastion, bastions: before });
+    }
+    const { beforeWrite, transcript } = checkout;
+    return openSession(transport, endpoint, { clock, signal, beforeWrite, transcript });
+  };
+
   const open = async (endpoint: Endpoint, key: string, checkout: CheckoutOptions): Promise<Member> => {
+    await makeRoomAt(endpoint);
     makeRoom();
     connecting++;
     const signal = checkout.signal ? AbortSignal.any([checkout.signal, ending.signal]) : ending.signal;
     let leave: () => void = () => undefined;
     try {
-      leave = await turnstile.enter(signal);
-      const transport = await connect(endpoint, { clock, signal });
-      if (transport.hostKeyIsNew) options.onHostKey?.(endpoint, transport.hostKey);
       const { beforeWrite, transcript } = checkout;
-      const session = await openSession(transport, endpoint, { clock, signal, beforeWrite, transcript });
+      const session = await gate(endpoint, checkout.pressing ?? false, async (known) => {
+        await turn(endpoint, signal);
+        leave = await turnstile.enter(signal);
+        return connectAndLogIn(known, checkout, signal);
+      });
       const diesAt = clock.monotonic() + maxAgeMs * (0.9 + 0.1 * random.number());
       const member: Member = {
         session,
         endpoint,
         key,
+        place: placeOf(endpoint),
         diesAt,
         state: "busy",
         idleSince: 0,

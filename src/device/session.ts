@@ -1,3 +1,4 @@
+import type { CryptoProfile } from "../domain/crypto-profile.js";
 import type { HostKey } from "./host-key.js";
 
 /** The answer to one question that a command is expected to ask. Each is used at most once, in any order. */
@@ -86,6 +87,8 @@ export interface Session {
   readonly prompt: string;
   /** The software version in the device's SSH identification, e.g. `OpenSSH_9.2p1` or `Cisco-1.25`. */
   readonly remoteVersion: string;
+  /** The least crypto profile that offers what was agreed upon. Unset: it is no SSH. */
+  readonly cryptoProfile?: CryptoProfile;
   /** Connect and key exchange, authentication, and login until the first prompt, in milliseconds; as measured when the session was opened. */
   readonly timings: { readonly connectMs: number; readonly authMs: number; readonly loginMs: number };
   /** Runs one command line and resolves when the prompt is back. Rejects with DeviceError, or with what `beforeWrite` threw. */

@@ -170,6 +170,7 @@ export async function openShellSession(
     loginMode,
     hostKey: transport.hostKey,
     remoteVersion: transport.remoteVersion,
+    ...(transport.cryptoProfile === undefined ? {} : { cryptoProfile: transport.cryptoProfile }),
     timings,
     run,
     async enterMode(mode, modeOptions = {}) {

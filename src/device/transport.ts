@@ -1,4 +1,6 @@
 import type { Clock } from "../domain/clock.js";
+import type { CryptoProfile } from "../domain/crypto-profile.js";
+import type { NewBastionKey } from "./bastions.js";
 import type { DeviceError } from "./device-error.js";
 import type { Endpoint } from "./endpoint.js";
 import type { HostKey } from "./host-key.js";
@@ -39,6 +41,10 @@ export interface Transport {
   /** True when the host key was seen for the first time and accepted (`accept-new`). */
   readonly hostKeyIsNew: boolean;
   readonly remoteVersion: string;
+  /** The least profile that offers what was agreed upon. Unset: it is no SSH. */
+  readonly cryptoProfile?: CryptoProfile;
+  /** Keys of bastions on the way that were seen for the first time and accepted. */
+  readonly newBastionKeys?: readonly NewBastionKey[];
   readonly connectMs: number;
   readonly authMs: number;
   readonly closed: boolean;

@@ -3,13 +3,30 @@ import { isIPv4, isIPv6 } from "node:net";
 /** The port SSH listens on unless something else is said. */
 export const defaultPort = 22;
 
+/** Where one host on the way to a device is. */
+export interface HopPlace {
+  readonly address: string;
+  /** 0: the default. */
+  readonly port: number;
+}
+
+/** Where a device is, and through which hosts, the first being the one that is reached directly. */
+export interface DevicePlace extends HopPlace {
+  readonly bastions?: readonly HopPlace[];
+}
+
 /**
- * What exclusivity is keyed by: the address as given, and the port. Letter case and a trailing dot of host names do not
+ * What exclusivity is keyed by: the address as given, and the port, behind the same of each bastion on the way, since
+ * sites may use the same addresses: "gw.example:22>10.0.0.1:22". Letter case and a trailing dot of host names do not
  * matter, nor does the way an IPv6 address is written; a name and the address it stands for are two endpoints. Takes
  * addresses that {@link addressProblem} has nothing against.
  */
-export function endpointKey(address: string, port: number, exclusiveKey?: string): string {
+export function endpointKey({ bastions = [], ...place }: DevicePlace, exclusiveKey?: string): string {
   if (exclusiveKey) return `key/${exclusiveKey}`;
+  return [...bastions, place].map(hostAndPort).join(">");
+}
+
+function hostAndPort({ address, port }: HopPlace): string {
   const host = isIPv6(address) ? `[${canonicalIPv6(address)}]` : address.toLowerCase().replace(/\.$/, "");
   return `${host}:${port || defaultPort}`;
 }

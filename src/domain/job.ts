@@ -172,6 +172,7 @@ export interface Waiting {
     | "LIMIT"
     | "NO_WORKER"
     | "RECONCILING"
+    | "BREAKER_OPEN"
     | "CLAIM";
   /** The job that holds the device or stands next in its line. */
   readonly blockingJob?: string;

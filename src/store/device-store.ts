@@ -1,4 +1,16 @@
+import type { CryptoProfile } from "../domain/crypto-profile.js";
+import type { DevicePlace } from "../domain/endpoint-key.js";
 import type { HoldReason } from "../domain/hold.js";
+
+/** A host on the way to a device, as stored. */
+export interface BastionRecord {
+  readonly address: string;
+  readonly port: number;
+  readonly credential: string;
+  /** Empty: those known for its address, as of a device. */
+  readonly hostKeys: readonly string[];
+}
+
 /** A device as stored. */
 export interface DeviceRecord {
   readonly name: string;
@@ -12,6 +24,16 @@ export interface DeviceRecord {
   readonly labels: Readonly<Record<string, string>>;
   readonly hostKeyPolicy?: "strict" | "accept-new";
   readonly connectTimeoutMs?: number;
+  /** The way to it, the first being the one that is reached directly. */
+  readonly bastions?: readonly BastionRecord[];
+  /** What work that can change it logs in with. Default: `credential`. */
+  readonly changeCredential?: string;
+  /** Default: found out. */
+  readonly cryptoProfile?: CryptoProfile;
+  /** Sessions a worker may have on it at a time. Default: the platform's. */
+  readonly maxSessions?: number;
+  /** Connections begun in a minute. Default: the platform's. */
+  readonly connectsPerMinute?: number;
   readonly createMs: number;
   readonly updateMs: number;
 }
@@ -58,7 +80,7 @@ export interface DeviceStore {
   /** The names of the devices that have these endpoints, in turn; at least one must be asked for. */
   namesAt(zone: string, endpoints: readonly string[]): Promise<readonly (string | undefined)[]>;
   /** What exclusivity at an address and port is keyed by: the endpoint of the device that is there, if there is one. */
-  exclusiveAt(zone: string, address: string, port: number): Promise<string>;
+  exclusiveAt(zone: string, place: DevicePlace): Promise<string>;
   /** Names above `after`, by name, at most `limit`. */
   list(page: {
     readonly limit: number;
@@ -80,10 +102,10 @@ export interface DeviceStore {
     caller: string,
     force: boolean,
   ): Promise<void>;
-  /** Host keys known for an address and port in a zone (two zones may use the same addresses), as "ssh-ed25519 AAAA…". */
-  hostKeys(zone: string, address: string, port: number): Promise<readonly string[]>;
-  /** Replaces the host keys known for an address and port. */
-  setHostKeys(zone: string, address: string, port: number, keys: readonly string[]): Promise<void>;
+  /** Host keys known at a place in a zone (two zones may use the same addresses), as "ssh-ed25519 AAAA…". */
+  hostKeys(zone: string, place: DevicePlace): Promise<readonly string[]>;
+  /** Replaces the host keys known at a place. */
+  setHostKeys(zone: string, place: DevicePlace, keys: readonly string[]): Promise<void>;
   /** Keeps a first key; answers with those known after it, so that of two first sights one wins. */
-  pinFirstHostKey(zone: string, address: string, port: number, key: string): Promise<readonly string[]>;
+  pinFirstHostKey(zone: string, place: DevicePlace, key: string): Promise<readonly string[]>;
 }

@@ -1,5 +1,5 @@
 import { holdReason } from "../domain/hold.js";
-import { endpointKey } from "../domain/endpoint-key.js";
+import { type DevicePlace, endpointKey } from "../domain/endpoint-key.js";
 import type { StoreConnection } from "./connection.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import { list, type ScriptReply, type Scripts, text } from "./scripts.js";
@@ -33,15 +33,18 @@ interface Place {
   readonly endpoint: string;
 }
 
-interface Sited extends Place {
-  readonly address: string;
-  readonly port: number;
-}
+interface Sited extends Place, DevicePlace {}
 
 /** What a device takes for itself: first its own endpoint, then the one at its address. */
 function placesOf(device: Sited): readonly [Place, ...Place[]] {
   const plain = plainPlace(device);
   return plain === undefined ? [device] : [device, plain];
+}
+
+/** Every credential that a device uses, joined as the script takes them. */
+function credentialsOf({ credential, changeCredential, bastions = [] }: NewDevice): string {
+  const used = [credential, changeCredential, ...bastions.map((bastion) => bastion.credential)];
+  return [...new Set(used.filter((name) => name !== undefined))].join("\n");
 }
 
 /** How a place is named among all zones, since two of them may use the same addresses for different devices. */
@@ -58,8 +61,8 @@ function isSame(place: Place, other: Place | undefined): boolean {
 }
 
 /** The endpoint at a device's address, where its exclusivity is keyed by something else. */
-function plainPlace({ zone, address, port, endpoint }: Sited): Place | undefined {
-  const plain = endpointKey(address, port);
+function plainPlace({ zone, endpoint, ...place }: Sited): Place | undefined {
+  const plain = endpointKey(place);
   return plain === endpoint ? undefined : { zone, endpoint: plain };
 }
 
@@ -96,10 +99,10 @@ export function createDeviceStore(redis: StoreConnection, scripts: Scripts, keys
           endpoint: device.endpoint,
         });
       }
-      case "NO_CREDENTIAL":
-        throw new StoreError("CREDENTIAL_NOT_FOUND", `no credential ${device.credential}`, {
-          credential: device.credential,
-        });
+      case "NO_CREDENTIAL": {
+        const credential = text(rest[0]);
+        throw new StoreError("CREDENTIAL_NOT_FOUND", `no credential ${credential}`, { credential });
+      }
       default:
         throw missing(device.name);
     }
@@ -166,13 +169,12 @@ export function createDeviceStore(redis: StoreConnection, scripts: Scripts, keys
   }
 
   const hostKeysKey = keyOf(root, "hostkeys");
-  const hostKeysField = (zone: string, address: string, port: number): string =>
-    `${zone} ${address.toLowerCase()}:${port}`;
+  const hostKeysField = (zone: string, place: DevicePlace): string => `${zone} ${endpointKey(place)}`;
 
   return {
     async create(device) {
       const body = JSON.stringify(device).slice(1, -1);
-      const args = ["create", device.name, slotsOf(device), "", device.credential, body];
+      const args = ["create", device.name, slotsOf(device), "", credentialsOf(device), body];
       const write = async () => written(device, await scripts.run("write_device", root, ...args));
       const plain = plainPlace(device);
       if (plain) return whileClosed(device.name, [plain], plain, write);
@@ -181,8 +183,8 @@ export function createDeviceStore(redis: StoreConnection, scripts: Scripts, keys
       await open(device.zone, device.endpoint);
       return record;
     },
-    async exclusiveAt(zone, address, port) {
-      const plain = endpointKey(address, port);
+    async exclusiveAt(zone, place) {
+      const plain = endpointKey(place);
       return (await ownerOf({ zone, endpoint: plain }))?.endpoint ?? plain;
     },
     async get(name) {
@@ -204,7 +206,7 @@ export function createDeviceStore(redis: StoreConnection, scripts: Scripts, keys
     async update(device) {
       const before = await need(device.name);
       const body = JSON.stringify(device).slice(1, -1);
-      const args = ["update", device.name, slotsOf(device), slotOf(before), device.credential, body];
+      const args = ["update", device.name, slotsOf(device), slotOf(before), credentialsOf(device), body];
       const write = async () => written(device, await scripts.run("write_device", root, ...args));
       if (slotsOf(before) === slotsOf(device)) return write();
       const places = [...placesOf(before), ...placesOf(device)];
@@ -249,17 +251,17 @@ export function createDeviceStore(redis: StoreConnection, scripts: Scripts, keys
         throw new StoreError("DEVICE_NOT_LOCKED", `device ${device.name} is not locked`, { device: device.name });
       }
     },
-    async hostKeys(zone, address, port) {
-      const stored = await redis.hget(hostKeysKey, hostKeysField(zone, address, port));
+    async hostKeys(zone, place) {
+      const stored = await redis.hget(hostKeysKey, hostKeysField(zone, place));
       return stored === null ? [] : (JSON.parse(stored) as string[]);
     },
-    async setHostKeys(zone, address, port, known) {
-      const field = hostKeysField(zone, address, port);
+    async setHostKeys(zone, place, known) {
+      const field = hostKeysField(zone, place);
       if (known.length === 0) await redis.hdel(hostKeysKey, field);
       else await redis.hset(hostKeysKey, field, JSON.stringify(known));
     },
-    async pinFirstHostKey(zone, address, port, hostKey) {
-      const field = hostKeysField(zone, address, port);
+    async pinFirstHostKey(zone, place, hostKey) {
+      const field = hostKeysField(zone, place);
       return JSON.parse(text(await scripts.run("pin_host_key", root, field, JSON.stringify([hostKey])))) as string[];
     },
   };

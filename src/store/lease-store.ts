@@ -77,6 +77,8 @@ export interface AttemptEnd {
   readonly result?: Uint8Array;
   readonly transcript?: Uint8Array;
   readonly retryInMs?: number;
+  /** The breaker that kept it from connecting: this RETRY counts for nothing, and the job waits no longer for it. */
+  readonly breaker?: string;
   /** Output and events not yet written, and how many parts of them were. */
   readonly rest?: Output;
   readonly parts?: number;

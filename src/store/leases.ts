@@ -66,6 +66,7 @@ function itemOf(holder: Holder, end: AttemptEnd): Item {
       result: end.result,
       pause: end.verdict === "RETRY" ? (end.retryInMs ?? 0) : undefined,
       parts: end.parts,
+      breaker: end.breaker,
       output: rest && rest.output.length > 0 ? rest.output : undefined,
       facts: rest && rest.facts.length > 0 ? rest.facts.map(factBody) : undefined,
       transcript: transcript && transcript.length > 0 ? transcript : undefined,

@@ -1,6 +1,7 @@
 import { createApiKeyStore } from "./api-keys.js";
 import type { RedisLinks } from "./connection.js";
 import { createConditionStore } from "./condition.js";
+import { createContactStore } from "./contacts.js";
 import { createCredentialStore } from "./credentials.js";
 import { createDeviceStore } from "./devices.js";
 import { createFsck } from "./fsck.js";
@@ -81,6 +82,7 @@ async function openOn(links: RedisLinks, options: RedisStoreOptions): Promise<St
     workers: guarded(createWorkerStore(state, scripts, keys, zones)),
     leases: guarded(leases),
     schedules: guarded(createScheduleStore(state, scripts, keys)),
+    contacts: guarded(createContactStore(state, scripts, keys)),
     upkeep: guarded(upkeep),
     fsck: guarded(createFsck({ scripts, keys, dial: (key) => links.dial(key) })),
     condition: guarded(createConditionStore(links, scripts, keys, { zones, monotonic: options.monotonic })),

@@ -1,5 +1,6 @@
 import type { ApiKeyStore } from "./api-key-store.js";
 import type { ConditionStore } from "./condition-store.js";
+import type { ContactStore } from "./contact-store.js";
 import type { CredentialStore } from "./credential-store.js";
 import type { DeviceStore } from "./device-store.js";
 import type { FsckStore } from "./fsck.js";
@@ -14,6 +15,7 @@ import type { WorkerStore } from "./worker-store.js";
 
 export type * from "./api-key-store.js";
 export type * from "./condition-store.js";
+export type * from "./contact-store.js";
 export type * from "./credential-store.js";
 export type * from "./device-store.js";
 export type * from "./job-store.js";
@@ -41,6 +43,7 @@ export interface Store {
   readonly workers: WorkerStore;
   readonly leases: LeaseStore;
   readonly schedules: ScheduleStore;
+  readonly contacts: ContactStore;
   readonly upkeep: UpkeepStore;
   readonly fsck: FsckStore;
   readonly condition: ConditionStore;

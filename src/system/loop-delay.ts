@@ -12,3 +12,18 @@ export function createLoopDelay(): () => number {
     return longestMs;
   };
 }
+
+const windowMs = 1_000;
+
+/** Watches how late the event loop is. Gives the 99th percentile of the last second or so, in milliseconds. */
+export function watchLoopDelay(): () => number {
+  const histogram = monitorEventLoopDelay({ resolution: resolutionMs });
+  histogram.enable();
+  let latest = 0;
+  setInterval(() => {
+    // What is measured is the time between two looks, their distance included.
+    latest = Math.max(0, histogram.percentile(99) / 1e6 - resolutionMs);
+    histogram.reset();
+  }, windowMs).unref();
+  return () => latest;
+}

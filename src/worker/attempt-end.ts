@@ -7,6 +7,7 @@ import { backoffMs, type RetryRule } from "../domain/retry.js";
 import type { AttemptEnd, Claim, Holder, LeaseStore } from "../store/store.js";
 import { StoreError } from "../store/store.js";
 import { AttemptEnded, type Executed } from "./attempt-context.js";
+import { BreakerOpenError } from "./contacts.js";
 import { AttemptError, concernsDevice, failureOf } from "./failure.js";
 import type { Journal } from "./journal.js";
 import { LeaseLostError } from "./lease.js";
@@ -15,8 +16,10 @@ import type { Stopping } from "./stopping.js";
 import { decide } from "./verdict.js";
 
 const storeRetryMs = 250;
+/** What a breaker keeps waiting is looked at again after this, since breakers are closed by people and by other devices too. */
+const longestPutOffMs = 300_000;
 
-type Verdict = Pick<AttemptEnd, "verdict" | "effect" | "error" | "retryInMs" | "deviceFailure">;
+type Verdict = Pick<AttemptEnd, "verdict" | "effect" | "error" | "retryInMs" | "deviceFailure" | "breaker">;
 
 /** How far an attempt has come, as its end sees it. */
 export interface Course {
@@ -39,6 +42,10 @@ export function endOf(
 ): Verdict {
   if (error instanceof AttemptEnded) return endedAtIntent(error.verdict);
   if (error instanceof FencedError) throw error;
+  if (error instanceof BreakerOpenError && !intent && !stopping.signal.aborted && !spec.failIfBlocked) {
+    const retryInMs = Math.min(error.waitMs, longestPutOffMs);
+    return { verdict: "RETRY", error: failureOf(error)!, retryInMs, breaker: error.breaker };
+  }
   const failure = failureOf(error) ?? (error === undefined ? undefined : internal(error));
   // A stop that came after the last answer changes nothing: the work is done.
   const stopped =

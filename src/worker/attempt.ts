@@ -165,7 +165,7 @@ async function run(
     async checkout({ fresh }) {
       // A transcript is of one channel: the first.
       const record = transcript && sessions.length === 0 ? { transcript } : {};
-      const session = await pool.checkout(endpoint, { signal, fresh, beforeWrite, ...record });
+      const session = await pool.checkout(endpoint, { signal, fresh, beforeWrite, pressing: course.intent, ...record });
       sessions.push(session);
       return session;
     },

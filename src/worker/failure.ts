@@ -13,6 +13,7 @@ const reach = new Set([
   "PRIVILEGE_DENIED",
   "PROMPT_NOT_FOUND",
   "SESSION_LIMIT",
+  "FORWARDING_REFUSED",
   "CREDENTIAL_UNAVAILABLE",
 ]);
 
@@ -60,7 +61,13 @@ export function failureOf(error: unknown): Failure | undefined {
     return { ...failure, ...(Object.keys(metadata).length > 0 ? { metadata } : {}) };
   }
   if (!(error instanceof DeviceError)) return undefined;
-  const { reason, message, deviceMessage, tail, expected, mode, hostKey } = error;
+  const { reason, message, deviceMessage, tail, expected, mode, hostKey, hop } = error;
+  const metadata = {
+    ...(hop === undefined ? {} : { hop }),
+    ...(hostKey === undefined
+      ? {}
+      : { host_key_type: hostKey.type, fingerprint: hostKey.fingerprint, host_key: hostKey.line }),
+  };
   return {
     reason,
     message,
@@ -68,8 +75,6 @@ export function failureOf(error: unknown): Failure | undefined {
     ...(tail === undefined ? {} : { tail }),
     ...(expected === undefined ? {} : { expected }),
     ...(mode === undefined ? {} : { mode }),
-    ...(hostKey === undefined
-      ? {}
-      : { metadata: { host_key_type: hostKey.type, fingerprint: hostKey.fingerprint, host_key: hostKey.line } }),
+    ...(Object.keys(metadata).length > 0 ? { metadata } : {}),
   };
 }

@@ -1,17 +1,19 @@
-import type { Account, Endpoint, Platform } from "../device/index.js";
-import type { Login } from "@pointsman/sdk/v1";
-import { defaultPort } from "../domain/endpoint-key.js";
+import { CryptoProfile, type InlineBastion, type InlineEndpoint, type JobSpec, type Login } from "@pointsman/sdk/v1";
+import type { Account, Endpoint, Hop, HostKeyPolicy, Platform } from "../device/index.js";
+import { defaultPort, type DevicePlace } from "../domain/endpoint-key.js";
 import type { JobRecord } from "../domain/job.js";
-import { credentialPlace, decodeLogin, jobPlace } from "../secrets/login-codec.js";
+import { credentialPlace, decodeLogin, decodeLogins, jobPlace, type OwnLogins } from "../secrets/login-codec.js";
 import { SealError, type Sealer } from "../secrets/sealer.js";
-import type { Claim, Store } from "../store/store.js";
+import { credentialKey } from "../domain/credential-key.js";
+import type { Claim, DeviceRecord, Store } from "../store/store.js";
 import { AttemptError } from "./failure.js";
-import type { JobSpec } from "@pointsman/sdk/v1";
 
 /** A device as the pool sees it, and what it is exclusive by. */
 export interface ReachableEndpoint extends Endpoint {
   readonly zone: string;
   readonly exclusive: string;
+  /** Names the login for breakers. Unset: one that no breaker counts. */
+  readonly breakerKey?: string;
 }
 
 export interface ReachOptions {
@@ -19,97 +21,172 @@ export interface ReachOptions {
   readonly sealer: Sealer;
   readonly platforms: ReadonlyMap<string, Platform>;
   readonly defaultHostKeyPolicy: "strict" | "accept-new";
+  /** Socket of the SSH agent whose keys logins may offer. */
+  readonly sshAgent?: string;
+  /** The label that says at which site a device stands. Default "site". */
+  readonly siteLabel?: string;
 }
 
-interface Place {
-  readonly address: string;
-  readonly port: number;
+const profiles: Readonly<Partial<Record<CryptoProfile, Endpoint["cryptoProfile"]>>> = {
+  [CryptoProfile.MODERN]: "modern",
+  [CryptoProfile.COMPAT]: "compat",
+  [CryptoProfile.LEGACY]: "legacy",
+};
+
+/** An account, and what keeps its sessions apart from those of any other. */
+interface KeyedAccount {
+  readonly account: Account;
+  readonly accountKey: string;
+  readonly breakerKey?: string;
+}
+
+/** A host as its owner described it, before its keys and its login are looked up. */
+interface Described extends DevicePlace {
+  readonly hostKeys: readonly string[];
+  readonly login: () => Promise<KeyedAccount>;
+}
+
+/** Everything of a target that is not looked up elsewhere. */
+interface Target extends Omit<Described, "bastions"> {
   readonly platform: string;
-  readonly policy: "strict" | "accept-new";
-  readonly connectTimeoutMs?: number;
+  readonly policy: HostKeyPolicy["mode"];
+  readonly bastions: readonly Described[];
+  readonly more: Pick<Endpoint, "connectTimeoutMs" | "cryptoProfile" | "limits" | "site">;
 }
 
 /**
- * Finds out, when a job is claimed, where its device is now and how to log in. This is the one place where a secret is
- * opened. Throws AttemptError: DEVICE_GONE, CREDENTIAL_UNAVAILABLE, UNKNOWN_PLATFORM.
+ * Finds out, when a job is claimed, where its device is now, through which hosts, and how to log in. This is the one
+ * place where a secret is opened. Throws AttemptError: DEVICE_GONE, CREDENTIAL_UNAVAILABLE, UNKNOWN_PLATFORM.
  */
-export function createReach({ store, sealer, platforms, defaultHostKeyPolicy }: ReachOptions) {
-  function opened(sealed: Uint8Array, place: string, what: string): Login {
+export function createReach({
+  store,
+  sealer,
+  platforms,
+  defaultHostKeyPolicy,
+  sshAgent,
+  siteLabel = "site",
+}: ReachOptions) {
+  function opened<T>(sealed: Uint8Array, place: string, what: string, decode: (bytes: Uint8Array) => T): T {
     try {
-      return decodeLogin(sealer.open(sealed, place));
+      return decode(sealer.open(sealed, place));
     } catch (error) {
       const why = error instanceof SealError ? error.message : "it cannot be read";
       throw new AttemptError("CREDENTIAL_UNAVAILABLE", `${what}: ${why}`);
     }
   }
 
-  async function stored(name: string): Promise<{ account: Account; accountKey: string }> {
-    const credential = await store.credentials.get(name);
-    if (!credential) throw new AttemptError("CREDENTIAL_UNAVAILABLE", `no credential ${name}`, { credential: name });
-    const login = opened(credential.sealed, credentialPlace(name), `credential ${name}`);
-    return { account: accountOf(login), accountKey: `credential/${name}/${credential.version}/${credential.createMs}` };
+  function accountOf(login: Login, what: string): Account {
+    const { username, password, privateKey, passphrase, enableSecret, useAgent } = login;
+    if (useAgent && sshAgent === undefined) {
+      const message = `${what} wants an SSH agent, and this worker has none: see its setting worker.ssh_agent`;
+      throw new AttemptError("CREDENTIAL_UNAVAILABLE", message);
+    }
+    return {
+      username,
+      ...(password === "" ? {} : { password }),
+      ...(privateKey === "" ? {} : { privateKey }),
+      ...(passphrase === "" ? {} : { passphrase }),
+      ...(enableSecret === "" ? {} : { enableSecret }),
+      ...(useAgent && sshAgent !== undefined ? { agent: sshAgent } : {}),
+    };
   }
 
-  async function place(job: JobRecord, spec: JobSpec): Promise<{ place: Place; credential?: string; keys: string[] }> {
-    if (spec.target.case === "endpoint") {
-      const { address, port, platform, hostKeys, login } = spec.target.value;
-      const known =
-        hostKeys.length > 0 ? hostKeys : await store.devices.hostKeys(job.zone, address, port || defaultPort);
-      return {
-        place: { address, port: port || defaultPort, platform, policy: defaultHostKeyPolicy },
-        ...(login.case === "credential" ? { credential: login.value } : {}),
-        keys: [...known],
-      };
-    }
+  // Two zones may use the same addresses: what a pool must never mix up goes into the key.
+  const keyed = (zone: string, key: string): string => `${zone}/${key}`;
+
+  async function stored(zone: string, name: string): Promise<KeyedAccount> {
+    const credential = await store.credentials.get(name);
+    if (!credential) throw new AttemptError("CREDENTIAL_UNAVAILABLE", `no credential ${name}`, { credential: name });
+    const what = `credential ${name}`;
+    const login = opened(credential.sealed, credentialPlace(name), what, decodeLogin);
+    const breakerKey = credentialKey(credential);
+    return { account: accountOf(login, what), accountKey: keyed(zone, `credential/${breakerKey}`), breakerKey };
+  }
+
+  function deviceTarget(job: JobRecord, spec: JobSpec, device: DeviceRecord): Target {
+    const { address, port, platform, bastions = [], hostKeyPolicy, connectTimeoutMs, cryptoProfile } = device;
+    const ofDevice =
+      job.effectClass === "READ_ONLY" ? device.credential : (device.changeCredential ?? device.credential);
+    return {
+      ...{ address, port, platform, hostKeys: [], policy: hostKeyPolicy ?? defaultHostKeyPolicy },
+      login: () => stored(job.zone, spec.credential || ofDevice),
+      bastions: bastions.map(({ credential, ...bastion }) => ({
+        ...bastion,
+        login: () => stored(job.zone, credential),
+      })),
+      more: {
+        ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
+        ...(cryptoProfile === undefined ? {} : { cryptoProfile }),
+        ...(device.labels[siteLabel] === undefined ? {} : { site: device.labels[siteLabel] }),
+        limits: {
+          ...(device.maxSessions === undefined ? {} : { maxSessions: device.maxSessions }),
+          ...(device.connectsPerMinute === undefined ? {} : { connectsPerMinute: device.connectsPerMinute }),
+        },
+      },
+    };
+  }
+
+  function inlineTarget({ job, sealedSecret }: Claim, inline: InlineEndpoint): Target {
+    const what = "the job's own login";
+    let logins: OwnLogins | undefined;
+    const own = (pick: (logins: OwnLogins) => Login | undefined, key: string): KeyedAccount => {
+      logins ??= opened(sealedSecret ?? new Uint8Array(), jobPlace(job.id), what, decodeLogins);
+      const login = pick(logins);
+      if (!login) throw new AttemptError("CREDENTIAL_UNAVAILABLE", `${what} is not there`);
+      return { account: accountOf(login, what), accountKey: keyed(job.zone, `${jobPlace(job.id)}${key}`) };
+    };
+    const login = async (): Promise<KeyedAccount> =>
+      inline.login.case === "credential" ? stored(job.zone, inline.login.value) : own((all) => all.login, "");
+    const bastionLogin = async (bastion: InlineBastion, index: number): Promise<KeyedAccount> => {
+      if (bastion.login.case === "credential") return stored(job.zone, bastion.login.value);
+      return bastion.ownLogin ? own((all) => all.bastions[index], `/${index}`) : login();
+    };
+    const { address, port, platform, hostKeys, bastions } = inline;
+    const cryptoProfile = profiles[inline.cryptoProfile];
+    return {
+      ...{ address, port: port || defaultPort, platform, hostKeys, policy: defaultHostKeyPolicy, login },
+      bastions: bastions.map((bastion, index) => ({
+        ...{ address: bastion.address, port: bastion.port || defaultPort, hostKeys: bastion.hostKeys },
+        login: () => bastionLogin(bastion, index),
+      })),
+      more: cryptoProfile === undefined ? {} : { cryptoProfile },
+    };
+  }
+
+  async function targetOf(claim: Claim, spec: JobSpec): Promise<Target> {
+    const { job } = claim;
+    if (spec.target.case === "endpoint") return inlineTarget(claim, spec.target.value);
     const name = job.device ?? "";
     const device = await store.devices.get(name);
     if (!device) throw new AttemptError("DEVICE_GONE", `device ${name} is not in the inventory any more`);
     if (device.endpoint !== job.endpoint || device.zone !== job.zone) {
       throw new AttemptError("DEVICE_GONE", `device ${name} has moved to another endpoint`);
     }
-    return {
-      place: { ...device, policy: device.hostKeyPolicy ?? defaultHostKeyPolicy },
-      credential: device.credential,
-      keys: [...(await store.devices.hostKeys(job.zone, device.address, device.port))],
-    };
+    return deviceTarget(job, spec, device);
   }
 
   return async function reach(claim: Claim, spec: JobSpec): Promise<ReachableEndpoint> {
-    const { job, sealedSecret } = claim;
-    const { place: at, credential, keys } = await place(job, spec);
-    const platform = platforms.get(at.platform);
-    if (!platform) throw new AttemptError("UNKNOWN_PLATFORM", `this worker knows no platform ${at.platform}`);
-    const login =
-      credential === undefined
-        ? {
-            account: accountOf(opened(sealedSecret ?? new Uint8Array(), jobPlace(job.id), "the job's own login")),
-            accountKey: jobPlace(job.id),
-          }
-        : await stored(credential);
+    const { zone, endpoint: exclusive } = claim.job;
+    const target = await targetOf(claim, spec);
+    const platform = platforms.get(target.platform);
+    if (!platform) throw new AttemptError("UNKNOWN_PLATFORM", `this worker knows no platform ${target.platform}`);
+    const hop = async (place: Omit<Described, "bastions">, before: readonly Described[]): Promise<Hop> => {
+      const { address, port, hostKeys } = place;
+      const [login, known] = await Promise.all([
+        place.login(),
+        hostKeys.length > 0 ? hostKeys : store.devices.hostKeys(zone, { address, port, bastions: before }),
+      ]);
+      return { address, port, ...login, hostKeys: { mode: target.policy, known } };
+    };
+    const [bastions, device] = await Promise.all([
+      Promise.all(target.bastions.map((bastion, index) => hop(bastion, target.bastions.slice(0, index)))),
+      hop(target, target.bastions),
+    ]);
     return {
-      account: login.account,
-      // Two zones may use the same addresses: what a pool must never mix up goes into the key.
-      accountKey: `${job.zone}/${login.accountKey}`,
-      platform,
-      address: at.address,
-      port: at.port,
-      hostKeys: { mode: at.policy, known: keys },
-      ...(at.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: at.connectTimeoutMs }),
-      zone: job.zone,
-      exclusive: job.endpoint,
+      ...{ ...device, ...target.more, platform, zone, exclusive },
+      ...(bastions.length > 0 ? { bastions } : {}),
     };
   };
 }
 
 export type Reach = ReturnType<typeof createReach>;
-
-function accountOf(login: Login): Account {
-  const { username, password, privateKey, passphrase, enableSecret } = login;
-  return {
-    username,
-    ...(password === "" ? {} : { password }),
-    ...(privateKey === "" ? {} : { privateKey }),
-    ...(passphrase === "" ? {} : { passphrase }),
-    ...(enableSecret === "" ? {} : { enableSecret }),
-  };
-}

@@ -7,10 +7,12 @@ import {
   type TransportFactory,
 } from "../device/index.js";
 import type { Clock, Random } from "../domain/clock.js";
+import type { DevicePlace } from "../domain/endpoint-key.js";
 import type { Service } from "../domain/service.js";
 import type { WorkerControl } from "../domain/worker-control.js";
 import type { Sealer } from "../secrets/sealer.js";
 import type { Store } from "../store/store.js";
+import { createContacts } from "./contacts.js";
 import type { Journals } from "./journal.js";
 import { beginLife, type Leave, type Life } from "./life.js";
 import type { Tools } from "./tools.js";
@@ -42,6 +44,13 @@ export interface WorkerOptions {
   /** For how long the event loop kept others waiting at most, since it was asked last. Milliseconds. */
   readonly loopDelayMs: () => number;
   readonly defaultHostKeyPolicy: "strict" | "accept-new";
+  /** Socket of the SSH agent whose keys logins may offer. */
+  readonly sshAgent?: string;
+  /** The label that says at which site a device stands, and connections begun in a minute to all that stands at one. */
+  readonly siteLabel?: string;
+  readonly siteConnectsPerMinute?: number;
+  /** How late the event loop is at its 99th percentile, in milliseconds. */
+  readonly loopP99Ms?: () => number;
   /** How long `stop` lets running work finish before it is interrupted, in milliseconds. */
   readonly drainMs: number;
 }
@@ -80,14 +89,18 @@ export function createWorker(options: WorkerOptions): Worker {
     clock,
     random,
     ...(options.connect ? { connect: options.connect } : {}),
-    onHostKey: (endpoint, key) => void keepHostKey(endpoint as ReachableEndpoint, key),
+    gate: createContacts(store.contacts, logger),
+    ...(options.loopP99Ms ? { loopP99Ms: options.loopP99Ms } : {}),
+    ...(options.siteConnectsPerMinute === undefined ? {} : { siteConnectsPerMinute: options.siteConnectsPerMinute }),
+    onHostKey: (endpoint, key, place) => void keepHostKey(endpoint as ReachableEndpoint, key, place),
     beforeFarewell: (endpoint) => latest?.checkLease((endpoint as ReachableEndpoint).zone),
     onIdleClose: (endpoint) => void release(endpoint as ReachableEndpoint),
   });
   const reach = createReach({ ...options, store });
 
-  async function keepHostKey({ zone, address, port }: ReachableEndpoint, key: HostKey): Promise<void> {
-    await store.devices.pinFirstHostKey(zone, address, port, key.line).catch((error: unknown) => {
+  async function keepHostKey({ zone }: ReachableEndpoint, key: HostKey, place: DevicePlace): Promise<void> {
+    const { address, port } = place;
+    await store.devices.pinFirstHostKey(zone, place, key.line).catch((error: unknown) => {
       logger.error({ err: error, address, port }, "the first host key of a device could not be kept");
     });
     logger.info({ address, port, fingerprint: key.fingerprint }, "accepted the first host key of a device");

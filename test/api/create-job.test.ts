@@ -2,7 +2,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { durationMs, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { EffectClass, JobSpecSchema, JobState, OnReject, Privilege, WaitingReason } from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { decodeLogin, jobPlace } from "../../src/secrets/login-codec.js";
+import { decodeLogins, jobPlace } from "../../src/secrets/login-codec.js";
 import { worker } from "../support/jobs.js";
 import { type Clients, readSpec, startTestApi, type TestApi } from "../support/api-server.js";
 import { problemOf } from "./problems.js";
@@ -116,6 +116,27 @@ describe("the target", () => {
       ...(["an unknown credential", () => inline({ login: { case: "credential", value: "nobody" } })] as const),
       ...(["NotFound", "CREDENTIAL_NOT_FOUND", ["job.endpoint.credential"]] as const),
     ],
+    [
+      ...([
+        "an unknown credential in place of the device's",
+        () => ({ ...(onDevice("r1") as object), credential: "nobody" }) as never,
+      ] as const),
+      ...(["NotFound", "CREDENTIAL_NOT_FOUND", ["job.credential"]] as const),
+    ],
+    [
+      ...([
+        "an unknown credential of a bastion",
+        () => inline({ bastions: [{ address: "hop.example.net", login: { case: "credential", value: "nobody" } }] }),
+      ] as const),
+      ...(["NotFound", "CREDENTIAL_NOT_FOUND", ["job.endpoint.bastions[0].credential"]] as const),
+    ],
+    [
+      ...([
+        "a credential without a device",
+        () => ({ operation: { case: "http", value: { url: "https://example.net/" } }, credential: "lab" }) as never,
+      ] as const),
+      ...(["InvalidArgument", "INVALID_REQUEST", ["job.credential"]] as const),
+    ],
   ] as const)("%s is refused", async (_what, spec, code, reason, fields) => {
     expect(await problemOf(clients.jobs.createJob({ job: spec() }))).toMatchObject({ code, reason, fields });
   });
@@ -142,7 +163,7 @@ describe("an inline login", () => {
       await own.store.leases.register(worker("w"));
       const [claim] = (await own.store.leases.claim(worker("w"), 1, "1")).claims;
       expect(fromBinary(JobSpecSchema, claim!.job.spec).target.value).toMatchObject({ login: { case: undefined } });
-      expect(decodeLogin(own.sealer.open(claim!.sealedSecret!, jobPlace(job!.id)))).toMatchObject(login.value);
+      expect(decodeLogins(own.sealer.open(claim!.sealedSecret!, jobPlace(job!.id))).login).toMatchObject(login.value);
       expect(() => own.sealer.open(claim!.sealedSecret!, jobPlace("another"))).toThrow();
     } finally {
       await own.close();

@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import { algorithmOffer } from "../../src/device/algorithms.js";
 import { createHostKeyVerifier } from "../../src/device/host-key.js";
 import { knownHostKeys, parseHostKey, parseKnownHosts } from "../../src/device/index.js";
-import { createGroupExchange, loadSsh2 } from "../../src/device/key-exchange.js";
+import { createGroupExchange } from "../../src/device/group-exchange.js";
+import { loadSsh2 } from "../../src/device/key-exchange.js";
 
 // Generated for this test; nobody holds their private halves.
 const ed = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMN1RxdsMKbvrlAdDfTMxSM2l8nRMwAKSDZ9ZQrBfpBn";

@@ -12,6 +12,7 @@ import {
   type Session,
   type SessionPool,
 } from "../../src/device/index.js";
+import { secretsDerivedAside } from "../../src/device/group-exchange.js";
 import { endpoint, platform, pool, run } from "../support/device-engine.js";
 import { eventually } from "../support/eventually.js";
 import { hasOpenSsh, startOpenSsh, type OpenSshServer } from "../support/openssh.js";
@@ -184,8 +185,10 @@ describe.skipIf(!hasOpenSsh())("OpenSSH set up like odd devices (needs openssh-s
     const server = await startOpenSsh(["KexAlgorithms diffie-hellman-group-exchange-sha256"]);
     try {
       const before = groupExchangeCount();
+      const aside = secretsDerivedAside();
       const session = await sessions.checkout(target(server));
       expect(groupExchangeCount()).toBe(before + 1);
+      expect(secretsDerivedAside()).toBe(aside + 1);
       expect((await run(session, "echo hello")).output).toBe("hello\n");
       sessions.discard(session);
     } finally {

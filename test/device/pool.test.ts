@@ -120,6 +120,22 @@ describe("a pool of sessions", () => {
     await expect(sessions.checkout(host(1))).rejects.toMatchObject({ reason: "CANCELLED" });
   });
 
+  test("leaves lines of a device for people: what is idle there makes room, what works does not", async () => {
+    const { sessions, open } = fakePool();
+    const limits = { maxSessions: 2 };
+    const as = (accountKey: string) => sessions.checkout(host(1, { accountKey, limits }));
+    sessions.checkin(await as("reads"));
+    const second = await as("changes");
+    const third = await as("own");
+    expect(open).toHaveLength(2);
+    await expect(as("one more")).rejects.toMatchObject({ reason: "SESSION_LIMIT" });
+    sessions.checkin(second);
+    sessions.checkin(await as("one more"));
+    expect(open).toHaveLength(2);
+    sessions.checkin(third);
+    await sessions.close();
+  });
+
   test("closes what is idle too long, too old, or lost, and says so", async () => {
     const closed: number[] = [];
     const { sessions, clock, open } = fakePool({

@@ -29,7 +29,7 @@ export function createInventory(count: number): Inventory {
   const records = new Map<string, DeviceRecord>(
     names.map((name, i) => {
       const address = `10.0.0.${i + 1}`;
-      const place = { address, port: 22, endpoint: endpointKey(address, 22), zone: "default" };
+      const place = { address, port: 22, endpoint: endpointKey({ address, port: 22 }), zone: "default" };
       const rest = { platform: "cisco_ios", credential: "lab", labels: {}, createMs: epochMs, updateMs: epochMs };
       return [name, { name, ...place, ...rest }];
     }),

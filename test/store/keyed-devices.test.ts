@@ -33,9 +33,9 @@ describe("a device whose exclusivity is keyed by a key of its own", () => {
   });
 
   test("is the one that is meant by its address, so that two lines never lead to one device", async () => {
-    expect(await at.store.devices.exclusiveAt("default", "10.0.5.1", 22)).toBe("10.0.5.1:22");
+    expect(await at.store.devices.exclusiveAt("default", { address: "10.0.5.1", port: 22 })).toBe("10.0.5.1:22");
     await at.store.devices.create(stack);
-    expect(await at.store.devices.exclusiveAt("default", "10.0.5.1", 22)).toBe("key/stack-a");
+    expect(await at.store.devices.exclusiveAt("default", { address: "10.0.5.1", port: 22 })).toBe("key/stack-a");
     await expect(create(plain)).rejects.toMatchObject({ reason: "DEVICE_NOT_FOUND" });
     const twin = { ...stack, name: "twin", exclusiveKey: "stack-b", endpoint: "key/stack-b" };
     await expect(at.store.devices.create(twin)).rejects.toMatchObject({ reason: "ENDPOINT_TAKEN" });

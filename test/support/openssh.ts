@@ -98,7 +98,8 @@ export async function startOpenSsh(config: readonly string[] = []): Promise<Open
   };
 }
 
-function answers(port: number): Promise<void> {
+/** Resolves when something is said by whoever listens on the port. */
+export function answers(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: "127.0.0.1", port });
     socket.once("error", reject);

@@ -84,6 +84,7 @@ export function workerAlone(zones: readonly string[], options: Partial<WorkerOpt
       get: () =>
         Promise.resolve({ name: "lab", version: 1, createMs: 1, sealed: sealer.seal(login, credentialPlace("lab")) }),
     },
+    contacts: { begin: () => Promise.resolve({ counted: false }), end: () => Promise.resolve() },
     leases: {
       ...{ intent: () => Promise.resolve({ answer: "OK", requests: [] }), append: ok },
       ...{ replay: () => Promise.resolve(0), settle: () => Promise.resolve([]), replayed: () => Promise.resolve() },

@@ -109,7 +109,7 @@ local function keep_attempt(job, attempt)
   local old = call('HMGET', job, 'w', 'f', 's', 'fs')
   local start = '{"w":' .. cjson.encode(old[1]) .. ',"f":"' .. old[2] .. '","s":' .. old[3] .. '}'
   call('HSET', job, 'fs', old[4] or old[3], 'a' .. attempt, start)
-  call('HDEL', job, 'it', 'rt', 'is', 'cs', 'part', 'cut')
+  call('HDEL', job, 'it', 'rt', 'bk', 'is', 'cs', 'part', 'cut')
 end
 
 while taken < limit and looks > 0 do

@@ -7,6 +7,7 @@
 --       error (JSON) · effect · result (encoded) · pause (milliseconds before the next attempt, for RETRY) · output
 --       (bytes not yet written) · parts (how many of its output were written) · facts (not yet written, each as the inside
 --       of a JSON object) · transcript · shown (failure to show on the device, as the inside of a JSON object)
+--       breaker (that keeps it from connecting: a RETRY that counts for nothing, and does not wait longer for it)
 -- Gives for each OK · FENCED · SHUT (the zone is being reconciled: it may hold its device again) · {'ERROR', why}
 -- Cost  O(attempts · log n + facts + bytes)
 --
@@ -66,13 +67,14 @@ local function finish(item)
     if options.result and facts[4] ~= 'NONE' then add(fields, 'res', options.result) end
   else
     place_of = call('HMGET', job, 'line', 'sc', 'cls', 'ex')
-    expires = expiry(id, place_of[3], place_of[4])
+    expires = options.breaker and place_of[4] or expiry(id, place_of[3], place_of[4])
     add(fields, 'ex', expires)
     add(fields, 'z' .. attempt, '{"e":' .. now_text .. (failure and ',"x":' .. failure or '') .. '}')
     if verdict == 'RETRY' then
       due = ms(now + options.pause)
       state, body = 'DELAYED', ',"r":' .. due
       add(fields, 'rt', due)
+      if options.breaker then add(fields, 'bk', options.breaker) end
     else
       state = 'QUEUED'
       add(fields, 'qt', now_text)
@@ -102,6 +104,7 @@ local function finish(item)
   else
     move(id, from, state)
     if facts[5] then give_back(id, names_of(definition_of(id))) end
+    if options.breaker then call('HINCRBY', job, 'ref', 1) end
     if verdict == 'RETRY' then
       call('ZADD', key('delayed'), due, id)
       call('SADD', key('later', endpoint), id)

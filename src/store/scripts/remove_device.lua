@@ -11,7 +11,7 @@ local before = call('HMGET', device, 'slots', 'credential')
 if not before[1] then return 'MISSING' end
 if string.match(before[1], '[^\n]+') ~= ARGV[3] then return 'MOVED' end
 for slot in string.gmatch(before[1], '[^\n]+') do call('HDEL', key('slots'), slot) end
-call('SREM', key('users', before[2]), name)
+for credential in string.gmatch(before[2], '[^\n]+') do call('SREM', key('users', credential), name) end
 call('ZREM', key('devices'), name)
 call('DEL', device)
 return 'OK'

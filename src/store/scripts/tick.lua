@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- What is due: jobs whose time has come, jobs that waited too long, devices whose owner leaves their work lying, locks
 -- that ran out, room under limits, and workers buried an hour ago. A bounded number of each. Also notes how full Redis is.
--- @include gate, event, move, hold, lines, place, limits, close_job, unlock
+-- @include gate, event, move, hold, lines, place, limits, close_job, unlock, start
 --
 -- ARGV  2 how many of each at most
 -- Gives {how much was done, milliseconds until something is due or -1}
@@ -37,19 +37,6 @@ local function expire(id)
   close_waiting(id, facts[1], 'EXPIRED')
   announce(id, event(id, facts[4], state_body('EXPIRED') .. ',"x":' .. FAILURE))
   place(facts[2])
-end
-
-local function start(id)
-  local job = key('job', id)
-  local facts = call('HMGET', job, 'ep', 'line', 'sc', 'ex', 'att', 'st')
-  call('ZREM', key('delayed'), id)
-  if facts[6] ~= 'DELAYED' then return end
-  call('SREM', key('later', facts[1]), id)
-  move(id, 'DELAYED', 'QUEUED')
-  call('HSET', job, 'st', 'QUEUED', 'qt', now_text)
-  enter_line(id, facts[1], facts[2], facts[3], facts[4])
-  announce(id, event(id, facts[5], state_body('QUEUED')))
-  place(facts[1])
 end
 
 for _, id in ipairs(due('expire', now)) do expire(id) end

@@ -15,10 +15,10 @@ end
 
 local function explain(item)
   local id = item[1]
-  local job = call('HMGET', key('job', id), 'st', 'ep', 'line', 'sc', 'rt', 'parked', 'skill')
+  local job = call('HMGET', key('job', id), 'st', 'ep', 'line', 'sc', 'rt', 'parked', 'skill', 'bk')
   local answer = {}
   if job[1] == 'DELAYED' then
-    answer = { job[5] and 'RETRY' or 'START_TIME', '', 0 }
+    answer = { job[8] and 'BREAKER_OPEN' or job[5] and 'RETRY' or 'START_TIME', '', 0 }
   elseif job[1] == 'QUEUED' and job[6] then
     local ahead = call('ZRANK', key('parked', job[6]), id) or 0
     answer = { ceiling(job[6]) == 0 and 'PAUSED' or 'LIMIT', '', ahead + 1, job[6] }

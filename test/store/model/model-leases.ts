@@ -257,7 +257,8 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
       if (verdict === "RETRY") {
         job.state = "DELAYED";
         job.retryMs = now + (end.retryInMs ?? 0);
-        zones.waitAgain(zone, job);
+        if (end.breaker === undefined) zones.waitAgain(zone, job);
+        else job.refunds += 1;
         zones.giveBack(zone, job);
         zones.record(zone, job, { kind: "state", state: "DELAYED", ...error, retryMs: job.retryMs });
       } else if (verdict === "REQUEUE") {

@@ -7,13 +7,15 @@ import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Bastion, CryptoProfile } from "./target_pb.js";
+import { file_pointsman_v1_target } from "./target_pb.js";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file pointsman/v1/device.proto.
  */
 export const file_pointsman_v1_device: GenFile = /*@__PURE__*/
-  fileDesc("Chlwb2ludHNtYW4vdjEvZGV2aWNlLnByb3RvEgxwb2ludHNtYW4udjEisAcKBkRldmljZRJECgRuYW1lGAEgASgJQja6SDNyMRABGIABMipeW0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyQSGQoHYWRkcmVzcxgCIAEoCUIIukgFcgOoAQESFwoEcG9ydBgDIAEoDUIJukgGKgQY//8DEi4KCHBsYXRmb3JtGAQgASgJQhy6SBlyFxABGD8yEV5bYS16XVthLXowLTlfXSokEkoKCmNyZWRlbnRpYWwYBSABKAlCNrpIM3IxEAEYgAEyKl5bQS1aYS16MC05XShbQS1aYS16MC05Ll8tXSpbQS1aYS16MC05XSk/JBI8CgR6b25lGAYgASgJQi66SCvYAQFyJjIkXlthLXowLTldKFthLXowLTktXXswLDMwfVthLXowLTldKT8kEk4KDWV4Y2x1c2l2ZV9rZXkYByABKAlCN7pINNgBAXIvGIABMipeW0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyQSiwEKBmxhYmVscxgIIAMoCzIgLnBvaW50c21hbi52MS5EZXZpY2UuTGFiZWxzRW50cnlCWbpIVpoBUxBAIjNyMRABGD8yK15bQS1aYS16MC05XShbQS1aYS16MC05Ll8vLV0qW0EtWmEtejAtOV0pPyQqGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEj4KD2hvc3Rfa2V5X3BvbGljeRgJIAEoDjIbLnBvaW50c21hbi52MS5Ib3N0S2V5UG9saWN5Qgi6SAWCAQIQARJCCglob3N0X2tleXMYCiADKAlCL7pILJIBKRAQIiVyIxiAQDIeXlthLXowLTlALi1dKyBbQS1aYS16MC05Ky89XSskEkEKD2Nvbm5lY3RfdGltZW91dBgLIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINukgKqgEHIgMIrAIqABIvCgtjcmVhdGVfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGVuZHBvaW50GA4gASgJEioKBnN0YXR1cxgPIAEoCzIaLnBvaW50c21hbi52MS5EZXZpY2VTdGF0dXMaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASL1AQoMRGV2aWNlU3RhdHVzEg0KBW93bmVyGAEgASgJEhMKC3J1bm5pbmdfam9iGAIgASgJEhUKDXdhaXRpbmdfcmVhZHMYAyABKA0SFwoPd2FpdGluZ19jaGFuZ2VzGAQgASgNEiYKBGhvbGQYBSABKAsyGC5wb2ludHNtYW4udjEuRGV2aWNlSG9sZBIxCgxsYXN0X2ZhaWx1cmUYBiABKAsyGy5wb2ludHNtYW4udjEuRGV2aWNlRmFpbHVyZRImCgRsb2NrGAcgASgLMhgucG9pbnRzbWFuLnYxLkRldmljZUxvY2sSDgoGcGF1c2VkGAggASgIIq4BCgpEZXZpY2VMb2NrEg0KBW93bmVyGAEgASgJEiYKBXNjb3BlGAIgASgOMhcucG9pbnRzbWFuLnYxLkxvY2tTY29wZRIOCgZyZWFzb24YAyABKAkSKAoEdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImUKCkRldmljZUhvbGQSCwoDam9iGAEgASgJEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBndvcmtlchgDIAEoCRIQCghyZXN0b3JlZBgEIAEoCCJnCg1EZXZpY2VGYWlsdXJlEg4KBnJlYXNvbhgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgsKA2pvYhgEIAEoCSpsCg1Ib3N0S2V5UG9saWN5Eh8KG0hPU1RfS0VZX1BPTElDWV9VTlNQRUNJRklFRBAAEhoKFkhPU1RfS0VZX1BPTElDWV9TVFJJQ1QQARIeChpIT1NUX0tFWV9QT0xJQ1lfQUNDRVBUX05FVxACKlMKCUxvY2tTY29wZRIaChZMT0NLX1NDT1BFX1VOU1BFQ0lGSUVEEAASFgoSTE9DS19TQ09QRV9DSEFOR0VTEAESEgoOTE9DS19TQ09QRV9BTEwQAmIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chlwb2ludHNtYW4vdjEvZGV2aWNlLnByb3RvEgxwb2ludHNtYW4udjEivAkKBkRldmljZRJECgRuYW1lGAEgASgJQja6SDNyMRABGIABMipeW0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyQSGQoHYWRkcmVzcxgCIAEoCUIIukgFcgOoAQESFwoEcG9ydBgDIAEoDUIJukgGKgQY//8DEi4KCHBsYXRmb3JtGAQgASgJQhy6SBlyFxABGD8yEV5bYS16XVthLXowLTlfXSokEkoKCmNyZWRlbnRpYWwYBSABKAlCNrpIM3IxEAEYgAEyKl5bQS1aYS16MC05XShbQS1aYS16MC05Ll8tXSpbQS1aYS16MC05XSk/JBI8CgR6b25lGAYgASgJQi66SCvYAQFyJjIkXlthLXowLTldKFthLXowLTktXXswLDMwfVthLXowLTldKT8kEk4KDWV4Y2x1c2l2ZV9rZXkYByABKAlCN7pINNgBAXIvGIABMipeW0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyQSiwEKBmxhYmVscxgIIAMoCzIgLnBvaW50c21hbi52MS5EZXZpY2UuTGFiZWxzRW50cnlCWbpIVpoBUxBAIjNyMRABGD8yK15bQS1aYS16MC05XShbQS1aYS16MC05Ll8vLV0qW0EtWmEtejAtOV0pPyQqGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEj4KD2hvc3Rfa2V5X3BvbGljeRgJIAEoDjIbLnBvaW50c21hbi52MS5Ib3N0S2V5UG9saWN5Qgi6SAWCAQIQARJCCglob3N0X2tleXMYCiADKAlCL7pILJIBKRAQIiVyIxiAQDIeXlthLXowLTlALi1dKyBbQS1aYS16MC05Ky89XSskEkEKD2Nvbm5lY3RfdGltZW91dBgLIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINukgKqgEHIgMIrAIqABIvCgtjcmVhdGVfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGVuZHBvaW50GA4gASgJEioKBnN0YXR1cxgPIAEoCzIaLnBvaW50c21hbi52MS5EZXZpY2VTdGF0dXMSMQoIYmFzdGlvbnMYECADKAsyFS5wb2ludHNtYW4udjEuQmFzdGlvbkIIukgFkgECEAgSUgoRY2hhbmdlX2NyZWRlbnRpYWwYESABKAlCN7pINNgBAXIvGIABMipeW0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyQSPQoOY3J5cHRvX3Byb2ZpbGUYEiABKA4yGy5wb2ludHNtYW4udjEuQ3J5cHRvUHJvZmlsZUIIukgFggECEAESHQoMbWF4X3Nlc3Npb25zGBMgASgNQge6SAQqAhhkEiUKE2Nvbm5lY3RzX3Blcl9taW51dGUYFCABKA1CCLpIBSoDGPAuGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi0wIKDERldmljZVN0YXR1cxINCgVvd25lchgBIAEoCRITCgtydW5uaW5nX2pvYhgCIAEoCRIVCg13YWl0aW5nX3JlYWRzGAMgASgNEhcKD3dhaXRpbmdfY2hhbmdlcxgEIAEoDRImCgRob2xkGAUgASgLMhgucG9pbnRzbWFuLnYxLkRldmljZUhvbGQSMQoMbGFzdF9mYWlsdXJlGAYgASgLMhsucG9pbnRzbWFuLnYxLkRldmljZUZhaWx1cmUSJgoEbG9jaxgHIAEoCzIYLnBvaW50c21hbi52MS5EZXZpY2VMb2NrEg4KBnBhdXNlZBgIIAEoCBIzCg5jcnlwdG9fcHJvZmlsZRgJIAEoDjIbLnBvaW50c21hbi52MS5DcnlwdG9Qcm9maWxlEicKCGJyZWFrZXJzGAogAygLMhUucG9pbnRzbWFuLnYxLkJyZWFrZXIipwEKB0JyZWFrZXISDAoEbmFtZRgBIAEoCRIQCghmYWlsdXJlcxgCIAEoDRItCglvcGVuX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCHRyeV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZyZWFzb24YBSABKAkSDwoHbWVzc2FnZRgGIAEoCSKuAQoKRGV2aWNlTG9jaxINCgVvd25lchgBIAEoCRImCgVzY29wZRgCIAEoDjIXLnBvaW50c21hbi52MS5Mb2NrU2NvcGUSDgoGcmVhc29uGAMgASgJEigKBHRpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJlCgpEZXZpY2VIb2xkEgsKA2pvYhgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZ3b3JrZXIYAyABKAkSEAoIcmVzdG9yZWQYBCABKAgiZwoNRGV2aWNlRmFpbHVyZRIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCRIoCgR0aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBILCgNqb2IYBCABKAkqbAoNSG9zdEtleVBvbGljeRIfChtIT1NUX0tFWV9QT0xJQ1lfVU5TUEVDSUZJRUQQABIaChZIT1NUX0tFWV9QT0xJQ1lfU1RSSUNUEAESHgoaSE9TVF9LRVlfUE9MSUNZX0FDQ0VQVF9ORVcQAipTCglMb2NrU2NvcGUSGgoWTE9DS19TQ09QRV9VTlNQRUNJRklFRBAAEhYKEkxPQ0tfU0NPUEVfQ0hBTkdFUxABEhIKDkxPQ0tfU0NPUEVfQUxMEAJiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_pointsman_v1_target]);
 
 /**
  * A thing reached over SSH.
@@ -128,6 +130,45 @@ export type Device = Message<"pointsman.v1.Device"> & {
    * @generated from field: pointsman.v1.DeviceStatus status = 15;
    */
   status?: DeviceStatus | undefined;
+
+  /**
+   * Hosts that the connection goes through, in order: the first is reached directly, each next one from the one before.
+   * They belong to the endpoint: the same address behind others is another device. At most 8. Default: none.
+   *
+   * @generated from field: repeated pointsman.v1.Bastion bastions = 16;
+   */
+  bastions: Bastion[];
+
+  /**
+   * Name of the credential that work which can change the device logs in with. Read when a job is claimed. Default:
+   * credential.
+   *
+   * @generated from field: string change_credential = 17;
+   */
+  changeCredential: string;
+
+  /**
+   * How old the algorithms may be that its connection is protected with. Default: found out.
+   *
+   * @generated from field: pointsman.v1.CryptoProfile crypto_profile = 18;
+   */
+  cryptoProfile: CryptoProfile;
+
+  /**
+   * Sessions that a worker has on it at a time, at most, so that lines are left for people. Default: the platform's; at
+   * most 100.
+   *
+   * @generated from field: uint32 max_sessions = 19;
+   */
+  maxSessions: number;
+
+  /**
+   * Connections begun in a minute, at most; a few at once are allowed where none came for a while. Default: the
+   * platform's; at most 6,000.
+   *
+   * @generated from field: uint32 connects_per_minute = 20;
+   */
+  connectsPerMinute: number;
 };
 
 /**
@@ -198,6 +239,20 @@ export type DeviceStatus = Message<"pointsman.v1.DeviceStatus"> & {
    * @generated from field: bool paused = 8;
    */
   paused: boolean;
+
+  /**
+   * How old the algorithms were that its last connection took. Unset: it has not been reached yet.
+   *
+   * @generated from field: pointsman.v1.CryptoProfile crypto_profile = 9;
+   */
+  cryptoProfile: CryptoProfile;
+
+  /**
+   * Set while nobody connects to it, or with its credentials, because of failures in a row.
+   *
+   * @generated from field: repeated pointsman.v1.Breaker breakers = 10;
+   */
+  breakers: Breaker[];
 };
 
 /**
@@ -206,6 +261,63 @@ export type DeviceStatus = Message<"pointsman.v1.DeviceStatus"> & {
  */
 export const DeviceStatusSchema: GenMessage<DeviceStatus> = /*@__PURE__*/
   messageDesc(file_pointsman_v1_device, 1);
+
+/**
+ * Failures in a row: of a device to be reached, or of a login to be let in. Open, it keeps work that would have to
+ * connect waiting, and then lets one try at a time. A login that works closes it.
+ *
+ * @generated from message pointsman.v1.Breaker
+ */
+export type Breaker = Message<"pointsman.v1.Breaker"> & {
+  /**
+   * "device/<endpoint>" or "credential/<name>".
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * How many in a row.
+   *
+   * @generated from field: uint32 failures = 2;
+   */
+  failures: number;
+
+  /**
+   * Since when it is open.
+   *
+   * @generated from field: google.protobuf.Timestamp open_time = 3;
+   */
+  openTime?: Timestamp | undefined;
+
+  /**
+   * When the next may try.
+   *
+   * @generated from field: google.protobuf.Timestamp try_time = 4;
+   */
+  tryTime?: Timestamp | undefined;
+
+  /**
+   * The last failure's stable reason.
+   *
+   * @generated from field: string reason = 5;
+   */
+  reason: string;
+
+  /**
+   * The last failure, for people.
+   *
+   * @generated from field: string message = 6;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message pointsman.v1.Breaker.
+ * Use `create(BreakerSchema)` to create a new message.
+ */
+export const BreakerSchema: GenMessage<Breaker> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_device, 2);
 
 /**
  * A person's lock. Work of its owner passes it.
@@ -254,7 +366,7 @@ export type DeviceLock = Message<"pointsman.v1.DeviceLock"> & {
  * Use `create(DeviceLockSchema)` to create a new message.
  */
 export const DeviceLockSchema: GenMessage<DeviceLock> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_device, 2);
+  messageDesc(file_pointsman_v1_device, 3);
 
 /**
  * Why a device takes no change.
@@ -297,7 +409,7 @@ export type DeviceHold = Message<"pointsman.v1.DeviceHold"> & {
  * Use `create(DeviceHoldSchema)` to create a new message.
  */
 export const DeviceHoldSchema: GenMessage<DeviceHold> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_device, 3);
+  messageDesc(file_pointsman_v1_device, 4);
 
 /**
  * A failure to reach a device.
@@ -339,7 +451,7 @@ export type DeviceFailure = Message<"pointsman.v1.DeviceFailure"> & {
  * Use `create(DeviceFailureSchema)` to create a new message.
  */
 export const DeviceFailureSchema: GenMessage<DeviceFailure> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_device, 4);
+  messageDesc(file_pointsman_v1_device, 5);
 
 /**
  * How an unknown host key is met.

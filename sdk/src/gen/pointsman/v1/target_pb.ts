@@ -2,16 +2,16 @@
 // @generated from file pointsman/v1/target.proto (package pointsman.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file pointsman/v1/target.proto.
  */
 export const file_pointsman_v1_target: GenFile = /*@__PURE__*/
-  fileDesc("Chlwb2ludHNtYW4vdjEvdGFyZ2V0LnByb3RvEgxwb2ludHNtYW4udjEi+wIKDklubGluZUVuZHBvaW50EhkKB2FkZHJlc3MYASABKAlCCLpIBXIDqAEBEhcKBHBvcnQYAiABKA1CCbpIBioEGP//AxIuCghwbGF0Zm9ybRgDIAEoCUIcukgZchcQARg/MhFeW2Etel1bYS16MC05X10qJBI8CgR6b25lGAQgASgJQi66SCvYAQFyJjIkXlthLXowLTldKFthLXowLTktXXswLDMwfVthLXowLTldKT8kEkwKCmNyZWRlbnRpYWwYBSABKAlCNrpIM3IxEAEYgAEyKl5bQS1aYS16MC05XShbQS1aYS16MC05Ll8tXSpbQS1aYS16MC05XSk/JEgAEiUKBnNlY3JldBgGIAEoCzITLnBvaW50c21hbi52MS5Mb2dpbkgAEkIKCWhvc3Rfa2V5cxgHIAMoCUIvukgskgEpEBAiJXIjGIBAMh5eW2EtejAtOUAuLV0rIFtBLVphLXowLTkrLz1dKyRCDgoFbG9naW4SBbpIAggBIrUBCgVMb2dpbhIxCgh1c2VybmFtZRgBIAEoCUIfukgcchoQARiAATITXlteXHgwMC1ceDFmXHg3Zl0qJBIaCghwYXNzd29yZBgCIAEoCUIIukgFcgMYgAgSHgoLcHJpdmF0ZV9rZXkYAyABKAlCCbpIBnIEGICAAhIcCgpwYXNzcGhyYXNlGAQgASgJQgi6SAVyAxiACBIfCg1lbmFibGVfc2VjcmV0GAUgASgJQgi6SAVyAxiACGIGcHJvdG8z", [file_buf_validate_validate]);
+  fileDesc("Chlwb2ludHNtYW4vdjEvdGFyZ2V0LnByb3RvEgxwb2ludHNtYW4udjEi8wMKDklubGluZUVuZHBvaW50EhkKB2FkZHJlc3MYASABKAlCCLpIBXIDqAEBEhcKBHBvcnQYAiABKA1CCbpIBioEGP//AxIuCghwbGF0Zm9ybRgDIAEoCUIcukgZchcQARg/MhFeW2Etel1bYS16MC05X10qJBI8CgR6b25lGAQgASgJQi66SCvYAQFyJjIkXlthLXowLTldKFthLXowLTktXXswLDMwfVthLXowLTldKT8kEkwKCmNyZWRlbnRpYWwYBSABKAlCNrpIM3IxEAEYgAEyKl5bQS1aYS16MC05XShbQS1aYS16MC05Ll8tXSpbQS1aYS16MC05XSk/JEgAEiUKBnNlY3JldBgGIAEoCzITLnBvaW50c21hbi52MS5Mb2dpbkgAEkIKCWhvc3Rfa2V5cxgHIAMoCUIvukgskgEpEBAiJXIjGIBAMh5eW2EtejAtOUAuLV0rIFtBLVphLXowLTkrLz1dKyQSNwoIYmFzdGlvbnMYCCADKAsyGy5wb2ludHNtYW4udjEuSW5saW5lQmFzdGlvbkIIukgFkgECEAgSPQoOY3J5cHRvX3Byb2ZpbGUYCSABKA4yGy5wb2ludHNtYW4udjEuQ3J5cHRvUHJvZmlsZUIIukgFggECEAFCDgoFbG9naW4SBbpIAggBIs0BCgdCYXN0aW9uEhkKB2FkZHJlc3MYASABKAlCCLpIBXIDqAEBEhcKBHBvcnQYAiABKA1CCbpIBioEGP//AxJKCgpjcmVkZW50aWFsGAMgASgJQja6SDNyMRABGIABMipeW0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyQSQgoJaG9zdF9rZXlzGAQgAygJQi+6SCySASkQECIlciMYgEAyHl5bYS16MC05QC4tXSsgW0EtWmEtejAtOSsvPV0rJCKYAgoNSW5saW5lQmFzdGlvbhIZCgdhZGRyZXNzGAEgASgJQgi6SAVyA6gBARIXCgRwb3J0GAIgASgNQgm6SAYqBBj//wMSTAoKY3JlZGVudGlhbBgDIAEoCUI2ukgzcjEQARiAATIqXltBLVphLXowLTldKFtBLVphLXowLTkuXy1dKltBLVphLXowLTldKT8kSAASJQoGc2VjcmV0GAQgASgLMhMucG9pbnRzbWFuLnYxLkxvZ2luSAASQgoJaG9zdF9rZXlzGAUgAygJQi+6SCySASkQECIlciMYgEAyHl5bYS16MC05QC4tXSsgW0EtWmEtejAtOSsvPV0rJBIRCglvd25fbG9naW4YBiABKAhCBwoFbG9naW4iyAEKBUxvZ2luEjEKCHVzZXJuYW1lGAEgASgJQh+6SBxyGhABGIABMhNeW15ceDAwLVx4MWZceDdmXSokEhoKCHBhc3N3b3JkGAIgASgJQgi6SAVyAxiACBIeCgtwcml2YXRlX2tleRgDIAEoCUIJukgGcgQYgIACEhwKCnBhc3NwaHJhc2UYBCABKAlCCLpIBXIDGIAIEh8KDWVuYWJsZV9zZWNyZXQYBSABKAlCCLpIBXIDGIAIEhEKCXVzZV9hZ2VudBgGIAEoCCqAAQoNQ3J5cHRvUHJvZmlsZRIeChpDUllQVE9fUFJPRklMRV9VTlNQRUNJRklFRBAAEhkKFUNSWVBUT19QUk9GSUxFX01PREVSThABEhkKFUNSWVBUT19QUk9GSUxFX0NPTVBBVBACEhkKFUNSWVBUT19QUk9GSUxFX0xFR0FDWRADYgZwcm90bzM", [file_buf_validate_validate]);
 
 /**
  * A device reached by address alone, without an entry in the inventory. It holds the same exclusivity as an inventory
@@ -79,6 +79,21 @@ export type InlineEndpoint = Message<"pointsman.v1.InlineEndpoint"> & {
    * @generated from field: repeated string host_keys = 7;
    */
   hostKeys: string[];
+
+  /**
+   * Hosts that the connection goes through, in order: the first is reached directly, each next one from the one before.
+   * They belong to the endpoint: the same address behind others is another device. At most 8. Default: none.
+   *
+   * @generated from field: repeated pointsman.v1.InlineBastion bastions = 8;
+   */
+  bastions: InlineBastion[];
+
+  /**
+   * How old the algorithms may be that its connection is protected with. Default: found out.
+   *
+   * @generated from field: pointsman.v1.CryptoProfile crypto_profile = 9;
+   */
+  cryptoProfile: CryptoProfile;
 };
 
 /**
@@ -87,6 +102,113 @@ export type InlineEndpoint = Message<"pointsman.v1.InlineEndpoint"> & {
  */
 export const InlineEndpointSchema: GenMessage<InlineEndpoint> = /*@__PURE__*/
   messageDesc(file_pointsman_v1_target, 0);
+
+/**
+ * A host on the way to a device of the inventory.
+ *
+ * @generated from message pointsman.v1.Bastion
+ */
+export type Bastion = Message<"pointsman.v1.Bastion"> & {
+  /**
+   * Host name or IP address, as seen from the host before it.
+   *
+   * @generated from field: string address = 1;
+   */
+  address: string;
+
+  /**
+   * TCP port. Default 22.
+   *
+   * @generated from field: uint32 port = 2;
+   */
+  port: number;
+
+  /**
+   * Name of the credential to log in to it with.
+   *
+   * @generated from field: string credential = 3;
+   */
+  credential: string;
+
+  /**
+   * Host keys to accept, as "ssh-ed25519 AAAA…". Empty: those already known for this address on this way. At most 16.
+   *
+   * @generated from field: repeated string host_keys = 4;
+   */
+  hostKeys: string[];
+};
+
+/**
+ * Describes the message pointsman.v1.Bastion.
+ * Use `create(BastionSchema)` to create a new message.
+ */
+export const BastionSchema: GenMessage<Bastion> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_target, 1);
+
+/**
+ * A host on the way to a device given by address.
+ *
+ * @generated from message pointsman.v1.InlineBastion
+ */
+export type InlineBastion = Message<"pointsman.v1.InlineBastion"> & {
+  /**
+   * Host name or IP address, as seen from the host before it.
+   *
+   * @generated from field: string address = 1;
+   */
+  address: string;
+
+  /**
+   * TCP port. Default 22.
+   *
+   * @generated from field: uint32 port = 2;
+   */
+  port: number;
+
+  /**
+   * How to log in to it. Unset: with the login of the device.
+   *
+   * @generated from oneof pointsman.v1.InlineBastion.login
+   */
+  login: {
+    /**
+     * Name of a stored credential.
+     *
+     * @generated from field: string credential = 3;
+     */
+    value: string;
+    case: "credential";
+  } | {
+    /**
+     * A login given with the job: sealed apart from it, never answered, erased when the job ends.
+     *
+     * @generated from field: pointsman.v1.Login secret = 4;
+     */
+    value: Login;
+    case: "secret";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * Host keys to accept, as "ssh-ed25519 AAAA…". Empty: those already known for this address on this way. At most 16.
+   *
+   * @generated from field: repeated string host_keys = 5;
+   */
+  hostKeys: string[];
+
+  /**
+   * Whether it came with a login of its own, which was taken out. Output only.
+   *
+   * @generated from field: bool own_login = 6;
+   */
+  ownLogin: boolean;
+};
+
+/**
+ * Describes the message pointsman.v1.InlineBastion.
+ * Use `create(InlineBastionSchema)` to create a new message.
+ */
+export const InlineBastionSchema: GenMessage<InlineBastion> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_target, 2);
 
 /**
  * An account and its secrets. Input only: no method answers with it.
@@ -128,6 +250,14 @@ export type Login = Message<"pointsman.v1.Login"> & {
    * @generated from field: string enable_secret = 5;
    */
   enableSecret: string;
+
+  /**
+   * Offers the keys of the SSH agent that runs beside the worker (its setting worker.ssh_agent), behind private_key and
+   * before the password. Default: not.
+   *
+   * @generated from field: bool use_agent = 6;
+   */
+  useAgent: boolean;
 };
 
 /**
@@ -135,5 +265,54 @@ export type Login = Message<"pointsman.v1.Login"> & {
  * Use `create(LoginSchema)` to create a new message.
  */
 export const LoginSchema: GenMessage<Login> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_target, 1);
+  messageDesc(file_pointsman_v1_target, 3);
+
+/**
+ * How old the algorithms may be that a connection is protected with.
+ *
+ * @generated from enum pointsman.v1.CryptoProfile
+ */
+export const CryptoProfile = {
+  /**
+   * Found out: COMPAT, and LEGACY with a device that has nothing of it. What it took is remembered and shown.
+   *
+   * @generated from enum value: CRYPTO_PROFILE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Nothing with SHA-1 in the key exchange or the host key, no CBC.
+   *
+   * @generated from enum value: CRYPTO_PROFILE_MODERN = 1;
+   */
+  MODERN: 1,
+
+  /**
+   * Beside that what devices of the last ten years need, where they can do no better: group14-sha1, ssh-rsa, AES-CBC,
+   * HMAC-SHA-1.
+   *
+   * @generated from enum value: CRYPTO_PROFILE_COMPAT = 2;
+   */
+  COMPAT: 2,
+
+  /**
+   * Beside that what can be broken today: group1, SHA-1 group exchange, DSA, 3DES, HMAC-MD5.
+   *
+   * @generated from enum value: CRYPTO_PROFILE_LEGACY = 3;
+   */
+  LEGACY: 3,
+} as const;
+
+/**
+ * How old the algorithms may be that a connection is protected with.
+ *
+ * @generated from enum pointsman.v1.CryptoProfile
+ */
+export type CryptoProfile = (typeof CryptoProfile)[keyof typeof CryptoProfile] | UnknownEnum;
+
+/**
+ * Describes the enum pointsman.v1.CryptoProfile.
+ */
+export const CryptoProfileSchema: GenEnum<CryptoProfile> = /*@__PURE__*/
+  enumDesc(file_pointsman_v1_target, 0);
 

@@ -1,0 +1,55 @@
+import type { CryptoProfile } from "../domain/crypto-profile.js";
+import type { StoreConnection } from "./connection.js";
+import type { BreakerRecord, Contact, ContactStore } from "./contact-store.js";
+import { type KeySpace, keyOf } from "./keys.js";
+import { list, type Scripts, text } from "./scripts.js";
+
+/** Breakers and what is remembered of connecting, in the zones of the devices. */
+export function createContactStore(redis: StoreConnection, scripts: Scripts, keys: KeySpace): ContactStore {
+  const namesOf = (endpoint: string, credentials: readonly string[]): string[] => [
+    `device/${endpoint}`,
+    ...credentials.map((credential) => `credential/${credential}`),
+  ];
+  const profile = (stored: string): { cryptoProfile?: CryptoProfile } =>
+    stored === "" ? {} : { cryptoProfile: stored as CryptoProfile };
+
+  return {
+    async begin({ zone, endpoint, credential = "" }: Contact, pressing) {
+      const args = [endpoint, credential, pressing ? 1 : ""];
+      const [answer, ...rest] = list(await scripts.run("contact_begin", keys.zone(zone), ...args)).map((part) =>
+        text(part),
+      );
+      const [first = "", second = "", reason = "", message = ""] = rest;
+      if (answer === "OPEN") {
+        return { open: { name: first, waitMs: Number(second), reason, message }, counted: true };
+      }
+      return { ...profile(first), counted: second !== "" };
+    },
+    async end({ zone, endpoint, credential = "" }, outcome) {
+      const [took, reason, message] =
+        outcome.kind === "reached" ? [outcome.cryptoProfile ?? "", "", ""] : ["", outcome.reason, outcome.message];
+      await scripts.run("contact_end", keys.zone(zone), endpoint, credential, outcome.kind, took, reason, message);
+    },
+    async look(zone, endpoint, credentials) {
+      const root = keys.zone(zone);
+      const names = namesOf(endpoint, credentials);
+      const [took, ...found] = await Promise.all([
+        redis.hget(keyOf(root, "ep", endpoint), "cp"),
+        ...names.map(async (name) => breakerOf(name, await redis.hgetall(keyOf(root, "breaker", name)))),
+      ]);
+      return { ...profile(took ?? ""), breakers: found.filter((breaker) => breaker !== undefined) };
+    },
+    async reset(zone, endpoint, credentials) {
+      const reply = list(
+        await scripts.run("reset_breaker", keys.zone(zone), endpoint, ...namesOf(endpoint, credentials)),
+      );
+      return Number(reply[0]);
+    },
+  };
+}
+
+function breakerOf(name: string, facts: Readonly<Record<string, string>>): BreakerRecord | undefined {
+  const { n = "0", o, t, r = "", m = "" } = facts;
+  if (o === undefined || t === undefined) return undefined;
+  return { name, failures: Number(n), openMs: Number(o), tryMs: Number(t), reason: r, message: m };
+}

@@ -1,0 +1,43 @@
+-- Tells how a connection to a device went. Failures in a row open breakers; being let in closes them, and what waited for
+-- the device goes on.
+-- @include gather, event, move, lines, place, limits, start, breaker
+--
+-- ARGV  2 endpoint · 3 credential, or '' · 4 reached, unreachable or refused · 5 crypto profile it took, or '' · 6 reason
+--       7 words
+-- Gives how many jobs were put into their lines
+-- Cost  O(1), and O(jobs · log n) when a breaker is closed
+
+local endpoint, credential, outcome = ARGV[2], ARGV[3], ARGV[4]
+-- Failures in a row that open a breaker, and how long it stays open: twice as long each time, up to a bound.
+local UNREACHABLE = { failures = 5, first = 30000, longest = 600000 }
+local REFUSED = { failures = 3, first = 300000, longest = 3600000 }
+local KEPT_MS = 3600000
+
+local function failed(name, rule, refused)
+  local breaker = breaker_key(name)
+  -- Refusals of different logins, and refusals and silence, are no failures in a row.
+  if (call('HGET', breaker, 'k') or '') ~= refused then call('DEL', breaker) end
+  local count = call('HINCRBY', breaker, 'n', 1)
+  call('HSET', breaker, 'r', ARGV[6], 'm', ARGV[7])
+  if refused ~= '' then call('HSET', breaker, 'k', refused) end
+  local pause = 0
+  if count >= rule.failures then
+    pause = math.min(rule.first * 2 ^ math.min(count - rule.failures, 20), rule.longest)
+    call('HSETNX', breaker, 'o', now_text)
+    call('HSET', breaker, 't', ms(now + pause))
+  end
+  call('PEXPIRE', breaker, ms(pause + KEPT_MS))
+end
+
+if outcome == 'unreachable' then
+  failed('device/' .. endpoint, UNREACHABLE, '')
+elseif outcome == 'refused' then
+  failed('device/' .. endpoint, REFUSED, credential)
+  if credential ~= '' then failed('credential/' .. credential, REFUSED, '') end
+else
+  if ARGV[5] ~= '' then call('HSET', key('ep', endpoint), 'cp', ARGV[5]) end
+  local closed = call('DEL', breaker_key('device/' .. endpoint))
+  if credential ~= '' then closed = closed + call('DEL', breaker_key('credential/' .. credential)) end
+  if closed > 0 then return release_put_off(endpoint) end
+end
+return 0

@@ -1,0 +1,10 @@
+-- Closes breakers, by a person's word; what waits for the device goes on.
+-- @include gather, event, move, lines, place, limits, start, breaker
+--
+-- ARGV  2 endpoint · 3… names of breakers
+-- Gives {how many were closed, how many jobs were put into their lines}
+-- Cost  O(names + jobs · log n)
+
+local closed = 0
+for i = 3, #ARGV do closed = closed + call('DEL', breaker_key(ARGV[i])) end
+return { closed, release_put_off(ARGV[2]) }

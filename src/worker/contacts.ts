@@ -1,0 +1,84 @@
+import type { Logger } from "pino";
+import { DeviceError, type Endpoint, type SessionGate } from "../device/index.js";
+import type { Contact, ContactOutcome, ContactStore } from "../store/store.js";
+import { AttemptError } from "./failure.js";
+import type { ReachableEndpoint } from "./reach.js";
+
+/** Failures that say of a device that it cannot be got to now. */
+const unreachable: ReadonlySet<string> = new Set([
+  "DEVICE_UNREACHABLE",
+  "CONNECTION_REFUSED",
+  "CONNECT_RATE_LIMITED",
+  "DISCONNECTED",
+  "PROMPT_NOT_FOUND",
+  "SESSION_LIMIT",
+]);
+
+/** An open breaker kept an attempt from connecting. */
+export class BreakerOpenError extends AttemptError {
+  readonly breaker: string;
+  readonly waitMs: number;
+  constructor(breaker: string, waitMs: number, message: string) {
+    super("BREAKER_OPEN", message, { breaker });
+    this.breaker = breaker;
+    this.waitMs = waitMs;
+  }
+}
+
+/**
+ * Stands around every connection that a pool opens: asks the breakers that all workers share, tells them how it went, and
+ * remembers the crypto profile of each device. A store that does not answer stops no connection.
+ */
+export function createContacts(contacts: ContactStore, logger: Logger): SessionGate {
+  async function tell(contact: Contact, outcome: ContactOutcome): Promise<void> {
+    await contacts.end(contact, outcome).catch((error: unknown) => {
+      logger.warn({ err: error, endpoint: contact.endpoint }, "how a connection went could not be told");
+    });
+  }
+
+  return async (endpoint, pressing, open) => {
+    const reachable = endpoint as ReachableEndpoint;
+    const contact = contactOf(reachable, reachable.breakerKey);
+    const known = await contacts.begin(contact, pressing).catch((error: unknown) => {
+      logger.warn({ err: error, endpoint: contact.endpoint }, "the breakers could not be asked");
+      return { counted: true, open: undefined, cryptoProfile: undefined };
+    });
+    if (known.open) {
+      const { name, waitMs, reason, message } = known.open;
+      throw new BreakerOpenError(name, waitMs, `nobody connects now, after failures in a row: ${message} (${reason})`);
+    }
+    try {
+      const last = known.cryptoProfile === undefined ? {} : { lastCryptoProfile: known.cryptoProfile };
+      const session = await open({ ...endpoint, ...last });
+      const { cryptoProfile } = session;
+      if (known.counted || cryptoProfile !== known.cryptoProfile) {
+        await tell(contact, { kind: "reached", ...(cryptoProfile === undefined ? {} : { cryptoProfile }) });
+      }
+      return session;
+    } catch (error) {
+      const told = error instanceof DeviceError ? outcomeOf(reachable, error) : undefined;
+      if (told) await tell(told.contact, told.outcome);
+      throw error;
+    }
+  };
+}
+
+function contactOf({ zone, exclusive }: ReachableEndpoint, credential: string | undefined): Contact {
+  return { zone, endpoint: exclusive, ...(credential === undefined ? {} : { credential }) };
+}
+
+function outcomeOf(
+  endpoint: ReachableEndpoint,
+  { reason, message, hop, credentialOffered }: DeviceError,
+): { readonly contact: Contact; readonly outcome: ContactOutcome } | undefined {
+  if (reason === "AUTHENTICATION_FAILED" && credentialOffered) {
+    const at = hop === undefined ? endpoint : bastionAt(endpoint, hop);
+    return { contact: contactOf(endpoint, at?.breakerKey), outcome: { kind: "refused", reason, message } };
+  }
+  if (!unreachable.has(reason)) return undefined;
+  return { contact: contactOf(endpoint, endpoint.breakerKey), outcome: { kind: "unreachable", reason, message } };
+}
+
+function bastionAt({ bastions = [] }: Endpoint, hop: string) {
+  return bastions.find(({ address, port }) => `${address}:${port}` === hop) as ReachableEndpoint | undefined;
+}
