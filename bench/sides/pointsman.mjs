@@ -11,7 +11,9 @@ export async function openPointsman({ server, dist }, { changes = false, journal
   const { createRedisStore } = await dist("store/redis-store.js");
   const { createJobId } = await dist("domain/job-id.js");
   const { systemRandom } = await dist("system/random.js");
+  const { createCalendar } = await dist("system/calendar.js");
   const store = await createRedisStore({
+    calendar: createCalendar(),
     address: server.path,
     now: () => Date.now(),
     monotonic: () => performance.now(),

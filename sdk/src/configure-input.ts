@@ -1,6 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "./time.js";
-import { ConfigMode, type ConfigureOperationSchema } from "./v1.js";
+import { ConfigKind, ConfigMode, type ConfigureOperationSchema } from "./v1.js";
 
 /** A command that only reads, and what its output must and must not hold: literal texts. */
 export interface ConfigCheckInput {
@@ -11,13 +11,23 @@ export interface ConfigCheckInput {
 
 /** A change of a device's configuration. */
 export interface ConfigureInput {
-  /** Lines as typed, indentation kept; or a whole text. */
-  readonly lines: readonly string[] | string;
+  /** Lines as typed, indentation kept; or a whole text. Left out with `linesOf` and `beforeJob`. */
+  readonly lines?: readonly string[] | string | undefined;
+  /** Takes the lines of an earlier configuration job of the device, by its id. */
+  readonly linesOf?: string | undefined;
+  /**
+   * Goes back to what ran before this job, by its id, which must have kept it (`keepBeforeAfter`). Plan it first, and give
+   * the plan's `planHash`.
+   */
+  readonly beforeJob?: string | undefined;
+  /** "merge" adds lines, "replace" is a whole configuration, "set" the platform's flat form. Default "merge". */
+  readonly kind?: "merge" | "replace" | "set" | undefined;
   /**
    * "plan" tells the difference and changes nothing. "apply" makes the change. "apply-confirmed" makes it so that the
-   * device takes it back by itself, and confirms it through a new session. Default "apply".
+   * device takes it back by itself, and confirms it through a new session. "reconcile" tells of each line whether it stands
+   * in the running configuration. Default "apply".
    */
-  readonly mode?: "plan" | "apply" | "apply-confirmed" | undefined;
+  readonly mode?: "plan" | "apply" | "apply-confirmed" | "reconcile" | undefined;
   /** Saves the running configuration at the end. Default false. */
   readonly save?: boolean | undefined;
   /** For "apply-confirmed": when the device takes the change back, in milliseconds. Default 5 min. */
@@ -43,7 +53,15 @@ const modes = {
   plan: ConfigMode.PLAN,
   apply: ConfigMode.APPLY,
   "apply-confirmed": ConfigMode.APPLY_CONFIRMED,
+  reconcile: ConfigMode.RECONCILE,
   default: ConfigMode.UNSPECIFIED,
+} as const;
+
+const kinds = {
+  merge: ConfigKind.MERGE,
+  replace: ConfigKind.REPLACE,
+  set: ConfigKind.SET,
+  default: ConfigKind.UNSPECIFIED,
 } as const;
 
 /** The change in the contract's form. */
@@ -52,7 +70,17 @@ export function configureMessage(input: ConfigureInput): MessageInitShape<typeof
   const checks = (list: readonly ConfigCheckInput[] = []) =>
     list.map(({ command, include = [], exclude = [] }) => ({ command, include: [...include], exclude: [...exclude] }));
   return {
-    input: typeof lines === "string" ? { case: "text", value: lines } : { case: "lines", value: { lines: [...lines] } },
+    ...(lines === undefined
+      ? {}
+      : {
+          input:
+            typeof lines === "string"
+              ? { case: "text" as const, value: lines }
+              : { case: "lines" as const, value: { lines: [...lines] } },
+        }),
+    linesOf: input.linesOf ?? "",
+    beforeJob: input.beforeJob ?? "",
+    kind: kinds[input.kind ?? "default"],
     mode: modes[mode],
     save,
     ...(confirmTimeoutMs === undefined ? {} : { confirmTimeout: durationFromMs(confirmTimeoutMs) }),

@@ -31,6 +31,7 @@ export const errorReasons = {
     code: "not_found",
     meaning: "No run of the schedule is complete, or none was started; ask for a partial one, or later.",
   },
+  POLICY_EXISTS: { code: "already_exists", meaning: "A freeze, a window or a rule of this name exists." },
   JOB_NOT_FOUND: { code: "not_found", meaning: "No job of this id." },
   RUN_NOT_FOUND: { code: "not_found", meaning: "No run of this id." },
   DEVICE_NOT_FOUND: { code: "not_found", meaning: "No device of this name." },
@@ -44,6 +45,7 @@ export const errorReasons = {
     code: "failed_precondition",
     meaning: "The workers hold more devices than max_affected_devices; metadata holds the counts.",
   },
+  POLICY_NOT_FOUND: { code: "not_found", meaning: "No freeze, window or rule of this name." },
   CREDENTIAL_NOT_FOUND: { code: "not_found", meaning: "No credential of this name." },
   JOB_NOT_INDETERMINATE: {
     code: "failed_precondition",
@@ -87,6 +89,11 @@ export const errorReasons = {
     meaning:
       "What is asked is known from documents only, or can reboot the device: it needs accept_unproven or accept_reboot. Also of jobs.",
   },
+  CANNOT_RESTORE: {
+    code: "failed_precondition",
+    meaning:
+      "The job kept no configuration to go back to, or lines of it hold secrets, which are not kept. Also of jobs.",
+  },
   DUPLICATE_JOB: { code: "already_exists", meaning: "A live job has the same dedupe_key; metadata names it." },
   DEVICE_LOCKED: {
     code: "failed_precondition",
@@ -106,6 +113,7 @@ export const errorReasons = {
   UNAUTHENTICATED: { code: "unauthenticated", meaning: "No API key, or one that is not known." },
   PERMISSION_DENIED: { code: "permission_denied", meaning: "The key's role may not do this." },
   HISTORY_GONE: { code: "out_of_range", meaning: "The history behind this cursor is gone; start from a snapshot." },
+  TOO_MANY_POLICIES: { code: "resource_exhausted", meaning: "There are 500 policies; delete some first." },
   REQUEST_TOO_LARGE: { code: "resource_exhausted", meaning: "The request is larger than 4 MiB." },
   STORE_UNAVAILABLE: { code: "unavailable", meaning: "Redis cannot be reached or does not answer in time." },
   STORE_RECONCILING: {
@@ -135,6 +143,15 @@ export const errorReasons = {
   },
   QUEUE_PAUSED: { code: "job", meaning: "The queue is paused, and the job was not to wait." },
   LIMIT_REACHED: { code: "job", meaning: "A limit on parallel work is reached, and the job was not to wait." },
+  CHANGES_FROZEN: {
+    code: "job",
+    meaning: "A freeze, a change window or a stop keeps changes from starting, and the job was not to wait.",
+  },
+  CHANGES_STOPPED: {
+    code: "job",
+    meaning:
+      "Changes were stopped everywhere while it ran; it stopped before its next line. `effect` says how far it was.",
+  },
   DEVICE_UNREACHABLE: {
     code: "job",
     meaning: "No answer from the device within the connect timeout, or one that is not SSH; device_message holds it.",

@@ -4,7 +4,7 @@ export type { CallOptions } from "./call.js";
 export type { RetryOptions } from "./backoff.js";
 export type { ListOptions, Page, PagedList } from "./page.js";
 export type { CreatedJob, CreateManyResult, CreateOptions, Jobs, ListJobsOptions, Verdict } from "./jobs.js";
-export type { CancelOptions, CancelTotals, RetryResult, RetryTotals } from "./jobs-by-filter.js";
+export type { CancelOptions, CancelTotals, ReconcileResult, RetryResult, RetryTotals } from "./jobs-by-filter.js";
 export type { ConfigCheckInput, ConfigureInput } from "./configure-input.js";
 export type { CryptoProfileName } from "./crypto-profile.js";
 export type {
@@ -55,6 +55,7 @@ export type {
   Schedules,
 } from "./schedules.js";
 export type { InZone, Queues, ZoneFilter } from "./queues.js";
+export type { ChangeWindowInput, FreezeInput, Policies } from "./policies.js";
 export type { Credentials } from "./credentials.js";
 export type {
   StopWorkersOptions,

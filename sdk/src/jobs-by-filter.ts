@@ -29,6 +29,11 @@ export type RetryResult =
   | { readonly id: string; readonly retriedBy: string; readonly error?: undefined }
   | { readonly id: string; readonly error: PointsmanError; readonly retriedBy?: undefined };
 
+/** What was begun for one job of unknown outcome: the id of the job that looks for its lines, or why none does. */
+export type ReconcileResult =
+  | { readonly id: string; readonly reconciledBy: string; readonly error?: undefined }
+  | { readonly id: string; readonly error: PointsmanError; readonly reconciledBy?: undefined };
+
 /** What retrying by filter did, over all its calls. */
 export interface RetryTotals {
   /** How many are done again. */
@@ -86,6 +91,30 @@ export async function retryByFilter(
     return response.nextPageToken;
   });
   return { retriedCount, results };
+}
+
+/** Begins to look, for every configuration of unknown outcome that the filter meets, whether its lines are there. */
+export async function reconcileByFilter(
+  connection: Connection,
+  client: Client<typeof JobService>,
+  filter: JobFilterInit,
+  options: CallOptions & { readonly requestId?: string | undefined },
+): Promise<readonly ReconcileResult[]> {
+  const { requestId = randomUUID() } = options;
+  const results: ReconcileResult[] = [];
+  await eachPage(filter, async (part, pageToken) => {
+    const request = { filter: part, requestId, pageToken };
+    const response = await callUnary(connection, options, (call) => client.reconcileJobs(request, call));
+    for (const { id, result } of response.results) {
+      results.push(
+        result.case === "reconciledBy"
+          ? { id, reconciledBy: result.value }
+          : { id, error: itemError(result.value ?? noResult) },
+      );
+    }
+    return response.nextPageToken;
+  });
+  return results;
 }
 
 /** Calls `page` until there is no further page, for the filter in parts that hold no more ids than a request may. */

@@ -10,9 +10,11 @@ import { waitForJob, type WaitOptions } from "./job-wait.js";
 import { watchJob, type JobWatchItem, type WatchJobOptions } from "./job-watch.js";
 import {
   cancelByFilter,
+  reconcileByFilter,
   retryByFilter,
   type CancelOptions,
   type CancelTotals,
+  type ReconcileResult,
   type RetryTotals,
 } from "./jobs-by-filter.js";
 import { watchJobs, type JobsWatchItem, type WatchJobsOptions } from "./jobs-watch.js";
@@ -83,6 +85,11 @@ export interface Jobs {
   retry(id: string, options?: CreateOptions): Promise<CreatedJob>;
   /** Does every ended job that the filter meets again, however many; the filter must not be empty. */
   retryMany(filter: JobFilterInit, options?: CreateOptions): Promise<RetryTotals>;
+  /**
+   * Begins to look, for every configuration of unknown outcome that the filter meets, whether its lines are on the device:
+   * by a read-only job for each, whose result tells. Resolves nothing.
+   */
+  reconcileMany(filter: JobFilterInit, options?: CreateOptions): Promise<readonly ReconcileResult[]>;
   /** Marks an ended job as deleted: lists leave it out unless `showDeleted` is set. It stays readable by its id. */
   delete(id: string, options?: CallOptions): Promise<Job>;
   /** Takes the mark away. */
@@ -194,6 +201,7 @@ export function createJobs(connection: Connection): Jobs {
       return Object.assign(present(response.job), { replayed: response.replayed });
     },
     retryMany: (filter, options = {}) => retryByFilter(connection, client, filter, options),
+    reconcileMany: (filter, options = {}) => reconcileByFilter(connection, client, filter, options),
     async delete(id, options = {}) {
       return present((await callUnary(connection, options, (call) => client.deleteJob({ id }, call))).job);
     },

@@ -6,6 +6,7 @@ import { createDevices, type Devices } from "./devices.js";
 import { createHealth, type HealthChecks } from "./health.js";
 import { createJobs, type Jobs } from "./jobs.js";
 import { linkSignals } from "./link.js";
+import { createPolicies, type Policies } from "./policies.js";
 import { createQueues, type Queues } from "./queues.js";
 import { createSchedules, type Schedules } from "./schedules.js";
 import { createRetryingTransport } from "./retry.js";
@@ -43,6 +44,8 @@ export class Pointsman {
   /** Shows lines of work, pauses them, and limits how much runs at a time. */
   readonly schedules: Schedules;
   readonly queues: Queues;
+  /** Says when changes may be made. */
+  readonly policies: Policies;
   /** Keeps logins for devices. */
   readonly credentials: Credentials;
   /** Shows the processes that do the work. */
@@ -70,6 +73,7 @@ export class Pointsman {
     this.devices = createDevices(connection);
     this.schedules = createSchedules(connection);
     this.queues = createQueues(connection);
+    this.policies = createPolicies(connection);
     this.credentials = createCredentials(connection);
     this.workers = createWorkers(connection);
     this.health = createHealth(connection);

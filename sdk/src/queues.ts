@@ -1,7 +1,7 @@
 import { createClient } from "@connectrpc/connect";
 import { present } from "./answer.js";
 import { callUnary, type CallOptions, type Connection } from "./call.js";
-import { QueueService, type Limit, type Queue } from "./v1.js";
+import { QueueService, type Limit, type ListQueuesResponse, type Queue } from "./v1.js";
 
 /** Which zones are meant. Default: all. */
 export interface ZoneFilter {
@@ -18,6 +18,8 @@ export interface InZone {
 export interface Queues {
   /** The named queues that have been used, by zone and name. */
   list(filter?: ZoneFilter, options?: CallOptions): Promise<Queue[]>;
+  /** The same, and who stopped changes everywhere, when somebody did. */
+  overview(filter?: ZoneFilter, options?: CallOptions): Promise<ListQueuesResponse>;
   /** One queue: a named one, or a device's own line, "device/<name>". */
   get(name: string, options?: CallOptions & InZone): Promise<Queue>;
   /** Keeps every job of a queue from starting. What runs goes on. */
@@ -40,6 +42,10 @@ export function createQueues(connection: Connection): Queues {
     async list({ zones = [] } = {}, options = {}) {
       const request = { zones: [...zones] };
       return (await callUnary(connection, options, (call) => client.listQueues(request, call))).queues;
+    },
+    overview({ zones = [] } = {}, options = {}) {
+      const request = { zones: [...zones] };
+      return callUnary(connection, options, (call) => client.listQueues(request, call));
     },
     async get(name, { zone = "", ...options } = {}) {
       return present((await callUnary(connection, options, (call) => client.getQueue({ name, zone }, call))).queue);

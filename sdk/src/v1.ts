@@ -7,6 +7,8 @@ export * from "./gen/pointsman/v1/job_event_pb.js";
 export * from "./gen/pointsman/v1/job_pb.js";
 export * from "./gen/pointsman/v1/job_service_pb.js";
 export * from "./gen/pointsman/v1/operation_pb.js";
+export * from "./gen/pointsman/v1/policy_pb.js";
+export * from "./gen/pointsman/v1/policy_service_pb.js";
 export * from "./gen/pointsman/v1/queue_service_pb.js";
 export * from "./gen/pointsman/v1/run_pb.js";
 export * from "./gen/pointsman/v1/run_service_pb.js";

@@ -6,6 +6,7 @@ import {
   type Health as ServiceHealth,
   HealthService,
   JobService,
+  PolicyService,
   QueueService,
   RunService,
   ScheduleService,
@@ -32,6 +33,7 @@ import { assertSafeToServe, isLoopbackHost } from "./loopback.js";
 import { type ConnectionLimits, createOnePortServer, type TlsOptions } from "./one-port-server.js";
 import { createPlainRoutes, type MetricsText } from "./plain-routes.js";
 import type { PlatformCatalogue } from "./platform-catalogue.js";
+import { createPolicyService } from "./policy-service.js";
 import { createQueueService } from "./queue-service.js";
 import { reflectionRoutes } from "./reflection.js";
 import { createRequestHandler } from "./request-handler.js";
@@ -93,6 +95,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     ScheduleService,
     DeviceService,
     QueueService,
+    PolicyService,
     CredentialService,
     WorkerService,
     HealthService,
@@ -104,6 +107,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     router.service(ScheduleService, createScheduleService({ ...options, starter: createRunStarter(options) }));
     router.service(DeviceService, createDeviceService(options));
     router.service(QueueService, createQueueService({ store, clock }));
+    router.service(PolicyService, createPolicyService({ store, clock, calendar: options.calendar }));
     router.service(CredentialService, createCredentialService({ credentials: store.credentials, sealer }));
     router.service(WorkerService, createWorkerService({ store, clock }));
     router.service(HealthService, createHealthService({ monitor, clock }));

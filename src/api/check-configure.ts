@@ -12,13 +12,22 @@ export function checkConfigure(platforms: PlatformCatalogue, platform: string, {
   if (spec.operation.case !== "configure") return;
   const operation = spec.operation.value;
   const place = `${field}.configure`;
-  const problems: FieldProblem[] = platforms
-    .configurationProblems(platform, inputLines(operation))
-    .map(({ index, problem: description }) =>
+  const isBack = operation.beforeJob !== "";
+  // What leads back is worked out by the worker; the text is what it leads to.
+  const problems: FieldProblem[] = (isBack ? [] : platforms.configurationProblems(platform, inputLines(operation))).map(
+    ({ index, problem: description }) =>
       operation.input.case === "lines"
         ? { field: `${place}.lines.lines[${index}]`, description }
         : { field: `${place}.text`, description: `line ${index + 1}: ${description}` },
-    );
+  );
+  if (operation.input.case === undefined) {
+    problems.push({ field: place, description: "needs lines, text, lines_of or before_job" });
+  }
+  const { mode, save, acceptUnproven, acceptReboot } = operation;
+  const changes = mode !== ConfigMode.PLAN && mode !== ConfigMode.RECONCILE;
+  if (isBack && changes && operation.planHash === "") {
+    problems.push({ field: `${place}.plan_hash`, description: "is required: going back is planned first" });
+  }
   for (const name of ["pre_checks", "post_checks"] as const) {
     const checks = name === "pre_checks" ? operation.preChecks : operation.postChecks;
     for (const [index, { command }] of checks.entries()) {
@@ -27,9 +36,9 @@ export function checkConfigure(platforms: PlatformCatalogue, platform: string, {
     }
   }
   if (problems.length > 0) throw invalidRequest(...problems);
-  const { mode, save, acceptUnproven, acceptReboot } = operation;
   const confirmed = mode === ConfigMode.APPLY_CONFIRMED;
-  const wish = { changes: mode !== ConfigMode.PLAN, confirmed, save, acceptUnproven, acceptReboot };
+  if (mode === ConfigMode.RECONCILE) return;
+  const wish = { changes, confirmed, save, acceptUnproven, acceptReboot };
   const missing = platforms.missingConsent(platform, wish);
   if (missing !== undefined) throw problem("CONSENT_REQUIRED", missing);
 }

@@ -26,7 +26,7 @@ import type { PlatformCatalogue } from "./platform-catalogue.js";
 
 /** What the service needs. */
 export interface DeviceServiceParts {
-  readonly store: Pick<Store, "devices" | "credentials" | "contacts" | "ensureZone">;
+  readonly store: Pick<Store, "devices" | "credentials" | "contacts" | "policies" | "ensureZone">;
   readonly platforms: PlatformCatalogue;
   /** What devices without a policy of their own keep to. */
   readonly defaultHostKeyPolicy: "strict" | "accept-new";
@@ -105,6 +105,7 @@ export function createDeviceService(parts: DeviceServiceParts): ServiceImpl<type
     const input = deviceInput(device);
     await store.ensureZone(input.zone);
     const record = await write(input);
+    await store.policies.follow(record);
     // Behind the device: one that is refused must not touch the keys of whoever has its address.
     if (replaceKeys) await devices.setHostKeys(record.zone, record, device.hostKeys);
     return view(record);

@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type Health, HealthSchema, HealthStatus } from "@pointsman/sdk/v1";
 import type { Clock } from "../domain/clock.js";
+import type { ChangeStop } from "../domain/policy.js";
 import type { Store } from "../store/store.js";
 import type { CallFigures } from "./call-figures.js";
 import {
@@ -12,6 +13,7 @@ import {
   workersComponent,
   zoneComponents,
 } from "./health-components.js";
+import { stopMessage } from "./policy-view.js";
 
 /** Looks at the parts of the service all the time, so that asking costs nothing and never hangs. */
 export interface HealthMonitor {
@@ -31,7 +33,7 @@ const zoneParts = ["queues", "schedules", "zones", "holds"];
 
 /** A monitor of the parts "api", "redis", "workers", "queues", "schedules", "zones" and "holds". */
 export function createHealthMonitor(parts: {
-  readonly store: Pick<Store, "ping" | "workers" | "zones" | "condition">;
+  readonly store: Pick<Store, "ping" | "workers" | "zones" | "condition" | "policies">;
   readonly clock: Clock;
   readonly version: string;
   readonly calls: () => CallFigures;
@@ -44,6 +46,7 @@ export function createHealthMonitor(parts: {
   let looking = false;
   let cancel: (() => void) | undefined;
   let components: Component[] = [{ name: "api", status: HealthStatus.NOT_SERVING, message: "starting" }];
+  let stop: ChangeStop | undefined;
   let checkMs = clock.now();
 
   const inTime = async <T>(asked: Promise<T>): Promise<T> => {
@@ -80,19 +83,26 @@ export function createHealthMonitor(parts: {
     }
   };
 
-  const shape = (): string => components.map(({ name, status, message }) => `${name} ${status} ${message}`).join("\n");
+  const shape = (): string =>
+    [...components.map(({ name, status, message }) => `${name} ${status} ${message}`), stop?.createMs].join("\n");
 
-  const set = (next: Component[]): void => {
+  const set = (next: Component[], stopped = stop): void => {
     const before = shape();
+    stop = stopped;
     components = next;
     checkMs = clock.now();
     if (shape() !== before) for (const listener of listeners) listener();
   };
 
   const look = async (): Promise<void> => {
-    const [redis, workers, zones] = await Promise.all([lookAtRedis(), lookAtWorkers(), lookAtZones()]);
+    const stopped = inTime(store.policies.stopped()).then(
+      (seen) => () => seen,
+      () => () => stop,
+    );
+    const [redis, workers, zones, seen] = await Promise.all([lookAtRedis(), lookAtWorkers(), lookAtZones(), stopped]);
     if (stopping) return;
-    set([apiComponent(clock.monotonic() - startMs, parts.calls()), redis, workers, ...zones]);
+    const api = apiComponent(clock.monotonic() - startMs, parts.calls());
+    set([api, redis, workers, ...zones], seen());
     cancel = clock.timer(everyMs, () => void look());
   };
 
@@ -105,6 +115,7 @@ export function createHealthMonitor(parts: {
         version,
         startTime,
         checkTime: timestampFromMs(checkMs),
+        ...(stop && { changeStop: stopMessage(stop) }),
       });
     },
     onChange(changed) {

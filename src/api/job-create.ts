@@ -25,6 +25,7 @@ import type { Store } from "../store/store.js";
 import { canonicalBytes } from "./canonical-bytes.js";
 import { checkConfigure } from "./check-configure.js";
 import { checkProgram } from "./check-program.js";
+import { withEarlierInput } from "./earlier-jobs.js";
 import { takeSecret } from "./job-secret.js";
 import { defaultZone, type Surroundings } from "./job-surroundings.js";
 import { resolveTarget } from "./job-target.js";
@@ -79,13 +80,15 @@ export interface JobWish {
 /**
  * A wish as a job for the store: target resolved, effect class decided, defaults filled in, secrets sealed apart. Throws
  * DEVICE_NOT_FOUND, CREDENTIAL_NOT_FOUND, UNKNOWN_PLATFORM, NODE_NOT_FOUND, INVALID_REQUEST (an unknown zone, an
- * ambiguous address, what is no configuration, no check or no program), NOT_READ_ONLY, REQUEST_ID_REQUIRED and INLINE_ENDPOINTS_FORBIDDEN.
+ * ambiguous address, what is no configuration, no check or no program), CANNOT_RESTORE, NOT_READ_ONLY,
+ * REQUEST_ID_REQUIRED and INLINE_ENDPOINTS_FORBIDDEN.
  */
 export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWish): NewJob {
   const target = resolveTarget(parts, around, wish);
   const { platform = "" } = target;
   const effectClass = effectClassOf(parts.platforms, platform, wish.spec);
-  checkConfigure(parts.platforms, platform, wish);
+  const filled = withEarlierInput(around.earlier, wish, target.endpoint);
+  checkConfigure(parts.platforms, platform, { ...wish, spec: filled });
   checkProgram(wish);
   const commands = wish.spec.operation.case === "commands" ? wish.spec.operation.value : undefined;
   if (commands?.onReject === OnReject.CONTINUE && effectClass !== "READ_ONLY") {
@@ -100,7 +103,7 @@ export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWi
     });
   }
   const id = wish.id ?? createJobId(parts.clock.now(), target.zoneNumber, parts.random);
-  const spec = withDefaults(wish.spec, effectClass);
+  const spec = withDefaults(filled, effectClass);
   const secret = takeSecret(spec);
   const skill = skillOf(target);
   const startAfterMs = spec.startTime && timestampMs(spec.startTime);
@@ -154,7 +157,8 @@ function effectClassOf(platforms: PlatformCatalogue, platform: string, spec: Job
   if (spec.operation.case === "probe") return "READ_ONLY";
   if (spec.operation.case === "http") return "IDEMPOTENT";
   if (spec.operation.case === "configure") {
-    return spec.operation.value.mode === ConfigMode.PLAN ? "READ_ONLY" : "AT_MOST_ONCE";
+    const { mode } = spec.operation.value;
+    return mode === ConfigMode.PLAN || mode === ConfigMode.RECONCILE ? "READ_ONLY" : "AT_MOST_ONCE";
   }
   const commands = spec.operation.case === "commands" ? spec.operation.value.commands : [];
   const isRead = commands.every(

@@ -52,6 +52,7 @@ export const waitingNumbers: Readonly<Record<Waiting["reason"], WaitingReason>> 
   LOCKED: WaitingReason.LOCKED,
   PAUSED: WaitingReason.PAUSED,
   LIMIT: WaitingReason.LIMIT,
+  FROZEN: WaitingReason.FROZEN,
   RECONCILING: WaitingReason.RECONCILING,
   BREAKER_OPEN: WaitingReason.BREAKER_OPEN,
 };

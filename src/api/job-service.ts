@@ -20,6 +20,7 @@ import { readSurroundings } from "./job-surroundings.js";
 import { cancelNumbers } from "./job-enums.js";
 import { readEvents } from "./job-events.js";
 import { jobQuery } from "./job-filter.js";
+import { reconcileJobs } from "./job-reconcile.js";
 import { resolveJob } from "./job-resolve.js";
 import { retryJob, retryJobs } from "./job-retry.js";
 import { viewFullJob, viewJob, viewJobs } from "./job-view.js";
@@ -114,6 +115,8 @@ export function createJobService(parts: JobCreation): ServiceImpl<typeof JobServ
     },
 
     retryJobs: (request, context) => retryJobs(parts, request, context),
+
+    reconcileJobs: (request, context) => reconcileJobs(parts, request, context),
 
     deleteJob: async ({ id }) => ({ job: await viewJob(jobs, await jobs.mark(id, true)) }),
 

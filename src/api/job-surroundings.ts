@@ -1,6 +1,7 @@
 import type { InlineEndpoint, JobSpec } from "@pointsman/sdk/v1";
 import { endpointKey } from "../domain/endpoint-key.js";
 import type { DeviceRecord, Store, WorkerRecord } from "../store/store.js";
+import { type EarlierJob, readEarlierJobs } from "./earlier-jobs.js";
 import { placeProblems } from "./place-problems.js";
 
 /** Zone of what names none. */
@@ -15,6 +16,8 @@ export interface Surroundings {
   readonly credentials: ReadonlySet<string>;
   /** What exclusivity is keyed by at the addresses of inline endpoints. */
   readonly exclusive: ReadonlyMap<string, string>;
+  /** Jobs that configurations take their input from. */
+  readonly earlier: ReadonlyMap<string, EarlierJob>;
 }
 
 /** An inline endpoint's place, as {@link Surroundings} knows it. */
@@ -49,12 +52,13 @@ export async function readSurroundings(store: Store, specs: readonly JobSpec[]):
   }
   const exclusiveAt = async ([place, inline]: [string, InlineEndpoint]) =>
     [place, await store.devices.exclusiveAt(inline.zone || defaultZone, inline)] as const;
-  const [devices, zones, credentials, exclusive, workers] = await Promise.all([
+  const [devices, zones, credentials, exclusive, workers, earlier] = await Promise.all([
     names.size > 0 ? store.devices.getMany([...names]) : [],
     store.zones(),
     Promise.all(Array.from(logins, (name) => store.credentials.get(name))),
     Promise.all(Array.from(places, exclusiveAt)),
     specs.some(({ target }) => target.case === "node") ? store.workers.list() : [],
+    readEarlierJobs(store.jobs, specs),
   ]);
   return {
     devices: new Map(devices.flatMap((device) => (device ? [[device.name, device] as const] : []))),
@@ -62,6 +66,7 @@ export async function readSurroundings(store: Store, specs: readonly JobSpec[]):
     nodes: zonesByNode(workers),
     credentials: new Set(credentials.flatMap((credential) => (credential ? [credential.name] : []))),
     exclusive: new Map(exclusive),
+    earlier,
   };
 }
 

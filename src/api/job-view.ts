@@ -75,6 +75,8 @@ function jobMessage(job: JobRecord, waiting: Waiting | undefined): Job {
       waitingReason: waitingNumbers[waiting.reason],
       blockingJob: waiting.blockingJob ?? "",
       blockingLimit: waiting.limit ?? "",
+      blockingPolicy: waiting.policy ?? "",
+      ...time("frozenUntil", waiting.untilMs),
       position: waiting.position,
       ...time("retryTime", waiting.reason === "RETRY" || waiting.reason === "BREAKER_OPEN" ? job.retryMs : undefined),
     }),

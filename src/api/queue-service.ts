@@ -7,12 +7,13 @@ import { problem } from "../errors.js";
 import type { PauseRecord, QueueRecord, QueueTarget, Store } from "../store/store.js";
 import { principalKey } from "./call-context.js";
 import { defaultZone } from "./job-surroundings.js";
+import { stopMessage } from "./policy-view.js";
 
 const linePrefix = "device/";
 
 /** Lines of work: a device's own, and named queues. */
 export function createQueueService(parts: {
-  readonly store: Pick<Store, "queues" | "devices" | "zones">;
+  readonly store: Pick<Store, "queues" | "devices" | "zones" | "policies">;
   readonly clock: Clock;
 }): ServiceImpl<typeof QueueService> {
   const { store, clock } = parts;
@@ -44,7 +45,8 @@ export function createQueueService(parts: {
       for (const zone of await chosen(zones)) {
         for (const queue of await queues.named(zone)) found.push(queues.get({ zone, queue }));
       }
-      return { queues: (await Promise.all(found)).map(view) };
+      const [lines, stop] = await Promise.all([Promise.all(found), store.policies.stopped()]);
+      return { queues: lines.map(view), ...(stop && { changeStop: stopMessage(stop) }) };
     },
     async getQueue({ name, zone }) {
       const line = await target(name, zone);

@@ -1,4 +1,12 @@
-import type { ConfigureResult } from "@pointsman/sdk/v1";
+import { type ConfigureResult, LinesStanding } from "@pointsman/sdk/v1";
+import { presenceName } from "./format.js";
+
+const standings: Readonly<Partial<Record<LinesStanding, string>>> = {
+  [LinesStanding.ALL]: "all of the lines are on the device",
+  [LinesStanding.NONE]: "none of the lines is on the device",
+  [LinesStanding.SOME]: "some of the lines are on the device",
+  [LinesStanding.UNKNOWN]: "whether all lines are on the device is not known",
+};
 
 /** What a configuration came to, for people: the difference, how checks ended, and what became of the change. */
 export function configurationSummary(result: ConfigureResult): string {
@@ -9,7 +17,14 @@ export function configurationSummary(result: ConfigureResult): string {
     return `check ${when} "${command}": ${passed ? "holds" : `does not hold: ${why.join(", ") || "it was rejected"}`}`;
   });
   const became = (["committed", "confirmed", "saved"] as const).filter((what) => result[what]);
+  const found = result.lines.flatMap(({ line, presence }) => {
+    const name = presenceName(presence);
+    return name === "" ? [] : [`${name.padEnd(7)}  ${line.split("\n")[0]}`];
+  });
+  const standing = standings[result.standing] ?? "";
   const facts = [
+    ...found,
+    ...(standing === "" ? [] : [standing]),
     ...(diff && diff.bytes === 0 ? ["no difference"] : []),
     ...(result.diffPredicted ? ["the difference is predicted from the running configuration"] : []),
     ...checks,

@@ -4,7 +4,7 @@ import type { Job } from "@pointsman/sdk/v1";
 import { readTextFile, type CommandKit, type Context } from "./command.js";
 import { configurationSummary } from "./configure-summary.js";
 import { conditionsOf, withConditions } from "./job-conditions.js";
-import { parseDuration, parseTarget, UsageError } from "./parse.js";
+import { oneOf, parseDuration, parseTarget, UsageError } from "./parse.js";
 import { asksForRun, refuseInRun, rolloutOf, type RolloutOptions, selectorOf, withRollout } from "./rollout-options.js";
 import { startJobs, type StartOptions } from "./start-jobs.js";
 import { startRun } from "./start-run.js";
@@ -13,6 +13,11 @@ import { wordsBehindDashes } from "./behind-dashes.js";
 interface ConfigureOptions extends StartOptions, RolloutOptions {
   readonly file?: string;
   readonly plan?: boolean;
+  readonly reconcile?: boolean;
+  readonly kind?: "merge" | "replace" | "set";
+  readonly before?: string;
+  readonly linesOf?: string;
+  readonly keep?: boolean;
   readonly confirmed?: number;
   readonly save?: boolean;
   readonly check?: readonly ConfigCheckInput[];
@@ -29,7 +34,16 @@ export function registerConfigure(program: Command, kit: CommandKit): void {
     .usage("[options] [device...] -- <line...>")
     .argument("[device...]", "devices by name; behind --, lines of configuration, one in each word")
     .option("-f, --file <file>", "take the lines from a file; - is standard input")
+    .option("--lines-of <job>", "take the lines of an earlier job of the device")
+    .option("--before <job>", "go back to what ran before a job that kept it (--keep); --plan it first")
+    .option(
+      "--kind <kind>",
+      "merge (the default), replace or set",
+      oneOf("--kind", ["merge", "replace", "set"] as const),
+    )
     .option("--plan", "tell the difference, and change nothing")
+    .option("--reconcile", "tell of each line whether it is on the device, and change nothing")
+    .option("--keep", "keep the running configuration, before and after, in the result")
     .option(
       "--confirmed <duration>",
       "have the device take the change back unless it is confirmed by then",
@@ -66,17 +80,23 @@ async function configure(context: Context<ConfigureOptions>, behind: number): Pr
   const targets = words.slice(0, words.length - behind);
   const typed = words.slice(words.length - behind);
   if (targets.length === 0 && selectorOf(options) === undefined) throw new UsageError("no device is named");
-  if (options.file === undefined ? typed.length === 0 : typed.length > 0) {
-    throw new UsageError("give the lines either behind --, or with --file");
+  const sources = [typed.length > 0, options.file, options.before, options.linesOf].filter(Boolean);
+  if (sources.length !== 1) {
+    throw new UsageError("give the lines either behind --, or with --file, --lines-of or --before");
   }
-  if (options.plan && options.confirmed !== undefined)
-    throw new UsageError("--plan and --confirmed exclude each other");
+  if ([options.plan, options.reconcile, options.confirmed].filter(Boolean).length > 1) {
+    throw new UsageError("--plan, --reconcile and --confirmed exclude each other");
+  }
   for (const target of targets) {
     if (!("device" in parseTarget(target))) throw new UsageError(`"${target}" is no name of a device in the inventory`);
   }
   const work: ConfigureInput = {
-    lines: options.file === undefined ? typed : await readText(context, options.file),
-    mode: options.plan ? "plan" : options.confirmed === undefined ? "apply" : "apply-confirmed",
+    lines: typed.length > 0 ? typed : options.file === undefined ? undefined : await readText(context, options.file),
+    linesOf: options.linesOf,
+    beforeJob: options.before,
+    kind: options.kind,
+    mode: modeOf(options),
+    keepBeforeAfter: options.keep,
     save: options.save,
     confirmTimeoutMs: options.confirmed,
     preChecks: options.preCheck,
@@ -101,6 +121,12 @@ async function configure(context: Context<ConfigureOptions>, behind: number): Pr
     const lines = targets.length > 1 ? summary.split("\n").map((line) => `${target}: ${line}`) : [summary];
     await out.raw(`${lines.join("\n")}\n`);
   });
+}
+
+function modeOf({ plan, reconcile, confirmed }: ConfigureOptions): ConfigureInput["mode"] {
+  if (plan) return "plan";
+  if (reconcile) return "reconcile";
+  return confirmed === undefined ? "apply" : "apply-confirmed";
 }
 
 async function readText({ io }: Context<ConfigureOptions>, file: string): Promise<string> {

@@ -1,5 +1,6 @@
 import { durationMs, timestampDate } from "@pointsman/sdk";
 import {
+  type ChangeStop,
   CommandStatus,
   CommandStatusSchema,
   type ConfigureOperation,
@@ -12,6 +13,7 @@ import {
   JobStateSchema,
   RunStateSchema,
   RunTargetStateSchema,
+  LinePresenceSchema,
   WaitingReasonSchema,
   StoppedJobFateSchema,
   WorkerOrderKindSchema,
@@ -55,6 +57,8 @@ export const effectName = (value: number): string => enumName(EffectSchema, valu
 /** "ok", "rejected", … */
 export const commandStatusName = (value: CommandStatus): string =>
   value === CommandStatus.UNSPECIFIED ? "not known" : enumName(CommandStatusSchema, value);
+/** "present", "absent", "unknown"; empty when it was not looked for. */
+export const presenceName = (value: number): string => enumName(LinePresenceSchema, value);
 /** "busy", "idle", … */
 export const workerStateName = (value: number): string => enumName(WorkerStateSchema, value);
 /** "handed-back", … */
@@ -150,6 +154,8 @@ export function whyName(job: Job): string {
     ...(job.position > 0 ? [`position ${job.position}`] : []),
     ...(job.blockingJob ? [`behind ${job.blockingJob}`] : []),
     ...(job.blockingLimit ? [job.blockingLimit] : []),
+    ...(job.blockingPolicy ? [job.blockingPolicy] : []),
+    ...(job.frozenUntil ? [`until ${time(job.frozenUntil)}`] : []),
     ...(job.retryTime ? [`at ${time(job.retryTime)}`] : []),
   ];
   return facts.length > 0 ? `${waiting} (${facts.join(", ")})` : waiting;
@@ -170,6 +176,11 @@ export function pauseName(pause: QueuePause): string {
 /** What a worker was told, by whom, when and why. */
 export function orderName({ kind, caller, time: at, reason }: WorkerOrder): string {
   return `${enumName(WorkerOrderKindSchema, kind)}, by ${caller} at ${time(at)}${reason ? `: ${reason}` : ""}`;
+}
+
+/** Who has stopped changes, since when and why. */
+export function stopName(stop: ChangeStop): string {
+  return `${stop.owner} since ${time(stop.time)}: ${stop.reason}`;
 }
 
 /** What names a zone on a command line: nothing for the default one. */

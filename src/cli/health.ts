@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { toJson } from "@pointsman/sdk";
 import { HealthSchema, HealthStatus, type Health } from "@pointsman/sdk/v1";
 import { status, type CommandKit, type CommonOptions } from "./command.js";
-import { duration, healthName, time } from "./format.js";
+import { duration, healthName, stopName, time } from "./format.js";
 import { facts, table } from "./table.js";
 
 interface HealthOptions extends CommonOptions {
@@ -38,6 +38,7 @@ function describe(health: Health): string {
     ["version", health.version],
     ["started", time(health.startTime)],
     ["checked", time(health.checkTime)],
+    ["changes", health.changeStop && `stopped by ${stopName(health.changeStop)}`],
   ]);
   const rows = health.components.map((part) => [
     part.name,

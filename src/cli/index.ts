@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { registerCancel } from "./cancel.js";
+import { registerChangeStop } from "./change-stop.js";
 import { createCommandKit } from "./command.js";
 import { registerConfigure } from "./configure.js";
 import { registerCredentials } from "./credentials.js";
@@ -7,6 +8,7 @@ import { registerDelete } from "./delete.js";
 import { registerDevices } from "./devices.js";
 import { registerExec } from "./exec.js";
 import { registerForgetWorker } from "./forget-worker.js";
+import { registerFreezes } from "./freezes.js";
 import { registerHealth } from "./health.js";
 import { registerHttp } from "./http.js";
 import { processIo, type CliIo } from "./io.js";
@@ -16,12 +18,14 @@ import { registerLimits } from "./limits.js";
 import { registerOutputs } from "./outputs.js";
 import { registerPlatforms } from "./platforms.js";
 import { registerQueues } from "./queues.js";
+import { registerReconcile } from "./reconcile.js";
 import { registerResolve } from "./resolve.js";
 import { registerRetry } from "./retry.js";
 import { registerRuns } from "./runs.js";
 import { registerSchedules } from "./schedules.js";
 import { registerShell } from "./shell.js";
 import { registerWatch } from "./watch.js";
+import { registerWindows } from "./windows.js";
 import { registerWorkers } from "./workers.js";
 
 export type { CliIo } from "./io.js";
@@ -38,6 +42,7 @@ export function registerCliCommands(program: Command, io: CliIo = processIo): vo
   registerJob(program, kit);
   registerWatch(program, kit);
   registerCancel(program, kit);
+  registerReconcile(program, kit);
   registerResolve(program, kit);
   registerRetry(program, kit);
   registerDelete(program, kit);
@@ -46,6 +51,9 @@ export function registerCliCommands(program: Command, io: CliIo = processIo): vo
   registerOutputs(program, kit);
   registerQueues(program, kit);
   registerLimits(program, kit);
+  registerChangeStop(program, kit);
+  registerFreezes(program, kit);
+  registerWindows(program, kit);
   registerCredentials(program, kit);
   registerWorkers(program, kit);
   registerForgetWorker(program, kit);

@@ -19,13 +19,16 @@ export function parseDuration(text: string): number {
   return parts.reduce((sum, [, count, unit]) => sum + Number(count) * (units[unit ?? ""] ?? 0), 0);
 }
 
+/** A time, in the local zone unless it says another. */
+export function parseTime(text: string): Date {
+  const date = new Date(text);
+  if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(date.getTime())) return date;
+  throw new UsageError(`"${text}" is no time; write it like 2026-11-20T18:00:00`);
+}
+
 /** A time, or how long ago it was. */
 export function parseSince(text: string, now: Date): Date {
-  if (/^\d{4}-\d\d-\d\d/.test(text)) {
-    const date = new Date(text);
-    if (!Number.isNaN(date.getTime())) return date;
-    throw new UsageError(`"${text}" is no time; write it like 2026-11-20T18:00:00 or 2h`);
-  }
+  if (/^\d{4}-\d\d-\d\d/.test(text)) return parseTime(text);
   return new Date(now.getTime() - parseDuration(text));
 }
 

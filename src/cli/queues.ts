@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { toJson } from "@pointsman/sdk";
-import { QueueSchema, type Queue } from "@pointsman/sdk/v1";
+import { ChangeStopSchema, QueueSchema, type Queue } from "@pointsman/sdk/v1";
 import type { CommandKit, CommonOptions } from "./command.js";
-import { pauseName, time } from "./format.js";
+import { pauseName, stopName, time } from "./format.js";
 import { collect } from "./parse.js";
 import { facts, table } from "./table.js";
 
@@ -18,8 +18,14 @@ export function registerQueues(program: Command, kit: CommandKit): void {
     .command(group, "list", "List the named queues that have been used (the default)", { isDefault: true })
     .option("--zone <name>", "by zone; may be repeated", collect);
   kit.run<CommonOptions & { readonly zone?: readonly string[] }>(list, async ({ client, options, out, signal }) => {
-    const queues = await client.queues.list({ zones: options.zone }, { signal });
-    if (out.json) return await out.document({ queues: queues.map((queue) => toJson(QueueSchema, queue)) });
+    const { queues, changeStop } = await client.queues.overview({ zones: options.zone }, { signal });
+    if (out.json) {
+      return await out.document({
+        queues: queues.map((queue) => toJson(QueueSchema, queue)),
+        ...(changeStop && { changeStop: toJson(ChangeStopSchema, changeStop) }),
+      });
+    }
+    if (changeStop) await out.note(`changes are stopped by ${stopName(changeStop)}`);
     if (queues.length === 0) return await out.note("no named queue");
     const rows = queues.map((queue) => [
       queue.zone,

@@ -14,6 +14,7 @@ const obstacles: ReadonlySet<WaitingReason> = new Set([
   WaitingReason.HELD,
   WaitingReason.PAUSED,
   WaitingReason.LIMIT,
+  WaitingReason.FROZEN,
   WaitingReason.NO_WORKER,
   WaitingReason.BREAKER_OPEN,
 ]);
@@ -59,6 +60,8 @@ export async function explainWaiting(asking: Asking, job: Job): Promise<string> 
       return await paused(asking, job, target);
     case WaitingReason.LIMIT:
       return await limited(asking, job);
+    case WaitingReason.FROZEN:
+      return await frozen(asking, job);
     default:
       // A newer service knows reasons that this command does not.
       return waitingName(job.waitingReason);
@@ -141,6 +144,25 @@ async function limited({ client, signal }: Asking, job: Job): Promise<string> {
   const now = running === undefined ? "" : `, and ${running.total} do`;
   const change = `\`pointsman limits set ${name} MAX${zoneOption(job.zone)}\` changes it`;
   return `the limit ${name} lets ${many} ${whose} run at a time${now}${place}; ${change}`;
+}
+
+/** Which policy keeps changes from starting, until when, and what ends it before. */
+async function frozen({ client, signal }: Asking, { blockingPolicy, frozenUntil }: Job): Promise<string> {
+  const until = frozenUntil ? ` until ${time(frozenUntil)}` : "";
+  const [kind, name] = [blockingPolicy.slice(0, blockingPolicy.indexOf("/")), blockingPolicy.replace(/^[^/]*\//, "")];
+  const why = (owner?: string, reason?: string): string => (owner ? ` (${owner}: ${reason})` : "");
+  if (kind === "stop") {
+    const stop = await ifKnown(signal, () => client.policies.changeStop({ signal }));
+    return `changes are stopped everywhere${why(stop?.owner, stop?.reason)}; \`pointsman allow-changes\` lets them start again`;
+  }
+  if (kind === "window") {
+    const windows = await ifKnown(signal, () => client.policies.listWindows({ signal }));
+    const window = windows?.find((one) => one.name === name);
+    return `change window ${name}${why(window?.owner, window?.reason)} is closed${until}`;
+  }
+  const freezes = await ifKnown(signal, () => client.policies.listFreezes({ signal }));
+  const freeze = freezes?.find((one) => one.name === name);
+  return `freeze ${name}${why(freeze?.owner, freeze?.reason)} keeps changes from starting${until}; \`pointsman freezes delete ${name}\` ends it`;
 }
 
 /** A limit as it is set, and the jobs that share it with the one it holds up. */

@@ -23,6 +23,7 @@ import { createMetricsRegistry } from "../observe/registry.js";
 import { gaugeWorker } from "../observe/worker-gauges.js";
 import { createAddressRule } from "../outbound/address-rule.js";
 import { createOutbound } from "../outbound/outbound.js";
+import { createPolicyKeeper } from "../scheduler/policy-keeper.js";
 import { createReconciler } from "../scheduler/reconciler.js";
 import { createRunStarter } from "../api/schedule-starter.js";
 import { createRunJobs } from "../api/run-jobs.js";
@@ -68,6 +69,7 @@ export function openStore(config: Config, observe?: StoreObserver): Promise<Stor
     prefix: config.redisPrefix,
     now,
     monotonic: () => systemClock.monotonic(),
+    calendar: createCalendar(),
   });
 }
 
@@ -132,6 +134,7 @@ export function assembleServer({ config, logger, store, sealer, metrics, tracing
     createRunEnds(parts),
     createScheduleLoop({ ...parts, starter, calendar }),
     createRunRetention(parts, rule),
+    createPolicyKeeper(parts),
   ];
   const calls = observeTogether([measureCalls(metrics), ...(tracing ? [traceCalls(tracing.tracer)] : [])]);
   const metricsText = async () => ({ text: await metrics.metrics(), contentType: metrics.contentType });

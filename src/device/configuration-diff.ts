@@ -1,29 +1,8 @@
 import { createHash } from "node:crypto";
 import type { ConfigurationLine } from "./configuration-lines.js";
 import type { ConfigurationRules } from "./configuration-rules.js";
+import { placeLines, readTree, type Section } from "./configuration-tree.js";
 import type { Redactor } from "./redact.js";
-
-/** A configuration as the tree that its indentation tells. */
-interface Section {
-  readonly line: string;
-  below: Section[];
-}
-
-/** Reads a running configuration. Lines that the platform ignores are left out. */
-function readTree(rules: ConfigurationRules, text: string): Section[] {
-  const top: Section[] = [];
-  const open: { readonly indent: number; readonly below: Section[] }[] = [{ indent: -1, below: top }];
-  for (const raw of text.split("\n")) {
-    const line = raw.trim();
-    if (line === "" || rules.comment?.test(raw) || rules.ignore?.test(raw)) continue;
-    const indent = raw.length - raw.trimStart().length;
-    while (open.length > 1 && (open.at(-1)?.indent ?? -1) >= indent) open.pop();
-    const section: Section = { line, below: [] };
-    open.at(-1)?.below.push(section);
-    open.push({ indent, below: section.below });
-  }
-  return top;
-}
 
 /** What a running configuration says, without what changes by itself: equal texts, equal configurations. */
 export function normalConfiguration(rules: ConfigurationRules, running: string): string {
@@ -44,8 +23,7 @@ export function planHash(platform: string, lines: readonly ConfigurationLine[], 
 
 /**
  * What the lines would change, as far as the indentation of input and running configuration tells: a prediction, since
- * only the device knows its defaults. In input without any indentation, what follows a line that opens a section is
- * taken to stand in it, up to the next such line or `exit`.
+ * only the device knows its defaults.
  */
 export function predictDiff(
   rules: ConfigurationRules,
@@ -55,22 +33,13 @@ export function predictDiff(
 ): string {
   const before = readTree(rules, running);
   const after = readTree(rules, running);
-  const flat = lines.every(({ text }) => !/^\s/.test(text));
-  let open: { readonly indent: number; readonly below: Section[] }[] = [{ indent: -1, below: after }];
-  for (const { text, block } of lines) {
-    const line = [text.trim(), ...(block?.lines ?? [])].join("\n");
-    const opens = rules.sections?.test(text.trim()) ?? false;
-    const indent = text.length - text.trimStart().length + (flat && !opens && open.length > 1 ? 1 : 0);
-    while (open.length > 1 && (open.at(-1)?.indent ?? -1) >= indent) open.pop();
-    if (line === "exit") {
-      if (flat) open = open.slice(0, 1);
-      continue;
-    }
-    const here = open.at(-1)?.below ?? after;
+  const opened = new Map<number, Section>();
+  for (const [at, { line, within, leaves }] of placeLines(rules, lines).entries()) {
+    if (leaves) continue;
+    const around = within.findLast((place) => opened.has(place));
+    const here = around === undefined ? after : (opened.get(around)?.below ?? after);
     const section = applyLine(rules, here, line);
-    if (section) open.push({ indent, below: section.below });
-    // Without indentation only a line that opens a section can have others in it.
-    if (flat && !opens && open.length > 1) open.pop();
+    if (section) opened.set(at, section);
   }
   return render(before, after, redactor);
 }

@@ -13,6 +13,9 @@ export function readConfiguration(reader: Reader, modes: readonly string[]): Con
     "enter",
     "leave",
     "running",
+    "flat",
+    "negate",
+    "up",
     "save",
     "candidate",
     "confirmed",
@@ -24,7 +27,7 @@ export function readConfiguration(reader: Reader, modes: readonly string[]): Con
     "sections",
     "single",
   );
-  const candidate = fields.candidate.object("diff", "check", "commit", "discard");
+  const candidate = fields.candidate.object("diff", "check", "commit", "discard", "empty");
   const confirmed = fields.confirmed.object(
     ...(["evidence", "enter", "arm", "commit", "confirm", "revert", "reboots", "session"] as const),
     ...(["min_seconds", "max_seconds"] as const),
@@ -43,6 +46,9 @@ export function readConfiguration(reader: Reader, modes: readonly string[]): Con
     enter: step(fields.enter),
     leave: step(fields.leave),
     running: step(fields.running),
+    flat: fields.flat.absent ? undefined : readFlat(fields.flat, modes),
+    negate: fields.negate.absent ? undefined : fields.negate.text(),
+    up: fields.up.absent ? undefined : fields.up.text(),
     save: fields.save.absent ? undefined : readSave(fields.save, modes),
     candidate: isCandidate
       ? {
@@ -50,6 +56,7 @@ export function readConfiguration(reader: Reader, modes: readonly string[]): Con
           check: stepOrNone(candidate.check),
           commit: step(candidate.commit),
           discard: step(candidate.discard),
+          empty: stepOrNone(candidate.empty),
         }
       : undefined,
     confirmed: fields.confirmed.absent
@@ -90,6 +97,11 @@ function readStep(reader: Reader, modes: readonly string[]): ConfigurationStep {
 function readSave(reader: Reader, modes: readonly string[]): ConfigurationRules["save"] {
   const fields = reader.object("evidence", "send", "mode", "answers");
   return { ...stepOf(fields, modes), evidence: fields.evidence.oneOf(evidences) };
+}
+
+function readFlat(reader: Reader, modes: readonly string[]): ConfigurationRules["flat"] {
+  const fields = reader.object("send", "mode", "answers", "set", "delete");
+  return { ...stepOf(fields, modes), set: fields.set.text(), delete: fields.delete.text() };
 }
 
 function stepOf({ send, mode, answers }: StepFields, modes: readonly string[]): ConfigurationStep {

@@ -28,6 +28,8 @@ export interface CandidateRules {
   readonly check: ConfigurationStep | undefined;
   readonly commit: ConfigurationStep;
   readonly discard: ConfigurationStep;
+  /** Empties the candidate, so that what is typed takes the place of everything. */
+  readonly empty: ConfigurationStep | undefined;
 }
 
 /** How a platform takes a change back by itself unless it is confirmed in time. */
@@ -51,6 +53,13 @@ export interface ConfirmedRules {
   readonly maxSeconds: number;
 }
 
+/** How a platform shows its configuration one setting a line, each with its whole path, as settings are typed. */
+export interface FlatRules extends ConfigurationStep {
+  /** The word that a setting begins with, and the one that takes it away. */
+  readonly set: string;
+  readonly delete: string;
+}
+
 /** How a platform is configured. */
 export interface ConfigurationRules {
   /** Of entering, typing lines and leaving. */
@@ -62,6 +71,12 @@ export interface ConfigurationRules {
   readonly enter: ConfigurationStep;
   readonly leave: ConfigurationStep;
   readonly running: ConfigurationStep;
+  /** Undefined: the platform has no such form, or its running configuration has it never. */
+  readonly flat: FlatRules | undefined;
+  /** The word before a line that takes it away, such as `no`. Undefined: lines are taken away otherwise. */
+  readonly negate: string | undefined;
+  /** The line that leaves a section for the one around it. */
+  readonly up: string | undefined;
   readonly save: (ConfigurationStep & { readonly evidence: Evidence }) | undefined;
   readonly candidate: CandidateRules | undefined;
   readonly confirmed: ConfirmedRules | undefined;

@@ -26,8 +26,8 @@ export interface Configurator {
   readonly rules: ConfigurationRules;
   /** Goes where the configuration is opened, read and saved. */
   prepare(session: Session, options?: StepOptions): Promise<void>;
-  /** The running configuration, whole. Rejects with DEVICE_REJECTED's words as UNSUPPORTED_BY_PLATFORM when refused. */
-  running(session: Session, options?: StepOptions): Promise<string>;
+  /** The running configuration, whole, or in another form of it. Rejects with DEVICE_REJECTED's words as UNSUPPORTED_BY_PLATFORM when refused. */
+  running(session: Session, options?: StepOptions, form?: ConfigurationStep): Promise<string>;
   /** Opens the configuration, with a timer where the platform sets it here. Throws when the device does not let us in. */
   open(session: Session, options?: StepOptions): Promise<void>;
   /** Types one line; `rejected` also when the line led out of the configuration. */
@@ -109,8 +109,8 @@ export function createConfigurator(
     async prepare(on, options = {}) {
       if (on.mode !== rules.base) await on.enterMode(rules.base, guards(options));
     },
-    async running(on, options) {
-      const outcome = await step(on, rules.running, options);
+    async running(on, options, form = rules.running) {
+      const outcome = await step(on, form, options);
       if (outcome.status === "rejected") throw refused("the device does not show its configuration", outcome);
       return outcome.output;
     },

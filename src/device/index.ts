@@ -9,6 +9,9 @@ export type {
   ConfirmedRules,
   Evidence,
 } from "./configuration-rules.js";
+export { findLines, standingOf } from "./configuration-presence.js";
+export type { Presence, Standing } from "./configuration-presence.js";
+export { restoringLines } from "./configuration-restore.js";
 export { missingConsent, unprovenParts } from "./consent.js";
 export type { ConfigurationWish } from "./consent.js";
 export { createConfigurator } from "./configure.js";

@@ -170,6 +170,7 @@ export interface Waiting {
     | "HELD"
     | "PAUSED"
     | "LIMIT"
+    | "FROZEN"
     | "NO_WORKER"
     | "RECONCILING"
     | "BREAKER_OPEN"
@@ -178,6 +179,9 @@ export interface Waiting {
   readonly blockingJob?: string;
   /** The full limit, or the paused named queue, that it waits for, as "queue/<name>", "caller/<name>" or "label/<key>=<value>". */
   readonly limit?: string;
+  /** The policy that keeps changes from starting, as "freeze/<name>", "window/<name>" or "stop/changes", and until when. */
+  readonly policy?: string;
+  readonly untilMs?: number;
   /** 1 is next; 0 when not in line. */
   readonly position: number;
 }

@@ -19,6 +19,10 @@ function notFound(id: string): StoreError {
   return new StoreError("JOB_NOT_FOUND", `no job ${id}`, { job: id });
 }
 
+function frozenBy(policy: string, ends: string): Pick<Waiting, "policy" | "untilMs"> {
+  return { policy, ...(ends === "" ? {} : { untilMs: Number(ends) }) };
+}
+
 function shortHash(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 40);
 }
@@ -137,13 +141,17 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
 
   async function whyWaiting({ id, zone, state }: JobRecord): Promise<Waiting | undefined> {
     if (state !== "QUEUED" && state !== "DELAYED") return undefined;
-    const [reason, blocking, position, limit] = list(await explain(keys.zone(zone), [id]));
+    const [reason, blocking, position, name, ends] = list(await explain(keys.zone(zone), [id]));
     if (reason === undefined) return undefined;
     const { job: blockingJob = "" } = holdReason(text(blocking));
     return {
       reason: text(reason) as Waiting["reason"],
       ...(blockingJob === "" ? {} : { blockingJob }),
-      ...(limit === undefined ? {} : { limit: text(limit) }),
+      ...(name === undefined
+        ? {}
+        : text(reason) === "FROZEN"
+          ? frozenBy(text(name), text(ends))
+          : { limit: text(name) }),
       position: Number(position),
     };
   }

@@ -1,6 +1,7 @@
 import type { EventFact } from "../domain/job-event.js";
 import type { Effect, Failure, JobRecord } from "../domain/job.js";
 import type { WorkerControl } from "../domain/worker-control.js";
+import type { ChangeStop } from "../domain/policy.js";
 
 /** What a worker says of itself. */
 export interface WorkerIdentity {
@@ -183,7 +184,7 @@ export interface LeaseStore {
   }>;
   /**
    * The point of no return: recorded before the first changing byte. EXPIRED: the job's queue timeout passed meanwhile.
-   * UNSEEN: not before a server has seen that this worker exists, which takes a second or so. `requests` go into the journal. STORE_RECONCILING, STORE_UNFIT: nothing may be sent.
+   * FROZEN: a policy closed meanwhile. UNSEEN: not before a server has seen that this worker exists, which takes a second or so. `requests` go into the journal. STORE_RECONCILING, STORE_UNFIT: nothing may be sent.
    */
   intent(
     holder: Holder,
@@ -191,7 +192,10 @@ export interface LeaseStore {
   ): Promise<
     | { readonly answer: "OK"; readonly requests: readonly KnownRequest[] }
     | { readonly answer: "FENCED" | "UNSEEN" | "EXPIRED" | "CANCELLED" }
+    | { readonly answer: "FROZEN"; readonly policy: string; readonly untilMs?: number }
   >;
+  /** Who stopped changes in this zone, if anybody did. */
+  stopped(zone: string): Promise<ChangeStop | undefined>;
   /** CUT: no more of the attempt's output is kept, only facts; memory runs short, or parts before this one were forgotten. */
   append(holder: Holder, part: OutputPart): Promise<Fenced | "CUT">;
   /** What may be repeated goes round again instead of ending well when parts of its output were forgotten. */
@@ -215,5 +219,7 @@ export type Hint =
   | { readonly kind: "work" }
   /** Ask with a beat what you are told to do. */
   | { readonly kind: "control" }
+  /** Changes are stopped. */
+  | { readonly kind: "stop" }
   | { readonly kind: "cancel"; readonly job: string }
   | { readonly kind: "release"; readonly endpoint: string };

@@ -1,10 +1,12 @@
 import { createClaimNumbers } from "./claim-numbers.js";
-import type { RedisLinks } from "./connection.js";
+import type { RedisLinks, StoreConnection } from "./connection.js";
 import { workerHold } from "../domain/hold.js";
 import type { WorkerControl } from "../domain/worker-control.js";
+import type { ChangeStop } from "../domain/policy.js";
 import { factBody } from "./event-json.js";
 import { createGatheredCalls, type Item } from "./gathered-calls.js";
 import { openHintLine } from "./hint-line.js";
+import { stopField } from "./freeze-text.js";
 import { countedAttempts, firstAttempt, hashOfPairs, jobOfHash } from "./job-hash.js";
 import type { EffectClass, Failure } from "../domain/job.js";
 import { type KeySpace, keyOf } from "./keys.js";
@@ -82,7 +84,7 @@ function shownFailure({ reason, message }: Failure, job: string): string {
 
 /** What a worker does with its lease and its jobs. */
 export async function openLeaseStore(
-  links: Pick<RedisLinks, "dial">,
+  links: Pick<RedisLinks, "dial"> & { readonly state: Pick<StoreConnection, "hget"> },
   scripts: Scripts,
   keys: KeySpace,
 ): Promise<LeaseStore & { stop(): Promise<void> }> {
@@ -149,10 +151,18 @@ export async function openLeaseStore(
       const [answer, ...known] = reply.map((part) => text(part));
       if (answer === "HIDDEN") throw unfit();
       if (answer === "SHUT") throw reconciling(holder.zone, known);
+      if (answer === "FROZEN") {
+        const [policy = "", ends] = known;
+        return { answer, policy, ...(ends ? { untilMs: Number(ends) } : {}) };
+      }
       if (answer !== "OK") return { answer: answer as "FENCED" | "UNSEEN" | "EXPIRED" | "CANCELLED" };
       const requests: KnownRequest[] = [];
       for (let i = 0; i + 1 < known.length; i += 2) requests.push([known[i] ?? "", known[i + 1] ?? ""]);
       return { answer, requests };
+    },
+    async stopped(zone) {
+      const stop = await links.state.hget(keyOf(keys.zone(zone), "freezes"), stopField);
+      return stop === null ? undefined : (JSON.parse(stop) as ChangeStop);
     },
     async append(holder, part) {
       const reply = await scripts.run(
@@ -218,7 +228,7 @@ export async function openLeaseStore(
 function parseHint(message: string): Hint | undefined {
   const space = message.indexOf(" ");
   const [word, rest] = space < 0 ? [message, ""] : [message.slice(0, space), message.slice(space + 1)];
-  if (word === "work" || word === "control") return { kind: word };
+  if (word === "work" || word === "control" || word === "stop") return { kind: word };
   if (word === "cancel") return { kind: "cancel", job: rest };
   if (word === "release") return { kind: "release", endpoint: rest };
   return undefined;

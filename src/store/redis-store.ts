@@ -1,4 +1,5 @@
 import { createApiKeyStore } from "./api-keys.js";
+import type { Calendar } from "../domain/calendar.js";
 import type { RedisLinks } from "./connection.js";
 import { createConditionStore } from "./condition.js";
 import { createContactStore } from "./contacts.js";
@@ -9,6 +10,7 @@ import { createJobStore } from "./jobs.js";
 import { createKeySpace } from "./keys.js";
 import { openLeaseStore } from "./leases.js";
 import { openRedis } from "./open-redis.js";
+import { createPolicyStore } from "./policies.js";
 import { createQueueStore } from "./queues.js";
 import type { RedisUrl } from "./redis-place.js";
 import { createRunStore } from "./runs.js";
@@ -31,6 +33,8 @@ export interface RedisStoreOptions {
   readonly monotonic: () => number;
   /** Epoch milliseconds, for what no script decides. */
   readonly now: () => number;
+  /** What recurring times of change windows are worked out with. */
+  readonly calendar: Calendar;
   /** A simulation's clock in the place of the server's, for everything the scripts decide by time. */
   readonly scriptTimeMs?: () => number;
   /** Is told of every call of a script: its name, milliseconds it took, and the reason it failed for, if it did. */
@@ -60,12 +64,18 @@ async function openOn(links: RedisLinks, options: RedisStoreOptions): Promise<St
   const watches = createWatchStore(links, keys, zones);
   const leases = await openLeaseStore(links, scripts, keys);
   const upkeep = createUpkeepStore(scripts, keys);
+  const devices = createDeviceStore(state, scripts, keys);
+  const { calendar, now } = options;
+  const policies = createPolicyStore({ redis: state, scripts, keys, zones, devices, calendar, now });
 
   /** A zone that nobody has known before has nothing to be reconciled with: its first user opens it. */
   const opened = new Set<string>();
   async function ensureZone(name: string): Promise<number> {
     const number = await zones.ensure(name);
-    if (!opened.has(name)) await upkeep.reconcile(name);
+    if (!opened.has(name)) {
+      await upkeep.reconcile(name);
+      await policies.keep(name);
+    }
     opened.add(name);
     return number;
   }
@@ -74,7 +84,8 @@ async function openOn(links: RedisLinks, options: RedisStoreOptions): Promise<St
   return {
     jobs: guarded(createJobStore(state, scripts, keys, zones)),
     watches: guarded(watches),
-    devices: guarded(createDeviceStore(state, scripts, keys)),
+    devices: guarded(devices),
+    policies: guarded(policies),
     queues: guarded(createQueueStore(state, scripts, keys)),
     runs: guarded(createRunStore(state, scripts, keys)),
     credentials: guarded(createCredentialStore(state, scripts, keys)),

@@ -57,6 +57,7 @@ const names = [
   "settle_firing",
   "take_firings",
   "take_live_runs",
+  "thaw",
   "tick",
   "time",
   "unlock_device",
@@ -64,6 +65,8 @@ const names = [
   "write_credential",
   "write_device",
   "write_schedule",
+  "write_freezes",
+  "write_policy",
   "write_schema",
   "zone_state",
 ] as const;

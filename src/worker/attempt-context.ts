@@ -4,7 +4,7 @@ import type { OutputWriter } from "./output-writer.js";
 import type { ReachableEndpoint } from "./reach.js";
 
 /** Why an attempt is told to stop. */
-export type StopCause = "cancel" | "timeout" | "shutdown" | "lease";
+export type StopCause = "stop" | "cancel" | "timeout" | "shutdown" | "lease";
 
 /** What an executor works with. One attempt, one context. */
 export interface WorkContext {
@@ -12,13 +12,15 @@ export interface WorkContext {
   readonly writer: OutputWriter;
   /** Aborts when the attempt has to stop. */
   readonly signal: AbortSignal;
+  /** Aborts when it has to stop soon: also what is under way is not waited for much longer. */
+  readonly urgentSignal: AbortSignal;
   /** Aborts when there is no time left to wait for an answer: the lease or the attempt's own time is over, or it is cut. */
   readonly hardSignal: AbortSignal;
   /** What stops the attempt, once something does: the hardest cause so far. */
   stopCause(): StopCause | undefined;
   /**
    * The point of no return: resolves once it is recorded, in the store and in the journal. Rejects with AttemptEnded
-   * when the attempt must not go on, and with AttemptError when it was asked to stop meanwhile: then nothing may be sent.
+   * when the attempt must not go on, with FrozenError when changes are not to start now, and with AttemptError when it was asked to stop meanwhile: then nothing may be sent.
    */
   intent(step: number): Promise<void>;
   /** Throws when the lease is over. */
@@ -41,6 +43,17 @@ export class AttemptEnded extends Error {
   constructor(verdict: "CANCELLED" | "EXPIRED") {
     super(verdict);
     this.verdict = verdict;
+  }
+}
+
+/** A policy keeps changes from starting, since the attempt was begun. */
+export class FrozenError extends Error {
+  override readonly name = "FrozenError";
+  readonly policy: string;
+  constructor({ policy, untilMs }: { readonly policy: string; readonly untilMs?: number }) {
+    const end = untilMs === undefined ? "" : ` until ${new Date(untilMs).toISOString()}`;
+    super(`${policy} keeps changes from starting${end}`);
+    this.policy = policy;
   }
 }
 

@@ -6,7 +6,8 @@ import type { Failure } from "../domain/job.js";
 import { backoffMs, type RetryRule } from "../domain/retry.js";
 import type { AttemptEnd, Claim, Holder, LeaseStore } from "../store/store.js";
 import { StoreError } from "../store/store.js";
-import { AttemptEnded, type Executed } from "./attempt-context.js";
+import { stopName } from "../domain/policy.js";
+import { AttemptEnded, type Executed, FrozenError } from "./attempt-context.js";
 import { BreakerOpenError } from "./contacts.js";
 import { AttemptError, concernsDevice, failureOf } from "./failure.js";
 import type { Journal } from "./journal.js";
@@ -42,6 +43,7 @@ export function endOf(
 ): Verdict {
   if (error instanceof AttemptEnded) return endedAtIntent(error.verdict);
   if (error instanceof FencedError) throw error;
+  if (error instanceof FrozenError) return frozenAtIntent(error, spec, executed);
   if (error instanceof BreakerOpenError && !intent && !stopping.signal.aborted && !spec.failIfBlocked) {
     const retryInMs = Math.min(error.waitMs, longestPutOffMs);
     return { verdict: "RETRY", error: failureOf(error)!, retryInMs, breaker: error.breaker };
@@ -65,6 +67,7 @@ export function endOf(
       ...(failure ? { failure } : {}),
       ...(error instanceof AttemptError ? error.again : {}),
       // What somebody asked to stop is not handed on by the worker that is stopping as well.
+      ...(stopping.words() === undefined ? {} : { stopWords: stopping.words() ?? "" }),
       ...(cause === undefined ? {} : { stopCause: cause === "shutdown" && stopping.cancelled ? "cancel" : cause }),
     },
     ruleOf(spec, job.maxAttempts),
@@ -103,6 +106,14 @@ function endedAtIntent(verdict: AttemptEnded["verdict"]): Verdict {
   if (verdict === "CANCELLED") return { verdict, effect: "NONE" };
   const message = "the queue timeout passed before anything was sent";
   return { verdict, effect: "NONE", error: { reason: "QUEUE_TIMEOUT", message } };
+}
+
+/** Nothing has changed: it waits with the others, unless it was not to wait or has typed what it would type again. */
+function frozenAtIntent({ policy, message }: FrozenError, spec: JobSpec, executed: Executed | undefined): Verdict {
+  const typed = policy === stopName && (executed?.intendedStep ?? 0) > 0;
+  if (typed) return { verdict: "FAILED", effect: "NONE", error: { reason: "CHANGES_STOPPED", message } };
+  const error = { reason: "CHANGES_FROZEN", message, metadata: { policy } };
+  return spec.failIfBlocked ? { verdict: "FAILED", effect: "NONE", error } : { verdict: "REQUEUE", error };
 }
 
 function isStoreAway(error: unknown): boolean {

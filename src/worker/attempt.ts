@@ -11,6 +11,7 @@ import {
   AttemptEnded,
   type AttemptContext,
   type Executed,
+  FrozenError,
   type StopCause,
   type WorkContext,
 } from "./attempt-context.js";
@@ -59,8 +60,10 @@ export interface Attempt {
   readonly holder: Holder;
   /** When it was claimed, in milliseconds since the epoch. */
   readonly startMs: number;
-  /** Asks it to stop. A harder cause may follow a softer one. */
-  stop(cause: StopCause): void;
+  /** Whether its work may change the device. */
+  readonly isChange: boolean;
+  /** Asks it to stop. A harder cause may follow a softer one; `words` are those of whoever stopped changes. */
+  stop(cause: StopCause, words?: string): void;
   /** Stops it without waiting for any answer. */
   cut(): void;
   /** Resolves when nothing of it touches the device any more. Never rejects. */
@@ -95,7 +98,8 @@ export function startAttempt(parts: AttemptParts, worker: string, claim: Claim):
   });
   void ended.then(isQuiet);
   const { stop, cut } = stopping;
-  return { holder, startMs: job.startMs ?? parts.clock.now(), stop, cut, quiet, ended };
+  const isChange = job.effectClass !== "READ_ONLY";
+  return { holder, startMs: job.startMs ?? parts.clock.now(), isChange, stop, cut, quiet, ended };
 }
 
 async function tellFault(parts: AttemptParts, claim: Claim, holder: Holder, course: Course, fault: unknown) {
@@ -120,7 +124,7 @@ async function run(
 ): Promise<AttemptEnd["verdict"]> {
   const { clock, pool, lease } = parts;
   const { job } = claim;
-  const { signal, hardSignal } = stopping;
+  const { signal, urgentSignal, hardSignal } = stopping;
   const spec = fromBinary(JobSpecSchema, job.spec);
   const timers = new Set<() => void>();
   const timer = (ms: number, call: () => void): void => {
@@ -149,6 +153,7 @@ async function run(
     job,
     writer,
     signal,
+    urgentSignal,
     hardSignal,
     stopCause: () => stopping.cause(),
     async intent(step) {
@@ -266,6 +271,7 @@ async function passPointOfNoReturn(
   if (intent.answer === "UNSEEN")
     throw new StoreError("STORE_RECONCILING", "no server has seen this worker yet: it may not change anything");
   if (intent.answer === "FENCED") throw new FencedError("another worker holds the device now");
+  if (intent.answer === "FROZEN") throw new FrozenError(intent);
   if (intent.answer !== "OK") throw new AttemptEnded(intent.answer);
   const { worker, fence } = holder;
   const { requests } = intent;

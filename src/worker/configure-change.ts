@@ -30,6 +30,8 @@ export interface Change {
   readonly report: ConfigureReport;
   readonly redactor: Redactor;
   readonly lines: readonly ConfigurationLine[];
+  /** What is typed takes the place of everything. */
+  readonly replaces: boolean;
   /** Set where the device is to take the change back by itself. */
   readonly timerSeconds: number | undefined;
   readonly postChecks: readonly ConfigCheck[];

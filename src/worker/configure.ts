@@ -1,24 +1,25 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import { ConfigMode, type ConfigureOperation } from "@pointsman/sdk/v1";
+import { ConfigKind, ConfigMode, type ConfigureOperation } from "@pointsman/sdk/v1";
 import {
   compareConfigurations,
+  type ConfigurationLine,
   type ConfigurationWish,
   createConfigurator,
   createRedactor,
   missingConsent,
   normalConfiguration,
-  parseConfiguration,
   planHash,
   predictDiff,
   redactDiff,
   type Session,
   unprovenParts,
 } from "../device/index.js";
-import { textLines } from "../domain/text-lines.js";
 import type { AttemptContext, Executed } from "./attempt-context.js";
 import * as change from "./configure-change.js";
 import type { Change } from "./configure-change.js";
 import { confirmChange, takeBack } from "./configure-confirm.js";
+import { linesBack, linesOfInput, onlyReads } from "./configure-input.js";
+import { reconcile } from "./configure-reconcile.js";
 import { createConfigureReport } from "./configure-report.js";
 import { AttemptError } from "./failure.js";
 import { afterGrace } from "./grace.js";
@@ -34,57 +35,58 @@ export async function runConfigure(
 ): Promise<Executed> {
   const { job, endpoint } = context;
   const { platform, account } = endpoint;
-  const isPlan = operation.mode === ConfigMode.PLAN;
   const confirmMs = operation.confirmTimeout ? durationMs(operation.confirmTimeout) : defaultConfirmMs;
   const timerSeconds = operation.mode === ConfigMode.APPLY_CONFIRMED ? Math.ceil(confirmMs / 1000) : undefined;
   const configurator = createConfigurator(platform, `pm-${job.id}-${job.attempt}`, timerSeconds);
   const { rules } = configurator;
   const missing = missingConsent(platform.name, rules, wishOf(operation));
-  if (missing !== undefined) throw new AttemptError("CONSENT_REQUIRED", missing);
+  if (missing !== undefined && operation.mode !== ConfigMode.RECONCILE)
+    throw new AttemptError("CONSENT_REQUIRED", missing);
   if (operation.save && !rules.save) {
     throw new AttemptError("UNSUPPORTED_BY_PLATFORM", `${platform.name} has nothing to save a configuration with`);
   }
-  const { lines, problems } = parseConfiguration(rules, inputLines(operation));
-  const [problem] = problems;
-  if (problem) throw new AttemptError("INVALID_REQUEST", `line ${problem.index + 1}: ${problem.problem}`);
-
+  const goesBack = operation.beforeJob !== "";
+  const given = goesBack ? [] : linesOfInput(platform.name, rules, operation);
   const redactor = createRedactor(platform.secrets, [
     account.password,
     account.privateKey,
     account.passphrase,
     account.enableSecret,
   ]);
-  const report = createConfigureReport(context.writer, redactor, lines, limits.outputBytes);
-  const last = lines.length + [rules.candidate, timerSeconds].filter((part) => part !== undefined).length;
-  const it: Change = {
-    ...{ context, configurator, report, redactor, lines, timerSeconds, postChecks: operation.postChecks },
+  const around = [rules.candidate, timerSeconds].filter((part) => part !== undefined).length;
+  const gentle = afterGrace(context);
+  const changeOf = (lines: readonly ConfigurationLine[]): Change => ({
+    ...{ context, configurator, redactor, lines, timerSeconds, postChecks: operation.postChecks },
+    replaces: operation.kind === ConfigKind.REPLACE,
+    report: createConfigureReport(context.writer, redactor, lines, limits.outputBytes),
     progress: {
       ...{ intended: 0, confirmed: 0, changed: false, intent: false },
-      steps: isPlan ? 0 : last + (operation.save ? 1 : 0),
+      steps: onlyReads(operation) ? 0 : lines.length + around + (operation.save ? 1 : 0),
     },
-    gentle: afterGrace(context),
+    gentle,
     firm: context.hardSignal,
-  };
+  });
+  let it = changeOf(given);
 
   let session: Session | undefined;
   let error: unknown;
   try {
     session = await context.checkout({ fresh: false });
     await configurator.prepare(session, change.reading(it));
-    await work(it, operation, session, platform.name, last);
+    if (goesBack) {
+      const running = await configurator.running(session, change.reading(it));
+      it = changeOf(linesBack(platform.name, rules, running, String(operation.input.value ?? ""), redactor));
+    }
+    if (operation.mode === ConfigMode.RECONCILE) await reconcile(it, session, platform.name);
+    else await work(it, operation, session, platform.name, it.lines.length + around);
   } catch (cause) {
     error = cause;
   }
+  const { report } = it;
   const { intended, confirmed, changed, steps } = it.progress;
   const result = report.encode(session?.reused ?? false);
   const done = { result, intendedStep: intended, confirmedStep: confirmed, changed, steps };
   return error === undefined ? done : { ...done, error };
-}
-
-/** The lines of the input, however they were given. */
-function inputLines({ input }: ConfigureOperation): readonly string[] {
-  if (input.case === "lines") return input.value.lines;
-  return textLines(input.value ?? "");
 }
 
 async function work(
@@ -162,6 +164,10 @@ async function makeChange(it: Change, session: Session, isPlan: boolean): Promis
   await configurator.open(session, change.reading(it));
   let keepOpen = false;
   try {
+    if (it.replaces && candidate?.empty) {
+      const emptied = await configurator.step(session, candidate.empty, change.reading(it));
+      if (emptied.status === "rejected") throw change.rejection(it, candidate.empty.send, emptied);
+    }
     if (!(await typeLines(it, session, isPlan))) return false;
     if (!candidate) {
       progress.changed = true;
@@ -227,5 +233,11 @@ async function save(it: Change, session: Session): Promise<void> {
 
 function wishOf({ mode, save, acceptUnproven, acceptReboot }: ConfigureOperation): ConfigurationWish {
   const confirmed = mode === ConfigMode.APPLY_CONFIRMED;
-  return { changes: mode !== ConfigMode.PLAN, confirmed, save, acceptUnproven, acceptReboot };
+  return {
+    changes: mode !== ConfigMode.PLAN && mode !== ConfigMode.RECONCILE,
+    confirmed,
+    save,
+    acceptUnproven,
+    acceptReboot,
+  };
 }

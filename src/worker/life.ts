@@ -13,6 +13,7 @@ import { createLease, type Lease } from "./lease.js";
 import { createPatience } from "./patience.js";
 import type { Reach, ReachableEndpoint } from "./reach.js";
 import { createRoom } from "./room.js";
+import { createStopWatch } from "./stop-watch.js";
 import type { Tools } from "./tools.js";
 import { createZoneWorker, type ZoneWorker } from "./zone-worker.js";
 
@@ -119,6 +120,12 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
     const attempts = new Map<string, Attempt>();
     const ends = { succeeded: 0, failed: 0 };
     const { leases } = store;
+    const changes = () => [...attempts.values()].filter(({ isChange }) => isChange);
+    const watch = createStopWatch({
+      ...{ clock, leases, zone, logger },
+      changing: () => changes().length > 0,
+      stopped: (words) => changes().forEach((attempt) => attempt.stop("stop", words)),
+    });
 
     function begin(claim: Claim): void {
       const untold = (): void => isOver("untold");
@@ -127,6 +134,7 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
       const own = { clock, random, leases, pool, reach, sealer, tools, journal, lease, logger, giveUp: giveUp.signal };
       const attempt = startAttempt({ ...own, untold, unheard }, name, claim);
       attempts.set(claim.job.id, attempt);
+      if (attempt.isChange) watch.begun();
       // Claimed while the worker began to stop: handed back before anything is sent.
       if (closing()) attempt.stop("shutdown");
       void attempt.ended.then((verdict) => {
@@ -163,6 +171,7 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
       replay: (rememberedMs) =>
         replayJournals({ clock, leases, journals: parts.journals, identity, attempts }, rememberedMs),
       cancel: (job) => attempts.get(job)?.stop("cancel"),
+      changesStopped: () => watch.hinted(),
       letGo: (endpoint) =>
         void pool.closeIdle((one: Endpoint) => {
           const { zone: its, exclusive } = one as ReachableEndpoint;

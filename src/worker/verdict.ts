@@ -19,6 +19,8 @@ export interface AttemptFacts {
   readonly final?: boolean;
   readonly notBeforeMs?: number;
   readonly stopCause?: StopCause;
+  /** Who stopped changes and why, where that is the cause. */
+  readonly stopWords?: string;
   /** The store was away before anything was sent: no fault of the work or the device. */
   readonly storeAway?: boolean;
   /** Attempts that count, this one included. */
@@ -28,6 +30,7 @@ export interface AttemptFacts {
 type Verdict = Pick<AttemptEnd, "verdict" | "effect" | "error" | "retryInMs">;
 
 const stopFailures: Readonly<Record<StopCause, Failure>> = {
+  stop: { reason: "CHANGES_STOPPED", message: "changes were stopped during the work" },
   cancel: { reason: "CANCELLED", message: "the work was stopped on request" },
   timeout: { reason: "EXECUTION_TIMEOUT", message: "the attempt took longer than its execution timeout" },
   shutdown: { reason: "WORKER_LOST", message: "the worker was stopped during the work" },
@@ -42,7 +45,7 @@ const stopFailures: Readonly<Record<StopCause, Failure>> = {
  */
 export function decide(facts: AttemptFacts, rule: RetryRule, random: Random): Verdict {
   const { failure, stopCause, intent, confirmedStep, intendedStep, steps, changed, effectClass } = facts;
-  const error = stopCause === undefined ? failure : stopFailures[stopCause];
+  const error = stopCause === undefined ? failure : { ...stopFailures[stopCause], ...said(facts) };
   const mayHaveSent = intendedStep === undefined || intendedStep > 0;
   // At-most-once work sends nothing that counts before its intent; IDEMPOTENT work has none to go by.
   const mayHaveChanged = effectClass === "AT_MOST_ONCE" ? intent : effectClass === "IDEMPOTENT" && mayHaveSent;
@@ -56,6 +59,8 @@ export function decide(facts: AttemptFacts, rule: RetryRule, random: Random): Ve
     return { verdict: "FAILED", effect, error };
   }
   const effect: Effect = mayHaveChanged ? "PARTIAL" : "NONE";
+  // What has typed nothing yet waits with the others until changes are allowed again.
+  if (stopCause === "stop" && !mayHaveSent) return { verdict: "REQUEUE", error };
   if (stopCause === "shutdown" || stopCause === "lease") return { verdict: "REQUEUE", error };
   if (stopCause === "cancel" && effect === "NONE") return { verdict: "CANCELLED", effect };
   if (stopCause === undefined) {
@@ -68,4 +73,8 @@ export function decide(facts: AttemptFacts, rule: RetryRule, random: Random): Ve
     }
   }
   return { verdict: "FAILED", effect, error };
+}
+
+function said({ stopCause, stopWords }: AttemptFacts): Partial<Failure> {
+  return stopCause === "stop" && stopWords !== undefined ? { message: stopWords } : {};
 }

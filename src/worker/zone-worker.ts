@@ -39,6 +39,7 @@ export interface ZoneWorkerParts {
   readonly replay: (rememberedMs: number) => Promise<void>;
   readonly begin: (claim: Claim) => void;
   readonly cancel: (job: string) => void;
+  readonly changesStopped: () => void;
   readonly letGo: (endpoint: string) => void;
   /** The lease in this zone is over, or this worker was buried there: attempts must stop at once. */
   readonly lost: (how: "expired" | "buried") => void;
@@ -192,6 +193,7 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
           work.ring();
         } else if (hint.kind === "control") beats.ring();
         else if (hint.kind === "cancel") parts.cancel(hint.job);
+        else if (hint.kind === "stop") parts.changesStopped();
         else parts.letGo(hint.endpoint);
       });
       await beating.start();

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createJobId } from "../../src/domain/job-id.js";
 import { createRedisStore } from "../../src/store/redis-store.js";
+import { createCalendar } from "../../src/system/calendar.js";
 import { slotOf } from "../../src/store/slot.js";
 import type { Store } from "../../src/store/store.js";
 import { systemRandom } from "../../src/system/random.js";
@@ -13,7 +14,13 @@ const slot = slotOf(`{${prefix}:default}`);
 const w1 = worker("w1");
 
 function open(url: string): Promise<Store> {
-  return createRedisStore({ address: url, prefix, now: () => Date.now(), monotonic: () => performance.now() });
+  return createRedisStore({
+    calendar: createCalendar(),
+    address: url,
+    prefix,
+    now: () => Date.now(),
+    monotonic: () => performance.now(),
+  });
 }
 
 /** What the nodes say about who serves a slot, by themselves. */

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { createJobId } from "../../src/domain/job-id.js";
 import type { NewJob } from "../../src/domain/job.js";
 import { createRedisStore } from "../../src/store/redis-store.js";
+import { createCalendar } from "../../src/system/calendar.js";
 import { slotCount, slotOf } from "../../src/store/slot.js";
 import type { AttemptEnd, Hint, JobQuery, Store } from "../../src/store/store.js";
 import { systemRandom } from "../../src/system/random.js";
@@ -26,6 +27,7 @@ interface World {
 async function openWorld(url: string, prefix: string): Promise<World> {
   const time = { now: Date.UTC(2030, 0, 1) };
   const store = await createRedisStore({
+    calendar: createCalendar(),
     ...{ address: url, prefix, now: () => time.now, monotonic: () => performance.now() },
     scriptTimeMs: () => time.now,
   });

@@ -3,6 +3,7 @@ import { createServer, connect as connectSocket, type AddressInfo, type Socket }
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseRedisUrl, showPlace } from "../../src/store/redis-place.js";
 import { createRedisStore } from "../../src/store/redis-store.js";
+import { createCalendar } from "../../src/system/calendar.js";
 import { asStoreError } from "../../src/store/connection-errors.js";
 import type { Store } from "../../src/store/store.js";
 import { eventually } from "../support/eventually.js";
@@ -11,7 +12,12 @@ import { claimOne, newJob, worker } from "../support/jobs.js";
 import { startCluster, startSecured, startSocket, type Topology } from "../support/redis-topologies.js";
 
 function open(address: string): Promise<Store> {
-  return createRedisStore({ address, now: () => Date.now(), monotonic: () => performance.now() });
+  return createRedisStore({
+    address,
+    calendar: createCalendar(),
+    now: () => Date.now(),
+    monotonic: () => performance.now(),
+  });
 }
 
 describe("the URL of Redis", () => {
@@ -268,7 +274,7 @@ describe("a store that is closed while its Redis is gone", () => {
     try {
       const program = `
         const { createRedisStore } = await import("./dist/store/redis-store.js");
-        const store = await createRedisStore({ address: process.argv[1], now: () => 0, monotonic: () => 0 });
+        const store = await createRedisStore({ address: process.argv[1], calendar: undefined, now: () => 0, monotonic: () => 0 });
         store.watches.onFeed(() => undefined);
         process.stdout.write("open\\n");
         for await (const _ of process.stdin);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createSeededRandom } from "../../src/dev/simulator/seeded-random.js";
 import { createRedisStore } from "../../src/store/redis-store.js";
+import { createCalendar } from "../../src/system/calendar.js";
 import { StoreError, type Claim, type Store } from "../../src/store/store.js";
 import { eventually } from "../support/eventually.js";
 import { newJob, worker } from "../support/jobs.js";
@@ -20,7 +21,14 @@ beforeAll(async () => {
   const now = (): number => Date.now();
   const monotonic = (): number => performance.now();
   for (let n = 0; n < workers; n++) {
-    stores.push(await createRedisStore({ address: `redis://127.0.0.1:${proxy.port}`, now, monotonic }));
+    stores.push(
+      await createRedisStore({
+        calendar: createCalendar(),
+        address: `redis://127.0.0.1:${proxy.port}`,
+        now,
+        monotonic,
+      }),
+    );
   }
 });
 afterAll(async () => {

@@ -5,6 +5,7 @@ import { createRedisStore } from "../../src/store/redis-store.js";
 import { slotOf } from "../../src/store/slot.js";
 import { createRunDriver } from "../../src/scheduler/run-driver.js";
 import { createRunEnds } from "../../src/scheduler/run-ends.js";
+import { createCalendar } from "../../src/system/calendar.js";
 import { systemClock } from "../../src/system/clock.js";
 import { systemRandom } from "../../src/system/random.js";
 import { eventually } from "../support/eventually.js";
@@ -14,7 +15,13 @@ import { startCluster } from "../support/redis-topologies.js";
 test("a run goes over zones on different primaries of a cluster, driven by two servers at once", async () => {
   const cluster = await startCluster(3);
   const now = (): number => Date.now();
-  const store = await createRedisStore({ address: cluster.url, prefix: "pm", now, monotonic: () => performance.now() });
+  const store = await createRedisStore({
+    calendar: createCalendar(),
+    address: cluster.url,
+    prefix: "pm",
+    now,
+    monotonic: () => performance.now(),
+  });
   const services = ["a", "b"].flatMap((server) => {
     const parts = { store, clock: systemClock, logger: pino({ level: "silent" }) };
     const driver = createRunDriver({

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { createKeySpace } from "../../src/store/keys.js";
 import { createRedisStore } from "../../src/store/redis-store.js";
+import { createCalendar } from "../../src/system/calendar.js";
 import { type KnownSchemas, knownSchemas, openSchema, type SchemaStep } from "../../src/store/schema.js";
 import { createScripts } from "../../src/store/scripts.js";
 import { openTestStore, type TestStore } from "../support/store.js";
@@ -25,7 +26,7 @@ function start(known: KnownSchemas): Promise<void> {
 }
 
 function openStore(): ReturnType<typeof createRedisStore> {
-  return createRedisStore({ address: at.address, now: () => 0, monotonic: () => 0 });
+  return createRedisStore({ calendar: createCalendar(), address: at.address, now: () => 0, monotonic: () => 0 });
 }
 
 describe("the schema of the store", () => {

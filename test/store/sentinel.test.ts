@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { createRedisStore } from "../../src/store/redis-store.js";
+import { createCalendar } from "../../src/system/calendar.js";
 import { eventually } from "../support/eventually.js";
 import { claimOne, newJob, succeed, worker } from "../support/jobs.js";
 import { startSentinel } from "../support/redis-topologies.js";
@@ -8,6 +9,7 @@ test("a primary that only stopped answering is left for the new one, and not gon
   const topology = await startSentinel();
   const [frozen, replica] = topology.nodes;
   const store = await createRedisStore({
+    calendar: createCalendar(),
     address: topology.url,
     now: () => Date.now(),
     monotonic: () => performance.now(),

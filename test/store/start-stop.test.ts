@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createRedisStore } from "../../src/store/redis-store.js";
+import { createCalendar } from "../../src/system/calendar.js";
 import { worker } from "../support/jobs.js";
 import { eventually } from "../support/eventually.js";
 import { openTestStore, type TestStore } from "../support/store.js";
@@ -22,6 +23,7 @@ test("T32: stores are opened, followed and closed at once, over and over, and no
   const before = await connections();
   async function life(round: number, who: number): Promise<void> {
     const store = await createRedisStore({
+      calendar: createCalendar(),
       address: at.address,
       now: () => Date.now(),
       monotonic: () => performance.now(),

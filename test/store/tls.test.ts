@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { createRedisStore } from "../../src/store/redis-store.js";
+import { createCalendar } from "../../src/system/calendar.js";
 import { eventually } from "../support/eventually.js";
 import { claimOne, newJob, worker } from "../support/jobs.js";
 import { startCluster, startSentinel } from "../support/redis-topologies.js";
@@ -11,6 +12,7 @@ test.each([
   const topology = await start();
   try {
     const store = await createRedisStore({
+      calendar: createCalendar(),
       address: topology.url,
       now: () => Date.now(),
       monotonic: () => performance.now(),

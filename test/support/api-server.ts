@@ -10,6 +10,8 @@ import {
   HealthService,
   JobResultSchema,
   JobService,
+  PolicyService,
+  QueueService,
   WorkerService,
 } from "@pointsman/sdk/v1";
 import { pino } from "pino";
@@ -101,8 +103,8 @@ export async function startTestApi(
     sealer,
     platforms: testPlatforms,
     clock: systemClock,
-    random: systemRandom,
     calendar: createCalendar(),
+    random: systemRandom,
     logger: pino({ level: "trace" }, sink),
     version: "1.2.3",
     forbidInlineEndpoints: false,
@@ -119,6 +121,8 @@ export async function startTestApi(
     clients(transport = createConnectTransport({ baseUrl, httpVersion: "2" })) {
       return {
         jobs: createClient(JobService, transport),
+        policies: createClient(PolicyService, transport),
+        queues: createClient(QueueService, transport),
         devices: createClient(DeviceService, transport),
         credentials: createClient(CredentialService, transport),
         workers: createClient(WorkerService, transport),

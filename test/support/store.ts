@@ -5,6 +5,7 @@ import { Redis } from "ioredis";
 import { startPrivateRedis } from "../../src/dev/private-redis.js";
 import { createKeySpace } from "../../src/store/keys.js";
 import { createRedisStore } from "../../src/store/redis-store.js";
+import { createCalendar } from "../../src/system/calendar.js";
 import { createScripts } from "../../src/store/scripts.js";
 import type { Store } from "../../src/store/store.js";
 
@@ -33,6 +34,7 @@ export async function openTestStore(options: { readonly realTime?: boolean } = {
   const time = { now: Date.UTC(2030, 0, 1) };
   const redis = new Redis({ path: server.socketPath });
   const store = await createRedisStore({
+    calendar: createCalendar(),
     address: server.socketPath,
     now: () => time.now,
     monotonic: () => performance.now(),

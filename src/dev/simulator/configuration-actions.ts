@@ -30,6 +30,11 @@ export const configurationActions: Readonly<Record<string, Action>> = {
     leave(session);
     return undefined;
   },
+  session_clean: (session, _values, _negated, io) => {
+    if (!session.candidate) return io?.show(notInSession);
+    session.candidate = { ...session.candidate, running: createRunningConfig("") };
+    return undefined;
+  },
   session_abort: (session, _values, _negated, io) => {
     if (!session.candidate) return io?.show(notInSession);
     leave(session);

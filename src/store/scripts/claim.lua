@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Takes up to `limit` jobs for a worker: for each, the head of its warm devices or of the ready ones. A warm session
 -- wins, unless a cold device has waited longer by more than the bonus.
--- @include gather, gate, hold, lines, place, limits
+-- @include gather, gate, hold, lines, place, freezes, limits
 --
 -- ARGV  2 worker · 3 limit · 4 number of the claim, counted by the worker · 5 bonus in microseconds
 -- Gives {'DEAD'} · {'SHUT', as of a beat} (the zone is being reconciled) · {'OK' or, when it may be asked again at once, 'MORE', now,
@@ -123,7 +123,7 @@ while taken < limit and looks > 0 do
   local id, line
   if not device.run then id, line = first(endpoint, device) end
   local job, facts, names
-  -- What a full limit blocks is put aside, and the one behind it is looked at.
+  -- What a full limit or a policy blocks is put aside, and the one behind it is looked at.
   while id do
     -- What stood before it is put aside now, and it asks for another worker.
     if lacks(skill_of(id, device)) then
@@ -136,10 +136,10 @@ while taken < limit and looks > 0 do
     names = (limited or facts[QUEUE]) and names_of(cjson.decode(facts[DEF]))
     call('ZREM', key(line, endpoint), id)
     if device.lock then call('ZREM', key(line .. '-pass', endpoint), id) end
-    local full = names and acquire(id, names)
+    local full = frozen(endpoint, line) or (names and acquire(id, names))
     if not full then break end
     if facts[PERMITS] then
-      give_back(id, names)
+      give_back(id, names or names_of(cjson.decode(facts[DEF])))
       gave_back = true
     end
     park(id, endpoint, full, facts[SC], facts[EX])

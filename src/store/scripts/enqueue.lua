@@ -1,5 +1,5 @@
 -- Accepts jobs, each for itself: what is refused keeps nothing else from being accepted.
--- @include gather, items, gate, memory, event, move, hold, lines, place, limits, close_job
+-- @include gather, items, gate, memory, event, move, hold, lines, place, freezes, limits, close_job
 --
 -- ARGV  for each job: its id · endpoint · class · line (reads, changes) · priority's worth in microseconds · queue timeout
 --       in milliseconds · tokens of the device index · its definition, what scripts seldom need, as JSON · its spec ·
@@ -53,8 +53,8 @@ local function replace(old, id)
 end
 
 -- What keeps a job from starting beside its device's work: reason, words and metadata. `own` says that its own line is
--- open to it, `full` names the limit that is full.
-local function obstacle(device, endpoint, from, own, full)
+-- open to it, `full` names the limit that is full, or the policy that closes, which it does until `ends`.
+local function obstacle(device, endpoint, from, own, full, ends)
   if device.paused then return 'QUEUE_PAUSED', 'its device is paused', { endpoint = endpoint } end
   if not from then
     local job = not string.find(device.hold, '^worker/') and device.hold ~= 'restore'
@@ -63,6 +63,7 @@ local function obstacle(device, endpoint, from, own, full)
   end
   if not own then return 'DEVICE_LOCKED', 'its device is locked by ' .. device.locker, { owner = device.locker } end
   if not full then return nil end
+  if ends then return 'CHANGES_FROZEN', full .. ' keeps changes from starting', { policy = full } end
   if ceiling(full) == 0 then return 'QUEUE_PAUSED', full .. ' is paused', { limit = full } end
   return 'LIMIT_REACHED', 'the limit of ' .. full .. ' is reached', { limit = full }
 end
@@ -154,14 +155,15 @@ local function accept(item, before)
     return { state, now_text, expires }
   end
 
-  -- A job that a full limit blocks never gets into the way of a claim.
-  local full = (options.queue or limited) and full_limit(id, names_of(cjson.decode(definition)))
+  -- A job that a full limit or a policy blocks never gets into the way of a claim.
+  local full, ends = frozen(endpoint, line)
+  full = full or ((options.queue or limited) and full_limit(id, names_of(cjson.decode(definition))))
   local from = source(endpoint, line, device)
   local passes = device.locker and device.locker == cjson.decode(definition).by
   local own = passes or from == key(line, endpoint)
 
   if options.blocked then
-    local why, what, metadata = obstacle(device, endpoint, from, own, full)
+    local why, what, metadata = obstacle(device, endpoint, from, own, full, ends)
     if why then
       local message = 'The job was not to wait, and ' .. what .. '.'
       local failure = cjson.encode({ reason = why, message = message, metadata = metadata })

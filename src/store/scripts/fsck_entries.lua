@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Checks that entries of one set have what they stand for.
--- @include hold, lines, place, limits, fsck
+-- @include hold, lines, place, freezes, limits, fsck
 --
 -- ARGV  3 kind of the set · 4 the rest of its name, or '' · 5… members, at most 100
 -- Cost  O(members · log n)

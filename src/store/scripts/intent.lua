@@ -1,12 +1,13 @@
 #!lua flags=allow-oom
 -- Moves an attempt past its point of no return. Written before the first byte that can change the device; without its
 -- OK nothing may be sent.
--- @include gate, held
+-- @include gate, held, freezes
 --
 -- ARGV  2 worker · 3 endpoint · 4 job · 5 fence · 6 the step about to be sent
 -- Gives {'OK', request key, what is kept of it, …} · {'FENCED'} · {'SHUT', what the zone is closed for, …} or {'HIDDEN'}
 --       (nothing may be sent) · {'UNSEEN'} (not before a server has seen this worker) · {'CANCELLED'} (asked for
---       meanwhile) · {'EXPIRED'} (its queue timeout has passed: stale work is not begun)
+--       meanwhile) · {'EXPIRED'} (its queue timeout has passed: stale work is not begun) ·
+--       {'FROZEN', policy, milliseconds until when or ''} (changes are not to start now)
 -- Cost  O(1)
 
 local id = ARGV[4]
@@ -20,6 +21,8 @@ local facts = call('HMGET', job, 'can', 'ex', 'request')
 if facts[1] then return { 'CANCELLED' } end
 if tonumber(facts[2]) <= now then return { 'EXPIRED' } end
 if call('ZSCORE', key('unseen'), ARGV[2]) then return { 'UNSEEN' } end
+local policy, ends = frozen(ARGV[3], 'changes')
+if policy then return { 'FROZEN', policy, ends } end
 call('HSET', job, 'it', now_text, 'is', ARGV[6])
 
 -- What the worker's journal keeps of the requests, so that a repeated one is known also to a Redis that forgot it.

@@ -2,7 +2,7 @@
 -- set of job ids, never a counter, so that no permit can leak. What a full limit blocks is parked under it, out of its
 -- line, so that no claim ever looks at it; a permit that comes free goes to the parked job that stands first, which
 -- returns to its line with the permit in its hand.
--- @needs lines, place
+-- @needs lines, place, freezes
 
 -- The names a job may be limited by.
 local function names_of(definition)
@@ -18,6 +18,12 @@ local function ceiling(name)
   if call('HEXISTS', key('paused'), name) == 1 then return 0 end
   local most = call('HGET', key('limits'), string.match(name, '^(label/[^=]+)=') or name)
   return most and tonumber(most)
+end
+
+-- How many may start under a name that jobs wait aside for: also of a policy, which lets none or all.
+local function room_under(name)
+  if is_policy(name) then return policy_until(name) and 0 or nil end
+  return ceiling(name)
 end
 
 -- The name that keeps a job from starting, if any.
@@ -60,16 +66,16 @@ local function can_start(id, endpoint)
 end
 
 -- Lets parked jobs go on under a name, while it has room. A permit is handed to a job that can start; one whose device is
--- busy or closed returns to its line without, and asks again when its turn comes.
+-- busy or closed returns to its line without, and asks again when its turn comes. Gives how many were looked at.
 local function admit(name)
   local parked, holders = key('parked', name), key('permits', name)
-  for _ = 1, 100 do
-    local most = ceiling(name)
-    if most and call('SCARD', holders) >= most then return end
+  for count = 0, 99 do
+    local most = room_under(name)
+    if most and call('SCARD', holders) >= most then return count end
     local id = call('ZPOPMIN', parked)[1]
     if not id then
       call('SREM', key('crowds'), name)
-      return
+      return count
     end
     local job = key('job', id)
     local facts = call('HMGET', job, 'ep', 'line', 'sc', 'ex')
@@ -84,6 +90,7 @@ local function admit(name)
       place(facts[1])
     end
   end
+  return 100
 end
 
 -- Gives a job's permits back, and lets others go on.
@@ -106,7 +113,7 @@ local function recall(name)
   end
 end
 
--- Puts a job aside under a full limit. It keeps its queue timeout and its place.
+-- Puts a job aside under a full limit or a policy. It keeps its queue timeout and its place.
 local function park(id, endpoint, name, score, expires)
   call('ZADD', key('parked', name), score, id)
   call('SADD', key('later', endpoint), id)

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Pauses a queue, or resumes it: a device's own line, or a named queue.
--- @include hold, lines, place, limits
+-- @include hold, lines, place, freezes, limits
 --
 -- ARGV  2 endpoint of the device, or '' · 3 named queue, or '' · 4 who, why and when, as a JSON object; '' resumes
 -- Gives OK

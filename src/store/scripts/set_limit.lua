@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Sets how many jobs may run at a time under a name, or lifts the limit.
--- @include hold, lines, place, limits
+-- @include hold, lines, place, freezes, limits
 --
 -- ARGV  2 name: queue/<name>, caller/<name> or label/<key> (which holds for each value) · 3 how many, or '' to lift it
 -- Gives OK

@@ -1,9 +1,10 @@
 #!lua flags=allow-oom
 -- Says why jobs wait, and behind whom. Writes nothing.
--- @include items, gate, hold, lines, place, limits
+-- @include items, gate, hold, lines, place, freezes, limits
 --
 -- ARGV  for each job: its id
--- Gives for each {} (it does not wait) or {reason, blocking job or '', position, limit it is parked under, if any}
+-- Gives for each {} (it does not wait) or {reason, blocking job or '', position, limit or policy it waits for, if any,
+--       milliseconds until when the policy closes, or ''}
 -- Cost  O(ids · log n)
 
 local shut = gate_shut() == 'SHUT'
@@ -19,6 +20,9 @@ local function explain(item)
   local answer = {}
   if job[1] == 'DELAYED' then
     answer = { job[8] and 'BREAKER_OPEN' or job[5] and 'RETRY' or 'START_TIME', '', 0 }
+  elseif job[1] == 'QUEUED' and job[6] and is_policy(job[6]) then
+    local ahead = call('ZRANK', key('parked', job[6]), id) or 0
+    answer = { 'FROZEN', '', ahead + 1, job[6], policy_until(job[6]) or now_text }
   elseif job[1] == 'QUEUED' and job[6] then
     local ahead = call('ZRANK', key('parked', job[6]), id) or 0
     answer = { ceiling(job[6]) == 0 and 'PAUSED' or 'LIMIT', '', ahead + 1, job[6] }
@@ -35,12 +39,15 @@ local function explain(item)
       and device.locker
     local next_one = first(endpoint, device)
     local reason, blocking = 'CLAIM', ''
+    local policy, ends = frozen(endpoint, line)
     if device.hold and line == 'changes' then
       reason, blocking = 'HELD', device.hold
     elseif device.paused then
       reason = 'PAUSED'
     elseif locker and locker ~= definition_of(id).by then
       reason = 'LOCKED'
+    elseif policy then
+      return { 'FROZEN', '', ahead + 1, policy, ends }
     elseif shut then
       reason = 'RECONCILING'
     elseif device.run then

@@ -11,8 +11,10 @@ import {
   reap as reapBoth,
   register as registerBoth,
   same,
+  setFreezes,
   type World,
 } from "./world.js";
+import { admit } from "./zone.js";
 
 const device = fc.constantFrom(...endpoints);
 const zone = "default";
@@ -355,6 +357,34 @@ const setLimit = fc
     }),
   );
 
+/** A freeze by itself, of one of two names, of all devices or some, for a while or for good; or none of the name. */
+const freeze = fc
+  .tuple(
+    fc.constantFrom("freeze/a", "stop/changes"),
+    fc.constantFrom("none", "now", "for", "later"),
+    seldom(fc.subarray([...endpoints], { minLength: 1 })),
+  )
+  .map((arg) =>
+    step("freeze", arg, async (world) => {
+      const [name, when, some] = arg;
+      const now = world.model.zone.now();
+      if (when === "none") world.model.zone.freezes.delete(name);
+      else {
+        const fromMs = when === "later" ? now + 1_000 : 0;
+        const ends = when === "now" ? {} : { toMs: now + 2_000 };
+        world.model.zone.freezes.set(name, { fromMs, ...ends, ...(some && { endpoints: some }) });
+      }
+      await setFreezes(world);
+    }),
+  );
+
+const thaw = fc.constant(null).map((arg) =>
+  step("thaw", arg, async (world) => {
+    await world.scripts.run("thaw", world.root);
+    for (const name of ["freeze/a", "stop/changes"]) admit(world.model.zone, name);
+  }),
+);
+
 const close = fc.tuple(device, fc.constantFrom<("open" | "" | number)[]>("open", "", 2_000)).map((arg) =>
   step("close", arg, async (world) => {
     const [endpoint, how] = arg;
@@ -414,6 +444,8 @@ export const steps = {
   unlock,
   pause,
   setLimit,
+  freeze,
+  thaw,
   close,
   retain,
 };

@@ -23,11 +23,14 @@ export function histories(length: Length): Histories {
   return made([...often, ...often, ...Object.values(rare), rare.cancel, rare.setLimit, control], length);
 }
 
-/** About limits: every job has a queue and a site, and people move the limits all the time. */
+/** About limits: every job has a queue and a site, and people move the limits and freeze changes all the time. */
 export function crowdedHistories(length: Length): Histories {
-  const { createCrowded, claim, finish, finishTogether, setLimit, pause, cancel, release, tick } = steps;
+  const { createCrowded, claim, finish, finishTogether, setLimit, pause, freeze, thaw, cancel, release, tick } = steps;
   const busy = [createCrowded, createCrowded, claim, claim, finish, finishTogether];
-  return made([...busy, ...busy, setLimit, setLimit, pause, pause, cancel, release, tick], length);
+  return made(
+    [...busy, ...busy, setLimit, setLimit, pause, pause, freeze, freeze, thaw, cancel, release, tick],
+    length,
+  );
 }
 
 /** About losses: workers die with work before and after its point of no return, and people settle it. */

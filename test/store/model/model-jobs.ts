@@ -98,6 +98,11 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
     if (lock && (lock.scope === "ALL" || job.line === "changes") && lock.owner !== job.spec.creator) {
       return failure("DEVICE_LOCKED", `its device is locked by ${lock.owner}`, { owner: lock.owner });
     }
+    const freeze = zones.frozen(zone, endpoint, job.line);
+    if (freeze) {
+      const { policy } = freeze;
+      return failure("CHANGES_FROZEN", `${policy} keeps changes from starting`, { policy });
+    }
     const limit = zones.fullLimit(zone, job);
     if (limit === undefined) return undefined;
     return zones.ceiling(zone, limit) === 0
@@ -168,10 +173,14 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
         return { job: recordOf(zone, job), replayed: false };
       }
     }
-    const full = zones.fullLimit(zone, job);
+    const full = zones.frozen(zone, spec.endpoint, job.line)?.policy ?? zones.fullLimit(zone, job);
     if (full !== undefined) job.parked = full;
     if (job.parked === undefined) zones.place(zone, spec.endpoint);
     return { job: recordOf(zone, job), replayed: false };
+  }
+
+  function isOver({ fromMs, toMs }: zones.ModelFreeze): boolean {
+    return fromMs > zone.now() || (toMs !== undefined && toMs <= zone.now());
   }
 
   function waitingOf(job: zones.ModelJob): Waiting | undefined {
@@ -182,6 +191,12 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
       jobs.filter((one) => one.score < job.score || (one.score === job.score && one.id < job.id)).length;
     if (parked !== undefined) {
       const beside = [...zone.jobs.values()].filter((one) => one.parked === parked);
+      if (zones.isPolicy(parked)) {
+        const freeze = zone.freezes.get(parked);
+        const untilMs = freeze === undefined || isOver(freeze) ? zone.now() : freeze.toMs;
+        const position = ahead(beside) + 1;
+        return { reason: "FROZEN", policy: parked, ...(untilMs === undefined ? {} : { untilMs }), position };
+      }
       const reason = zones.ceiling(zone, parked) === 0 ? "PAUSED" : "LIMIT";
       return { reason, limit: parked, position: ahead(beside) + 1 };
     }
@@ -198,6 +213,8 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
     if (lock && (lock.scope === "ALL" || job.line === "changes") && lock.owner !== job.spec.creator) {
       return { reason: "LOCKED", position };
     }
+    const freeze = zones.frozen(zone, job.spec.endpoint, job.line);
+    if (freeze) return { reason: "FROZEN", ...freeze, position };
     if (zones.isShut(zone)) return { reason: "RECONCILING", position };
     if (device.run !== undefined) return { reason: "DEVICE_BUSY", blockingJob: device.run, position };
     const serves = ({ state, identity }: zones.ModelWorker) =>

@@ -3,6 +3,7 @@ import type { Claim, Fenced, Holder, LeaseStore, Output, WorkerIdentity } from "
 import { StoreError } from "../../../src/store/store.js";
 import type { WorkerControl } from "../../../src/domain/worker-control.js";
 import { createClaimNumbers } from "../../../src/store/claim-numbers.js";
+import { stopName } from "../../../src/domain/policy.js";
 import { closeAttempt, lose } from "./lose.js";
 import { recordOf } from "./model-jobs.js";
 import * as zones from "./zone.js";
@@ -193,7 +194,7 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
             zones.place(zone, device.endpoint);
             break;
           }
-          const full = zones.acquire(zone, job);
+          const full = zones.frozen(zone, device.endpoint, job.line)?.policy ?? zones.acquire(zone, job);
           if (full === undefined) {
             taken.push(start(name, device, job, String(fence + taken.length + 1)));
             break;
@@ -212,10 +213,15 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
       if (job.cancelRequested) return { answer: "CANCELLED" };
       if (job.expireMs <= zone.now()) return { answer: "EXPIRED" };
       if (zone.gate.unseen.has(holder.worker)) return { answer: "UNSEEN" };
+      const freeze = zones.frozen(zone, holder.endpoint, "changes");
+      if (freeze) return { answer: "FROZEN", ...freeze };
       job.intentMs = zone.now();
       job.intendedStep = step;
       const known = [...zone.requests].filter(([, { id }]) => id === job.id);
       return { answer: "OK", requests: known.map(([key, { id, fingerprint }]) => [key, `${id} ${fingerprint}`]) };
+    },
+    async stopped() {
+      return zone.freezes.has(stopName) ? { owner: "ann", reason: "", createMs: 0 } : undefined;
     },
     async append(holder, part): Promise<Fenced | "CUT"> {
       const job = held(holder);

@@ -91,6 +91,21 @@ export async function newWorld(at: TestStore, moves: Set<string>): Promise<World
   return world;
 }
 
+/** Tells Redis what the model's zone is told by policies. */
+export async function setFreezes(world: World): Promise<void> {
+  const { freezes } = world.model.zone;
+  for (const [name, { endpoints: some = [] }] of freezes) {
+    const set = `${world.root}:frozen:${name}`;
+    await world.at.redis.del(set);
+    if (some.length > 0) await world.at.redis.sadd(set, ...some);
+  }
+  const texts = [...freezes].flatMap(([name, { fromMs, toMs, endpoints: some }]) => [
+    name,
+    `${some ? "some" : "all"} ${fromMs}-${toMs ?? ""}`,
+  ]);
+  await world.scripts.run("write_freezes", world.root, "1", "", ...texts);
+}
+
 /** What both stores can do. */
 export type Either = Pick<Store, "jobs" | "leases" | "upkeep" | "devices" | "queues" | "workers">;
 

@@ -117,6 +117,13 @@ export interface ModelGate {
   readonly walked: Map<string, string>;
 }
 
+/** When a policy keeps changes from starting, and at which devices; undefined: at all. */
+export interface ModelFreeze {
+  readonly fromMs: number;
+  readonly toMs?: number;
+  readonly endpoints?: readonly string[];
+}
+
 /** All that a zone is. Plain data, so that a simulation can copy it. */
 export interface ModelZone {
   readonly name: string;
@@ -132,6 +139,8 @@ export interface ModelZone {
   readonly limits: Map<string, number>;
   readonly pausedQueues: Map<string, PauseRecord>;
   readonly queues: Set<string>;
+  /** What policies say of this zone, by their names. */
+  readonly freezes: Map<string, ModelFreeze>;
   readonly gate: ModelGate;
   /** Which process with which history this is. Not of the zone's own data: it does not go back with them. */
   readonly identity: () => string;
@@ -156,6 +165,7 @@ export function createZone(name: string, moment: () => number, identity: () => s
     limits: new Map(),
     pausedQueues: new Map(),
     queues: new Set(),
+    freezes: new Map(),
     fence: 0,
   };
 }
@@ -313,6 +323,35 @@ export function addJob(zone: ModelZone, spec: NewJob, createMs: number, score: n
   return job;
 }
 
+/** The policy that keeps the jobs of a line from starting, and until when. */
+export function frozen(
+  zone: ModelZone,
+  endpoint: string,
+  line: Line,
+): { readonly policy: string; readonly untilMs?: number } | undefined {
+  if (line === "reads") return undefined;
+  const [first] = [...zone.freezes]
+    .filter(([, freeze]) => closes(zone, freeze) && (freeze.endpoints?.includes(endpoint) ?? true))
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return first && { policy: first[0], ...(first[1].toMs === undefined ? {} : { untilMs: first[1].toMs }) };
+}
+
+function closes(zone: ModelZone, { fromMs, toMs }: ModelFreeze): boolean {
+  return fromMs <= zone.now() && (toMs === undefined || toMs > zone.now());
+}
+
+/** Whether jobs wait aside under the name of a policy, not of a limit. */
+export function isPolicy(name: string): boolean {
+  return /^(freeze|window|stop)\//.test(name);
+}
+
+/** How many may start under a name that jobs wait aside for. */
+function roomUnder(zone: ModelZone, name: string): number | undefined {
+  if (!isPolicy(name)) return ceiling(zone, name);
+  const freeze = zone.freezes.get(name);
+  return freeze && closes(zone, freeze) ? 0 : undefined;
+}
+
 /** How many may run under a name: undefined for no limit, 0 while its queue is paused. */
 export function ceiling(zone: ModelZone, name: string): number | undefined {
   if (zone.pausedQueues.has(name)) return 0;
@@ -361,7 +400,7 @@ export function recall(zone: ModelZone, name: string): void {
 /** Lets jobs that were put aside under a name go on, while it has room. */
 export function admit(zone: ModelZone, name: string): void {
   for (let turn = 0; turn < 100; turn++) {
-    const most = ceiling(zone, name);
+    const most = roomUnder(zone, name);
     if (most !== undefined && holders(zone, name) >= most) return;
     const [first] = byScore(
       [...zone.jobs.values()].filter((job) => job.parked === name),

@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file pointsman/v1/operation.proto.
  */
 export const file_pointsman_v1_operation: GenFile = /*@__PURE__*/
-  fileDesc("Chxwb2ludHNtYW4vdjEvb3BlcmF0aW9uLnByb3RvEgxwb2ludHNtYW4udjEitAEKEUNvbW1hbmRzT3BlcmF0aW9uEjQKCGNvbW1hbmRzGAEgAygLMhUucG9pbnRzbWFuLnYxLkNvbW1hbmRCC7pICJIBBQgBENAPEjMKCW9uX3JlamVjdBgCIAEoDjIWLnBvaW50c21hbi52MS5PblJlamVjdEIIukgFggECEAESNAoJcHJpdmlsZWdlGAMgASgOMhcucG9pbnRzbWFuLnYxLlByaXZpbGVnZUIIukgFggECEAEiywEKB0NvbW1hbmQSTwoHY29tbWFuZBgBIAEoCUI+ukg7cjkQARiAIDIyXlteXHgwMC1ceDA4XHgwYS1ceDFmXHg3Zlx4ezg1fVx4ezIwMjh9XHh7MjAyOX1dKiQSLwoHYW5zd2VycxgCIAMoCzIULnBvaW50c21hbi52MS5BbnN3ZXJCCLpIBZIBAhAQEj4KDGlkbGVfdGltZW91dBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINukgKqgEHIgMIkBwqACJeCgZBbnN3ZXISHAoIcXVlc3Rpb24YASABKAlCCrpIB3IFEAEYgAISNgoGYW5zd2VyGAIgASgJQia6SCNyIRiACDIcXlteXHgwMC1ceDA4XHgwYS1ceDFmXHg3Zl0qJCKYBAoSQ29uZmlndXJlT3BlcmF0aW9uEioKBWxpbmVzGAEgASgLMhkucG9pbnRzbWFuLnYxLkNvbmZpZ0xpbmVzSAASVwoEdGV4dBgCIAEoCUJHukhEckIQASiAgEAyOl5bXlx4MDAtXHgwOFx4MGJceDBjXHgwZS1ceDFmXHg3Zlx4ezg1fVx4ezIwMjh9XHh7MjAyOX1dKiRIABIwCgRtb2RlGAMgASgOMhgucG9pbnRzbWFuLnYxLkNvbmZpZ01vZGVCCLpIBYIBAhABEgwKBHNhdmUYBCABKAgSQgoPY29uZmlybV90aW1lb3V0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqABI3CgpwcmVfY2hlY2tzGAYgAygLMhkucG9pbnRzbWFuLnYxLkNvbmZpZ0NoZWNrQgi6SAWSAQIQIBI4Cgtwb3N0X2NoZWNrcxgHIAMoCzIZLnBvaW50c21hbi52MS5Db25maWdDaGVja0IIukgFkgECECASKwoJcGxhbl9oYXNoGAggASgJQhi6SBXYAQFyEDIOXlswLTlhLWZdezY0fSQSGQoRa2VlcF9iZWZvcmVfYWZ0ZXIYCSABKAgSFwoPYWNjZXB0X3VucHJvdmVuGAogASgIEhUKDWFjY2VwdF9yZWJvb3QYCyABKAhCDgoFaW5wdXQSBbpIAggBImQKC0NvbmZpZ0xpbmVzElUKBWxpbmVzGAEgAygJQka6SEOSAUAIARCQTiI5cjcYgCAyMl5bXlx4MDAtXHgwOFx4MGEtXHgxZlx4N2ZceHs4NX1ceHsyMDI4fVx4ezIwMjl9XSokIqYBCgtDb25maWdDaGVjaxJPCgdjb21tYW5kGAEgASgJQj66SDtyORABGIAgMjJeW15ceDAwLVx4MDhceDBhLVx4MWZceDdmXHh7ODV9XHh7MjAyOH1ceHsyMDI5fV0qJBIiCgdpbmNsdWRlGAIgAygJQhG6SA6SAQsQICIHcgUQARiACBIiCgdleGNsdWRlGAMgAygJQhG6SA6SAQsQICIHcgUQARiACCIQCg5Qcm9iZU9wZXJhdGlvbiKEAQoOU2hlbGxPcGVyYXRpb24SPAoHY29tbWFuZBgBIAEoCUIpukgmciQQARiAgAQyHF5bXlx4MDAtXHgwOFx4MGItXHgxZlx4N2ZdKiRIABIiCgRhcmd2GAIgASgLMhIucG9pbnRzbWFuLnYxLkFyZ3ZIAEIQCgdwcm9ncmFtEgW6SAIIASJICgRBcmd2EkAKBXdvcmRzGAEgAygJQjG6SC6SASsIARCACCIkciIYgIAEMhxeW15ceDAwLVx4MDhceDBiLVx4MWZceDdmXSokIrcFCg1IdHRwT3BlcmF0aW9uEjkKA3VybBgBIAEoCUIsukgpcicQARiAEDIdXmh0dHBzPzovL1teLz8jQF0rKFsvPyNdLiopPySIAQESJwoHcGF5bG9hZBgCIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRKZAQoHaGVhZGVycxgDIAMoCzIoLnBvaW50c21hbi52MS5IdHRwT3BlcmF0aW9uLkhlYWRlcnNFbnRyeUJeukhbmgFYEEAiL3ItGIABMiheW0EtWmEtejAtOV1bQS1aYS16MC05ISMkJSYnKisuXl9gfH4tXSokKiNyIRiAIDIcXlteXHgwMC1ceDA4XHgwYS1ceDFmXHg3Zl0qJBKmAQoOc2VjcmV0X2hlYWRlcnMYBCADKAsyLi5wb2ludHNtYW4udjEuSHR0cE9wZXJhdGlvbi5TZWNyZXRIZWFkZXJzRW50cnlCXrpIW5oBWBAQIi9yLRiAATIoXltBLVphLXowLTldW0EtWmEtejAtOSEjJCUmJyorLl5fYHx+LV0qJCojciEYgCAyHF5bXlx4MDAtXHgwOFx4MGEtXHgxZlx4N2ZdKiQSIAoOc2lnbmluZ19zZWNyZXQYBSABKAlCCLpIBXIDGIAIEjkKB3RpbWVvdXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDbpICqoBByIDCNgEKgASKgoOcmV0cnlfc3RhdHVzZXMYByADKA1CErpID5IBDBAgIggqBhjXBCisAhIOCgZzaWduZWQYCCABKAgaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaNAoSU2VjcmV0SGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEitAEKC1JldHJ5UG9saWN5EiIKDG1heF9hdHRlbXB0cxgBIAEoDUIMukgJ2AEBKgQYFCgBEkEKD2luaXRpYWxfYmFja29mZhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINukgKqgEHIgMIkBwqABI+CgttYXhfYmFja29mZhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgAqgwEKC0VmZmVjdENsYXNzEhwKGEVGRkVDVF9DTEFTU19VTlNQRUNJRklFRBAAEhoKFkVGRkVDVF9DTEFTU19SRUFEX09OTFkQARIbChdFRkZFQ1RfQ0xBU1NfSURFTVBPVEVOVBACEh0KGUVGRkVDVF9DTEFTU19BVF9NT1NUX09OQ0UQAypRCghPblJlamVjdBIZChVPTl9SRUpFQ1RfVU5TUEVDSUZJRUQQABISCg5PTl9SRUpFQ1RfU1RPUBABEhYKEk9OX1JFSkVDVF9DT05USU5VRRACKlEKCVByaXZpbGVnZRIZChVQUklWSUxFR0VfVU5TUEVDSUZJRUQQABITCg9QUklWSUxFR0VfTE9HSU4QARIUChBQUklWSUxFR0VfRU5BQkxFEAIqdwoKQ29uZmlnTW9kZRIbChdDT05GSUdfTU9ERV9VTlNQRUNJRklFRBAAEhQKEENPTkZJR19NT0RFX1BMQU4QARIVChFDT05GSUdfTU9ERV9BUFBMWRACEh8KG0NPTkZJR19NT0RFX0FQUExZX0NPTkZJUk1FRBADYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_struct]);
+  fileDesc("Chxwb2ludHNtYW4vdjEvb3BlcmF0aW9uLnByb3RvEgxwb2ludHNtYW4udjEitAEKEUNvbW1hbmRzT3BlcmF0aW9uEjQKCGNvbW1hbmRzGAEgAygLMhUucG9pbnRzbWFuLnYxLkNvbW1hbmRCC7pICJIBBQgBENAPEjMKCW9uX3JlamVjdBgCIAEoDjIWLnBvaW50c21hbi52MS5PblJlamVjdEIIukgFggECEAESNAoJcHJpdmlsZWdlGAMgASgOMhcucG9pbnRzbWFuLnYxLlByaXZpbGVnZUIIukgFggECEAEiywEKB0NvbW1hbmQSTwoHY29tbWFuZBgBIAEoCUI+ukg7cjkQARiAIDIyXlteXHgwMC1ceDA4XHgwYS1ceDFmXHg3Zlx4ezg1fVx4ezIwMjh9XHh7MjAyOX1dKiQSLwoHYW5zd2VycxgCIAMoCzIULnBvaW50c21hbi52MS5BbnN3ZXJCCLpIBZIBAhAQEj4KDGlkbGVfdGltZW91dBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINukgKqgEHIgMIkBwqACJeCgZBbnN3ZXISHAoIcXVlc3Rpb24YASABKAlCCrpIB3IFEAEYgAISNgoGYW5zd2VyGAIgASgJQia6SCNyIRiACDIcXlteXHgwMC1ceDA4XHgwYS1ceDFmXHg3Zl0qJCKxBQoSQ29uZmlndXJlT3BlcmF0aW9uEioKBWxpbmVzGAEgASgLMhkucG9pbnRzbWFuLnYxLkNvbmZpZ0xpbmVzSAASVwoEdGV4dBgCIAEoCUJHukhEckIQASiAgEAyOl5bXlx4MDAtXHgwOFx4MGJceDBjXHgwZS1ceDFmXHg3Zlx4ezg1fVx4ezIwMjh9XHh7MjAyOX1dKiRIABIwCgRtb2RlGAMgASgOMhgucG9pbnRzbWFuLnYxLkNvbmZpZ01vZGVCCLpIBYIBAhABEgwKBHNhdmUYBCABKAgSQgoPY29uZmlybV90aW1lb3V0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqABI3CgpwcmVfY2hlY2tzGAYgAygLMhkucG9pbnRzbWFuLnYxLkNvbmZpZ0NoZWNrQgi6SAWSAQIQIBI4Cgtwb3N0X2NoZWNrcxgHIAMoCzIZLnBvaW50c21hbi52MS5Db25maWdDaGVja0IIukgFkgECECASKwoJcGxhbl9oYXNoGAggASgJQhi6SBXYAQFyEDIOXlswLTlhLWZdezY0fSQSGQoRa2VlcF9iZWZvcmVfYWZ0ZXIYCSABKAgSFwoPYWNjZXB0X3VucHJvdmVuGAogASgIEhUKDWFjY2VwdF9yZWJvb3QYCyABKAgSNAoIbGluZXNfb2YYDCABKAlCIrpIH9gBAXIaMhheWzAtOWEtaGprbW5wLXR2LXpdezI2fSQSNgoKYmVmb3JlX2pvYhgNIAEoCUIiukgf2AEBchoyGF5bMC05YS1oamttbnAtdHYtel17MjZ9JBIwCgRraW5kGA4gASgOMhgucG9pbnRzbWFuLnYxLkNvbmZpZ0tpbmRCCLpIBYIBAhABQgcKBWlucHV0ImQKC0NvbmZpZ0xpbmVzElUKBWxpbmVzGAEgAygJQka6SEOSAUAIARCQTiI5cjcYgCAyMl5bXlx4MDAtXHgwOFx4MGEtXHgxZlx4N2ZceHs4NX1ceHsyMDI4fVx4ezIwMjl9XSokIqYBCgtDb25maWdDaGVjaxJPCgdjb21tYW5kGAEgASgJQj66SDtyORABGIAgMjJeW15ceDAwLVx4MDhceDBhLVx4MWZceDdmXHh7ODV9XHh7MjAyOH1ceHsyMDI5fV0qJBIiCgdpbmNsdWRlGAIgAygJQhG6SA6SAQsQICIHcgUQARiACBIiCgdleGNsdWRlGAMgAygJQhG6SA6SAQsQICIHcgUQARiACCIQCg5Qcm9iZU9wZXJhdGlvbiKEAQoOU2hlbGxPcGVyYXRpb24SPAoHY29tbWFuZBgBIAEoCUIpukgmciQQARiAgAQyHF5bXlx4MDAtXHgwOFx4MGItXHgxZlx4N2ZdKiRIABIiCgRhcmd2GAIgASgLMhIucG9pbnRzbWFuLnYxLkFyZ3ZIAEIQCgdwcm9ncmFtEgW6SAIIASJICgRBcmd2EkAKBXdvcmRzGAEgAygJQjG6SC6SASsIARCACCIkciIYgIAEMhxeW15ceDAwLVx4MDhceDBiLVx4MWZceDdmXSokIrcFCg1IdHRwT3BlcmF0aW9uEjkKA3VybBgBIAEoCUIsukgpcicQARiAEDIdXmh0dHBzPzovL1teLz8jQF0rKFsvPyNdLiopPySIAQESJwoHcGF5bG9hZBgCIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRKZAQoHaGVhZGVycxgDIAMoCzIoLnBvaW50c21hbi52MS5IdHRwT3BlcmF0aW9uLkhlYWRlcnNFbnRyeUJeukhbmgFYEEAiL3ItGIABMiheW0EtWmEtejAtOV1bQS1aYS16MC05ISMkJSYnKisuXl9gfH4tXSokKiNyIRiAIDIcXlteXHgwMC1ceDA4XHgwYS1ceDFmXHg3Zl0qJBKmAQoOc2VjcmV0X2hlYWRlcnMYBCADKAsyLi5wb2ludHNtYW4udjEuSHR0cE9wZXJhdGlvbi5TZWNyZXRIZWFkZXJzRW50cnlCXrpIW5oBWBAQIi9yLRiAATIoXltBLVphLXowLTldW0EtWmEtejAtOSEjJCUmJyorLl5fYHx+LV0qJCojciEYgCAyHF5bXlx4MDAtXHgwOFx4MGEtXHgxZlx4N2ZdKiQSIAoOc2lnbmluZ19zZWNyZXQYBSABKAlCCLpIBXIDGIAIEjkKB3RpbWVvdXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDbpICqoBByIDCNgEKgASKgoOcmV0cnlfc3RhdHVzZXMYByADKA1CErpID5IBDBAgIggqBhjXBCisAhIOCgZzaWduZWQYCCABKAgaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaNAoSU2VjcmV0SGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEitAEKC1JldHJ5UG9saWN5EiIKDG1heF9hdHRlbXB0cxgBIAEoDUIMukgJ2AEBKgQYFCgBEkEKD2luaXRpYWxfYmFja29mZhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINukgKqgEHIgMIkBwqABI+CgttYXhfYmFja29mZhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgAqgwEKC0VmZmVjdENsYXNzEhwKGEVGRkVDVF9DTEFTU19VTlNQRUNJRklFRBAAEhoKFkVGRkVDVF9DTEFTU19SRUFEX09OTFkQARIbChdFRkZFQ1RfQ0xBU1NfSURFTVBPVEVOVBACEh0KGUVGRkVDVF9DTEFTU19BVF9NT1NUX09OQ0UQAypRCghPblJlamVjdBIZChVPTl9SRUpFQ1RfVU5TUEVDSUZJRUQQABISCg5PTl9SRUpFQ1RfU1RPUBABEhYKEk9OX1JFSkVDVF9DT05USU5VRRACKlEKCVByaXZpbGVnZRIZChVQUklWSUxFR0VfVU5TUEVDSUZJRUQQABITCg9QUklWSUxFR0VfTE9HSU4QARIUChBQUklWSUxFR0VfRU5BQkxFEAIqbgoKQ29uZmlnS2luZBIbChdDT05GSUdfS0lORF9VTlNQRUNJRklFRBAAEhUKEUNPTkZJR19LSU5EX01FUkdFEAESFwoTQ09ORklHX0tJTkRfUkVQTEFDRRACEhMKD0NPTkZJR19LSU5EX1NFVBADKpIBCgpDb25maWdNb2RlEhsKF0NPTkZJR19NT0RFX1VOU1BFQ0lGSUVEEAASFAoQQ09ORklHX01PREVfUExBThABEhUKEUNPTkZJR19NT0RFX0FQUExZEAISHwobQ09ORklHX01PREVfQVBQTFlfQ09ORklSTUVEEAMSGQoVQ09ORklHX01PREVfUkVDT05DSUxFEARiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_struct]);
 
 /**
  * Runs command lines, one after the other, in one session.
@@ -123,7 +123,7 @@ export const AnswerSchema: GenMessage<Answer> = /*@__PURE__*/
  */
 export type ConfigureOperation = Message<"pointsman.v1.ConfigureOperation"> & {
   /**
-   * What is typed.
+   * What is typed. Required, unless lines_of or before_job says it.
    *
    * @generated from oneof pointsman.v1.ConfigureOperation.input
    */
@@ -212,6 +212,30 @@ export type ConfigureOperation = Message<"pointsman.v1.ConfigureOperation"> & {
    * @generated from field: bool accept_reboot = 11;
    */
   acceptReboot: boolean;
+
+  /**
+   * Takes the lines of an earlier configuration job of the same device, by its id, in place of the input: to look for
+   * them with RECONCILE, for instance.
+   *
+   * @generated from field: string lines_of = 12;
+   */
+  linesOf: string;
+
+  /**
+   * Goes back to what the running configuration was before this job, by its id, which must have kept it
+   * (keep_before_after): the lines are worked out from what runs now. Anything but a PLAN needs the plan's plan_hash.
+   * UNSUPPORTED_BY_PLATFORM where no line takes another away.
+   *
+   * @generated from field: string before_job = 13;
+   */
+  beforeJob: string;
+
+  /**
+   * How the input is meant. Default MERGE.
+   *
+   * @generated from field: pointsman.v1.ConfigKind kind = 14;
+   */
+  kind: ConfigKind;
 };
 
 /**
@@ -602,6 +626,56 @@ export const PrivilegeSchema: GenEnum<Privilege> = /*@__PURE__*/
   enumDesc(file_pointsman_v1_operation, 2);
 
 /**
+ * How the input of a configuration is meant.
+ *
+ * @generated from enum pointsman.v1.ConfigKind
+ */
+export const ConfigKind = {
+  /**
+   * The same as MERGE.
+   *
+   * @generated from enum value: CONFIG_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Lines that are added to what runs.
+   *
+   * @generated from enum value: CONFIG_KIND_MERGE = 1;
+   */
+  MERGE: 1,
+
+  /**
+   * A whole configuration, which takes the place of what runs. UNSUPPORTED_BY_PLATFORM where the platform has no
+   * candidate that can be emptied.
+   *
+   * @generated from enum value: CONFIG_KIND_REPLACE = 2;
+   */
+  REPLACE: 2,
+
+  /**
+   * Settings in the platform's own flat form (`set …`, `delete …`), each with its whole path. UNSUPPORTED_BY_PLATFORM
+   * where it has none.
+   *
+   * @generated from enum value: CONFIG_KIND_SET = 3;
+   */
+  SET: 3,
+} as const;
+
+/**
+ * How the input of a configuration is meant.
+ *
+ * @generated from enum pointsman.v1.ConfigKind
+ */
+export type ConfigKind = (typeof ConfigKind)[keyof typeof ConfigKind] | UnknownEnum;
+
+/**
+ * Describes the enum pointsman.v1.ConfigKind.
+ */
+export const ConfigKindSchema: GenEnum<ConfigKind> = /*@__PURE__*/
+  enumDesc(file_pointsman_v1_operation, 3);
+
+/**
  * How far a configuration goes.
  *
  * @generated from enum pointsman.v1.ConfigMode
@@ -635,6 +709,14 @@ export const ConfigMode = {
    * @generated from enum value: CONFIG_MODE_APPLY_CONFIRMED = 3;
    */
   APPLY_CONFIRMED: 3,
+
+  /**
+   * Tells of each line whether it stands in the running configuration, and changes nothing: read-only. With lines_of it
+   * shows what became of a job whose outcome is unknown; it does not resolve that job.
+   *
+   * @generated from enum value: CONFIG_MODE_RECONCILE = 4;
+   */
+  RECONCILE: 4,
 } as const;
 
 /**
@@ -648,5 +730,5 @@ export type ConfigMode = (typeof ConfigMode)[keyof typeof ConfigMode] | UnknownE
  * Describes the enum pointsman.v1.ConfigMode.
  */
 export const ConfigModeSchema: GenEnum<ConfigMode> = /*@__PURE__*/
-  enumDesc(file_pointsman_v1_operation, 3);
+  enumDesc(file_pointsman_v1_operation, 4);
 
