@@ -75,7 +75,8 @@ export async function runConfigure(
     await configurator.prepare(session, change.reading(it));
     if (goesBack) {
       const running = await configurator.running(session, change.reading(it));
-      it = changeOf(linesBack(platform.name, rules, running, String(operation.input.value ?? ""), redactor));
+      const earlier = operation.input.case === "text" ? operation.input.value : "";
+      it = changeOf(linesBack(platform.name, rules, running, earlier, redactor));
     }
     if (operation.mode === ConfigMode.RECONCILE) await reconcile(it, session, platform.name);
     else await work(it, operation, session, platform.name, it.lines.length + around);

@@ -111,9 +111,9 @@ describe("a program on a node", () => {
   });
 
   test.each([
-    [{ shell: "echo" } as JobInput, "job.target"],
-    [{ node: "alpha", shell: "echo 'open" } as JobInput, "job.shell.command"],
-    [{ node: "alpha", commands: ["show clock"] } as JobInput, "job.target"],
+    [{ shell: "echo" }, "job.target"],
+    [{ node: "alpha", shell: "echo 'open" }, "job.shell.command"],
+    [{ node: "alpha", commands: ["show clock"] }, "job.target"],
   ])("%j is refused", async (job, field) => {
     await expect(at.client.jobs.create(job)).rejects.toMatchObject({
       reason: "INVALID_REQUEST",
