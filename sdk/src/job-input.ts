@@ -244,20 +244,18 @@ function target(input: JobTarget): NonNullable<JobSpecInit["target"]> {
   return input.node === undefined ? { case: undefined } : { case: "node", value: input.node };
 }
 
-function operation(work: JobWork): NonNullable<JobSpecInit["operation"]> {
+/** An operation in the contract's form. */
+export function operation(work: JobWork): NonNullable<JobSpecInit["operation"]> {
   if (work.shell !== undefined) return shellOperation(work.shell);
   if (work.http !== undefined) return httpOperation(work.http);
   return deviceOperation(work);
 }
 
 /** Work that is done on a device. */
-export type DeviceWork = Exclude<
-  JobWork,
-  { readonly shell: string | readonly string[] } | { readonly http: HttpInput }
->;
+type DeviceWork = Exclude<JobWork, { readonly shell: string | readonly string[] } | { readonly http: HttpInput }>;
 
 /** An operation on a device, as the contract has it. */
-export function deviceOperation(
+function deviceOperation(
   work: DeviceWork,
 ): Extract<NonNullable<JobSpecInit["operation"]>, { case: "commands" | "configure" | "probe" }> {
   if (work.configure !== undefined) return { case: "configure", value: configureMessage(work.configure) };

@@ -1,12 +1,12 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   endpoint,
-  deviceOperation,
+  operation,
   optionalDuration,
   workSpec,
   type EndpointInput,
   type JobConditions,
-  type DeviceWork,
+  type JobWork,
 } from "./job-input.js";
 import { RunSpecSchema, type RunSpec } from "./v1.js";
 
@@ -27,10 +27,12 @@ export type RunTargetInput = {
   /** Labels of this target's job beside the others. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** What is done here in the place of the run's own work. */
-  readonly work?: DeviceWork | undefined;
+  readonly work?: JobWork | undefined;
 } & (
-  | { readonly device: string; readonly endpoint?: undefined }
-  | { readonly endpoint: EndpointInput; readonly device?: undefined }
+  | { readonly device: string; readonly endpoint?: undefined; readonly node?: undefined }
+  | { readonly endpoint: EndpointInput; readonly device?: undefined; readonly node?: undefined }
+  /** Name of a node, for `shell` and `http`. */
+  | { readonly node: string; readonly device?: undefined; readonly endpoint?: undefined }
 );
 
 /** How the work goes from target to target. Default: everything at once, to the end. */
@@ -60,7 +62,7 @@ export interface RolloutInput {
 }
 
 /** A run, in the words of this SDK. The form of the contract, `RunSpec`, is taken in its place everywhere. */
-export type RunInput = DeviceWork &
+export type RunInput = JobWork &
   Omit<JobConditions, "dedupe"> & {
     /** Devices by name, in the order in which they are worked on. */
     readonly devices?: readonly string[] | undefined;
@@ -68,6 +70,8 @@ export type RunInput = DeviceWork &
     readonly targets?: readonly RunTargetInput[] | undefined;
     /** The devices that it meets when the run is created. */
     readonly selector?: SelectorInput | undefined;
+    /** Every node that has a worker or had one within the last hour, for `shell` and `http`. */
+    readonly allNodes?: boolean | undefined;
     readonly rollout?: RolloutInput | undefined;
     /** Words: {{name}} is replaced in commands, answers, lines of configuration, checks and label values. */
     readonly variables?: Readonly<Record<string, string>> | undefined;
@@ -86,7 +90,7 @@ export function runSpec(input: RunInput | RunSpecInit): RunSpec {
 }
 
 function isRunInput(input: RunInput | RunSpecInit): input is RunInput {
-  return "commands" in input || "configure" in input || "probe" in input;
+  return ["commands", "configure", "probe", "shell", "http"].some((work) => work in input);
 }
 
 function fromInput(input: RunInput): RunSpec {
@@ -94,13 +98,10 @@ function fromInput(input: RunInput): RunSpec {
   return create(RunSpecSchema, {
     devices: [...(input.devices ?? [])],
     targets: (input.targets ?? []).map((target) => ({
-      target:
-        target.endpoint === undefined
-          ? { case: "device" as const, value: target.device }
-          : { case: "endpoint" as const, value: endpoint(target.endpoint) },
+      target: place(target),
       variables: { ...target.variables },
       labels: { ...target.labels },
-      ...(target.work ? { operation: deviceOperation(target.work) } : {}),
+      ...(target.work ? { operation: operation(target.work) } : {}),
     })),
     ...(selector
       ? {
@@ -112,12 +113,19 @@ function fromInput(input: RunInput): RunSpec {
           },
         }
       : {}),
+    allNodes: input.allNodes ?? false,
     job: workSpec(input),
     ...(input.rollout ? { rollout: rollout(input.rollout) } : {}),
     variables: { ...input.variables },
     labels: { ...input.runLabels },
     description: input.description ?? "",
   });
+}
+
+function place(target: RunTargetInput) {
+  if (target.endpoint !== undefined) return { case: "endpoint" as const, value: endpoint(target.endpoint) };
+  if (target.node !== undefined) return { case: "node" as const, value: target.node };
+  return { case: "device" as const, value: target.device };
 }
 
 function rollout(input: RolloutInput): NonNullable<RunSpecInit["rollout"]> {

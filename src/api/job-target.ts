@@ -101,8 +101,12 @@ function nodeTarget(around: Surroundings, node: string, wanted: string): Omit<Ta
       metadata: { node },
     });
   }
-  const zone = wanted || (zones.includes(defaultZone) ? defaultZone : (zones[0] ?? defaultZone));
-  return { node, address: "", zone };
+  return { node, address: "", zone: zoneOfNode(zones, wanted) };
+}
+
+/** Of the zones that a node serves, the one that was asked for, or else the default zone, or else the first. */
+export function zoneOfNode(zones: readonly string[], wanted: string): string {
+  return wanted || (zones.includes(defaultZone) ? defaultZone : (zones[0] ?? defaultZone));
 }
 
 function inlineTarget(

@@ -26,6 +26,12 @@ export function printedBy({ result }: JobResult): Printed {
       const { lines, diff } = result.value;
       return { stdout: diff?.text ?? "", stderr: joined(lines.flatMap(({ errorLines }) => errorLines)) };
     }
+    case "shell": {
+      const { stdout, stderr, exitStatus } = result.value;
+      return { stdout, stderr, ...(exitStatus !== undefined && { exitStatus }) };
+    }
+    case "http":
+      return { stdout: result.value.body, stderr: "" };
     default:
       return { stdout: "", stderr: "" };
   }

@@ -1,6 +1,6 @@
 import { setImmediate as breathe } from "node:timers/promises";
 import { clone, create, toBinary } from "@bufbuild/protobuf";
-import { durationMs } from "@bufbuild/protobuf/wkt";
+import { durationFromMs, durationMs } from "@bufbuild/protobuf/wkt";
 import { ConnectError } from "@connectrpc/connect";
 import { type JobSpec, JobSpecSchema, RolloutPolicySchema, type RunSpec, RunSpecSchema } from "@pointsman/sdk/v1";
 import { createRunId } from "../domain/job-id.js";
@@ -11,10 +11,21 @@ import type { DeviceRecord } from "../store/store.js";
 import { canonicalBytes } from "./canonical-bytes.js";
 import { itemError } from "./item-error.js";
 import { type JobCreation, prepareJob } from "./job-create.js";
-import { readSurroundings, type Surroundings } from "./job-surroundings.js";
+import { defaultZone, readSurroundings, type Surroundings } from "./job-surroundings.js";
+import { zoneOfNode } from "./job-target.js";
 import { blockedTarget } from "./run-blocked.js";
+import { secretsIn } from "./run-secrets.js";
 import { wordsIn, wordsOf } from "./run-words.js";
-import { type AskedTarget, deviceOf, jobOfTarget, nameOf, targetBytes, targetPlace } from "./run-target.js";
+import {
+  type AskedTarget,
+  deviceOf,
+  jobOfTarget,
+  nameOf,
+  nodeOf,
+  nodeTarget,
+  targetBytes,
+  targetPlace,
+} from "./run-target.js";
 import { validateRequest } from "./validate-request.js";
 
 /** Targets that a run can have. */
@@ -23,6 +34,8 @@ const mostTargets = 100_000;
 const chunk = 500;
 /** Rejections that an answer names. */
 const namedRejections = 100;
+/** How long a job of a run on all nodes waits: a worker is restarted in it, and it is over before the next half minute. */
+const allNodesQueueMs = 20_000;
 /** Devices of the inventory read at a time. */
 const inventoryPage = 1_000;
 
@@ -66,9 +79,10 @@ export interface AcceptedRun {
  * is that target's rejection. Throws INVALID_REQUEST for what is wrong with all, REQUEST_ID_REQUIRED, REQUEST_ID_REUSED,
  * NO_TARGETS, TARGETS_REJECTED, and for the run it does again RUN_NOT_FOUND and RUN_NOT_FINAL.
  */
-export async function createRun(parts: JobCreation, wish: RunWish): Promise<AcceptedRun> {
+export async function createRun(parts: JobCreation, asked: RunWish): Promise<AcceptedRun> {
   const { store } = parts;
-  const { spec } = wish;
+  const spec = withQueueTimeout(asked.spec);
+  const wish = { ...asked, spec };
   checkRunSpec(spec, "run");
   const idempotency =
     wish.requestId === ""
@@ -76,7 +90,7 @@ export async function createRun(parts: JobCreation, wish: RunWish): Promise<Acce
       : {
           scope: wish.scope,
           requestId: wish.requestId,
-          fingerprint: parts.sealer.fingerprint(canonicalBytes(RunSpecSchema, spec)),
+          fingerprint: parts.sealer.fingerprint(canonicalBytes(RunSpecSchema, asked.spec)),
         };
   const earlier = idempotency && !wish.validateOnly ? await store.runs.earlier(idempotency) : undefined;
   if (earlier) return { run: earlier, rejections: await rejectionsOf(parts, earlier), replayed: true };
@@ -113,7 +127,8 @@ export async function createRun(parts: JobCreation, wish: RunWish): Promise<Acce
 
 function noTargets(rejections: readonly Rejected[]): Error {
   const [first] = rejections;
-  if (!first) return problem("NO_TARGETS", "the run has no target: the selector meets no device");
+  if (!first)
+    return problem("NO_TARGETS", "the run has no target: there is no device that the selector meets, or no node");
   const message = `every target is refused; ${first.target}: ${first.message}`;
   return problem("NO_TARGETS", message, { metadata: { target: first.target, reason: first.reason } });
 }
@@ -158,8 +173,9 @@ export function checkRunSpec(spec: RunSpec, field: string): void {
     !Object.keys(selector.labels).length
   )
     bad.push({ field: `${field}.selector`, description: "must name labels, platforms or zones, or say all" });
-  if (!selector && spec.devices.length + spec.targets.length === 0)
-    bad.push({ field: `${field}.devices`, description: "name devices, targets or a selector" });
+  if (!selector && !spec.allNodes && spec.devices.length + spec.targets.length === 0)
+    bad.push({ field: `${field}.devices`, description: "name devices, targets, a selector or all_nodes" });
+  bad.push(...secretsIn(spec, field));
   if (bad.length > 0) throw invalidRequest(...bad);
   // The job is a whole one but for its target.
   const whole = clone(JobSpecSchema, job);
@@ -167,6 +183,14 @@ export function checkRunSpec(spec: RunSpec, field: string): void {
   const own = spec.targets.find(({ operation }) => operation.case !== undefined)?.operation;
   if (whole.operation.case === undefined && own) whole.operation = own;
   validateRequest(JobSpecSchema, whole, `${field}.job`);
+}
+
+/** A run on all nodes does not wait long for one that is dead, unless it says so. */
+function withQueueTimeout(spec: RunSpec): RunSpec {
+  if (!spec.allNodes || !spec.job || spec.job.queueTimeout) return spec;
+  const own = clone(RunSpecSchema, spec);
+  if (own.job) own.job.queueTimeout = durationFromMs(allNodesQueueMs);
+  return own;
 }
 
 /** A run's spec without what can be long: its targets are kept apart. */
@@ -207,7 +231,7 @@ async function resolveTargets(parts: JobCreation, wish: RunWish, id: string): Pr
       const around = await surroundingsOf(parts, part, known);
       const checked = part.map((target) => {
         const name = nameOf(target);
-        const key = deviceOf(target) === undefined ? `@${name}` : name;
+        const key = keyOf(target);
         const rejection = seen.has(key)
           ? { reason: "DUPLICATE_TARGET", message: "the run names this target before" }
           : check(around, target);
@@ -221,7 +245,7 @@ async function resolveTargets(parts: JobCreation, wish: RunWish, id: string): Pr
         const index = records.length;
         const secret = rejection ? undefined : secretOf(parts, target, targetPlace(id, index));
         records.push({
-          ...recordOf(spec, target, name, device),
+          ...recordOf(spec, target, name, device, around),
           ...(rejection && { rejection }),
           ...(secret && { secret }),
         });
@@ -244,7 +268,27 @@ async function resolveTargets(parts: JobCreation, wish: RunWish, id: string): Pr
       );
     }
   }
+  if (spec.allNodes) {
+    const nodes = (await knownNodes(parts, spec)).map(nodeTarget).filter((target) => !seen.has(keyOf(target)));
+    if (records.length + nodes.length > mostTargets) {
+      throw invalidRequest({ field: "run.all_nodes", description: `makes more than ${mostTargets} targets` });
+    }
+    await take(nodes);
+  }
   return records;
+}
+
+/** What tells a target from the others of its run: a device and a node may have the same name. */
+function keyOf(target: AskedTarget): string {
+  const kind = deviceOf(target) !== undefined ? "" : nodeOf(target) !== undefined ? "#" : "@";
+  return `${kind}${nameOf(target)}`;
+}
+
+/** The nodes that have a worker or had one within the last hour, by name; of the job's zone, where it names one. */
+async function knownNodes({ store }: JobCreation, { job }: RunSpec): Promise<string[]> {
+  const { nodes } = await readSurroundings(store, [create(JobSpecSchema, { target: { case: "node", value: "" } })]);
+  const zone = job?.zone ?? "";
+  return [...nodes].flatMap(([node, zones]) => (zone === "" || zones.includes(zone) ? [node] : [])).sort();
 }
 
 async function* selected(
@@ -322,18 +366,21 @@ function createTargetCheck(
 }
 
 function recordOf(
-  { rollout }: RunSpec,
+  { rollout, job }: RunSpec,
   target: AskedTarget,
   name: string,
   device: DeviceRecord | undefined,
+  around: Surroundings,
 ): RunTargetRecord {
   const bytes = targetBytes(target);
   const inline = typeof target !== "string" && target.target.case === "endpoint" ? target.target.value : undefined;
+  const node = nodeOf(target);
+  const zones = around.nodes.get(node ?? "") ?? [];
   const group = rollout?.redundancyLabel ? device?.labels[rollout.redundancyLabel] : undefined;
   const lanes = rollout?.maxParallelByLabel.map(({ label }) => device?.labels[label] ?? null) ?? [];
   return {
     name,
-    zone: device?.zone ?? (inline?.zone || "default"),
+    zone: node === undefined ? (device?.zone ?? (inline?.zone || defaultZone)) : zoneOfNode(zones, job?.zone ?? ""),
     ...(bytes && { own: Buffer.from(bytes).toString("base64") }),
     ...(group !== undefined && { group }),
     ...(lanes.length > 0 && { lanes }),

@@ -6,7 +6,7 @@ import { decodeLogin } from "../secrets/login-codec.js";
 import { itemError } from "./item-error.js";
 import { type JobCreation, prepareJob } from "./job-create.js";
 import { readSurroundings } from "./job-surroundings.js";
-import { type AskedTarget, deviceOf, jobOfTarget, targetOfBytes, targetPlace } from "./run-target.js";
+import { type AskedTarget, deviceOf, nodeOf, jobOfTarget, targetOfBytes, targetPlace } from "./run-target.js";
 
 /**
  * Makes the jobs of a run's targets, from what the inventory says now; or says why there can be none any more. Whoever
@@ -45,8 +45,11 @@ export function createRunJobs(parts: JobCreation): MakeRunJobs {
     });
 
     function jobOf(run: RunRecord, spec: RunSpec, { index, record, job: id }: DueTarget, target: AskedTarget) {
+      const asked = jobOfTarget(spec, target, around.devices.get(deviceOf(target) ?? ""));
+      // A node may serve several zones; the run counts on the one that it was created with.
+      if (nodeOf(target) !== undefined) asked.zone = record.zone;
       const wish = {
-        spec: jobOfTarget(spec, target, around.devices.get(deviceOf(target) ?? "")),
+        spec: asked,
         field: "run.job",
         creator: run.creator,
         scope: `run/${run.id}`,

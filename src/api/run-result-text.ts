@@ -7,6 +7,10 @@ export function resultText({ result }: JobResult): string {
       return result.value.commands.map(({ command, output }) => `$ ${command}\n${withEnd(output)}`).join("");
     case "configure":
       return result.value.diff ? withEnd(result.value.diff.text) : "";
+    case "shell":
+      return withEnd(result.value.stdout) + withEnd(result.value.stderr);
+    case "http":
+      return `${result.value.status}\n${withEnd(result.value.body)}`;
     default:
       return "";
   }

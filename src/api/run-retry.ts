@@ -33,6 +33,7 @@ export async function retryRun(
   const wanted = states.length > 0 ? targetStateNames(states) : unlessAsked;
   const spec = clone(RunSpecSchema, fromBinary(RunSpecSchema, run.spec));
   delete spec.selector;
+  spec.allNodes = false;
   delete spec.job?.startTime;
   for (let from: number | undefined = 0; from !== undefined;) {
     const found: { indexes: readonly number[]; next?: number } = await targetsIn(store, run, wanted, from, page);

@@ -14,10 +14,20 @@ export function deviceOf(target: AskedTarget): string | undefined {
   return target.target.case === "device" ? target.target.value : undefined;
 }
 
-/** What a target is called: the device's name, or address and port. */
+/** Name of the node; undefined for a device. */
+export function nodeOf(target: AskedTarget): string | undefined {
+  return typeof target !== "string" && target.target.case === "node" ? target.target.value : undefined;
+}
+
+/** A node that has nothing of its own, as a target. */
+export function nodeTarget(node: string): RunTarget {
+  return create(RunTargetSchema, { target: { case: "node", value: node } });
+}
+
+/** What a target is called: the name of the device or node, or address and port. */
 export function nameOf(target: AskedTarget): string {
-  const device = deviceOf(target);
-  if (device !== undefined) return device;
+  const name = deviceOf(target) ?? nodeOf(target);
+  if (name !== undefined) return name;
   const endpoint = typeof target === "string" ? undefined : target.target.value;
   if (typeof endpoint !== "object") return "";
   const host = endpoint.address.includes(":") ? `[${endpoint.address}]` : endpoint.address;

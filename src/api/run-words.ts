@@ -20,6 +20,7 @@ export function wordsOf(spec: RunSpec, own: RunTarget | undefined, device: Devic
     address: device?.address ?? endpoint?.address,
     platform: device?.platform ?? endpoint?.platform,
     zone: device?.zone ?? endpoint?.zone,
+    node: own?.target.case === "node" ? own.target.value : undefined,
   };
   return (name) => {
     if (name.startsWith("label.")) return device?.labels[name.slice("label.".length)];

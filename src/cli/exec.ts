@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { CryptoProfileName, JobInput, LoginInput } from "@pointsman/sdk";
+import type { CryptoProfileName, JobInput, LoginInput, RunTargetInput } from "@pointsman/sdk";
 import { readTextFile, type CommandKit, type Context } from "./command.js";
 import { conditionsOf, withConditions } from "./job-conditions.js";
 import { inlineBastions } from "./bastions.js";
@@ -105,7 +105,9 @@ async function runInput(context: Context<ExecOptions>, targets: readonly string[
     ...workOf(options, lines),
     ...conditions,
     devices: inline.length > 0 ? [] : targets,
-    targets: inline.map((job) => (job.endpoint === undefined ? { device: job.device } : { endpoint: job.endpoint })),
+    targets: inline.flatMap<RunTargetInput>(({ device, endpoint }) =>
+      endpoint !== undefined ? [{ endpoint }] : device !== undefined ? [{ device }] : [],
+    ),
     selector: selectorOf(options),
     rollout: rolloutOf(options),
     variables: options.variable,

@@ -22,6 +22,9 @@ export interface ScheduleOptions extends CommonOptions {
   readonly pauseAfterFailures?: number;
   readonly device?: readonly string[];
   readonly selector?: Readonly<Record<string, string>>;
+  readonly node?: readonly string[];
+  readonly allNodes?: boolean;
+  readonly shell?: string;
   readonly command?: readonly string[];
   readonly label?: Readonly<Record<string, string>>;
   readonly description?: string;
@@ -62,6 +65,9 @@ export function withScheduleOptions(command: Command): Command {
       "run on the devices with this label; may be repeated",
       collectPairs("--selector"),
     )
+    .option("--node <name>", "a node to run --shell on; may be repeated", collect)
+    .option("--all-nodes", "run --shell on every node, the machines that workers run on")
+    .option("--shell <line>", "a program and its arguments, divided as a shell divides words; for nodes")
     .option("-c, --command <line>", "a command line; may be repeated", collect)
     .option("--label <key=value>", "label of the schedule; may be repeated", collectPairs("--label"))
     .option("--description <text>", "what it is for");
@@ -99,7 +105,16 @@ export function changesOf(options: ScheduleOptions, line: string): ScheduleChang
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
-function runOf({ device, selector, command = [] }: ScheduleOptions, line: string): ScheduleFields["run"] | undefined {
+function runOf(options: ScheduleOptions, line: string): ScheduleFields["run"] | undefined {
+  const { device, selector, command = [], node, allNodes, shell } = options;
+  if (shell !== undefined || node !== undefined || allNodes === true) {
+    if (shell === undefined) throw new UsageError("no program: give it with --shell");
+    if (node === undefined && allNodes !== true)
+      throw new UsageError("--shell runs on nodes: say --node or --all-nodes");
+    if (device !== undefined || selector !== undefined || command.length > 0 || line !== "")
+      throw new UsageError("--shell is for nodes alone: leave out devices and commands");
+    return { shell, allNodes: allNodes === true, targets: (node ?? []).map((name) => ({ node: name })) };
+  }
   const commands = [...command, ...(line === "" ? [] : [line])];
   if (device === undefined && selector === undefined && commands.length === 0) return undefined;
   if (commands.length === 0) throw new UsageError("no command: write it behind --, or with -c");
