@@ -1,6 +1,6 @@
 import { setImmediate as breathe } from "node:timers/promises";
 import { clone, create, toBinary } from "@bufbuild/protobuf";
-import { durationFromMs, durationMs } from "@bufbuild/protobuf/wkt";
+import { durationMs } from "@bufbuild/protobuf/wkt";
 import { ConnectError } from "@connectrpc/connect";
 import { type JobSpec, JobSpecSchema, RolloutPolicySchema, type RunSpec, RunSpecSchema } from "@pointsman/sdk/v1";
 import { createRunId } from "../domain/job-id.js";
@@ -14,6 +14,7 @@ import { type JobCreation, prepareJob } from "./job-create.js";
 import { defaultZone, readSurroundings, type Surroundings } from "./job-surroundings.js";
 import { zoneOfNode } from "./job-target.js";
 import { blockedTarget } from "./run-blocked.js";
+import { keyOf, knownNodes, selectedDevices, withQueueTimeout } from "./run-places.js";
 import { secretsIn } from "./run-secrets.js";
 import { wordsIn, wordsOf } from "./run-words.js";
 import {
@@ -34,10 +35,8 @@ const mostTargets = 100_000;
 const chunk = 500;
 /** Rejections that an answer names. */
 const namedRejections = 100;
-/** How long a job of a run on all nodes waits: a worker is restarted in it, and it is over before the next half minute. */
-const allNodesQueueMs = 20_000;
-/** Devices of the inventory read at a time. */
-const inventoryPage = 1_000;
+/** Targets of a stored run read at a time. */
+const storedPage = 1_000;
 
 /** One run asked for. */
 export interface RunWish {
@@ -137,8 +136,8 @@ function noTargets(rejections: readonly Rejected[]): Error {
 async function rejectionsOf({ store }: JobCreation, run: RunRecord): Promise<readonly Rejected[]> {
   const found: Rejected[] = [];
   if (run.counts.REJECTED === 0) return found;
-  for (let from = 0; from < run.total && found.length < namedRejections; from += inventoryPage) {
-    const indexes = Array.from({ length: Math.min(inventoryPage, run.total - from) }, (_, i) => from + i);
+  for (let from = 0; from < run.total && found.length < namedRejections; from += storedPage) {
+    const indexes = Array.from({ length: Math.min(storedPage, run.total - from) }, (_, i) => from + i);
     const targets = await store.runs.targets(run.id, indexes);
     targets.forEach(({ name, rejection }, i) => {
       if (rejection && found.length < namedRejections) found.push({ index: from + i, target: name, ...rejection });
@@ -183,14 +182,6 @@ export function checkRunSpec(spec: RunSpec, field: string): void {
   const own = spec.targets.find(({ operation }) => operation.case !== undefined)?.operation;
   if (whole.operation.case === undefined && own) whole.operation = own;
   validateRequest(JobSpecSchema, whole, `${field}.job`);
-}
-
-/** A run on all nodes does not wait long for one that is dead, unless it says so. */
-function withQueueTimeout(spec: RunSpec): RunSpec {
-  if (!spec.allNodes || !spec.job || spec.job.queueTimeout) return spec;
-  const own = clone(RunSpecSchema, spec);
-  if (own.job) own.job.queueTimeout = durationFromMs(allNodesQueueMs);
-  return own;
 }
 
 /** A run's spec without what can be long: its targets are kept apart. */
@@ -257,7 +248,7 @@ async function resolveTargets(parts: JobCreation, wish: RunWish, id: string): Pr
   await take(spec.devices);
   await take(spec.targets);
   if (spec.selector) {
-    for await (const devices of selected(parts, spec.selector)) {
+    for await (const devices of selectedDevices(parts, spec.selector)) {
       const fresh = devices.filter(({ name }) => !seen.has(name));
       if (records.length + fresh.length > mostTargets) {
         throw invalidRequest({ field: "run.selector", description: `meets more than ${mostTargets} targets` });
@@ -276,36 +267,6 @@ async function resolveTargets(parts: JobCreation, wish: RunWish, id: string): Pr
     await take(nodes);
   }
   return records;
-}
-
-/** What tells a target from the others of its run: a device and a node may have the same name. */
-function keyOf(target: AskedTarget): string {
-  const kind = deviceOf(target) !== undefined ? "" : nodeOf(target) !== undefined ? "#" : "@";
-  return `${kind}${nameOf(target)}`;
-}
-
-/** The nodes that have a worker or had one within the last hour, by name; of the job's zone, where it names one. */
-async function knownNodes({ store }: JobCreation, { job }: RunSpec): Promise<string[]> {
-  const { nodes } = await readSurroundings(store, [create(JobSpecSchema, { target: { case: "node", value: "" } })]);
-  const zone = job?.zone ?? "";
-  return [...nodes].flatMap(([node, zones]) => (zone === "" || zones.includes(zone) ? [node] : [])).sort();
-}
-
-async function* selected(
-  { store }: JobCreation,
-  { labels, platforms, zones }: NonNullable<RunSpec["selector"]>,
-): AsyncGenerator<readonly DeviceRecord[]> {
-  for (let after: string | undefined; ;) {
-    const page = await store.devices.list({ limit: inventoryPage, ...(after !== undefined && { after }) });
-    yield page.devices.filter(
-      (device) =>
-        (platforms.length === 0 || platforms.includes(device.platform)) &&
-        (zones.length === 0 || zones.includes(device.zone)) &&
-        Object.entries(labels).every(([name, value]) => device.labels[name] === value),
-    );
-    if (page.next === undefined) return;
-    after = page.next;
-  }
 }
 
 /** What the targets of a chunk point at. */
