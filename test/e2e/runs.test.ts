@@ -11,8 +11,8 @@ beforeAll(async () => {
   at = await startSystem({
     devices: [
       ...names.map((name) => device(name)),
-      device("bad1", { faults: { refuseLogin: true } }),
-      device("bad2", { faults: { refuseLogin: true } }),
+      device("bad1", { commands: [{ command: /^show clock/, output: "% Invalid input detected at '^' marker.\n" }] }),
+      device("bad2", { commands: [{ command: /^show clock/, output: "% Invalid input detected at '^' marker.\n" }] }),
       device(hung, { faults: { hang: { matching: "show clock" } } }),
     ],
   });
