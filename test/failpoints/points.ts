@@ -57,7 +57,8 @@ function leasesWith(leases: Store["leases"], reach: Reach): Store["leases"] {
     },
     async intent(...given) {
       const answer = await leases.intent(...given);
-      reach("intent-stored");
+      // A worker that no server has seen yet is asked to come again: nothing is stored then.
+      if (answer.answer === "OK") reach("intent-stored");
       return answer;
     },
     async finish(...given) {
