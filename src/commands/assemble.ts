@@ -7,7 +7,7 @@ import type { Registry } from "prom-client";
 import { observeTogether } from "../api/call-observer.js";
 import { type ApiServer, createApiServer } from "../api/api-server.js";
 import type { Config } from "../config.js";
-import { connectSsh, installedPlatforms } from "../device/index.js";
+import { createSshConnector, installedPlatforms } from "../device/index.js";
 import type { Service } from "../domain/service.js";
 import { createMetricsListener } from "../observe/metrics-listener.js";
 import { gaugeHealth } from "../observe/gauged-health.js";
@@ -211,7 +211,7 @@ export function assembleWorker(
 ): Worker {
   const measured = {
     leases: measureLeases(store.leases, metrics, now),
-    connect: measureConnections(ports.connect ?? connectSsh, metrics),
+    connect: measureConnections(ports.connect ?? createSshConnector(systemClock).connect, metrics),
   };
   const traced = tracing && traceAttempts(tracing.tracer, now);
   const worker = createWorker({

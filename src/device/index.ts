@@ -32,7 +32,7 @@ export type { ReadOnlyRules } from "./read-only.js";
 export { createRedactingStream, createRedactor } from "./redact.js";
 export type { RedactingStream, Redactor } from "./redact.js";
 export type { Answer, CommandOutcome, CommandRequest, ModeOptions, Session } from "./session.js";
-export { connectSsh, createSshConnector } from "./ssh-transport.js";
+export { createSshConnector } from "./ssh-transport.js";
 export type { SshConnector } from "./ssh-transport.js";
 export { checkOutput, checkPrompts } from "./check-output.js";
 export type { Finding } from "./check-output.js";

@@ -16,18 +16,14 @@ export interface SshConnector {
   readonly bastions: Bastions;
 }
 
-/** A connector without any connection yet. */
+/**
+ * A connector without any connection yet; a process has one. `connect` rejects with a DeviceError; by then the connection
+ * is gone. No login is repeated: a refused one is for a person to repeat.
+ */
 export function createSshConnector(clock: Clock): SshConnector {
   const bastions = createBastions({ clock, logIn: logInAsItTakes });
   return { bastions, connect: (endpoint, context) => connectThrough(bastions, endpoint, context) };
 }
-
-/**
- * Connects to a device directly and logs in. Rejects with a DeviceError; by then the connection is gone. No login is
- * repeated: a refused one is for a person to repeat.
- */
-export const connectSsh: TransportFactory = (endpoint, context) =>
-  createSshConnector(context.clock).connect(endpoint, context);
 
 async function connectThrough(
   bastions: Bastions,

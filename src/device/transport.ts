@@ -58,7 +58,7 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-/** How to reach devices. The real one is `connectSsh`; tests and replay hand in their own. */
+/** How to reach devices. The real one is that of `createSshConnector`; tests and replay hand in their own. */
 export type TransportFactory = (
   endpoint: Endpoint,
   context: { readonly clock: Clock; readonly signal?: AbortSignal },

@@ -1,4 +1,4 @@
-import { connectSsh, type Channel, type Transport, type TransportFactory } from "../../src/device/index.js";
+import { createSshConnector, type Channel, type Transport, type TransportFactory } from "../../src/device/index.js";
 import { StoreError, type Store } from "../../src/store/store.js";
 import type { Journal, Journals } from "../../src/worker/journal.js";
 
@@ -37,7 +37,7 @@ export function createPoint(point: Point, stand: () => void) {
       open: async (worker) => journalWith(await journals.open(worker), reach),
     }),
     connect: (async (endpoint, context) => {
-      const transport = await connectSsh(endpoint, context);
+      const transport = await createSshConnector(context.clock).connect(endpoint, context);
       return transportWith(transport, reach);
     }) satisfies TransportFactory,
   };
