@@ -136,6 +136,13 @@ export const settings = {
     maskPasswords,
   ),
   redisPrefix: setting("redis.prefix", "POINTSMAN_REDIS_PREFIX", "pm", string, "Lets installations share one Redis."),
+  allowRelaxedDurability: setting(
+    "redis.allow_relaxed_durability",
+    "POINTSMAN_ALLOW_RELAXED_DURABILITY",
+    false,
+    yesNo,
+    "Accepts a Redis that can lose what it acknowledged last, or does not tell whether it can: not appendonly yes with appendfsync always (deploy/redis/README.md).",
+  ),
   host: setting("server.host", "POINTSMAN_HOST", "127.0.0.1", string, "Address the server listens on."),
   port: setting(
     "server.port",

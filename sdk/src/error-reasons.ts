@@ -127,7 +127,8 @@ export const errorReasons = {
   },
   STORE_UNFIT: {
     code: "failed_precondition",
-    meaning: "This Redis hides its run_id or master_replid, so it takes no work that must not run twice.",
+    meaning:
+      "Redis is set so that it takes no work that must not run twice; the message says what and what to do. Also of attempts.",
   },
   SHUTTING_DOWN: { code: "unavailable", meaning: "This server is stopping; go on with another, from the cursor." },
   INTERNAL: { code: "internal", meaning: "A fault of the service; its log holds the request id." },

@@ -1,7 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { type HealthComponentSchema, HealthStatus, WorkerState } from "@pointsman/sdk/v1";
-import type { ServerCondition, WorkerRecord, ZoneCondition } from "../store/store.js";
+import type { JudgedServer, WorkerRecord, ZoneCondition } from "../store/store.js";
 import type { CallFigures } from "./call-figures.js";
 import { byWorker, workerState } from "./worker-view.js";
 
@@ -51,11 +51,14 @@ export function apiComponent(uptimeMs: number, calls: CallFigures): Component {
 }
 
 /** Redis: each process that holds something. NOT_SERVING when one cannot be used. */
-export function redisComponent(servers: readonly ServerCondition[]): Component {
-  const most = (figure: (server: ServerCondition) => number): number => Math.max(0, ...servers.map(figure));
-  const some = (is: (server: ServerCondition) => boolean): boolean => servers.some(is);
-  const sum = (figure: (server: ServerCondition) => number): number =>
+export function redisComponent(servers: readonly JudgedServer[]): Component {
+  const most = (figure: (server: JudgedServer) => number): number => Math.max(0, ...servers.map(figure));
+  const some = (is: (server: JudgedServer) => boolean): boolean => servers.some(is);
+  const sum = (figure: (server: JudgedServer) => number): number =>
     servers.reduce((all, server) => all + figure(server), 0);
+  const sayings = (of: (server: JudgedServer) => readonly string[]): string[] => [...new Set(servers.flatMap(of))];
+  const unfit = sayings((server) => server.unfit);
+  const allowed = sayings((server) => server.allowed);
   const filled = most(({ usedBytes, limitBytes }) => (limitBytes === 0 ? 0 : usedBytes / limitBytes));
   const judgement = judged(
     "redis",
@@ -67,6 +70,7 @@ export function redisComponent(servers: readonly ServerCondition[]): Component {
         "nearly all connections are in use",
       most(({ latencyMs }) => latencyMs) >= slowRedisMs && "it answers slowly",
       most((server) => server.lagBytes) >= lagBytes && "a replica is far behind",
+      unfit.length > 0 && `no changes are accepted or sent: ${unfit.join("; ")}`,
     ],
     {
       processes: servers.length,
@@ -77,13 +81,17 @@ export function redisComponent(servers: readonly ServerCondition[]): Component {
       replicas: sum(({ replicas }) => replicas),
       replication_lag_bytes: most((server) => server.lagBytes),
       append_only: some(({ appendOnly }) => !appendOnly) ? 0 : 1,
+      relaxed_durability: allowed.length > 0 ? 1 : 0,
     },
   );
+  // What was allowed is no fault; whoever looks shall know it all the same.
+  const known = allowed.length > 0 ? [`allowed by redis.allow_relaxed_durability: ${allowed.join("; ")}`] : [];
+  const message = [judgement.message, ...known].filter((one) => one !== "").join("; ");
   const unusable = some(({ loading }) => loading)
     ? "it is loading its data"
     : some(({ role }) => role === "replica") && "a replica answers where the primary should";
   return {
-    ...judgement,
+    ...{ ...judgement, message },
     ...(unusable ? { status: HealthStatus.NOT_SERVING, message: unusable } : {}),
     latency: durationFromMs(Math.round(most(({ latencyMs }) => latencyMs))),
   };

@@ -6,7 +6,7 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import { observeTogether } from "../api/call-observer.js";
 import { type ApiServer, createApiServer } from "../api/api-server.js";
-import type { Config } from "../config.js";
+import { type Config, ConfigError } from "../config.js";
 import { createSshConnector, installedPlatforms } from "../device/index.js";
 import type { Service } from "../domain/service.js";
 import { createMetricsListener } from "../observe/metrics-listener.js";
@@ -33,6 +33,7 @@ import { createScheduleLoop } from "../scheduler/schedules.js";
 import { createDueLoop, createReaper, createRetentionLoop } from "../scheduler/upkeep.js";
 import { createSealer, type Sealer } from "../secrets/sealer.js";
 import { loadSealingKey } from "../secrets/sealing-key.js";
+import type { Demand } from "../store/fitness.js";
 import { createRedisStore } from "../store/redis-store.js";
 import type { Store, StoreObserver } from "../store/store.js";
 import { createCalendar } from "../system/calendar.js";
@@ -62,15 +63,30 @@ export interface Base {
 
 const now = (): number => systemClock.now();
 
-export function openStore(config: Config, observe?: StoreObserver): Promise<Store> {
+/** `demand`: what is asked of Redis' settings; nothing of a command that only looks or mends. */
+export function openStore(config: Config, observe?: StoreObserver, demand?: Demand): Promise<Store> {
   return createRedisStore({
     ...(observe && { observe }),
+    ...(demand && { demand }),
     address: config.redisUrl,
     prefix: config.redisPrefix,
     now,
     monotonic: () => systemClock.monotonic(),
     calendar: createCalendar(),
   });
+}
+
+/** The store of a server or a worker. Throws ConfigError with all that is wrong with how Redis is set. */
+export async function openFitStore(config: Config, observe?: StoreObserver): Promise<Store> {
+  const store = await openStore(config, observe, config.allowRelaxedDurability ? "relaxed" : "durable");
+  try {
+    const unfit = (await store.condition.servers()).flatMap((server) => server.unfit);
+    if (unfit.length > 0) throw new ConfigError([...new Set(unfit)].map((why) => `Redis is not fit: ${why}`));
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
 }
 
 /** Opens the store and the sealing key. `createKey` makes a missing key file, for the embedded stack. */
@@ -82,7 +98,7 @@ export async function openBase(config: Config, logger: Logger, createKey = false
   });
   const sealer = createSealer({ key, random: systemRandom });
   const metrics = createMetricsRegistry(version);
-  const store = await openStore(config, measureRedis(metrics));
+  const store = await openFitStore(config, measureRedis(metrics));
   const tracing = await startTracing("pointsman", version, process.env);
   return {
     ...{ config, logger, sealer, metrics, tracing, store },

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { stringify } from "yaml";
 import { type Config, loadConfig, settings } from "../config.js";
+import { openFitStore } from "./assemble.js";
 import { configOption } from "./server.js";
 
 /** `pointsman config`: what a server or a worker would run with, without starting one. */
@@ -9,9 +10,11 @@ export function registerConfig(program: Command): void {
   config
     .command("check")
     .description("say all that is wrong with the settings; ends with 1 when something is")
+    .option("--redis", "also ask Redis whether it is set as servers and workers need it")
     .addOption(configOption())
-    .action(({ config: file }: { config?: string }) => {
-      loadConfig(file, process.env);
+    .action(async ({ config: file, redis }: { config?: string; redis?: boolean }) => {
+      const settings = loadConfig(file, process.env);
+      if (redis) await checkRedis(settings);
       process.stdout.write("The settings are valid.\n");
     });
   config
@@ -21,6 +24,18 @@ export function registerConfig(program: Command): void {
     .action(({ config: file }: { config?: string }) => {
       process.stdout.write(stringify(printable(loadConfig(file, process.env))));
     });
+}
+
+/** Asks Redis what a server would ask it at its start, and says what was allowed all the same. */
+async function checkRedis(settings: Config): Promise<void> {
+  const store = await openFitStore(settings);
+  try {
+    const allowed = (await store.condition.servers()).flatMap((server) => server.allowed);
+    for (const what of new Set(allowed)) process.stdout.write(`Allowed by redis.allow_relaxed_durability: ${what}\n`);
+    process.stdout.write("Redis is fit.\n");
+  } finally {
+    await store.close();
+  }
 }
 
 /** What of a setting is needed to print it. */

@@ -202,7 +202,7 @@ function isEnding({ state }: RunRecord): boolean {
 
 /** What another try can mend. */
 function isPassing({ reason }: StoreError): boolean {
-  return reason === "STORE_UNAVAILABLE" || reason === "STORE_RECONCILING";
+  return reason === "STORE_UNAVAILABLE" || reason === "STORE_RECONCILING" || reason === "STORE_UNFIT";
 }
 
 /** Places of a letter, at most `limit`. */

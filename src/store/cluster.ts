@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import { type RedisLinks, type StoreConnection, stateCommands } from "./connection.js";
-import { type Access, dial, stateConnection } from "./node-connection.js";
+import { type Access, dial, settingOf, stateConnection } from "./node-connection.js";
 import { type HostPort, type RedisPlace, showHost } from "./redis-place.js";
 import { requireServer } from "./require-server.js";
 import { slotCount, slotOf } from "./slot.js";
@@ -181,6 +181,7 @@ export async function openCluster(place: RedisPlace, access: Access): Promise<Re
     together: (key) => String(slotOf(key)),
     ping: async (key) => void (await run(key, (node) => node.ping())),
     info: async (key) => (await run(key, (node) => node.info())) as string,
+    setting: async (key, name) => (await run(key, (node) => settingOf(node, name))) as string | undefined,
     async close() {
       closing.abort();
       await Promise.all(

@@ -9,13 +9,27 @@ export interface ServerCondition {
   readonly connections: number;
   readonly maxConnections: number;
   readonly loading: boolean;
+  /** What it does when memory runs out, such as "noeviction"; empty when it does not tell. */
+  readonly evictionPolicy: string;
   /** How it writes down what it is told, and whether that works. */
   readonly appendOnly: boolean;
+  /** When that is on disk: "always", "everysec" or "no"; missing when it does not let us ask (CONFIG GET). */
+  readonly syncPolicy?: string;
+  /** Whether it tells which process it is and which history it has. */
+  readonly identified: boolean;
   readonly lastWriteOk: boolean;
   readonly lastSaveOk: boolean;
   readonly replicas: number;
   /** Bytes by which the slowest replica is behind. */
   readonly lagBytes: number;
+}
+
+/** A Redis process, and what is to be said of how it is set. */
+export interface JudgedServer extends ServerCondition {
+  /** Why it takes no work that must not run twice; one sentence each, with what to do. */
+  readonly unfit: readonly string[];
+  /** What of the same was allowed all the same. */
+  readonly allowed: readonly string[];
 }
 
 /** How a zone is. */
@@ -41,6 +55,6 @@ export interface ZoneCondition {
 /** How the store is, for those who watch over it. */
 export interface ConditionStore {
   /** Every Redis process that holds something. */
-  servers(): Promise<readonly ServerCondition[]>;
+  servers(): Promise<readonly JudgedServer[]>;
   zone(zone: string): Promise<ZoneCondition>;
 }

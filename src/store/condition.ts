@@ -1,28 +1,36 @@
 import type { ConditionStore, ServerCondition } from "./condition-store.js";
 import type { RedisLinks } from "./connection.js";
+import type { Fitness } from "./fitness.js";
 import type { KeySpace } from "./keys.js";
 import { list, type Scripts, text } from "./scripts.js";
 import type { Zones } from "./zones.js";
 
-/** How the store is. `monotonic` measures how long its answers take. */
-export function createConditionStore(
-  links: Pick<RedisLinks, "info">,
-  scripts: Scripts,
+/** Every Redis process that holds something of this installation. `monotonic` measures how long its answers take. */
+export async function askServers(
+  links: Pick<RedisLinks, "info" | "setting">,
   keys: KeySpace,
-  { zones, monotonic }: { readonly zones: Zones; readonly monotonic: () => number },
-): ConditionStore {
+  { zones, monotonic }: { readonly zones: Pick<Zones, "all">; readonly monotonic: () => number },
+): Promise<ServerCondition[]> {
+  const roots = [keys.installation, ...[...(await zones.all()).keys()].map((zone) => keys.zone(zone))];
+  const asked = await Promise.all(
+    roots.map(async (root) => {
+      const before = monotonic();
+      const info = await links.info(root);
+      const latencyMs = monotonic() - before;
+      return { info, latencyMs, syncPolicy: await links.setting(root, "appendfsync") };
+    }),
+  );
+  const byProcess = new Map(asked.map((one) => [/\nrun_id:(\w+)/.exec(one.info)?.[1] ?? "", one]));
+  return [...byProcess.values()].map(({ info, latencyMs, syncPolicy }) => ({
+    ...{ latencyMs, ...serverOf(info) },
+    ...(syncPolicy === undefined ? {} : { syncPolicy }),
+  }));
+}
+
+/** How the store is. */
+export function createConditionStore(fitness: Fitness, scripts: Scripts, keys: KeySpace): ConditionStore {
   return {
-    async servers() {
-      const roots = [keys.installation, ...[...(await zones.all()).keys()].map((zone) => keys.zone(zone))];
-      const asked = await Promise.all(
-        roots.map(async (root) => {
-          const before = monotonic();
-          return { info: await links.info(root), latencyMs: monotonic() - before };
-        }),
-      );
-      const byProcess = new Map(asked.map((one) => [/\nrun_id:(\w+)/.exec(one.info)?.[1] ?? "", one]));
-      return [...byProcess.values()].map(({ info, latencyMs }) => ({ latencyMs, ...serverOf(info) }));
-    },
+    servers: () => fitness.look(),
     async zone(zone) {
       const reply = list(await scripts.run("zone_state", keys.zone(zone))).map((part) => text(part));
       const facts = new Map(reply.flatMap((value, at) => (at % 2 === 1 ? [[reply[at - 1] ?? "", value]] : [])));
@@ -37,7 +45,7 @@ export function createConditionStore(
 }
 
 /** Reads the answer to INFO. */
-export function serverOf(info: string): Omit<ServerCondition, "latencyMs"> {
+export function serverOf(info: string): Omit<ServerCondition, "latencyMs" | "syncPolicy"> {
   const facts = new Map(
     [...info.matchAll(/^(\w+):(.*?)\r?$/gm)].map(([, name = "", value = ""]): [string, string] => [name, value]),
   );
@@ -51,7 +59,9 @@ export function serverOf(info: string): Omit<ServerCondition, "latencyMs"> {
     connections: number("connected_clients"),
     maxConnections: number("maxclients"),
     loading: number("loading") === 1,
+    evictionPolicy: facts.get("maxmemory_policy") ?? "",
     appendOnly: number("aof_enabled") === 1,
+    identified: facts.has("run_id") && facts.has("master_replid"),
     lastWriteOk: isOk("aof_last_write_status"),
     lastSaveOk: isOk("rdb_last_bgsave_status"),
     replicas: number("connected_slaves"),

@@ -46,5 +46,7 @@ export interface RedisLinks {
   ping(key: string): Promise<void>;
   /** What the process that holds `key` tells of itself. */
   info(key: string): Promise<string>;
+  /** How the process that holds `key` is set; undefined when it does not let us ask. */
+  setting(key: string, name: string): Promise<string | undefined>;
   close(): Promise<void>;
 }

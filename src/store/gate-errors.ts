@@ -15,12 +15,9 @@ export function reconciling(zone: string, closed: readonly string[] = []): Store
   return new StoreError("STORE_RECONCILING", message, { zone, workers: names });
 }
 
-/** The store cannot tell when it came back with another history. */
-export function unfit(): StoreError {
-  return new StoreError(
-    "STORE_UNFIT",
-    "Redis hides its run_id or master_replid, so no work runs on it that must not run twice",
-  );
+/** The store is no place for work that must not run twice. Without a reason: it cannot tell when it came back with another history. */
+export function unfit(why = "it hides its run_id or master_replid"): StoreError {
+  return new StoreError("STORE_UNFIT", `Redis takes no work that must not run twice: ${why}`);
 }
 
 /** Memory is kept for work that was accepted before. */

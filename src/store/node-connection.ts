@@ -124,3 +124,15 @@ function quiet(redis: Redis): Redis {
   redis.on("error", () => undefined);
   return redis;
 }
+
+/** How a server is set; undefined when it does not let this user ask, or knows no such setting. */
+export async function settingOf(redis: Redis, name: string): Promise<string | undefined> {
+  try {
+    const [, value] = await redis.config("GET", name);
+    return value;
+  } catch (error) {
+    // Managed ones forbid the command, rename it, or have none.
+    if (/^(NOPERM|ERR unknown)/i.test(reasonOf(error))) return undefined;
+    throw error;
+  }
+}

@@ -1,6 +1,6 @@
 import { openCluster } from "./cluster.js";
 import type { RedisLinks } from "./connection.js";
-import { accessTo, connected, dial, stateConnection } from "./node-connection.js";
+import { accessTo, connected, dial, settingOf, stateConnection } from "./node-connection.js";
 import { parseRedisUrl, type RedisUrl, showPlace } from "./redis-place.js";
 import { requireServer } from "./require-server.js";
 import { reasonOf } from "./connection-errors.js";
@@ -23,6 +23,7 @@ export async function openRedis(url: RedisUrl): Promise<RedisLinks> {
       together: () => "",
       ping: async () => void (await state.ping()),
       info: () => state.info(),
+      setting: (_, name) => settingOf(state, name),
       // One that is gone would come back for ever.
       close: async () => void (await state.quit().catch(() => state.disconnect())),
     };

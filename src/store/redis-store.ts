@@ -1,10 +1,11 @@
 import { createApiKeyStore } from "./api-keys.js";
 import type { Calendar } from "../domain/calendar.js";
 import type { RedisLinks } from "./connection.js";
-import { createConditionStore } from "./condition.js";
+import { askServers, createConditionStore } from "./condition.js";
 import { createContactStore } from "./contacts.js";
 import { createCredentialStore } from "./credentials.js";
 import { createDeviceStore } from "./devices.js";
+import { createFitness, type Demand } from "./fitness.js";
 import { createFsck } from "./fsck.js";
 import { createJobStore } from "./jobs.js";
 import { createKeySpace } from "./keys.js";
@@ -37,6 +38,8 @@ export interface RedisStoreOptions {
   readonly calendar: Calendar;
   /** A simulation's clock in the place of the server's, for everything the scripts decide by time. */
   readonly scriptTimeMs?: () => number;
+  /** What Redis' settings must be for work that must not run twice. Default: nothing is asked. */
+  readonly demand?: Demand;
   /** Is told of every call of a script: its name, milliseconds it took, and the reason it failed for, if it did. */
   readonly observe?: StoreObserver;
 }
@@ -65,7 +68,8 @@ async function openOn(links: RedisLinks, options: RedisStoreOptions): Promise<St
   const leases = await openLeaseStore(links, scripts, keys);
   const upkeep = createUpkeepStore(scripts, keys);
   const devices = createDeviceStore(state, scripts, keys);
-  const { calendar, now } = options;
+  const { calendar, now, monotonic } = options;
+  const fitness = createFitness(options.demand, () => askServers(links, keys, { zones, monotonic }), monotonic);
   const policies = createPolicyStore({ redis: state, scripts, keys, zones, devices, calendar, now });
 
   /** A zone that nobody has known before has nothing to be reconciled with: its first user opens it. */
@@ -82,7 +86,7 @@ async function openOn(links: RedisLinks, options: RedisStoreOptions): Promise<St
   await ensureZone(defaultZone);
 
   return {
-    jobs: guarded(createJobStore(state, scripts, keys, zones)),
+    jobs: guarded(fitness.guardJobs(createJobStore(state, scripts, keys, zones))),
     watches: guarded(watches),
     devices: guarded(devices),
     policies: guarded(policies),
@@ -91,12 +95,12 @@ async function openOn(links: RedisLinks, options: RedisStoreOptions): Promise<St
     credentials: guarded(createCredentialStore(state, scripts, keys)),
     apiKeys: guarded(createApiKeyStore(state, keys, options.now)),
     workers: guarded(createWorkerStore(state, scripts, keys, zones)),
-    leases: guarded(leases),
+    leases: guarded(fitness.guardLeases(leases)),
     schedules: guarded(createScheduleStore(state, scripts, keys)),
     contacts: guarded(createContactStore(state, scripts, keys)),
     upkeep: guarded(upkeep),
     fsck: guarded(createFsck({ scripts, keys, dial: (key) => links.dial(key) })),
-    condition: guarded(createConditionStore(links, scripts, keys, { zones, monotonic: options.monotonic })),
+    condition: guarded(createConditionStore(fitness, scripts, keys)),
     ...guarded({ zones: () => zones.all(), ensureZone }),
     async ping() {
       const before = options.monotonic();

@@ -116,13 +116,18 @@ function frozenAtIntent({ policy, message }: FrozenError, spec: JobSpec, execute
   return spec.failIfBlocked ? { verdict: "FAILED", effect: "NONE", error } : { verdict: "REQUEUE", error };
 }
 
-function isStoreAway(error: unknown): boolean {
-  return error instanceof StoreError && (error.reason === "STORE_UNAVAILABLE" || error.reason === "STORE_RECONCILING");
+const awayReasons: ReadonlySet<string> = new Set(["STORE_UNAVAILABLE", "STORE_RECONCILING", "STORE_UNFIT"]);
+
+function isStoreAway(error: unknown): error is StoreError {
+  return error instanceof StoreError && awayReasons.has(error.reason);
 }
 
 /** A fault of ours: the caller learns that, and the log the rest. */
 function internal(error: unknown): Failure {
-  if (isStoreAway(error)) return { reason: "WORKER_LOST", message: "the worker lost touch with the store" };
+  if (isStoreAway(error)) {
+    if (error.reason === "STORE_UNFIT") return { reason: error.reason, message: error.message };
+    return { reason: "WORKER_LOST", message: "the worker lost touch with the store" };
+  }
   if (error instanceof OutputLostError) return { reason: "INTERNAL", message: error.message };
   return { reason: "INTERNAL", message: "a fault of the service; the worker's log tells more" };
 }

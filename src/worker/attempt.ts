@@ -30,9 +30,9 @@ import { createStopping, type Stopping } from "./stopping.js";
 import { openCall, type Tools } from "./tools.js";
 
 const transcriptBytes = 2 * 1024 * 1024;
-/** How long a change waits for a server to see its worker, and how often it asks. */
-const seenWithinMs = 10_000;
-const unseenPauseMs = 100;
+/** How long a change keeps its device while its intent is put off, and how often it asks. */
+const putOffMs = 10_000;
+const putOffPauseMs = 100;
 
 /** What attempts need. */
 export interface AttemptParts {
@@ -267,7 +267,7 @@ async function passPointOfNoReturn(
   signal: AbortSignal,
 ): Promise<void> {
   const { journal, lease, clock } = parts;
-  const intent = await intentOnceSeen(parts, holder, step, signal);
+  const intent = await intentInTime(parts, holder, step, signal);
   if (intent.answer === "UNSEEN")
     throw new StoreError("STORE_RECONCILING", "no server has seen this worker yet: it may not change anything");
   if (intent.answer === "FENCED") throw new FencedError("another worker holds the device now");
@@ -285,18 +285,18 @@ async function passPointOfNoReturn(
   }
 }
 
-/** A new worker is seen within a second or so when a server runs; the device is not kept for much longer. */
-async function intentOnceSeen(
-  { leases, lease, clock }: AttemptParts,
-  holder: Holder,
-  step: number,
-  signal: AbortSignal,
-) {
-  for (let triesLeft = seenWithinMs / unseenPauseMs; ; triesLeft--) {
+/** Asks again while it may soon be allowed: a new worker is seen within a second or so when a server runs. */
+async function intentInTime({ leases, lease, clock }: AttemptParts, holder: Holder, step: number, signal: AbortSignal) {
+  for (let triesLeft = putOffMs / putOffPauseMs; ; triesLeft--) {
     lease.check();
-    const intent = await leases.intent(holder, step);
-    if (intent.answer !== "UNSEEN" || triesLeft <= 0 || signal.aborted) return intent;
-    await clock.sleep(unseenPauseMs, signal).catch(() => undefined);
+    const over = triesLeft <= 0 || signal.aborted;
+    const intent = await leases.intent(holder, step).catch((error: unknown) => {
+      // Somebody may be about to set Redis right: what has sent nothing waits for it here, then in its line.
+      if (over || !(error instanceof StoreError) || error.reason !== "STORE_UNFIT") throw error;
+      return undefined;
+    });
+    if (intent && (intent.answer !== "UNSEEN" || over)) return intent;
+    await clock.sleep(putOffPauseMs, signal).catch(() => undefined);
   }
 }
 

@@ -3,9 +3,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Redis } from "ioredis";
+import { parse } from "yaml";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startPrivateRedis } from "../../src/dev/private-redis.js";
 import { stateCommands } from "../../src/store/connection.js";
+import { createRedisStore } from "../../src/store/redis-store.js";
+import { createCalendar } from "../../src/system/calendar.js";
 import { startSecured, type Topology } from "../support/redis-topologies.js";
 
 let topology: Topology;
@@ -52,12 +55,12 @@ describe("the user that we ship", () => {
     expect(await allowed("SUBSCRIBE", "other")).toBe(false);
   });
 
-  test("may run nothing dangerous but INFO", async () => {
+  test("may run nothing dangerous but INFO and CONFIG GET", async () => {
     const dangerous = (await operator.call("ACL", "CAT", "dangerous")) as string[];
     expect(dangerous).toContain("flushall");
     const may: string[] = [];
     for (const command of dangerous) if (await allowed(command, "{pm}:x")) may.push(command);
-    expect(may).toEqual(["info"]);
+    expect(may.sort()).toEqual(["config|get", "info"]);
   });
 
   test("has no password as it is shipped, and nobody else may come in", () => {
@@ -85,6 +88,45 @@ test("the configuration that we ship keeps every change, and Valkey's is the sam
       .filter((line) => line !== "" && !/^# ?([A-Z-]|$)/.test(line))
       .map((line) => line.replaceAll("/etc/valkey/", "/etc/redis/"));
   expect(directives("valkey")).toEqual(directives("redis"));
+});
+
+describe("what we ship is what a server asks for", () => {
+  const problemsAt = async (address: string): Promise<readonly string[]> => {
+    const time = { now: () => Date.now(), monotonic: () => performance.now() };
+    const store = await createRedisStore({ address, demand: "durable", calendar: createCalendar(), ...time });
+    try {
+      return (await store.condition.servers()).flatMap(({ unfit }) => unfit);
+    } finally {
+      await store.close();
+    }
+  };
+
+  test("the configuration, seen by the user that we ship", async () => {
+    expect(await problemsAt(topology.url)).toEqual([]);
+    await operator.config("SET", "maxmemory", "0");
+    expect(await problemsAt(topology.url)).toEqual([expect.stringMatching(/^maxmemory is 0/)]);
+    await operator.config("SET", "maxmemory", "256mb");
+  });
+
+  test("the Redis of the compose file", async () => {
+    const compose = parse(readFileSync("deploy/docker/compose.yaml", "utf8"), { merge: true }) as {
+      readonly services: { readonly redis: { readonly command: string } };
+    };
+    const [, ...args] = compose.services.redis.command.split(/\s+/);
+    const password = args.indexOf("--requirepass");
+    expect(password).toBeGreaterThan(0);
+    const dir = await mkdtemp(join(tmpdir(), "pm-compose-"));
+    const server = await startPrivateRedis({
+      dir,
+      extraArgs: args.filter((_, i) => i !== password && i !== password + 1),
+    });
+    try {
+      expect(await problemsAt(server.socketPath)).toEqual([]);
+    } finally {
+      await server.stop();
+      await rm(dir, { recursive: true, force: true });
+    }
+  });
 });
 
 test("what the configuration leaves commented out for a cluster is accepted", async () => {

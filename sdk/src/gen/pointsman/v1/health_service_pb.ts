@@ -182,7 +182,7 @@ export type HealthComponent = Message<"pointsman.v1.HealthComponent"> & {
   /**
    * Figures. api: uptime_seconds, and of the last one to two minutes calls, faults, longest_ms. redis: processes,
    * primaries, memory_bytes, memory_limit_bytes (0: none), connections, replicas, replication_lag_bytes, append_only (1:
-   * it writes down what it is told). workers: alive, suspended, draining, dead, stuck (they beat, but do not claim),
+   * it writes down what it is told), relaxed_durability (1: it may lose what it acknowledged last). workers: alive, suspended, draining, dead, stuck (they beat, but do not claim),
    * heartbeat_age_ms (of the one that beat longest ago). queues: queued, delayed, running, oldest_age_ms. schedules:
    * lateness_ms. zones: zones, shut, missing_journals. holds: unresolved_jobs, held_devices.
    *
