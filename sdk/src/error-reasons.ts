@@ -36,6 +36,11 @@ export const errorReasons = {
   RUN_NOT_FOUND: { code: "not_found", meaning: "No run of this id." },
   DEVICE_NOT_FOUND: { code: "not_found", meaning: "No device of this name." },
   NODE_NOT_FOUND: { code: "not_found", meaning: "No worker runs on a node of this name, or did within the last hour." },
+  TASK_TYPE_NOT_FOUND: {
+    code: "not_found",
+    meaning:
+      "No worker of the zone has loaded a task of this name, or had within the last hour; metadata names zones where one has.",
+  },
   WORKER_NOT_FOUND: { code: "not_found", meaning: "No worker of this name, and nothing is held for one." },
   WORKER_STOPPING: {
     code: "failed_precondition",
@@ -196,6 +201,18 @@ export const errorReasons = {
   PROGRAM_FAILED: { code: "job", meaning: "The program ended with another status than 0, or by a signal." },
   PROGRAM_NOT_STARTED: { code: "job", meaning: "The program could not be started: there is none, or not for us." },
   SHELL_FORBIDDEN: { code: "job", meaning: "The worker does not allow this program (worker.shell_commands)." },
+  TASK_FAILED: { code: "job", meaning: "The task threw an error; metadata holds its name and its own code." },
+  TASK_CRASHED: { code: "job", meaning: "The task ended its thread, or used more memory than it may." },
+  TASK_DEFERRED: { code: "job", meaning: "The task put itself off, or did so too often; it says why." },
+  TASK_INPUT_INVALID: {
+    code: "job",
+    meaning: "The input does not fit the schema of the worker's own version of the task; nothing was done.",
+  },
+  TASK_OUTPUT_INVALID: { code: "job", meaning: "What the task answered does not fit its schema, or is no JSON." },
+  TASK_MISUSED: {
+    code: "job",
+    meaning: "The task asked for what it may not have, such as a change in a task that declares READ_ONLY.",
+  },
   QUEUE_TIMEOUT: { code: "job", meaning: "No worker could take the job in time." },
   WORKER_LOST: { code: "job", meaning: "The worker died or lost its lease during the work." },
   CREDENTIAL_UNAVAILABLE: { code: "job", meaning: "The credential is missing or cannot be opened." },

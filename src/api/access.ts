@@ -22,6 +22,7 @@ export const accessTable: Readonly<Record<string, Access>> = {
   "/pointsman.v1.JobService/ReconcileJobs": "operator",
   "/pointsman.v1.JobService/DeleteJob": "operator",
   "/pointsman.v1.JobService/UndeleteJob": "operator",
+  "/pointsman.v1.JobService/ListJobTypes": "reader",
   "/pointsman.v1.JobService/ListJobEvents": "reader",
   "/pointsman.v1.JobService/WatchJob": "reader",
   "/pointsman.v1.JobService/WatchJobs": "reader",

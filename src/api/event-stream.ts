@@ -25,6 +25,7 @@ const names: Readonly<Record<NonNullable<JobEvent["event"]["case"]>, string>> = 
   log: "log",
   resolved: "resolved",
   cancelRequested: "cancel",
+  progress: "progress",
 };
 
 /** The job that a path asks the events of; undefined for other paths. */
@@ -52,7 +53,7 @@ export async function answerEventStream(
   const gone = new AbortController();
   response.once("close", () => gone.abort());
   const signal = AbortSignal.any([gone.signal, call.signal, parts.shutdown]);
-  const sights = watchJob(parts, { id: call.id, cursor, skipHistory: false }, signal);
+  const sights = watchJob(parts, { id: call.id, cursor, skipHistory: false, kinds: [] }, signal);
   let last = cursor;
   let begun = false;
   try {

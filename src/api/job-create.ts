@@ -25,6 +25,7 @@ import type { Store } from "../store/store.js";
 import { canonicalBytes } from "./canonical-bytes.js";
 import { checkConfigure } from "./check-configure.js";
 import { checkProgram } from "./check-program.js";
+import { checkTask } from "./check-task.js";
 import { withEarlierInput } from "./earlier-jobs.js";
 import { takeSecret } from "./job-secret.js";
 import { defaultZone, type Surroundings } from "./job-surroundings.js";
@@ -79,14 +80,15 @@ export interface JobWish {
 
 /**
  * A wish as a job for the store: target resolved, effect class decided, defaults filled in, secrets sealed apart. Throws
- * DEVICE_NOT_FOUND, CREDENTIAL_NOT_FOUND, UNKNOWN_PLATFORM, NODE_NOT_FOUND, INVALID_REQUEST (an unknown zone, an
- * ambiguous address, what is no configuration, no check or no program), CANNOT_RESTORE, NOT_READ_ONLY,
- * REQUEST_ID_REQUIRED and INLINE_ENDPOINTS_FORBIDDEN.
+ * DEVICE_NOT_FOUND, CREDENTIAL_NOT_FOUND, UNKNOWN_PLATFORM, NODE_NOT_FOUND, TASK_TYPE_NOT_FOUND, INVALID_REQUEST (an
+ * unknown zone, an ambiguous address, what is no configuration, no check or no program, an input that does not fit its
+ * task), CANNOT_RESTORE, NOT_READ_ONLY, REQUEST_ID_REQUIRED and INLINE_ENDPOINTS_FORBIDDEN.
  */
 export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWish): NewJob {
   const target = resolveTarget(parts, around, wish);
   const { platform = "" } = target;
-  const effectClass = effectClassOf(parts.platforms, platform, wish.spec);
+  const task = checkTask(around, wish, target.zone);
+  const effectClass = task?.delivery ?? effectClassOf(parts.platforms, platform, wish.spec);
   const filled = withEarlierInput(around.earlier, wish, target.endpoint);
   checkConfigure(parts.platforms, platform, { ...wish, spec: filled });
   checkProgram(wish);
@@ -105,7 +107,7 @@ export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWi
   const id = wish.id ?? createJobId(parts.clock.now(), target.zoneNumber, parts.random);
   const spec = withDefaults(filled, effectClass);
   const secret = takeSecret(spec);
-  const skill = skillOf(target);
+  const skill = skillOf({ ...target, ...(task && { task: task.name }) });
   const startAfterMs = spec.startTime && timestampMs(spec.startTime);
   return {
     id,
@@ -116,6 +118,7 @@ export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWi
     address: target.address,
     ...(target.device !== undefined && { device: target.device }),
     ...(target.node !== undefined && { node: target.node }),
+    ...(task && { task: task.name }),
     ...(skill !== undefined && { skill }),
     creator: wish.creator,
     priority: spec.priority,

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { type JobEvent, JobEventSchema } from "@pointsman/sdk/v1";
+import { type JobEvent, JobEventKind, JobEventSchema } from "@pointsman/sdk/v1";
 import type { EventRecord } from "../domain/job-event.js";
 import type { JobStore } from "../store/store.js";
 import { deviceText } from "./device-text.js";
@@ -13,23 +13,59 @@ export interface EventPiece {
   /** Numbers of the first and the last event kept. */
   readonly first: number;
   readonly last: number;
+  /** Number up to which was looked; behind it the next piece begins. */
+  readonly looked: number;
 }
 
-/** Events from a number on, with their text: at most `limit` of them and, after the first, `maxBytes` of output. */
+/** Kinds of events, as histories are filtered by them. */
+export type EventKinds = ReadonlySet<EventRecord["fact"]["kind"]>;
+
+const kindsOf: Readonly<Record<JobEventKind, readonly EventRecord["fact"]["kind"][]>> = {
+  [JobEventKind.UNSPECIFIED]: [],
+  [JobEventKind.STATE]: ["state"],
+  [JobEventKind.OUTPUT]: ["output"],
+  [JobEventKind.COMMAND]: ["started", "ended"],
+  [JobEventKind.LOG]: ["log"],
+  [JobEventKind.PROGRESS]: ["progress"],
+  [JobEventKind.CANCEL]: ["cancel"],
+  [JobEventKind.RESOLVED]: ["resolved"],
+};
+
+/** The kinds that a request names; undefined for all. */
+export function eventKinds(kinds: readonly JobEventKind[]): EventKinds | undefined {
+  return kinds.length === 0 ? undefined : new Set(kinds.flatMap((kind) => kindsOf[kind] ?? []));
+}
+
+/** Whether a state or a resolution is of the kinds; events of other kinds were chosen by them. */
+export function isOfKind(kinds: EventKinds, { event }: JobEvent): boolean {
+  if (event.case === "stateChanged") return kinds.has("state");
+  return event.case !== "resolved" || kinds.has("resolved");
+}
+
+/** Events looked at for a piece of some kinds. */
+const lookAt = 1_000;
+
+/**
+ * Events from a number on, with their text: at most `limit` of them and, after the first, `maxBytes` of output. Of some
+ * `kinds` alone there may be fewer, although more follow.
+ */
 export async function readEvents(
   store: JobStore,
   id: string,
   from: number,
-  bounds: { readonly limit: number; readonly maxBytes: number },
+  bounds: { readonly limit: number; readonly maxBytes: number; readonly kinds?: EventKinds | undefined },
 ): Promise<EventPiece> {
-  const { events, first, last } = await store.events(id, from, bounds.limit);
+  const { limit, kinds } = bounds;
+  const { events, first, last } = await store.events(id, from, kinds ? lookAt : limit);
+  const wanted = kinds ? events.filter(({ fact }) => kinds.has(fact.kind)) : events;
   let bytes = 0;
-  const taken = events.filter((event, index) => {
+  const taken = wanted.slice(0, limit).filter((event, index) => {
     bytes += event.fact.kind === "output" ? event.fact.length : 0;
     return index === 0 || bytes <= bounds.maxBytes;
   });
   const texts = await readTexts(store, id, taken);
-  return { events: taken.map((event) => eventMessage(event, texts.get(event.number))), first, last };
+  const looked = (taken.length < wanted.length ? taken : events).at(-1)?.number ?? last;
+  return { events: taken.map((event) => eventMessage(event, texts.get(event.number))), first, last, looked };
 }
 
 /** The texts of output events by event number: neighbours are read in one go. */
@@ -108,6 +144,11 @@ function factMessage({ fact }: EventRecord, text: string | undefined): NonNullab
       };
     case "log":
       return { case: "log", value: { level: fact.level, message: fact.message } };
+    case "progress":
+      return {
+        case: "progress",
+        value: { message: fact.message, ...(fact.percent !== undefined && { percent: fact.percent }) },
+      };
     case "cancel":
       return { case: "cancelRequested", value: { caller: fact.caller, reason: fact.reason } };
     case "resolved":

@@ -1,5 +1,5 @@
-import { fromBinary } from "@bufbuild/protobuf";
-import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
+import { fromBinary, toJsonString } from "@bufbuild/protobuf";
+import { type Timestamp, timestampMs, ValueSchema } from "@bufbuild/protobuf/wkt";
 import { type JobFilter, JobSpecSchema } from "@pointsman/sdk/v1";
 import type { JobRecord } from "../domain/job.js";
 import type { JobState } from "../domain/job-state.js";
@@ -24,6 +24,7 @@ export function jobQuery(filter: JobFilter | undefined): JobQuery {
     ...list("workers", filter.workers),
     ...list("types", filter.types),
     ...list("nodes", filter.nodes),
+    ...list("tasks", filter.tasks),
     ...(Object.keys(filter.labels).length > 0 && { labels: filter.labels }),
     ...list("creators", filter.creators),
     ...list("errorReasons", filter.errorReasons),
@@ -121,6 +122,10 @@ function says(job: JobRecord, text: string): boolean {
     const { input } = operation.value;
     const typed = input.case === "lines" ? input.value.lines : [input.value ?? ""];
     return typed.some((line) => line.toLowerCase().includes(text));
+  }
+  if (operation.case === "task") {
+    const { type, input } = operation.value;
+    return `${type} ${input ? toJsonString(ValueSchema, input) : ""}`.toLowerCase().includes(text);
   }
   if (operation.case === "http") return operation.value.url.toLowerCase().includes(text);
   if (operation.case === "shell") {

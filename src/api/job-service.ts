@@ -18,9 +18,10 @@ import { cancelJobs } from "./job-cancel.js";
 import { type JobCreation, prepareJob } from "./job-create.js";
 import { readSurroundings } from "./job-surroundings.js";
 import { cancelNumbers } from "./job-enums.js";
-import { readEvents } from "./job-events.js";
+import { eventKinds, readEvents } from "./job-events.js";
 import { jobQuery } from "./job-filter.js";
 import { reconcileJobs } from "./job-reconcile.js";
+import { listJobTypes } from "./job-types.js";
 import { resolveJob } from "./job-resolve.js";
 import { retryJob, retryJobs } from "./job-retry.js";
 import { viewFullJob, viewJob, viewJobs } from "./job-view.js";
@@ -122,6 +123,8 @@ export function createJobService(parts: JobCreation): ServiceImpl<typeof JobServ
 
     undeleteJob: async ({ id }) => ({ job: await viewJob(jobs, await jobs.mark(id, false)) }),
 
+    listJobTypes: (request) => listJobTypes(store, request),
+
     listJobEvents: (request) => listEvents(parts, request),
 
     watchJob: (request, context) => watchJob(parts, request, context.signal),
@@ -174,15 +177,16 @@ async function listEvents(
   request: ListJobEventsRequest,
 ): Promise<{ events: Awaited<ReturnType<typeof readEvents>>["events"][number][]; nextPageToken: string }> {
   const { jobs } = parts.store;
-  const key = listKey(`ListJobEvents/${request.id}`, JobFilterSchema, undefined);
+  const { id, kinds } = request;
+  const key = listKey(["ListJobEvents", id, ...kinds].join("/"), JobFilterSchema, undefined);
   const place = readPageToken(key, 1, request.pageToken)?.[0];
   const limit = request.pageSize === 0 ? defaultEvents : pageSize(request.pageSize);
   const from = place === undefined ? 1 : Number(place);
-  const piece = await readEvents(jobs, request.id, from, { limit, maxBytes: eventPageBytes });
+  const bounds = { limit, maxBytes: eventPageBytes, kinds: eventKinds(kinds) };
+  const piece = await readEvents(jobs, id, from, bounds);
   if (place !== undefined && from < piece.first) throw historyGone("events behind this page were removed");
-  const lastSent = piece.events.at(-1)?.number ?? piece.last;
   return {
     events: [...piece.events],
-    nextPageToken: lastSent < piece.last ? writePageToken(key, [String(lastSent + 1)]) : "",
+    nextPageToken: piece.looked < piece.last ? writePageToken(key, [String(piece.looked + 1)]) : "",
   };
 }

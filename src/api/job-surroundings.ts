@@ -1,5 +1,6 @@
 import type { InlineEndpoint, JobSpec } from "@pointsman/sdk/v1";
 import { endpointKey } from "../domain/endpoint-key.js";
+import type { TaskType } from "../domain/task-type.js";
 import type { DeviceRecord, Store, WorkerRecord } from "../store/store.js";
 import { type EarlierJob, readEarlierJobs } from "./earlier-jobs.js";
 import { placeProblems } from "./place-problems.js";
@@ -18,6 +19,13 @@ export interface Surroundings {
   readonly exclusive: ReadonlyMap<string, string>;
   /** Jobs that configurations take their input from. */
   readonly earlier: ReadonlyMap<string, EarlierJob>;
+  /** The types of tasks that are named, by {@link taskKey}, in every zone that knows them. */
+  readonly taskTypes: ReadonlyMap<string, TaskType>;
+}
+
+/** A type of task in a zone, as {@link Surroundings} knows it. */
+export function taskKey(zone: string, name: string): string {
+  return `${zone} ${name}`;
 }
 
 /** An inline endpoint's place, as {@link Surroundings} knows it. */
@@ -37,7 +45,7 @@ export function credentialsOf(spec: JobSpec): readonly { readonly field: string;
     .concat(own);
 }
 
-/** Reads the devices, zones and credentials that specs name, and what is at their inline endpoints. */
+/** Reads the devices, zones, credentials and types of tasks that specs name, and what is at their inline endpoints. */
 export async function readSurroundings(store: Store, specs: readonly JobSpec[]): Promise<Surroundings> {
   const names = new Set<string>();
   const logins = new Set<string>();
@@ -52,9 +60,9 @@ export async function readSurroundings(store: Store, specs: readonly JobSpec[]):
   }
   const exclusiveAt = async ([place, inline]: [string, InlineEndpoint]) =>
     [place, await store.devices.exclusiveAt(inline.zone || defaultZone, inline)] as const;
-  const [devices, zones, credentials, exclusive, workers, earlier] = await Promise.all([
+  const [devices, [zones, taskTypes], credentials, exclusive, workers, earlier] = await Promise.all([
     names.size > 0 ? store.devices.getMany([...names]) : [],
-    store.zones(),
+    readZones(store, specs),
     Promise.all(Array.from(logins, (name) => store.credentials.get(name))),
     Promise.all(Array.from(places, exclusiveAt)),
     specs.some(({ target }) => target.case === "node") ? store.workers.list() : [],
@@ -67,7 +75,22 @@ export async function readSurroundings(store: Store, specs: readonly JobSpec[]):
     credentials: new Set(credentials.flatMap((credential) => (credential ? [credential.name] : []))),
     exclusive: new Map(exclusive),
     earlier,
+    taskTypes,
   };
+}
+
+/** The zones, and the types of tasks that specs name in each. */
+async function readZones({ zones, taskTypes }: Store, specs: readonly JobSpec[]) {
+  const known = await zones();
+  const names = new Set(specs.flatMap(({ operation }) => (operation.case === "task" ? [operation.value.type] : [])));
+  const found = new Map<string, TaskType>();
+  if (names.size === 0) return [known, found] as const;
+  await Promise.all(
+    Array.from(known.keys(), async (zone) => {
+      for (const type of await taskTypes.find(zone, [...names])) found.set(taskKey(zone, type.name), type);
+    }),
+  );
+  return [known, found] as const;
 }
 
 /** The zones of each node: those that live workers serve, or else those that dead ones did. */

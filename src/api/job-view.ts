@@ -1,6 +1,7 @@
-import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
-import { durationFromMs, type Timestamp, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { create, fromBinary, fromJsonString, type MessageInitShape } from "@bufbuild/protobuf";
+import { durationFromMs, type Timestamp, timestampFromMs, ValueSchema } from "@bufbuild/protobuf/wkt";
 import {
+  type CommandResult,
   type Job,
   type JobErrorSchema,
   JobResultSchema,
@@ -163,17 +164,22 @@ interface TextPlace {
 
 function textsOf({ result }: JobResult): TextPlace[] {
   if (result.case === "commands") {
-    return result.value.commands.map((command) => ({
-      bytes: command.outputBytes,
-      fill: (text) => void (command.output = text),
-      expire: () => void (command.outputExpired = true),
-    }));
+    return result.value.commands.map(commandText);
   }
   if (result.case === "shell") return printedTexts(result.value);
   if (result.case === "http") {
     const call = result.value;
     const fill = (text: string): void => void (call.body = text);
     return [{ bytes: call.bodyBytes, fill, expire: () => void (call.bodyExpired = true) }];
+  }
+  if (result.case === "task") {
+    const task = result.value;
+    const answer = {
+      bytes: task.outputBytes,
+      fill: (text: string): void => void (task.output = fromJsonString(ValueSchema, text)),
+      expire: () => void (task.outputExpired = true),
+    };
+    return [...task.commands.map(commandText), answer];
   }
   if (result.case !== "configure") return [];
   const { before, checks, lines, diff, after } = result.value;
@@ -190,6 +196,14 @@ function textsOf({ result }: JobResult): TextPlace[] {
           },
         ],
   );
+}
+
+function commandText(command: CommandResult): TextPlace {
+  return {
+    bytes: command.outputBytes,
+    fill: (text) => void (command.output = text),
+    expire: () => void (command.outputExpired = true),
+  };
 }
 
 /** What a program printed came from two streams in turn: each piece goes to its own. */

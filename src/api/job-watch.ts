@@ -7,7 +7,7 @@ import { problem } from "../errors.js";
 import type { Store } from "../store/store.js";
 import { historyGone, invalidCursor, readCursor, writeCursor } from "./cursor.js";
 import { createDirtyFlag } from "./dirty-flag.js";
-import { readEvents } from "./job-events.js";
+import { eventKinds, type EventKinds, isOfKind, readEvents } from "./job-events.js";
 import { viewJob } from "./job-view.js";
 
 /** Default time without anything else after which a heartbeat comes. Milliseconds. */
@@ -37,12 +37,15 @@ export function jobNotFound(id: string): Error {
  */
 export async function* watchJob(
   parts: { readonly store: Pick<Store, "jobs" | "watches">; readonly clock: Clock },
-  request: Pick<WatchJobRequest, "id" | "cursor" | "skipHistory" | "heartbeatInterval">,
+  request: Pick<WatchJobRequest, "id" | "cursor" | "skipHistory" | "heartbeatInterval" | "kinds">,
   signal: AbortSignal,
 ): AsyncGenerator<WatchJobResponse> {
   const { jobs, watches } = parts.store;
   const { id } = request;
   const heartbeatMs = request.heartbeatInterval ? durationMs(request.heartbeatInterval) : defaultHeartbeatMs;
+  const wanted = eventKinds(request.kinds);
+  // The end of the job is looked for in any case.
+  const bounds = { ...piece, kinds: wanted && (new Set([...wanted, "state", "resolved"]) as EventKinds) };
   const epoch = await watches.epoch();
   const news = createDirtyFlag(parts.clock);
   const unsubscribe = watches.onJob(id, () => news.set());
@@ -64,17 +67,19 @@ export async function* watchJob(
     let quietSinceMs = parts.clock.monotonic();
     for (;;) {
       signal.throwIfAborted();
-      const { events, first, last } = await readEvents(jobs, id, number + 1, piece);
+      const { events, first, last, looked } = await readEvents(jobs, id, number + 1, bounds);
       if (number + 1 < first || number > last) throw historyGone("events behind this cursor were removed");
       let ended = false;
       for (const event of events) {
         number = event.number;
         if (event.event.case === "stateChanged") ended = finalStates.has(event.event.value.state);
         else if (event.event.case === "resolved") ended = true;
+        if (wanted && !isOfKind(wanted, event)) continue;
         yield answer(number, { case: "event", value: event });
         signal.throwIfAborted();
         quietSinceMs = parts.clock.monotonic();
       }
+      number = Math.max(number, looked);
       if (number < last) continue;
       if (!synced) {
         synced = true;

@@ -1,3 +1,5 @@
+import { toJsonString } from "@bufbuild/protobuf";
+import { ValueSchema } from "@bufbuild/protobuf/wkt";
 import type { JobResult } from "@pointsman/sdk/v1";
 
 /** What a job printed, told apart as programs do. */
@@ -30,6 +32,8 @@ export function printedBy({ result }: JobResult): Printed {
       const { stdout, stderr, exitStatus } = result.value;
       return { stdout, stderr, ...(exitStatus !== undefined && { exitStatus }) };
     }
+    case "task":
+      return { stdout: result.value.output ? toJsonString(ValueSchema, result.value.output) : "", stderr: "" };
     case "http":
       return { stdout: result.value.body, stderr: "" };
     default:

@@ -15,6 +15,8 @@ import type { JobStore } from "../store/store.js";
 import { deviceText } from "./device-text.js";
 import { commandStatusNumbers } from "./job-enums.js";
 
+/** Kinds of operation whose events tell of command lines. */
+const withSteps = new Set<string>(["commands", "configure", "task"]);
 /** Events read at a time. */
 const pageEvents = 1_000;
 
@@ -24,7 +26,7 @@ const pageEvents = 1_000;
  */
 export async function resultFromEvents(store: JobStore, job: JobRecord, spec: JobSpec): Promise<JobResult | undefined> {
   const { case: kind, value: operation } = spec.operation;
-  if (spec.retainOutput === RetainOutput.NONE || (kind !== "commands" && kind !== "configure")) return undefined;
+  if (spec.retainOutput === RetainOutput.NONE || !kind || !withSteps.has(kind)) return undefined;
   const { steps, begunBefore } = await readSteps(store, job);
   const count = Math.max(0, ...steps.keys());
   if (count === 0) return undefined;
@@ -35,13 +37,14 @@ export async function resultFromEvents(store: JobStore, job: JobRecord, spec: Jo
       ...(await tell(store, job, steps.get(number), number <= count && begunBefore)),
     })),
   );
-  if (kind === "commands") {
+  if (kind !== "configure") {
     const commands = told.map(
       ({ line, text, bytes, truncated, expired, ...rest }): MessageInitShape<typeof CommandResultSchema> => {
         const output = { output: text, outputBytes: bytes, outputTruncated: truncated, outputExpired: expired };
         return { command: line, ...output, ...rest };
       },
     );
+    if (kind === "task") return create(JobResultSchema, { result: { case: "task", value: { commands } } });
     return create(JobResultSchema, { result: { case: "commands", value: { commands } } });
   }
   const lines = told.map(

@@ -2,7 +2,7 @@ import { setImmediate as breathe } from "node:timers/promises";
 import { clone, create, toBinary } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { ConnectError } from "@connectrpc/connect";
-import { type JobSpec, JobSpecSchema, RolloutPolicySchema, type RunSpec, RunSpecSchema } from "@pointsman/sdk/v1";
+import { JobSpecSchema, RolloutPolicySchema, type RunSpec, RunSpecSchema } from "@pointsman/sdk/v1";
 import { createRunId } from "../domain/job-id.js";
 import type { NewRun, RolloutRule, RunRecord, RunTargetRecord, TargetRejection } from "../domain/run.js";
 import { invalidRequest, problem } from "../errors.js";
@@ -24,6 +24,7 @@ import {
   nameOf,
   nodeOf,
   nodeTarget,
+  specsToLookAt,
   targetBytes,
   targetPlace,
 } from "./run-target.js";
@@ -219,7 +220,7 @@ async function resolveTargets(parts: JobCreation, wish: RunWish, id: string): Pr
   async function take(asked: readonly AskedTarget[], known?: ReadonlyMap<string, DeviceRecord>): Promise<void> {
     for (let from = 0; from < asked.length; from += chunk) {
       const part = asked.slice(from, from + chunk);
-      const around = await surroundingsOf(parts, part, known);
+      const around = await surroundingsOf(parts, spec, part, known);
       const checked = part.map((target) => {
         const name = nameOf(target);
         const key = keyOf(target);
@@ -272,15 +273,11 @@ async function resolveTargets(parts: JobCreation, wish: RunWish, id: string): Pr
 /** What the targets of a chunk point at. */
 async function surroundingsOf(
   { store }: JobCreation,
+  spec: RunSpec,
   targets: readonly AskedTarget[],
   known: ReadonlyMap<string, DeviceRecord> | undefined,
 ): Promise<Surroundings> {
-  const specs = targets.flatMap((target): JobSpec[] => {
-    if (known) return [];
-    const place = typeof target === "string" ? { case: "device" as const, value: target } : target.target;
-    return [create(JobSpecSchema, { target: place })];
-  });
-  const around = await readSurroundings(store, specs);
+  const around = await readSurroundings(store, specsToLookAt(spec, targets, !known));
   return known ? { ...around, devices: known } : around;
 }
 

@@ -1,12 +1,20 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { ConnectError } from "@connectrpc/connect";
-import { JobSpecSchema, type RunSpec, RunSpecSchema } from "@pointsman/sdk/v1";
+import { type RunSpec, RunSpecSchema } from "@pointsman/sdk/v1";
 import type { DueTarget, MakeRunJobs, RunRecord } from "../domain/run.js";
 import { decodeLogin } from "../secrets/login-codec.js";
 import { itemError } from "./item-error.js";
 import { type JobCreation, prepareJob } from "./job-create.js";
 import { readSurroundings } from "./job-surroundings.js";
-import { type AskedTarget, deviceOf, nodeOf, jobOfTarget, targetOfBytes, targetPlace } from "./run-target.js";
+import {
+  type AskedTarget,
+  deviceOf,
+  nodeOf,
+  jobOfTarget,
+  specsToLookAt,
+  targetOfBytes,
+  targetPlace,
+} from "./run-target.js";
 
 /**
  * Makes the jobs of a run's targets, from what the inventory says now; or says why there can be none any more. Whoever
@@ -26,13 +34,7 @@ export function createRunJobs(parts: JobCreation): MakeRunJobs {
       if (sealed) giveLogin(target, decodeLogin(sealer.open(sealed, targetPlace(run.id, index))));
       return target;
     });
-    const names = asked.map((target) => ({
-      target: typeof target === "string" ? ({ case: "device", value: target } as const) : target.target,
-    }));
-    const around = await readSurroundings(
-      store,
-      names.map(({ target }) => ({ ...emptySpec, target })),
-    );
+    const around = await readSurroundings(store, specsToLookAt(spec, asked, true));
     return due.map((one, i) => {
       const target = asked[i] ?? "";
       try {
@@ -67,8 +69,6 @@ export function createRunJobs(parts: JobCreation): MakeRunJobs {
     }
   };
 }
-
-const emptySpec = fromBinary(JobSpecSchema, new Uint8Array());
 
 function giveLogin(target: AskedTarget, login: ReturnType<typeof decodeLogin>): void {
   if (typeof target === "string" || target.target.case !== "endpoint") return;

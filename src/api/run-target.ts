@@ -51,6 +51,20 @@ export function jobOfTarget(spec: RunSpec, target: AskedTarget, device: DeviceRe
   return wordsIn(job).length > 0 ? withWords(job, wordsOf(spec, own, device)) : job;
 }
 
+/** What the targets of a run point at, as specs to look around by. `places`: also where they are. */
+export function specsToLookAt(spec: RunSpec, targets: readonly AskedTarget[], places: boolean): JobSpec[] {
+  const { operation, credential } = spec.job ?? create(JobSpecSchema);
+  const task = (own: JobSpec["operation"]): JobSpec["operation"] => (own.case === "task" ? own : { case: undefined });
+  const ofTargets = targets.flatMap((target): JobSpec[] => {
+    const own = typeof target === "string" ? undefined : target;
+    const named = own?.operation.case === "task" ? own.operation : undefined;
+    if (!places && !named) return [];
+    const place = typeof target === "string" ? { case: "device" as const, value: target } : target.target;
+    return [create(JobSpecSchema, { ...(places && { target: place }), ...(named && { operation: named }) })];
+  });
+  return [create(JobSpecSchema, { operation: task(operation), credential }), ...ofTargets];
+}
+
 /** A target as bytes, without its secret; undefined when it is no more than a device's name. */
 export function targetBytes(target: AskedTarget): Uint8Array | undefined {
   if (typeof target === "string") return undefined;

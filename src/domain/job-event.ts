@@ -4,6 +4,9 @@ import type { JobState } from "./job-state.js";
 /** How a command ended. */
 export type CommandStatus = "OK" | "REJECTED" | "SKIPPED" | "INTERRUPTED";
 
+/** How grave a remark is. */
+export type LogLevel = "debug" | "info" | "warning" | "error";
+
 /** The fact in a job's event, as stored. `command` counts from 1; offsets and lengths are bytes of the job's output. */
 export type EventFact =
   | {
@@ -23,7 +26,8 @@ export type EventFact =
       readonly durationMs: number;
       readonly exitStatus?: number;
     }
-  | { readonly kind: "log"; readonly level: "info" | "warning"; readonly message: string }
+  | { readonly kind: "log"; readonly level: LogLevel; readonly message: string }
+  | { readonly kind: "progress"; readonly percent?: number; readonly message: string }
   | { readonly kind: "cancel"; readonly caller: string; readonly reason: string }
   | { readonly kind: "resolved"; readonly resolution: ResolutionRecord };
 

@@ -149,6 +149,8 @@ export interface JobRecord {
   readonly cancelRequested: boolean;
   /** When it may start again after a failed attempt. */
   readonly retryMs?: number;
+  /** How often it has put itself off. Absent: never. */
+  readonly deferrals?: number;
   readonly queue?: string;
   readonly run?: RunPlace;
   /** The job this one does again, and the latest job that does this one again. */

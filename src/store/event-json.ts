@@ -1,10 +1,10 @@
 import type { Failure, ResolutionRecord } from "../domain/job.js";
-import type { CommandStatus, EventFact, EventRecord } from "../domain/job-event.js";
+import type { CommandStatus, EventFact, EventRecord, LogLevel } from "../domain/job-event.js";
 import type { JobState } from "../domain/job-state.js";
 
 /**
  * Events are kept as JSON with short names, because the scripts write some of them: n number, t time, a attempt,
- * k kind; then by kind s state or status, w worker, x error, r retry time, c command, o offset, l length or line.
+ * k kind; then by kind s state or status, w worker, x error, r retry time, c command, o offset, l length or line, p per cent.
  */
 interface StoredEvent {
   readonly n: number;
@@ -22,7 +22,8 @@ interface StoredEvent {
   readonly m?: string;
   readonly el?: readonly string[];
   readonly xs?: number;
-  readonly lv?: "info" | "warning";
+  readonly lv?: LogLevel;
+  readonly p?: number;
   readonly by?: string;
 }
 
@@ -43,6 +44,8 @@ function stored(fact: EventFact): Record<string, unknown> {
     }
     case "log":
       return { k: "log", lv: fact.level, m: fact.message };
+    case "progress":
+      return { k: "progress", p: fact.percent, m: fact.message };
     case "cancel":
       return { k: "cancel", by: fact.caller, m: fact.reason };
     case "state":
@@ -64,7 +67,7 @@ export function acceptance(timeMs: number, later: boolean): EventRecord {
 }
 
 function factOf(event: StoredEvent): EventFact {
-  const { k, s, w, x, r, c = 0, o = 0, l = 0, d = 0, m = "", el = [], xs, lv = "info", by = "" } = event;
+  const { k, s, w, x, r, c = 0, o = 0, l = 0, d = 0, m = "", el = [], xs, lv = "info", p, by = "" } = event;
   switch (k) {
     case "output":
       return { kind: "output", command: c, offset: o, length: Number(l) };
@@ -76,6 +79,8 @@ function factOf(event: StoredEvent): EventFact {
     }
     case "log":
       return { kind: "log", level: lv, message: m };
+    case "progress":
+      return { kind: "progress", message: m, ...(p === undefined ? {} : { percent: p }) };
     case "cancel":
       return { kind: "cancel", caller: by, reason: m };
     case "resolved": {

@@ -240,6 +240,7 @@ export function jobOfHash(id: string, zone: string, hash: JobHash): JobRecord {
     ...optional("outputCut", "cut", (text) => text as NonNullable<JobRecord["outputCut"]>),
     cancelRequested: hash.has("can"),
     ...optional("retryMs", "rt", Number),
+    ...optional("deferrals", "dfr", Number),
     ...optional("retriedBy", "rby", String),
     ...optional("run", "run", runPlaceOf),
     ...optional("deleteMs", "del", Number),

@@ -2,6 +2,7 @@ import type { EventFact } from "../domain/job-event.js";
 import type { Effect, Failure, JobRecord } from "../domain/job.js";
 import type { WorkerControl } from "../domain/worker-control.js";
 import type { ChangeStop } from "../domain/policy.js";
+import type { TaskType } from "../domain/task-type.js";
 
 /** What a worker says of itself. */
 export interface WorkerIdentity {
@@ -17,6 +18,8 @@ export interface WorkerIdentity {
   readonly node: string;
   /** What jobs can ask for that not every worker has. */
   readonly skills: readonly string[];
+  /** Types of tasks it has loaded. */
+  readonly tasks?: readonly TaskType[];
 }
 
 /** Figures that go out with a beat. */
@@ -80,6 +83,8 @@ export interface AttemptEnd {
   readonly retryInMs?: number;
   /** The breaker that kept it from connecting: this RETRY counts for nothing, and the job waits no longer for it. */
   readonly breaker?: string;
+  /** The job put itself off: this RETRY counts for nothing but that. */
+  readonly deferred?: boolean;
   /** Output and events not yet written, and how many parts of them were. */
   readonly rest?: Output;
   readonly parts?: number;

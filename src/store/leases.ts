@@ -69,6 +69,7 @@ function itemOf(holder: Holder, end: AttemptEnd): Item {
       pause: end.verdict === "RETRY" ? (end.retryInMs ?? 0) : undefined,
       parts: end.parts,
       breaker: end.breaker,
+      deferred: end.deferred ? 1 : undefined,
       output: rest && rest.output.length > 0 ? rest.output : undefined,
       facts: rest && rest.facts.length > 0 ? rest.facts.map(factBody) : undefined,
       transcript: transcript && transcript.length > 0 ? transcript : undefined,
@@ -105,11 +106,12 @@ export async function openLeaseStore(
 
   return {
     async register(worker, control) {
-      const { name, pid, hostname, node, version, capacity, labels, skills } = worker;
+      const { name, pid, hostname, node, version, capacity, labels, skills, tasks = [] } = worker;
       const facts: ScriptArgument[] = ["pid", pid, "host", hostname, "node", node, "ver", version, "cap", capacity];
       if (labels) facts.push("labels", JSON.stringify(labels));
       if (control) facts.push("ctl", JSON.stringify(control), "closing", 1);
-      const args = [name, skills.join("\n"), ...facts];
+      const types = tasks.flatMap((type) => [type.name, JSON.stringify(type)]);
+      const args = [name, skills.join("\n"), tasks.length, ...types, ...facts];
       const [answer, remembered] = list(await scripts.run("register", keys.zone(worker.zone), ...args));
       if (text(answer) !== "OK") throw new Error(`worker ${name} was buried; start it under a new name`);
       return { rememberedMs: Number(text(remembered)) };

@@ -20,6 +20,7 @@ import { openSchema } from "./schema.js";
 import { type AroundScript, createScripts } from "./scripts.js";
 import { asStoreError } from "./connection-errors.js";
 import { type Store, StoreError, type StoreObserver } from "./store.js";
+import { createTaskTypeStore } from "./task-types.js";
 import { createUpkeepStore } from "./upkeep.js";
 import { createWatchStore } from "./watches.js";
 import { createWorkerStore } from "./workers.js";
@@ -98,6 +99,7 @@ async function openOn(links: RedisLinks, options: RedisStoreOptions): Promise<St
     leases: guarded(fitness.guardLeases(leases)),
     schedules: guarded(createScheduleStore(state, scripts, keys)),
     contacts: guarded(createContactStore(state, scripts, keys)),
+    taskTypes: guarded(createTaskTypeStore(state, keys, zones)),
     upkeep: guarded(upkeep),
     fsck: guarded(createFsck({ scripts, keys, dial: (key) => links.dial(key) })),
     condition: guarded(createConditionStore(fitness, scripts, keys)),

@@ -2,7 +2,7 @@ import type { WorkerControl } from "../domain/worker-control.js";
 import type { BeatFigures, WorkerIdentity } from "./lease-store.js";
 
 /** A worker in one zone, as its beat tells it. */
-export interface WorkerRecord extends WorkerIdentity, Omit<BeatFigures, "closing" | "draining"> {
+export interface WorkerRecord extends Omit<WorkerIdentity, "tasks">, Omit<BeatFigures, "closing" | "draining"> {
   readonly birthMs: number;
   readonly beatMs: number;
   /** Grows by one with each beat. */

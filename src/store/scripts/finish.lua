@@ -8,6 +8,7 @@
 --       (bytes not yet written) · parts (how many of its output were written) · facts (not yet written, each as the inside
 --       of a JSON object) · transcript · shown (failure to show on the device, as the inside of a JSON object)
 --       breaker (that keeps it from connecting: a RETRY that counts for nothing, and does not wait longer for it)
+--       deferred ('1': the job puts itself off, a RETRY that counts for nothing but that)
 -- Gives for each OK · FENCED · SHUT (the zone is being reconciled: it may hold its device again) · {'ERROR', why}
 -- Cost  O(attempts · log n + facts + bytes)
 --
@@ -68,6 +69,8 @@ local function finish(item)
   else
     place_of = call('HMGET', job, 'line', 'sc', 'cls', 'ex')
     expires = options.breaker and place_of[4] or expiry(id, place_of[3], place_of[4])
+    -- What puts itself off waits its whole queue timeout behind that; a change still does not run late.
+    if options.deferred and place_of[3] ~= 'AT_MOST_ONCE' then expires = ms(expires + options.pause) end
     add(fields, 'ex', expires)
     add(fields, 'z' .. attempt, '{"e":' .. now_text .. (failure and ',"x":' .. failure or '') .. '}')
     if verdict == 'RETRY' then
@@ -104,7 +107,8 @@ local function finish(item)
   else
     move(id, from, state)
     if facts[5] then give_back(id, names_of(definition_of(id))) end
-    if options.breaker then call('HINCRBY', job, 'ref', 1) end
+    if options.breaker or options.deferred then call('HINCRBY', job, 'ref', 1) end
+    if options.deferred then call('HINCRBY', job, 'dfr', 1) end
     if verdict == 'RETRY' then
       call('ZADD', key('delayed'), due, id)
       call('SADD', key('later', endpoint), id)

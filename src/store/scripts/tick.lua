@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- What is due: jobs whose time has come, jobs that waited too long, devices whose owner leaves their work lying, locks
--- that ran out, room under limits, and workers buried an hour ago. A bounded number of each. Also notes how full Redis is.
+-- that ran out, room under limits, and workers and types of tasks gone an hour ago. A bounded number of each. Also notes how full Redis is.
 -- @include gate, event, move, hold, lines, place, freezes, limits, close_job, unlock, start
 --
 -- ARGV  2 how many of each at most
@@ -79,6 +79,20 @@ for _, worker in ipairs(due('graves', now - GRAVE_MS)) do
     call('HINCRBY', key('gate'), 'roster', 1)
     call('SREM', key('workers'), worker)
     call('UNLINK', key('worker', worker))
+  end
+end
+
+-- A type of task is known for an hour after the last worker that loaded it has gone.
+for _, name in ipairs(call('SRANDMEMBER', key('types'), limit)) do
+  local kept = key('type', name)
+  local gone = call('HGET', kept, 'gone')
+  if call('EXISTS', key('skilled', 'task/' .. name)) == 1 then
+    if gone then call('HDEL', kept, 'gone') end
+  elseif not gone then
+    call('HSET', kept, 'gone', now_text)
+  elseif tonumber(gone) <= now - GRAVE_MS then
+    call('UNLINK', kept)
+    call('SREM', key('types'), name)
   end
 end
 

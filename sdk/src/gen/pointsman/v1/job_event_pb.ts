@@ -2,19 +2,19 @@
 // @generated from file pointsman/v1/job_event.proto (package pointsman.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { CommandStatus, JobError, JobState, Resolution } from "./job_pb.js";
 import { file_pointsman_v1_job } from "./job_pb.js";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file pointsman/v1/job_event.proto.
  */
 export const file_pointsman_v1_job_event: GenFile = /*@__PURE__*/
-  fileDesc("Chxwb2ludHNtYW4vdjEvam9iX2V2ZW50LnByb3RvEgxwb2ludHNtYW4udjEiwwMKCEpvYkV2ZW50Eg4KBm51bWJlchgBIAEoDRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdhdHRlbXB0GAMgASgNEjMKDXN0YXRlX2NoYW5nZWQYBCABKAsyGi5wb2ludHNtYW4udjEuU3RhdGVDaGFuZ2VkSAASLgoGb3V0cHV0GAUgASgLMhwucG9pbnRzbWFuLnYxLk91dHB1dFJlY2VpdmVkSAASNwoPY29tbWFuZF9zdGFydGVkGAYgASgLMhwucG9pbnRzbWFuLnYxLkNvbW1hbmRTdGFydGVkSAASMwoNY29tbWFuZF9lbmRlZBgHIAEoCzIaLnBvaW50c21hbi52MS5Db21tYW5kRW5kZWRIABInCgNsb2cYCCABKAsyGC5wb2ludHNtYW4udjEuTG9nV3JpdHRlbkgAEiwKCHJlc29sdmVkGAkgASgLMhgucG9pbnRzbWFuLnYxLlJlc29sdXRpb25IABI5ChBjYW5jZWxfcmVxdWVzdGVkGAogASgLMh0ucG9pbnRzbWFuLnYxLkNhbmNlbFJlcXVlc3RlZEgAQgcKBWV2ZW50IpwBCgxTdGF0ZUNoYW5nZWQSJQoFc3RhdGUYASABKA4yFi5wb2ludHNtYW4udjEuSm9iU3RhdGUSDgoGd29ya2VyGAIgASgJEiUKBWVycm9yGAMgASgLMhYucG9pbnRzbWFuLnYxLkpvYkVycm9yEi4KCnJldHJ5X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImcKDk91dHB1dFJlY2VpdmVkEg8KB2NvbW1hbmQYASABKA0SDgoGb2Zmc2V0GAIgASgNEg4KBmxlbmd0aBgDIAEoDRIMCgR0ZXh0GAQgASgJEhYKDm91dHB1dF9leHBpcmVkGAUgASgIIi8KDkNvbW1hbmRTdGFydGVkEg8KB2NvbW1hbmQYASABKA0SDAoEbGluZRgCIAEoCSK4AQoMQ29tbWFuZEVuZGVkEg8KB2NvbW1hbmQYASABKA0SKwoGc3RhdHVzGAIgASgOMhsucG9pbnRzbWFuLnYxLkNvbW1hbmRTdGF0dXMSEwoLZXJyb3JfbGluZXMYAyADKAkSKwoIZHVyYXRpb24YBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGAoLZXhpdF9zdGF0dXMYBSABKAVIAIgBAUIOCgxfZXhpdF9zdGF0dXMiLAoKTG9nV3JpdHRlbhINCgVsZXZlbBgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIjEKD0NhbmNlbFJlcXVlc3RlZBIOCgZjYWxsZXIYASABKAkSDgoGcmVhc29uGAIgASgJYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_pointsman_v1_job]);
+  fileDesc("Chxwb2ludHNtYW4vdjEvam9iX2V2ZW50LnByb3RvEgxwb2ludHNtYW4udjEi8wMKCEpvYkV2ZW50Eg4KBm51bWJlchgBIAEoDRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdhdHRlbXB0GAMgASgNEjMKDXN0YXRlX2NoYW5nZWQYBCABKAsyGi5wb2ludHNtYW4udjEuU3RhdGVDaGFuZ2VkSAASLgoGb3V0cHV0GAUgASgLMhwucG9pbnRzbWFuLnYxLk91dHB1dFJlY2VpdmVkSAASNwoPY29tbWFuZF9zdGFydGVkGAYgASgLMhwucG9pbnRzbWFuLnYxLkNvbW1hbmRTdGFydGVkSAASMwoNY29tbWFuZF9lbmRlZBgHIAEoCzIaLnBvaW50c21hbi52MS5Db21tYW5kRW5kZWRIABInCgNsb2cYCCABKAsyGC5wb2ludHNtYW4udjEuTG9nV3JpdHRlbkgAEiwKCHJlc29sdmVkGAkgASgLMhgucG9pbnRzbWFuLnYxLlJlc29sdXRpb25IABI5ChBjYW5jZWxfcmVxdWVzdGVkGAogASgLMh0ucG9pbnRzbWFuLnYxLkNhbmNlbFJlcXVlc3RlZEgAEi4KCHByb2dyZXNzGAsgASgLMhoucG9pbnRzbWFuLnYxLlByb2dyZXNzTWFkZUgAQgcKBWV2ZW50IpwBCgxTdGF0ZUNoYW5nZWQSJQoFc3RhdGUYASABKA4yFi5wb2ludHNtYW4udjEuSm9iU3RhdGUSDgoGd29ya2VyGAIgASgJEiUKBWVycm9yGAMgASgLMhYucG9pbnRzbWFuLnYxLkpvYkVycm9yEi4KCnJldHJ5X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImcKDk91dHB1dFJlY2VpdmVkEg8KB2NvbW1hbmQYASABKA0SDgoGb2Zmc2V0GAIgASgNEg4KBmxlbmd0aBgDIAEoDRIMCgR0ZXh0GAQgASgJEhYKDm91dHB1dF9leHBpcmVkGAUgASgIIi8KDkNvbW1hbmRTdGFydGVkEg8KB2NvbW1hbmQYASABKA0SDAoEbGluZRgCIAEoCSK4AQoMQ29tbWFuZEVuZGVkEg8KB2NvbW1hbmQYASABKA0SKwoGc3RhdHVzGAIgASgOMhsucG9pbnRzbWFuLnYxLkNvbW1hbmRTdGF0dXMSEwoLZXJyb3JfbGluZXMYAyADKAkSKwoIZHVyYXRpb24YBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGAoLZXhpdF9zdGF0dXMYBSABKAVIAIgBAUIOCgxfZXhpdF9zdGF0dXMiLAoKTG9nV3JpdHRlbhINCgVsZXZlbBgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIkEKDFByb2dyZXNzTWFkZRIUCgdwZXJjZW50GAEgASgBSACIAQESDwoHbWVzc2FnZRgCIAEoCUIKCghfcGVyY2VudCIxCg9DYW5jZWxSZXF1ZXN0ZWQSDgoGY2FsbGVyGAEgASgJEg4KBnJlYXNvbhgCIAEoCSrsAQoMSm9iRXZlbnRLaW5kEh4KGkpPQl9FVkVOVF9LSU5EX1VOU1BFQ0lGSUVEEAASGAoUSk9CX0VWRU5UX0tJTkRfU1RBVEUQARIZChVKT0JfRVZFTlRfS0lORF9PVVRQVVQQAhIaChZKT0JfRVZFTlRfS0lORF9DT01NQU5EEAMSFgoSSk9CX0VWRU5UX0tJTkRfTE9HEAQSGwoXSk9CX0VWRU5UX0tJTkRfUFJPR1JFU1MQBRIZChVKT0JfRVZFTlRfS0lORF9DQU5DRUwQBhIbChdKT0JfRVZFTlRfS0lORF9SRVNPTFZFRBAHYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_pointsman_v1_job]);
 
 /**
  * A numbered fact of one job. Numbers start at 1 and have no gaps.
@@ -104,6 +104,14 @@ export type JobEvent = Message<"pointsman.v1.JobEvent"> & {
      */
     value: CancelRequested;
     case: "cancelRequested";
+  } | {
+    /**
+     * A task said how far it is.
+     *
+     * @generated from field: pointsman.v1.ProgressMade progress = 11;
+     */
+    value: ProgressMade;
+    case: "progress";
   } | { case: undefined; value?: undefined };
 };
 
@@ -290,7 +298,7 @@ export const CommandEndedSchema: GenMessage<CommandEnded> = /*@__PURE__*/
  */
 export type LogWritten = Message<"pointsman.v1.LogWritten"> & {
   /**
-   * "info" or "warning".
+   * "debug", "info", "warning" or "error".
    *
    * @generated from field: string level = 1;
    */
@@ -310,6 +318,34 @@ export type LogWritten = Message<"pointsman.v1.LogWritten"> & {
  */
 export const LogWrittenSchema: GenMessage<LogWritten> = /*@__PURE__*/
   messageDesc(file_pointsman_v1_job_event, 5);
+
+/**
+ * A task said how far it is.
+ *
+ * @generated from message pointsman.v1.ProgressMade
+ */
+export type ProgressMade = Message<"pointsman.v1.ProgressMade"> & {
+  /**
+   * How much is done, from 0 to 100. Unset: not known.
+   *
+   * @generated from field: optional double percent = 1;
+   */
+  percent?: number | undefined;
+
+  /**
+   * What is being done, for people.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message pointsman.v1.ProgressMade.
+ * Use `create(ProgressMadeSchema)` to create a new message.
+ */
+export const ProgressMadeSchema: GenMessage<ProgressMade> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_job_event, 6);
 
 /**
  * Cancelling was asked for.
@@ -337,5 +373,81 @@ export type CancelRequested = Message<"pointsman.v1.CancelRequested"> & {
  * Use `create(CancelRequestedSchema)` to create a new message.
  */
 export const CancelRequestedSchema: GenMessage<CancelRequested> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_job_event, 6);
+  messageDesc(file_pointsman_v1_job_event, 7);
+
+/**
+ * Kinds of events, by which histories are filtered.
+ *
+ * @generated from enum pointsman.v1.JobEventKind
+ */
+export const JobEventKind = {
+  /**
+   * Never used.
+   *
+   * @generated from enum value: JOB_EVENT_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * state_changed.
+   *
+   * @generated from enum value: JOB_EVENT_KIND_STATE = 1;
+   */
+  STATE: 1,
+
+  /**
+   * output.
+   *
+   * @generated from enum value: JOB_EVENT_KIND_OUTPUT = 2;
+   */
+  OUTPUT: 2,
+
+  /**
+   * command_started and command_ended.
+   *
+   * @generated from enum value: JOB_EVENT_KIND_COMMAND = 3;
+   */
+  COMMAND: 3,
+
+  /**
+   * log.
+   *
+   * @generated from enum value: JOB_EVENT_KIND_LOG = 4;
+   */
+  LOG: 4,
+
+  /**
+   * progress.
+   *
+   * @generated from enum value: JOB_EVENT_KIND_PROGRESS = 5;
+   */
+  PROGRESS: 5,
+
+  /**
+   * cancel_requested.
+   *
+   * @generated from enum value: JOB_EVENT_KIND_CANCEL = 6;
+   */
+  CANCEL: 6,
+
+  /**
+   * resolved.
+   *
+   * @generated from enum value: JOB_EVENT_KIND_RESOLVED = 7;
+   */
+  RESOLVED: 7,
+} as const;
+
+/**
+ * Kinds of events, by which histories are filtered.
+ *
+ * @generated from enum pointsman.v1.JobEventKind
+ */
+export type JobEventKind = (typeof JobEventKind)[keyof typeof JobEventKind] | UnknownEnum;
+
+/**
+ * Describes the enum pointsman.v1.JobEventKind.
+ */
+export const JobEventKindSchema: GenEnum<JobEventKind> = /*@__PURE__*/
+  enumDesc(file_pointsman_v1_job_event, 0);
 

@@ -9,15 +9,17 @@ import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Job, JobSpec, JobState, ResolutionKind } from "./job_pb.js";
 import { file_pointsman_v1_job } from "./job_pb.js";
-import type { JobEvent } from "./job_event_pb.js";
+import type { JobEvent, JobEventKind } from "./job_event_pb.js";
 import { file_pointsman_v1_job_event } from "./job_event_pb.js";
+import type { EffectClass } from "./operation_pb.js";
+import { file_pointsman_v1_operation } from "./operation_pb.js";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file pointsman/v1/job_service.proto.
  */
 export const file_pointsman_v1_job_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5wb2ludHNtYW4vdjEvam9iX3NlcnZpY2UucHJvdG8SDHBvaW50c21hbi52MSKHCwoJSm9iRmlsdGVyEjQKA2lkcxgBIAMoCUInukgkkgEhEOgHIhxyGjIYXlswLTlhLWhqa21ucC10di16XXsyNn0kEjkKBnN0YXRlcxgCIAMoDjIWLnBvaW50c21hbi52MS5Kb2JTdGF0ZUIRukgOkgELEAoiB4IBBBABIAASrAEKB2RldmljZXMYAyADKAlCmgG6SJYBkgGSARDoByKMAXKJARiAAjKDAV4oKGtleS8pP1tBLVphLXowLTldKFtBLVphLXowLTkuXy1dKltBLVphLXowLTldKT9cLj8oOlswLTldezEsNX0pP3xbMC05QS1GYS1mOi5dKjpbMC05QS1GYS1mOi5dKnxcW1swLTlBLUZhLWY6Ll0rXF0oOlswLTldezEsNX0pPykkErABCgZxdWV1ZXMYBCADKAlCnwG6SJsBkgGXARDoByKRAXKOARiAAjKIAV4oZGV2aWNlLygoa2V5Lyk/W0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyg6WzAtOV17MSw1fSk/fFxbWzAtOUEtRmEtZjouXStcXTpbMC05XXsxLDV9KXxbYS16MC05XShbYS16MC05Ll8tXSpbYS16MC05XSk/KSQSMAoHd29ya2VycxgFIAMoCUIfukgckgEZEGQiFXITGIABMg5eW1x4MjEtXHg3ZV0rJBJKCgV0eXBlcxgGIAMoCUI7ukg4kgE1EBAiMXIvUghjb21tYW5kc1IJY29uZmlndXJlUgVwcm9iZVIEaHR0cFIFc2hlbGxSBHRhc2sSjgEKBmxhYmVscxgHIAMoCzIjLnBvaW50c21hbi52MS5Kb2JGaWx0ZXIuTGFiZWxzRW50cnlCWbpIVpoBUxAQIjNyMRABGD8yK15bQS1aYS16MC05XShbQS1aYS16MC05Ll8vLV0qW0EtWmEtejAtOV0pPyQqGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokElAKCGNyZWF0b3JzGAggAygJQj66SDuSATgQZCI0cjIyMF5bQS1aYS16MC05XShbQS1aYS16MC05Ll9ALV17MCw2Mn1bQS1aYS16MC05XSk/JBI7Cg1lcnJvcl9yZWFzb25zGAkgAygJQiS6SCGSAR4QQCIachgyFl5bQS1aXVtBLVowLTlfXXswLDYyfSQSMQoNY3JlYXRlZF9hZnRlchgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoOY3JlYXRlZF9iZWZvcmUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2VuZGVkX2FmdGVyGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxlbmRlZF9iZWZvcmUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEkEKBXpvbmVzGA4gAygJQjK6SC+SASwQQCIociYyJF5bYS16MC05XShbYS16MC05LV17MCwzMH1bYS16MC05XSk/JBI0CgR0ZXh0GA8gASgJQia6SCNyIRiAAjIcXlteXHgwMC1ceDA4XHgwYS1ceDFmXHg3Zl0qJBIUCgxzaG93X2RlbGV0ZWQYECABKAgSNAoEcnVucxgRIAMoCUImukgjkgEgEGQiHHIaMhheWzAtOWEtaGprbW5wLXR2LXpdezI2fSQSSwoFbm9kZXMYEyADKAlCPLpIOZIBNhDoByIxci8YgAEyKl5bQS1aYS16MC05XShbQS1aYS16MC05Ll8tXSpbQS1aYS16MC05XSk/JBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIm8KEENyZWF0ZUpvYlJlcXVlc3QSKgoDam9iGAEgASgLMhUucG9pbnRzbWFuLnYxLkpvYlNwZWNCBrpIA8gBARIvCgpyZXF1ZXN0X2lkGAIgASgJQhu6SBjYAQFyExiAATIOXltceDIxLVx4N2VdKyQiRQoRQ3JlYXRlSm9iUmVzcG9uc2USHgoDam9iGAEgASgLMhEucG9pbnRzbWFuLnYxLkpvYhIQCghyZXBsYXllZBgCIAEoCCJ6ChZCYXRjaENyZWF0ZUpvYnNSZXF1ZXN0EjAKBGpvYnMYASADKAsyFS5wb2ludHNtYW4udjEuSm9iU3BlY0ILukgIkgEFCAEQ6AcSLgoKcmVxdWVzdF9pZBgCIAEoCUIaukgX2AEBchIYeDIOXltceDIxLVx4N2VdKyQiTwoXQmF0Y2hDcmVhdGVKb2JzUmVzcG9uc2USNAoHcmVzdWx0cxgBIAMoCzIjLnBvaW50c21hbi52MS5CYXRjaENyZWF0ZUpvYnNSZXN1bHQifwoVQmF0Y2hDcmVhdGVKb2JzUmVzdWx0EiAKA2pvYhgBIAEoCzIRLnBvaW50c21hbi52MS5Kb2JIABIoCgVlcnJvchgCIAEoCzIXLnBvaW50c21hbi52MS5JdGVtRXJyb3JIABIQCghyZXBsYXllZBgDIAEoCEIICgZyZXN1bHQiOgoJSXRlbUVycm9yEgwKBGNvZGUYASABKAkSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkiqgEKDUdldEpvYlJlcXVlc3QSKwoCaWQYASABKAlCH7pIHHIaMhheWzAtOWEtaGprbW5wLXR2LXpdezI2fSQSPQoMd2FpdF90aW1lb3V0GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgy6SAmqAQYiAgg8MgASLQoEdmlldxgDIAEoDjIVLnBvaW50c21hbi52MS5Kb2JWaWV3Qgi6SAWCAQIQASIwCg5HZXRKb2JSZXNwb25zZRIeCgNqb2IYASABKAsyES5wb2ludHNtYW4udjEuSm9iIk0KE0JhdGNoR2V0Sm9ic1JlcXVlc3QSNgoDaWRzGAEgAygJQim6SCaSASMIARDoByIcchoyGF5bMC05YS1oamttbnAtdHYtel17MjZ9JCJKChRCYXRjaEdldEpvYnNSZXNwb25zZRIfCgRqb2JzGAEgAygLMhEucG9pbnRzbWFuLnYxLkpvYhIRCglub3RfZm91bmQYAiADKAkiqQEKD0xpc3RKb2JzUmVxdWVzdBInCgZmaWx0ZXIYASABKAsyFy5wb2ludHNtYW4udjEuSm9iRmlsdGVyEhsKCXBhZ2Vfc2l6ZRgCIAEoDUIIukgFKgMY6AcSHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAgSMgoIb3JkZXJfYnkYBCABKA4yFi5wb2ludHNtYW4udjEuSm9iT3JkZXJCCLpIBYIBAhABIkwKEExpc3RKb2JzUmVzcG9uc2USHwoEam9icxgBIAMoCzIRLnBvaW50c21hbi52MS5Kb2ISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjsKEENvdW50Sm9ic1JlcXVlc3QSJwoGZmlsdGVyGAEgASgLMhcucG9pbnRzbWFuLnYxLkpvYkZpbHRlciKSAQoRQ291bnRKb2JzUmVzcG9uc2USDQoFdG90YWwYASABKA0SPgoIYnlfc3RhdGUYAiADKAsyLC5wb2ludHNtYW4udjEuQ291bnRKb2JzUmVzcG9uc2UuQnlTdGF0ZUVudHJ5Gi4KDEJ5U3RhdGVFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBInQKEENhbmNlbEpvYlJlcXVlc3QSKwoCaWQYASABKAlCH7pIHHIaMhheWzAtOWEtaGprbW5wLXR2LXpdezI2fSQSGQoRaW50ZXJydXB0X3J1bm5pbmcYAiABKAgSGAoGcmVhc29uGAMgASgJQgi6SAVyAxiABCJhChFDYW5jZWxKb2JSZXNwb25zZRIeCgNqb2IYASABKAsyES5wb2ludHNtYW4udjEuSm9iEiwKB291dGNvbWUYAiABKA4yGy5wb2ludHNtYW4udjEuQ2FuY2VsT3V0Y29tZSKXAQoRQ2FuY2VsSm9ic1JlcXVlc3QSLwoGZmlsdGVyGAEgASgLMhcucG9pbnRzbWFuLnYxLkpvYkZpbHRlckIGukgDyAEBEhkKEWludGVycnVwdF9ydW5uaW5nGAIgASgIEhgKBnJlYXNvbhgDIAEoCUIIukgFcgMYgAQSHAoKcGFnZV90b2tlbhgEIAEoCUIIukgFcgMYgAgijgEKEkNhbmNlbEpvYnNSZXNwb25zZRIXCg9jYW5jZWxsZWRfY291bnQYASABKA0SFQoNY2FuY2VsbGVkX2lkcxgCIAMoCRIvCgdyZXN1bHRzGAMgAygLMh4ucG9pbnRzbWFuLnYxLkNhbmNlbEpvYnNSZXN1bHQSFwoPbmV4dF9wYWdlX3Rva2VuGAQgASgJIkwKEENhbmNlbEpvYnNSZXN1bHQSCgoCaWQYASABKAkSLAoHb3V0Y29tZRgCIAEoDjIbLnBvaW50c21hbi52MS5DYW5jZWxPdXRjb21lIpQBChFSZXNvbHZlSm9iUmVxdWVzdBIrCgJpZBgBIAEoCUIfukgcchoyGF5bMC05YS1oamttbnAtdHYtel17MjZ9JBI2CgRraW5kGAIgASgOMhwucG9pbnRzbWFuLnYxLlJlc29sdXRpb25LaW5kQgq6SAeCAQQQASAAEhoKBnJlYXNvbhgDIAEoCUIKukgHcgUQARiACCJaChJSZXNvbHZlSm9iUmVzcG9uc2USHgoDam9iGAEgASgLMhEucG9pbnRzbWFuLnYxLkpvYhIkCglyZXJ1bl9qb2IYAiABKAsyES5wb2ludHNtYW4udjEuSm9iIm8KD1JldHJ5Sm9iUmVxdWVzdBIrCgJpZBgBIAEoCUIfukgcchoyGF5bMC05YS1oamttbnAtdHYtel17MjZ9JBIvCgpyZXF1ZXN0X2lkGAIgASgJQhu6SBjYAQFyExiAATIOXltceDIxLVx4N2VdKyQiRAoQUmV0cnlKb2JSZXNwb25zZRIeCgNqb2IYASABKAsyES5wb2ludHNtYW4udjEuSm9iEhAKCHJlcGxheWVkGAIgASgIIpEBChBSZXRyeUpvYnNSZXF1ZXN0Ei8KBmZpbHRlchgBIAEoCzIXLnBvaW50c21hbi52MS5Kb2JGaWx0ZXJCBrpIA8gBARIuCgpyZXF1ZXN0X2lkGAIgASgJQhq6SBfYAQFyEhhkMg5eW1x4MjEtXHg3ZV0rJBIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiACCJzChFSZXRyeUpvYnNSZXNwb25zZRIVCg1yZXRyaWVkX2NvdW50GAEgASgNEi4KB3Jlc3VsdHMYAiADKAsyHS5wb2ludHNtYW4udjEuUmV0cnlKb2JzUmVzdWx0EhcKD25leHRfcGFnZV90b2tlbhgDIAEoCSJnCg9SZXRyeUpvYnNSZXN1bHQSCgoCaWQYASABKAkSFAoKcmV0cmllZF9ieRgCIAEoCUgAEigKBWVycm9yGAMgASgLMhcucG9pbnRzbWFuLnYxLkl0ZW1FcnJvckgAQggKBnJlc3VsdCKVAQoUUmVjb25jaWxlSm9ic1JlcXVlc3QSLwoGZmlsdGVyGAEgASgLMhcucG9pbnRzbWFuLnYxLkpvYkZpbHRlckIGukgDyAEBEi4KCnJlcXVlc3RfaWQYAiABKAlCGrpIF9gBAXISGGQyDl5bXHgyMS1ceDdlXSskEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIAIImQKFVJlY29uY2lsZUpvYnNSZXNwb25zZRIyCgdyZXN1bHRzGAEgAygLMiEucG9pbnRzbWFuLnYxLlJlY29uY2lsZUpvYnNSZXN1bHQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIm4KE1JlY29uY2lsZUpvYnNSZXN1bHQSCgoCaWQYASABKAkSFwoNcmVjb25jaWxlZF9ieRgCIAEoCUgAEigKBWVycm9yGAMgASgLMhcucG9pbnRzbWFuLnYxLkl0ZW1FcnJvckgAQggKBnJlc3VsdCI/ChBEZWxldGVKb2JSZXF1ZXN0EisKAmlkGAEgASgJQh+6SBxyGjIYXlswLTlhLWhqa21ucC10di16XXsyNn0kIjMKEURlbGV0ZUpvYlJlc3BvbnNlEh4KA2pvYhgBIAEoCzIRLnBvaW50c21hbi52MS5Kb2IiQQoSVW5kZWxldGVKb2JSZXF1ZXN0EisKAmlkGAEgASgJQh+6SBxyGjIYXlswLTlhLWhqa21ucC10di16XXsyNn0kIjUKE1VuZGVsZXRlSm9iUmVzcG9uc2USHgoDam9iGAEgASgLMhEucG9pbnRzbWFuLnYxLkpvYiJ+ChRMaXN0Sm9iRXZlbnRzUmVxdWVzdBIrCgJpZBgBIAEoCUIfukgcchoyGF5bMC05YS1oamttbnAtdHYtel17MjZ9JBIbCglwYWdlX3NpemUYAiABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIAIIlgKFUxpc3RKb2JFdmVudHNSZXNwb25zZRImCgZldmVudHMYASADKAsyFi5wb2ludHNtYW4udjEuSm9iRXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIrYBCg9XYXRjaEpvYlJlcXVlc3QSKwoCaWQYASABKAlCH7pIHHIaMhheWzAtOWEtaGprbW5wLXR2LXpdezI2fSQSGAoGY3Vyc29yGAIgASgJQgi6SAVyAxiAAhIUCgxza2lwX2hpc3RvcnkYAyABKAgSRgoSaGVhcnRiZWF0X2ludGVydmFsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiAwisAjICCAEi0AEKEFdhdGNoSm9iUmVzcG9uc2USDgoGY3Vyc29yGAEgASgJEiUKCHNuYXBzaG90GAIgASgLMhEucG9pbnRzbWFuLnYxLkpvYkgAEicKBWV2ZW50GAMgASgLMhYucG9pbnRzbWFuLnYxLkpvYkV2ZW50SAASJgoGc3luY2VkGAQgASgLMhQucG9pbnRzbWFuLnYxLlN5bmNlZEgAEiwKCWhlYXJ0YmVhdBgFIAEoCzIXLnBvaW50c21hbi52MS5IZWFydGJlYXRIAEIGCgRpdGVtIggKBlN5bmNlZCILCglIZWFydGJlYXQitAEKEFdhdGNoSm9ic1JlcXVlc3QSJwoGZmlsdGVyGAEgASgLMhcucG9pbnRzbWFuLnYxLkpvYkZpbHRlchIZCgZjdXJzb3IYAiABKAlCCbpIBnIEGICABBIUCgxza2lwX2luaXRpYWwYAyABKAgSRgoSaGVhcnRiZWF0X2ludGVydmFsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiAwisAjICCAEiugEKEVdhdGNoSm9ic1Jlc3BvbnNlEg4KBmN1cnNvchgBIAEoCRIkCgdjaGFuZ2VkGAIgASgLMhEucG9pbnRzbWFuLnYxLkpvYkgAEhEKB3JlbW92ZWQYAyABKAlIABImCgZzeW5jZWQYBCABKAsyFC5wb2ludHNtYW4udjEuU3luY2VkSAASLAoJaGVhcnRiZWF0GAUgASgLMhcucG9pbnRzbWFuLnYxLkhlYXJ0YmVhdEgAQgYKBGl0ZW0qSgoHSm9iVmlldxIYChRKT0JfVklFV19VTlNQRUNJRklFRBAAEhIKDkpPQl9WSUVXX0JBU0lDEAESEQoNSk9CX1ZJRVdfRlVMTBACKlEKCEpvYk9yZGVyEhkKFUpPQl9PUkRFUl9VTlNQRUNJRklFRBAAEhUKEUpPQl9PUkRFUl9DUkVBVEVEEAESEwoPSk9CX09SREVSX0VOREVEEAIqwgEKDUNhbmNlbE91dGNvbWUSHgoaQ0FOQ0VMX09VVENPTUVfVU5TUEVDSUZJRUQQABIcChhDQU5DRUxfT1VUQ09NRV9DQU5DRUxMRUQQARIdChlDQU5DRUxfT1VUQ09NRV9DQU5DRUxMSU5HEAISGgoWQ0FOQ0VMX09VVENPTUVfUlVOTklORxADEhgKFENBTkNFTF9PVVRDT01FX0ZJTkFMEAQSHgoaQ0FOQ0VMX09VVENPTUVfUkVDT05DSUxJTkcQBTKYCwoKSm9iU2VydmljZRJMCglDcmVhdGVKb2ISHi5wb2ludHNtYW4udjEuQ3JlYXRlSm9iUmVxdWVzdBofLnBvaW50c21hbi52MS5DcmVhdGVKb2JSZXNwb25zZRJeCg9CYXRjaENyZWF0ZUpvYnMSJC5wb2ludHNtYW4udjEuQmF0Y2hDcmVhdGVKb2JzUmVxdWVzdBolLnBvaW50c21hbi52MS5CYXRjaENyZWF0ZUpvYnNSZXNwb25zZRJICgZHZXRKb2ISGy5wb2ludHNtYW4udjEuR2V0Sm9iUmVxdWVzdBocLnBvaW50c21hbi52MS5HZXRKb2JSZXNwb25zZSIDkAIBEloKDEJhdGNoR2V0Sm9icxIhLnBvaW50c21hbi52MS5CYXRjaEdldEpvYnNSZXF1ZXN0GiIucG9pbnRzbWFuLnYxLkJhdGNoR2V0Sm9ic1Jlc3BvbnNlIgOQAgESTgoITGlzdEpvYnMSHS5wb2ludHNtYW4udjEuTGlzdEpvYnNSZXF1ZXN0Gh4ucG9pbnRzbWFuLnYxLkxpc3RKb2JzUmVzcG9uc2UiA5ACARJRCglDb3VudEpvYnMSHi5wb2ludHNtYW4udjEuQ291bnRKb2JzUmVxdWVzdBofLnBvaW50c21hbi52MS5Db3VudEpvYnNSZXNwb25zZSIDkAIBElEKCUNhbmNlbEpvYhIeLnBvaW50c21hbi52MS5DYW5jZWxKb2JSZXF1ZXN0Gh8ucG9pbnRzbWFuLnYxLkNhbmNlbEpvYlJlc3BvbnNlIgOQAgISTwoKQ2FuY2VsSm9icxIfLnBvaW50c21hbi52MS5DYW5jZWxKb2JzUmVxdWVzdBogLnBvaW50c21hbi52MS5DYW5jZWxKb2JzUmVzcG9uc2USVAoKUmVzb2x2ZUpvYhIfLnBvaW50c21hbi52MS5SZXNvbHZlSm9iUmVxdWVzdBogLnBvaW50c21hbi52MS5SZXNvbHZlSm9iUmVzcG9uc2UiA5ACAhJJCghSZXRyeUpvYhIdLnBvaW50c21hbi52MS5SZXRyeUpvYlJlcXVlc3QaHi5wb2ludHNtYW4udjEuUmV0cnlKb2JSZXNwb25zZRJMCglSZXRyeUpvYnMSHi5wb2ludHNtYW4udjEuUmV0cnlKb2JzUmVxdWVzdBofLnBvaW50c21hbi52MS5SZXRyeUpvYnNSZXNwb25zZRJYCg1SZWNvbmNpbGVKb2JzEiIucG9pbnRzbWFuLnYxLlJlY29uY2lsZUpvYnNSZXF1ZXN0GiMucG9pbnRzbWFuLnYxLlJlY29uY2lsZUpvYnNSZXNwb25zZRJRCglEZWxldGVKb2ISHi5wb2ludHNtYW4udjEuRGVsZXRlSm9iUmVxdWVzdBofLnBvaW50c21hbi52MS5EZWxldGVKb2JSZXNwb25zZSIDkAICElcKC1VuZGVsZXRlSm9iEiAucG9pbnRzbWFuLnYxLlVuZGVsZXRlSm9iUmVxdWVzdBohLnBvaW50c21hbi52MS5VbmRlbGV0ZUpvYlJlc3BvbnNlIgOQAgISXQoNTGlzdEpvYkV2ZW50cxIiLnBvaW50c21hbi52MS5MaXN0Sm9iRXZlbnRzUmVxdWVzdBojLnBvaW50c21hbi52MS5MaXN0Sm9iRXZlbnRzUmVzcG9uc2UiA5ACARJLCghXYXRjaEpvYhIdLnBvaW50c21hbi52MS5XYXRjaEpvYlJlcXVlc3QaHi5wb2ludHNtYW4udjEuV2F0Y2hKb2JSZXNwb25zZTABEk4KCVdhdGNoSm9icxIeLnBvaW50c21hbi52MS5XYXRjaEpvYnNSZXF1ZXN0Gh8ucG9pbnRzbWFuLnYxLldhdGNoSm9ic1Jlc3BvbnNlMAFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_pointsman_v1_job, file_pointsman_v1_job_event]);
+  fileDesc("Ch5wb2ludHNtYW4vdjEvam9iX3NlcnZpY2UucHJvdG8SDHBvaW50c21hbi52MSLJCwoJSm9iRmlsdGVyEjQKA2lkcxgBIAMoCUInukgkkgEhEOgHIhxyGjIYXlswLTlhLWhqa21ucC10di16XXsyNn0kEjkKBnN0YXRlcxgCIAMoDjIWLnBvaW50c21hbi52MS5Kb2JTdGF0ZUIRukgOkgELEAoiB4IBBBABIAASrAEKB2RldmljZXMYAyADKAlCmgG6SJYBkgGSARDoByKMAXKJARiAAjKDAV4oKGtleS8pP1tBLVphLXowLTldKFtBLVphLXowLTkuXy1dKltBLVphLXowLTldKT9cLj8oOlswLTldezEsNX0pP3xbMC05QS1GYS1mOi5dKjpbMC05QS1GYS1mOi5dKnxcW1swLTlBLUZhLWY6Ll0rXF0oOlswLTldezEsNX0pPykkErABCgZxdWV1ZXMYBCADKAlCnwG6SJsBkgGXARDoByKRAXKOARiAAjKIAV4oZGV2aWNlLygoa2V5Lyk/W0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyg6WzAtOV17MSw1fSk/fFxbWzAtOUEtRmEtZjouXStcXTpbMC05XXsxLDV9KXxbYS16MC05XShbYS16MC05Ll8tXSpbYS16MC05XSk/KSQSMAoHd29ya2VycxgFIAMoCUIfukgckgEZEGQiFXITGIABMg5eW1x4MjEtXHg3ZV0rJBJKCgV0eXBlcxgGIAMoCUI7ukg4kgE1EBAiMXIvUghjb21tYW5kc1IJY29uZmlndXJlUgVwcm9iZVIEaHR0cFIFc2hlbGxSBHRhc2sSjgEKBmxhYmVscxgHIAMoCzIjLnBvaW50c21hbi52MS5Kb2JGaWx0ZXIuTGFiZWxzRW50cnlCWbpIVpoBUxAQIjNyMRABGD8yK15bQS1aYS16MC05XShbQS1aYS16MC05Ll8vLV0qW0EtWmEtejAtOV0pPyQqGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokElAKCGNyZWF0b3JzGAggAygJQj66SDuSATgQZCI0cjIyMF5bQS1aYS16MC05XShbQS1aYS16MC05Ll9ALV17MCw2Mn1bQS1aYS16MC05XSk/JBI7Cg1lcnJvcl9yZWFzb25zGAkgAygJQiS6SCGSAR4QQCIachgyFl5bQS1aXVtBLVowLTlfXXswLDYyfSQSMQoNY3JlYXRlZF9hZnRlchgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoOY3JlYXRlZF9iZWZvcmUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2VuZGVkX2FmdGVyGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxlbmRlZF9iZWZvcmUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEkEKBXpvbmVzGA4gAygJQjK6SC+SASwQQCIociYyJF5bYS16MC05XShbYS16MC05LV17MCwzMH1bYS16MC05XSk/JBI0CgR0ZXh0GA8gASgJQia6SCNyIRiAAjIcXlteXHgwMC1ceDA4XHgwYS1ceDFmXHg3Zl0qJBIUCgxzaG93X2RlbGV0ZWQYECABKAgSNAoEcnVucxgRIAMoCUImukgjkgEgEGQiHHIaMhheWzAtOWEtaGprbW5wLXR2LXpdezI2fSQSSwoFbm9kZXMYEyADKAlCPLpIOZIBNhDoByIxci8YgAEyKl5bQS1aYS16MC05XShbQS1aYS16MC05Ll8tXSpbQS1aYS16MC05XSk/JBJACgV0YXNrcxgZIAMoCUIxukgukgErEGQiJ3IlGD8yIV5bYS16MC05XShbYS16MC05Ll8tXSpbYS16MC05XSk/JBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIm8KEENyZWF0ZUpvYlJlcXVlc3QSKgoDam9iGAEgASgLMhUucG9pbnRzbWFuLnYxLkpvYlNwZWNCBrpIA8gBARIvCgpyZXF1ZXN0X2lkGAIgASgJQhu6SBjYAQFyExiAATIOXltceDIxLVx4N2VdKyQiRQoRQ3JlYXRlSm9iUmVzcG9uc2USHgoDam9iGAEgASgLMhEucG9pbnRzbWFuLnYxLkpvYhIQCghyZXBsYXllZBgCIAEoCCJ6ChZCYXRjaENyZWF0ZUpvYnNSZXF1ZXN0EjAKBGpvYnMYASADKAsyFS5wb2ludHNtYW4udjEuSm9iU3BlY0ILukgIkgEFCAEQ6AcSLgoKcmVxdWVzdF9pZBgCIAEoCUIaukgX2AEBchIYeDIOXltceDIxLVx4N2VdKyQiTwoXQmF0Y2hDcmVhdGVKb2JzUmVzcG9uc2USNAoHcmVzdWx0cxgBIAMoCzIjLnBvaW50c21hbi52MS5CYXRjaENyZWF0ZUpvYnNSZXN1bHQifwoVQmF0Y2hDcmVhdGVKb2JzUmVzdWx0EiAKA2pvYhgBIAEoCzIRLnBvaW50c21hbi52MS5Kb2JIABIoCgVlcnJvchgCIAEoCzIXLnBvaW50c21hbi52MS5JdGVtRXJyb3JIABIQCghyZXBsYXllZBgDIAEoCEIICgZyZXN1bHQiOgoJSXRlbUVycm9yEgwKBGNvZGUYASABKAkSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkiqgEKDUdldEpvYlJlcXVlc3QSKwoCaWQYASABKAlCH7pIHHIaMhheWzAtOWEtaGprbW5wLXR2LXpdezI2fSQSPQoMd2FpdF90aW1lb3V0GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgy6SAmqAQYiAgg8MgASLQoEdmlldxgDIAEoDjIVLnBvaW50c21hbi52MS5Kb2JWaWV3Qgi6SAWCAQIQASIwCg5HZXRKb2JSZXNwb25zZRIeCgNqb2IYASABKAsyES5wb2ludHNtYW4udjEuSm9iIk0KE0JhdGNoR2V0Sm9ic1JlcXVlc3QSNgoDaWRzGAEgAygJQim6SCaSASMIARDoByIcchoyGF5bMC05YS1oamttbnAtdHYtel17MjZ9JCJKChRCYXRjaEdldEpvYnNSZXNwb25zZRIfCgRqb2JzGAEgAygLMhEucG9pbnRzbWFuLnYxLkpvYhIRCglub3RfZm91bmQYAiADKAkiqQEKD0xpc3RKb2JzUmVxdWVzdBInCgZmaWx0ZXIYASABKAsyFy5wb2ludHNtYW4udjEuSm9iRmlsdGVyEhsKCXBhZ2Vfc2l6ZRgCIAEoDUIIukgFKgMY6AcSHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAgSMgoIb3JkZXJfYnkYBCABKA4yFi5wb2ludHNtYW4udjEuSm9iT3JkZXJCCLpIBYIBAhABIkwKEExpc3RKb2JzUmVzcG9uc2USHwoEam9icxgBIAMoCzIRLnBvaW50c21hbi52MS5Kb2ISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjsKEENvdW50Sm9ic1JlcXVlc3QSJwoGZmlsdGVyGAEgASgLMhcucG9pbnRzbWFuLnYxLkpvYkZpbHRlciKSAQoRQ291bnRKb2JzUmVzcG9uc2USDQoFdG90YWwYASABKA0SPgoIYnlfc3RhdGUYAiADKAsyLC5wb2ludHNtYW4udjEuQ291bnRKb2JzUmVzcG9uc2UuQnlTdGF0ZUVudHJ5Gi4KDEJ5U3RhdGVFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBInQKEENhbmNlbEpvYlJlcXVlc3QSKwoCaWQYASABKAlCH7pIHHIaMhheWzAtOWEtaGprbW5wLXR2LXpdezI2fSQSGQoRaW50ZXJydXB0X3J1bm5pbmcYAiABKAgSGAoGcmVhc29uGAMgASgJQgi6SAVyAxiABCJhChFDYW5jZWxKb2JSZXNwb25zZRIeCgNqb2IYASABKAsyES5wb2ludHNtYW4udjEuSm9iEiwKB291dGNvbWUYAiABKA4yGy5wb2ludHNtYW4udjEuQ2FuY2VsT3V0Y29tZSKXAQoRQ2FuY2VsSm9ic1JlcXVlc3QSLwoGZmlsdGVyGAEgASgLMhcucG9pbnRzbWFuLnYxLkpvYkZpbHRlckIGukgDyAEBEhkKEWludGVycnVwdF9ydW5uaW5nGAIgASgIEhgKBnJlYXNvbhgDIAEoCUIIukgFcgMYgAQSHAoKcGFnZV90b2tlbhgEIAEoCUIIukgFcgMYgAgijgEKEkNhbmNlbEpvYnNSZXNwb25zZRIXCg9jYW5jZWxsZWRfY291bnQYASABKA0SFQoNY2FuY2VsbGVkX2lkcxgCIAMoCRIvCgdyZXN1bHRzGAMgAygLMh4ucG9pbnRzbWFuLnYxLkNhbmNlbEpvYnNSZXN1bHQSFwoPbmV4dF9wYWdlX3Rva2VuGAQgASgJIkwKEENhbmNlbEpvYnNSZXN1bHQSCgoCaWQYASABKAkSLAoHb3V0Y29tZRgCIAEoDjIbLnBvaW50c21hbi52MS5DYW5jZWxPdXRjb21lIpQBChFSZXNvbHZlSm9iUmVxdWVzdBIrCgJpZBgBIAEoCUIfukgcchoyGF5bMC05YS1oamttbnAtdHYtel17MjZ9JBI2CgRraW5kGAIgASgOMhwucG9pbnRzbWFuLnYxLlJlc29sdXRpb25LaW5kQgq6SAeCAQQQASAAEhoKBnJlYXNvbhgDIAEoCUIKukgHcgUQARiACCJaChJSZXNvbHZlSm9iUmVzcG9uc2USHgoDam9iGAEgASgLMhEucG9pbnRzbWFuLnYxLkpvYhIkCglyZXJ1bl9qb2IYAiABKAsyES5wb2ludHNtYW4udjEuSm9iIm8KD1JldHJ5Sm9iUmVxdWVzdBIrCgJpZBgBIAEoCUIfukgcchoyGF5bMC05YS1oamttbnAtdHYtel17MjZ9JBIvCgpyZXF1ZXN0X2lkGAIgASgJQhu6SBjYAQFyExiAATIOXltceDIxLVx4N2VdKyQiRAoQUmV0cnlKb2JSZXNwb25zZRIeCgNqb2IYASABKAsyES5wb2ludHNtYW4udjEuSm9iEhAKCHJlcGxheWVkGAIgASgIIpEBChBSZXRyeUpvYnNSZXF1ZXN0Ei8KBmZpbHRlchgBIAEoCzIXLnBvaW50c21hbi52MS5Kb2JGaWx0ZXJCBrpIA8gBARIuCgpyZXF1ZXN0X2lkGAIgASgJQhq6SBfYAQFyEhhkMg5eW1x4MjEtXHg3ZV0rJBIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiACCJzChFSZXRyeUpvYnNSZXNwb25zZRIVCg1yZXRyaWVkX2NvdW50GAEgASgNEi4KB3Jlc3VsdHMYAiADKAsyHS5wb2ludHNtYW4udjEuUmV0cnlKb2JzUmVzdWx0EhcKD25leHRfcGFnZV90b2tlbhgDIAEoCSJnCg9SZXRyeUpvYnNSZXN1bHQSCgoCaWQYASABKAkSFAoKcmV0cmllZF9ieRgCIAEoCUgAEigKBWVycm9yGAMgASgLMhcucG9pbnRzbWFuLnYxLkl0ZW1FcnJvckgAQggKBnJlc3VsdCKVAQoUUmVjb25jaWxlSm9ic1JlcXVlc3QSLwoGZmlsdGVyGAEgASgLMhcucG9pbnRzbWFuLnYxLkpvYkZpbHRlckIGukgDyAEBEi4KCnJlcXVlc3RfaWQYAiABKAlCGrpIF9gBAXISGGQyDl5bXHgyMS1ceDdlXSskEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIAIImQKFVJlY29uY2lsZUpvYnNSZXNwb25zZRIyCgdyZXN1bHRzGAEgAygLMiEucG9pbnRzbWFuLnYxLlJlY29uY2lsZUpvYnNSZXN1bHQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIm4KE1JlY29uY2lsZUpvYnNSZXN1bHQSCgoCaWQYASABKAkSFwoNcmVjb25jaWxlZF9ieRgCIAEoCUgAEigKBWVycm9yGAMgASgLMhcucG9pbnRzbWFuLnYxLkl0ZW1FcnJvckgAQggKBnJlc3VsdCI/ChBEZWxldGVKb2JSZXF1ZXN0EisKAmlkGAEgASgJQh+6SBxyGjIYXlswLTlhLWhqa21ucC10di16XXsyNn0kIjMKEURlbGV0ZUpvYlJlc3BvbnNlEh4KA2pvYhgBIAEoCzIRLnBvaW50c21hbi52MS5Kb2IiQQoSVW5kZWxldGVKb2JSZXF1ZXN0EisKAmlkGAEgASgJQh+6SBxyGjIYXlswLTlhLWhqa21ucC10di16XXsyNn0kIjUKE1VuZGVsZXRlSm9iUmVzcG9uc2USHgoDam9iGAEgASgLMhEucG9pbnRzbWFuLnYxLkpvYiK8AQoUTGlzdEpvYkV2ZW50c1JlcXVlc3QSKwoCaWQYASABKAlCH7pIHHIaMhheWzAtOWEtaGprbW5wLXR2LXpdezI2fSQSGwoJcGFnZV9zaXplGAIgASgNQgi6SAUqAxjoBxIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiACBI8CgVraW5kcxgEIAMoDjIaLnBvaW50c21hbi52MS5Kb2JFdmVudEtpbmRCEbpIDpIBCxAQIgeCAQQQASAAIlgKFUxpc3RKb2JFdmVudHNSZXNwb25zZRImCgZldmVudHMYASADKAsyFi5wb2ludHNtYW4udjEuSm9iRXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIvQBCg9XYXRjaEpvYlJlcXVlc3QSKwoCaWQYASABKAlCH7pIHHIaMhheWzAtOWEtaGprbW5wLXR2LXpdezI2fSQSGAoGY3Vyc29yGAIgASgJQgi6SAVyAxiAAhIUCgxza2lwX2hpc3RvcnkYAyABKAgSRgoSaGVhcnRiZWF0X2ludGVydmFsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiAwisAjICCAESPAoFa2luZHMYBSADKA4yGi5wb2ludHNtYW4udjEuSm9iRXZlbnRLaW5kQhG6SA6SAQsQECIHggEEEAEgACLQAQoQV2F0Y2hKb2JSZXNwb25zZRIOCgZjdXJzb3IYASABKAkSJQoIc25hcHNob3QYAiABKAsyES5wb2ludHNtYW4udjEuSm9iSAASJwoFZXZlbnQYAyABKAsyFi5wb2ludHNtYW4udjEuSm9iRXZlbnRIABImCgZzeW5jZWQYBCABKAsyFC5wb2ludHNtYW4udjEuU3luY2VkSAASLAoJaGVhcnRiZWF0GAUgASgLMhcucG9pbnRzbWFuLnYxLkhlYXJ0YmVhdEgAQgYKBGl0ZW0iCAoGU3luY2VkIgsKCUhlYXJ0YmVhdCK0AQoQV2F0Y2hKb2JzUmVxdWVzdBInCgZmaWx0ZXIYASABKAsyFy5wb2ludHNtYW4udjEuSm9iRmlsdGVyEhkKBmN1cnNvchgCIAEoCUIJukgGcgQYgIAEEhQKDHNraXBfaW5pdGlhbBgDIAEoCBJGChJoZWFydGJlYXRfaW50ZXJ2YWwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CD7pIDKoBCSIDCKwCMgIIASK6AQoRV2F0Y2hKb2JzUmVzcG9uc2USDgoGY3Vyc29yGAEgASgJEiQKB2NoYW5nZWQYAiABKAsyES5wb2ludHNtYW4udjEuSm9iSAASEQoHcmVtb3ZlZBgDIAEoCUgAEiYKBnN5bmNlZBgEIAEoCzIULnBvaW50c21hbi52MS5TeW5jZWRIABIsCgloZWFydGJlYXQYBSABKAsyFy5wb2ludHNtYW4udjEuSGVhcnRiZWF0SABCBgoEaXRlbSKEBAoTTGlzdEpvYlR5cGVzUmVxdWVzdBJACgVuYW1lcxgBIAMoCUIxukgukgErEGQiJ3IlGD8yIV5bYS16MC05XShbYS16MC05Ll8tXSpbYS16MC05XSk/JBKYAQoGbGFiZWxzGAIgAygLMi0ucG9pbnRzbWFuLnYxLkxpc3RKb2JUeXBlc1JlcXVlc3QuTGFiZWxzRW50cnlCWbpIVpoBUxAQIjNyMRABGD8yK15bQS1aYS16MC05XShbQS1aYS16MC05Ll8vLV0qW0EtWmEtejAtOV0pPyQqGnIYGP8BMhNeW15ceDAwLVx4MWZceDdmXSokEisKBHRleHQYAyABKAlCHbpIGnIYGIACMhNeW15ceDAwLVx4MWZceDdmXSokEkEKBXpvbmVzGAQgAygJQjK6SC+SASwQQCIociYyJF5bYS16MC05XShbYS16MC05LV17MCwzMH1bYS16MC05XSk/JBI2CghvcmRlcl9ieRgFIAEoDjIaLnBvaW50c21hbi52MS5Kb2JUeXBlT3JkZXJCCLpIBYIBAhABEhsKCXBhZ2Vfc2l6ZRgGIAEoDUIIukgFKgMY6AcSHAoKcGFnZV90b2tlbhgHIAEoCUIIukgFcgMYgAgaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJVChRMaXN0Sm9iVHlwZXNSZXNwb25zZRIkCgV0eXBlcxgBIAMoCzIVLnBvaW50c21hbi52MS5Kb2JUeXBlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKCAwoHSm9iVHlwZRIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEjEKBmxhYmVscxgDIAMoCzIhLnBvaW50c21hbi52MS5Kb2JUeXBlLkxhYmVsc0VudHJ5EicKBWlucHV0GAQgASgLMhgucG9pbnRzbWFuLnYxLlRhc2tTY2hlbWESKAoGb3V0cHV0GAUgASgLMhgucG9pbnRzbWFuLnYxLlRhc2tTY2hlbWESKwoIZGVsaXZlcnkYBiABKA4yGS5wb2ludHNtYW4udjEuRWZmZWN0Q2xhc3MSFQoNbWF4X2RlZmVycmFscxgHIAEoDRIsCgd3b3JrZXJzGAggAygLMhsucG9pbnRzbWFuLnYxLkpvYlR5cGVXb3JrZXISLQoJbG9hZF90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIi0KDUpvYlR5cGVXb3JrZXISDgoGd29ya2VyGAEgASgJEgwKBHpvbmUYAiABKAkiWwoKVGFza1NjaGVtYRIVCgtqc29uX3NjaGVtYRgBIAEoCUgAEiwKB21lc3NhZ2UYAiABKAsyGS5wb2ludHNtYW4udjEuVGFza01lc3NhZ2VIAEIICgZzY2hlbWEiPQoLVGFza01lc3NhZ2USEQoJdHlwZV9uYW1lGAEgASgJEhsKE2ZpbGVfZGVzY3JpcHRvcl9zZXQYAiABKAwqSgoHSm9iVmlldxIYChRKT0JfVklFV19VTlNQRUNJRklFRBAAEhIKDkpPQl9WSUVXX0JBU0lDEAESEQoNSk9CX1ZJRVdfRlVMTBACKlEKCEpvYk9yZGVyEhkKFUpPQl9PUkRFUl9VTlNQRUNJRklFRBAAEhUKEUpPQl9PUkRFUl9DUkVBVEVEEAESEwoPSk9CX09SREVSX0VOREVEEAIqwgEKDUNhbmNlbE91dGNvbWUSHgoaQ0FOQ0VMX09VVENPTUVfVU5TUEVDSUZJRUQQABIcChhDQU5DRUxfT1VUQ09NRV9DQU5DRUxMRUQQARIdChlDQU5DRUxfT1VUQ09NRV9DQU5DRUxMSU5HEAISGgoWQ0FOQ0VMX09VVENPTUVfUlVOTklORxADEhgKFENBTkNFTF9PVVRDT01FX0ZJTkFMEAQSHgoaQ0FOQ0VMX09VVENPTUVfUkVDT05DSUxJTkcQBSpiCgxKb2JUeXBlT3JkZXISHgoaSk9CX1RZUEVfT1JERVJfVU5TUEVDSUZJRUQQABIXChNKT0JfVFlQRV9PUkRFUl9OQU1FEAESGQoVSk9CX1RZUEVfT1JERVJfTE9BREVEEAIy9AsKCkpvYlNlcnZpY2USTAoJQ3JlYXRlSm9iEh4ucG9pbnRzbWFuLnYxLkNyZWF0ZUpvYlJlcXVlc3QaHy5wb2ludHNtYW4udjEuQ3JlYXRlSm9iUmVzcG9uc2USXgoPQmF0Y2hDcmVhdGVKb2JzEiQucG9pbnRzbWFuLnYxLkJhdGNoQ3JlYXRlSm9ic1JlcXVlc3QaJS5wb2ludHNtYW4udjEuQmF0Y2hDcmVhdGVKb2JzUmVzcG9uc2USSAoGR2V0Sm9iEhsucG9pbnRzbWFuLnYxLkdldEpvYlJlcXVlc3QaHC5wb2ludHNtYW4udjEuR2V0Sm9iUmVzcG9uc2UiA5ACARJaCgxCYXRjaEdldEpvYnMSIS5wb2ludHNtYW4udjEuQmF0Y2hHZXRKb2JzUmVxdWVzdBoiLnBvaW50c21hbi52MS5CYXRjaEdldEpvYnNSZXNwb25zZSIDkAIBEk4KCExpc3RKb2JzEh0ucG9pbnRzbWFuLnYxLkxpc3RKb2JzUmVxdWVzdBoeLnBvaW50c21hbi52MS5MaXN0Sm9ic1Jlc3BvbnNlIgOQAgESUQoJQ291bnRKb2JzEh4ucG9pbnRzbWFuLnYxLkNvdW50Sm9ic1JlcXVlc3QaHy5wb2ludHNtYW4udjEuQ291bnRKb2JzUmVzcG9uc2UiA5ACARJRCglDYW5jZWxKb2ISHi5wb2ludHNtYW4udjEuQ2FuY2VsSm9iUmVxdWVzdBofLnBvaW50c21hbi52MS5DYW5jZWxKb2JSZXNwb25zZSIDkAICEk8KCkNhbmNlbEpvYnMSHy5wb2ludHNtYW4udjEuQ2FuY2VsSm9ic1JlcXVlc3QaIC5wb2ludHNtYW4udjEuQ2FuY2VsSm9ic1Jlc3BvbnNlElQKClJlc29sdmVKb2ISHy5wb2ludHNtYW4udjEuUmVzb2x2ZUpvYlJlcXVlc3QaIC5wb2ludHNtYW4udjEuUmVzb2x2ZUpvYlJlc3BvbnNlIgOQAgISSQoIUmV0cnlKb2ISHS5wb2ludHNtYW4udjEuUmV0cnlKb2JSZXF1ZXN0Gh4ucG9pbnRzbWFuLnYxLlJldHJ5Sm9iUmVzcG9uc2USTAoJUmV0cnlKb2JzEh4ucG9pbnRzbWFuLnYxLlJldHJ5Sm9ic1JlcXVlc3QaHy5wb2ludHNtYW4udjEuUmV0cnlKb2JzUmVzcG9uc2USWAoNUmVjb25jaWxlSm9icxIiLnBvaW50c21hbi52MS5SZWNvbmNpbGVKb2JzUmVxdWVzdBojLnBvaW50c21hbi52MS5SZWNvbmNpbGVKb2JzUmVzcG9uc2USUQoJRGVsZXRlSm9iEh4ucG9pbnRzbWFuLnYxLkRlbGV0ZUpvYlJlcXVlc3QaHy5wb2ludHNtYW4udjEuRGVsZXRlSm9iUmVzcG9uc2UiA5ACAhJXCgtVbmRlbGV0ZUpvYhIgLnBvaW50c21hbi52MS5VbmRlbGV0ZUpvYlJlcXVlc3QaIS5wb2ludHNtYW4udjEuVW5kZWxldGVKb2JSZXNwb25zZSIDkAICEloKDExpc3RKb2JUeXBlcxIhLnBvaW50c21hbi52MS5MaXN0Sm9iVHlwZXNSZXF1ZXN0GiIucG9pbnRzbWFuLnYxLkxpc3RKb2JUeXBlc1Jlc3BvbnNlIgOQAgESXQoNTGlzdEpvYkV2ZW50cxIiLnBvaW50c21hbi52MS5MaXN0Sm9iRXZlbnRzUmVxdWVzdBojLnBvaW50c21hbi52MS5MaXN0Sm9iRXZlbnRzUmVzcG9uc2UiA5ACARJLCghXYXRjaEpvYhIdLnBvaW50c21hbi52MS5XYXRjaEpvYlJlcXVlc3QaHi5wb2ludHNtYW4udjEuV2F0Y2hKb2JSZXNwb25zZTABEk4KCVdhdGNoSm9icxIeLnBvaW50c21hbi52MS5XYXRjaEpvYnNSZXF1ZXN0Gh8ucG9pbnRzbWFuLnYxLldhdGNoSm9ic1Jlc3BvbnNlMAFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_pointsman_v1_job, file_pointsman_v1_job_event, file_pointsman_v1_operation]);
 
 /**
  * Which jobs are meant. Fields are joined by AND, the values of a field by OR; an empty filter means all.
@@ -152,6 +154,13 @@ export type JobFilter = Message<"pointsman.v1.JobFilter"> & {
    * @generated from field: repeated string nodes = 19;
    */
   nodes: string[];
+
+  /**
+   * By type of task. At most 100.
+   *
+   * @generated from field: repeated string tasks = 25;
+   */
+  tasks: string[];
 };
 
 /**
@@ -1195,6 +1204,13 @@ export type ListJobEventsRequest = Message<"pointsman.v1.ListJobEventsRequest"> 
    * @generated from field: string page_token = 3;
    */
   pageToken: string;
+
+  /**
+   * Only events of these kinds. Default: all. A page may be shorter, even empty, while more follow. At most 16.
+   *
+   * @generated from field: repeated pointsman.v1.JobEventKind kinds = 4;
+   */
+  kinds: JobEventKind[];
 };
 
 /**
@@ -1265,6 +1281,13 @@ export type WatchJobRequest = Message<"pointsman.v1.WatchJobRequest"> & {
    * @generated from field: google.protobuf.Duration heartbeat_interval = 4;
    */
   heartbeatInterval?: Duration | undefined;
+
+  /**
+   * Only events of these kinds. Default: all. At most 16.
+   *
+   * @generated from field: repeated pointsman.v1.JobEventKind kinds = 5;
+   */
+  kinds: JobEventKind[];
 };
 
 /**
@@ -1468,6 +1491,267 @@ export const WatchJobsResponseSchema: GenMessage<WatchJobsResponse> = /*@__PURE_
   messageDesc(file_pointsman_v1_job_service, 41);
 
 /**
+ * Asks for types of tasks.
+ *
+ * @generated from message pointsman.v1.ListJobTypesRequest
+ */
+export type ListJobTypesRequest = Message<"pointsman.v1.ListJobTypesRequest"> & {
+  /**
+   * By name. At most 100.
+   *
+   * @generated from field: repeated string names = 1;
+   */
+  names: string[];
+
+  /**
+   * By labels, all of which must stand on the type with this value. At most 16.
+   *
+   * @generated from field: map<string, string> labels = 2;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * Text that the name, the description or a label holds, letter case ignored. At most 256 characters.
+   *
+   * @generated from field: string text = 3;
+   */
+  text: string;
+
+  /**
+   * By the zones of the workers that serve it. At most 64.
+   *
+   * @generated from field: repeated string zones = 4;
+   */
+  zones: string[];
+
+  /**
+   * Default NAME.
+   *
+   * @generated from field: pointsman.v1.JobTypeOrder order_by = 5;
+   */
+  orderBy: JobTypeOrder;
+
+  /**
+   * At most this many, up to 1,000. Default 50.
+   *
+   * @generated from field: uint32 page_size = 6;
+   */
+  pageSize: number;
+
+  /**
+   * From the page before, with the same filter and order.
+   *
+   * @generated from field: string page_token = 7;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message pointsman.v1.ListJobTypesRequest.
+ * Use `create(ListJobTypesRequestSchema)` to create a new message.
+ */
+export const ListJobTypesRequestSchema: GenMessage<ListJobTypesRequest> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_job_service, 42);
+
+/**
+ * A page of types of tasks.
+ *
+ * @generated from message pointsman.v1.ListJobTypesResponse
+ */
+export type ListJobTypesResponse = Message<"pointsman.v1.ListJobTypesResponse"> & {
+  /**
+   * The types.
+   *
+   * @generated from field: repeated pointsman.v1.JobType types = 1;
+   */
+  types: JobType[];
+
+  /**
+   * For the next page. Empty: this was the last.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message pointsman.v1.ListJobTypesResponse.
+ * Use `create(ListJobTypesResponseSchema)` to create a new message.
+ */
+export const ListJobTypesResponseSchema: GenMessage<ListJobTypesResponse> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_job_service, 43);
+
+/**
+ * A type of task, as the worker that loaded it last describes it.
+ *
+ * @generated from message pointsman.v1.JobType
+ */
+export type JobType = Message<"pointsman.v1.JobType"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * What it does, for people.
+   *
+   * @generated from field: string description = 2;
+   */
+  description: string;
+
+  /**
+   * Names and values to find it by.
+   *
+   * @generated from field: map<string, string> labels = 3;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * What its input must be.
+   *
+   * @generated from field: pointsman.v1.TaskSchema input = 4;
+   */
+  input?: TaskSchema | undefined;
+
+  /**
+   * What its output is.
+   *
+   * @generated from field: pointsman.v1.TaskSchema output = 5;
+   */
+  output?: TaskSchema | undefined;
+
+  /**
+   * What repeating it would mean.
+   *
+   * @generated from field: pointsman.v1.EffectClass delivery = 6;
+   */
+  delivery: EffectClass;
+
+  /**
+   * How often a job of it may put itself off.
+   *
+   * @generated from field: uint32 max_deferrals = 7;
+   */
+  maxDeferrals: number;
+
+  /**
+   * The workers that serve it. Empty: the last has gone within the last hour; its jobs wait.
+   *
+   * @generated from field: repeated pointsman.v1.JobTypeWorker workers = 8;
+   */
+  workers: JobTypeWorker[];
+
+  /**
+   * When it was loaded last.
+   *
+   * @generated from field: google.protobuf.Timestamp load_time = 9;
+   */
+  loadTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message pointsman.v1.JobType.
+ * Use `create(JobTypeSchema)` to create a new message.
+ */
+export const JobTypeSchema: GenMessage<JobType> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_job_service, 44);
+
+/**
+ * A worker that serves a type of task.
+ *
+ * @generated from message pointsman.v1.JobTypeWorker
+ */
+export type JobTypeWorker = Message<"pointsman.v1.JobTypeWorker"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string worker = 1;
+   */
+  worker: string;
+
+  /**
+   * The zone in which it does.
+   *
+   * @generated from field: string zone = 2;
+   */
+  zone: string;
+};
+
+/**
+ * Describes the message pointsman.v1.JobTypeWorker.
+ * Use `create(JobTypeWorkerSchema)` to create a new message.
+ */
+export const JobTypeWorkerSchema: GenMessage<JobTypeWorker> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_job_service, 45);
+
+/**
+ * What a JSON value must be.
+ *
+ * @generated from message pointsman.v1.TaskSchema
+ */
+export type TaskSchema = Message<"pointsman.v1.TaskSchema"> & {
+  /**
+   * In either of two forms. Unset: any value.
+   *
+   * @generated from oneof pointsman.v1.TaskSchema.schema
+   */
+  schema: {
+    /**
+     * A JSON schema, draft 2020-12, as JSON.
+     *
+     * @generated from field: string json_schema = 1;
+     */
+    value: string;
+    case: "jsonSchema";
+  } | {
+    /**
+     * A message in protobuf's JSON form.
+     *
+     * @generated from field: pointsman.v1.TaskMessage message = 2;
+     */
+    value: TaskMessage;
+    case: "message";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message pointsman.v1.TaskSchema.
+ * Use `create(TaskSchemaSchema)` to create a new message.
+ */
+export const TaskSchemaSchema: GenMessage<TaskSchema> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_job_service, 46);
+
+/**
+ * A protobuf message.
+ *
+ * @generated from message pointsman.v1.TaskMessage
+ */
+export type TaskMessage = Message<"pointsman.v1.TaskMessage"> & {
+  /**
+   * Its full name.
+   *
+   * @generated from field: string type_name = 1;
+   */
+  typeName: string;
+
+  /**
+   * The file that defines it and those it imports, as a google.protobuf.FileDescriptorSet.
+   *
+   * @generated from field: bytes file_descriptor_set = 2;
+   */
+  fileDescriptorSet: Uint8Array;
+};
+
+/**
+ * Describes the message pointsman.v1.TaskMessage.
+ * Use `create(TaskMessageSchema)` to create a new message.
+ */
+export const TaskMessageSchema: GenMessage<TaskMessage> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_job_service, 47);
+
+/**
  * How much of a job an answer holds.
  *
  * @generated from enum pointsman.v1.JobView
@@ -1611,6 +1895,47 @@ export type CancelOutcome = (typeof CancelOutcome)[keyof typeof CancelOutcome] |
  */
 export const CancelOutcomeSchema: GenEnum<CancelOutcome> = /*@__PURE__*/
   enumDesc(file_pointsman_v1_job_service, 2);
+
+/**
+ * How types of tasks are ordered.
+ *
+ * @generated from enum pointsman.v1.JobTypeOrder
+ */
+export const JobTypeOrder = {
+  /**
+   * The same as NAME.
+   *
+   * @generated from enum value: JOB_TYPE_ORDER_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * By name.
+   *
+   * @generated from enum value: JOB_TYPE_ORDER_NAME = 1;
+   */
+  NAME: 1,
+
+  /**
+   * By the time they were loaded, the latest first.
+   *
+   * @generated from enum value: JOB_TYPE_ORDER_LOADED = 2;
+   */
+  LOADED: 2,
+} as const;
+
+/**
+ * How types of tasks are ordered.
+ *
+ * @generated from enum pointsman.v1.JobTypeOrder
+ */
+export type JobTypeOrder = (typeof JobTypeOrder)[keyof typeof JobTypeOrder] | UnknownEnum;
+
+/**
+ * Describes the enum pointsman.v1.JobTypeOrder.
+ */
+export const JobTypeOrderSchema: GenEnum<JobTypeOrder> = /*@__PURE__*/
+  enumDesc(file_pointsman_v1_job_service, 3);
 
 /**
  * Queues work for devices and follows it to its end.
@@ -1759,6 +2084,17 @@ export const JobService: GenService<{
     methodKind: "unary";
     input: typeof UndeleteJobRequestSchema;
     output: typeof UndeleteJobResponseSchema;
+  },
+  /**
+   * Lists the types of tasks that workers have loaded, by name. One is listed as long as a worker serves it and for an hour
+   * after the last one that did has gone.
+   *
+   * @generated from rpc pointsman.v1.JobService.ListJobTypes
+   */
+  listJobTypes: {
+    methodKind: "unary";
+    input: typeof ListJobTypesRequestSchema;
+    output: typeof ListJobTypesResponseSchema;
   },
   /**
    * Pages through a job's events.
