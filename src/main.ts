@@ -1,14 +1,5 @@
 #!/usr/bin/env node
 import { Command } from "commander";
-import { registerCliCommands } from "./cli/index.js";
-import { registerConfig } from "./commands/config.js";
-import { registerDemo } from "./commands/demo.js";
-import { registerDev } from "./commands/dev.js";
-import { registerAdmitRestored } from "./commands/admit-restored.js";
-import { registerFsck } from "./commands/fsck.js";
-import { registerKeys } from "./commands/keys.js";
-import { registerPlatformsCheck } from "./commands/platforms-check.js";
-import { registerReplay } from "./commands/replay.js";
 import { registerProcesses } from "./commands/server.js";
 import { ConfigError } from "./config.js";
 import { version } from "./version.js";
@@ -19,16 +10,11 @@ const program = new Command("pointsman")
   .showHelpAfterError("(add --help for what there is)");
 
 registerProcesses(program);
-registerDev(program);
-registerDemo(program);
-registerConfig(program);
-registerKeys(program);
-registerFsck(program);
-registerAdmitRestored(program);
-registerReplay(program);
-registerCliCommands(program);
-const platforms = program.commands.find((command) => command.name() === "platforms");
-if (platforms) registerPlatformsCheck(platforms);
+// A worker that died is to be back soon, and its watcher stays as long as it does: neither loads what people run.
+if (!program.commands.some((command) => command.name() === process.argv[2])) {
+  const { registerCommands } = await import("./commands/index.js");
+  registerCommands(program);
+}
 
 try {
   await program.parseAsync();

@@ -1,7 +1,6 @@
 import { type Command, Option } from "commander";
 import { type Config, loadConfig } from "../config.js";
 import { createLogger } from "../telemetry/logger.js";
-import { assembleMetrics, assembleServer, assembleWorker, openBase } from "./assemble.js";
 import { changeLogLevelOnSignal } from "./log-level-signal.js";
 import { runUntilSignal } from "./run-process.js";
 import { beatToWatcher, isWatched, runWatched } from "./watched-process.js";
@@ -27,6 +26,7 @@ export function registerProcesses(program: Command): void {
       const settings = loadConfig(config, process.env, overrides);
       const logger = createLogger(settings.logLevel);
       changeLogLevelOnSignal(logger);
+      const { assembleMetrics, assembleServer, openBase } = await import("./assemble.js");
       const base = await openBase(settings, logger);
       const server = assembleServer(base);
       try {
@@ -47,6 +47,8 @@ export function registerProcesses(program: Command): void {
       }
       const logger = createLogger(settings.logLevel);
       changeLogLevelOnSignal(logger);
+      // The watcher, which ended above, runs for as long as the worker, and needs none of this.
+      const { assembleMetrics, assembleWorker, openBase } = await import("./assemble.js");
       const base = await openBase(settings, logger);
       beatToWatcher();
       try {

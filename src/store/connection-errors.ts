@@ -10,7 +10,7 @@ const lost =
  * done then, and the same call may succeed later.
  */
 const refused =
-  /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|MISCONF|NOREPLICAS|BUSY|UNBLOCKED|NOAUTH|WRONGPASS|NOPERM|ERR max number of clients|ERR (The user executing the script|ACL failure)|ERR Script attempted to access a non local key)/;
+  /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|MISCONF|NOREPLICAS|BUSY|UNBLOCKED|NOSCRIPT|NOAUTH|WRONGPASS|NOPERM|ERR max number of clients|ERR (The user executing the script|ACL failure)|ERR Script attempted to access a non local key)/;
 
 /** The codes of Node's network and TLS errors. */
 const network = /^(E[A-Z]+|ERR_(SSL|TLS|SOCKET|STREAM)_\w+|\w*CERT\w*|UNABLE_TO_\w+|HOSTNAME_MISMATCH)$/;

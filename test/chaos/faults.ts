@@ -18,8 +18,13 @@ export interface Faults {
 
 /** Devices that share the same bad way. */
 const crowd = 10;
+/** Workers that may be on their way back when one is killed: past that, nobody would be at work on a slow machine. */
+const mostAway = 2;
+/** Losses of data between which no job was accepted: past that, a slow machine would never get the zone open. */
+const mostLosses = 2;
 
-export function startFaults(at: Installation, plan: readonly PlannedFault[]): Faults {
+/** Lets a plan strike. `accepted` counts the jobs that were accepted so far. */
+export function startFaults(at: Installation, plan: readonly PlannedFault[], accepted: () => number): Faults {
   const struck = new Map<Fault["kind"], number>();
   const log: string[] = [];
   const begun = performance.now();
@@ -29,6 +34,15 @@ export function startFaults(at: Installation, plan: readonly PlannedFault[]): Fa
   const pick = <T>(some: readonly T[], target: number): T => some[target % some.length]!;
   const devices = (target: number): TcpProxy[] =>
     Array.from({ length: Math.min(crowd, at.deviceLinks.length) }, (_, n) => pick(at.deviceLinks, target + n));
+
+  let lossesInARow = 0;
+  let acceptedAtLoss = -1;
+  /** Whether data may be lost once more. */
+  function mayLose(): boolean {
+    lossesInARow = accepted() === acceptedAtLoss ? lossesInARow + 1 : 1;
+    acceptedAtLoss = accepted();
+    return lossesInARow <= mostLosses;
+  }
 
   function count(fault: Fault, on: string): void {
     struck.set(fault.kind, (struck.get(fault.kind) ?? 0) + 1);
@@ -56,6 +70,7 @@ export function startFaults(at: Installation, plan: readonly PlannedFault[]): Fa
   async function strike(fault: Fault): Promise<void> {
     switch (fault.kind) {
       case "kill-worker":
+        if (at.workers.filter(({ isReady }) => !isReady).length >= mostAway) return;
         return anyOf(at.workers, fault, (one) => one.kill());
       case "kill-server":
         return anyOf(at.servers, fault, (one) => one.kill());
@@ -70,9 +85,11 @@ export function startFaults(at: Installation, plan: readonly PlannedFault[]): Fa
         return void (await one.freeze(fault.forMs, stopping.signal));
       }
       case "roll-back":
+        if (!mayLose()) return;
         await at.redis.rollBack(fault.ageMs);
         return count(fault, "");
       case "promote":
+        if (!mayLose()) return;
         await at.redis.promote(fault.ageMs);
         return count(fault, "");
       case "restart-redis":

@@ -14,6 +14,8 @@ import { watchToItsEnd } from "./watcher.js";
 export interface Load {
   readonly entries: readonly Entry[];
   readonly received: Reader;
+  /** Creates that were answered with a job. */
+  readonly accepted: number;
   /** Entries that have not ended, or are in doubt. */
   readonly open: number;
   /** Creates that were repeated because what was accepted was lost. */
@@ -58,6 +60,7 @@ export function startLoad(at: Installation, seed: string, target: number): Load 
   const journal = tail(at.journal, (entry) => received.take(entry));
   let creating = true;
   let ending = false;
+  let accepted = 0;
   let repeated = 0;
   let watched = 0;
   let calls = 0;
@@ -101,6 +104,7 @@ export function startLoad(at: Installation, seed: string, target: number): Load 
         return client.jobs.create({ device, ...work }, { requestId: `${seed}-${key}`, timeoutMs: 4_000 });
       });
       if (job === undefined) return;
+      accepted++;
       if (entry.ids.length === 0 && Number(key.slice(1)) % watchEvery === 0) void watch(entry, job.id);
       if (!entry.ids.includes(job.id)) entry.ids.push(job.id);
       byId.set(job.id, entry);
@@ -203,6 +207,9 @@ export function startLoad(at: Installation, seed: string, target: number): Load 
   return {
     entries,
     received,
+    get accepted() {
+      return accepted;
+    },
     get open() {
       return open.size;
     },

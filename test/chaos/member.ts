@@ -11,6 +11,8 @@ export interface Member {
   readonly starts: number;
   /** Its last lines. */
   readonly log: readonly string[];
+  /** Whether it serves or claims, rather than being on its way back. */
+  readonly isReady: boolean;
   /** Resolves when it serves or claims. */
   ready(): Promise<void>;
   /** Ends it like a power cut. False when it was not there. */
@@ -47,14 +49,20 @@ export function startMember(
   let current: OurProcess;
   let starts = 0;
   let ending = false;
+  let isReady = false;
   let over: Promise<void> = Promise.resolve();
 
   function begin(): void {
     starts++;
     const process = startOurs(args, env);
     current = process;
+    process.logged(readyWhen).then(
+      () => (isReady = true),
+      () => undefined,
+    );
     over = new Promise((resolve) => {
       process.child.once("exit", () => {
+        isReady = false;
         log.push(...process.log);
         log.splice(0, log.length - keptLines);
         resolve(ending ? undefined : pause(restartMs).then(() => (ending ? undefined : begin())));
@@ -78,6 +86,9 @@ export function startMember(
     ...{ name, redis, signal },
     get starts() {
       return starts;
+    },
+    get isReady() {
+      return isReady;
     },
     get log() {
       return [...log, ...current.log];

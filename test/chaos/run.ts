@@ -70,7 +70,7 @@ async function torment(at: Installation, options: RunOptions, seed: string, dura
   const { say, without, devices, enough = { jobs: 0, kills: 0, losses: 0 } } = options;
   const load = startLoad(at, seed, 2 * devices);
   const plan = planFaults(seed, longest * durationMs).filter(({ fault }) => !without.includes(fault.kind));
-  const faults = startFaults(at, plan);
+  const faults = startFaults(at, plan, () => load.accepted);
   const begun = performance.now();
   const saying = setInterval(() => {
     say(

@@ -172,6 +172,7 @@ describe("errors of a connection", () => {
     "NOREPLICAS Not enough good replicas to write.",
     "BUSY Redis is busy running a script.",
     "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
+    "NOSCRIPT No matching script. Please use EVAL.",
     "NOAUTH Authentication required.",
     "NOPERM this user has no permissions to run the 'x' command",
     "ERR Script attempted to access a non local key in a cluster node script: 1",

@@ -267,3 +267,26 @@ test("of an intent that Redis forgot, and a journal told, the step is known when
   await bury(name);
   expect(await at.store.jobs.get(id)).toMatchObject({ state: "INDETERMINATE", intendedStep: 2 });
 });
+
+test("a device that a journal gives back to its worker is on offer to nobody else", async () => {
+  const holder = await started(amo);
+  const job = (await at.store.jobs.get(holder.job))!;
+  await at.store.leases.register(w2);
+  await at.store.jobs.create(newJob(at.time.now, amo));
+  // Redis forgot that it runs, and let the device go.
+  await at.store.leases.settle(w1, []);
+  await at.store.leases.release(w1, [holder.endpoint]);
+  const fact = { job, worker: w1.name, fence: holder.fence, intendedStep: 1, requests: [], live: true };
+  expect(await at.store.leases.replay("default", [fact])).toBe(1);
+  const problems: unknown[] = [];
+  await at.store.fsck.check("default", { repair: false, report: (problem) => problems.push(problem) });
+  expect(problems).toEqual([]);
+  await succeed(at.store, holder);
+  expect(await claimOne(at.store, w2)).toBeUndefined();
+  at.time.now += 5_001;
+  await at.store.upkeep.tick("default");
+  const second = (await claimOne(at.store, w2))!;
+  at.time.now += 5_001;
+  await at.store.upkeep.tick("default");
+  expect(await at.store.leases.intent(second, 1)).toMatchObject({ answer: "OK" });
+});

@@ -70,6 +70,7 @@ local function adopt(fact, from)
     device = gates(fact.e)
   end
   if device.owner and device.owner ~= fact.w then let_go(fact.e, device.owner) end
+  if not device.owner then unready(fact.e, device) end
   begin(fact, from)
   call('HSET', key('ep', fact.e), 'own', fact.w, 'run', fact.j, 'f', fact.f)
   call('SADD', key('owned', fact.w), fact.e)

@@ -50,9 +50,10 @@ if shut then
   handoffs = {}
 end
 for _, endpoint in ipairs(handoffs) do
-  local owner = call('HGET', key('ep', endpoint), 'own')
+  local device = call('HMGET', key('ep', endpoint), 'own', 'run')
+  local owner = device[1]
   call('ZREM', key('handoff'), endpoint)
-  if owner then
+  if owner and not device[2] then
     let_go(endpoint, owner)
     call('PUBLISH', key('hint', owner), 'release ' .. endpoint)
     place(endpoint)
