@@ -234,14 +234,14 @@ export const settings = {
     "POINTSMAN_HTTP_ALLOW_ADDRESSES",
     [],
     networks,
-    "Addresses and networks that http jobs may call although they are not of the public internet, such as 10.1.0.0/16.",
+    "Addresses and networks that http jobs and webhooks may call although they are not of the public internet, such as 10.1.0.0/16.",
   ),
   allowHosts: setting<readonly string[]>(
     "http.allow_hosts",
     "POINTSMAN_HTTP_ALLOW_HOSTS",
     [],
     words,
-    "The only hosts that http jobs may call: names, or *.example.com for all below one. All by default.",
+    "The only hosts that http jobs and webhooks may call: names, or *.example.com for all below one. All by default.",
   ),
   capacity: setting("worker.capacity", "POINTSMAN_CAPACITY", 1_000, whole(1, 100_000), "Jobs a worker runs at a time."),
   labels: setting<Readonly<Record<string, string>> | undefined>(

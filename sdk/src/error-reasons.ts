@@ -32,6 +32,8 @@ export const errorReasons = {
     meaning: "No run of the schedule is complete, or none was started; ask for a partial one, or later.",
   },
   POLICY_EXISTS: { code: "already_exists", meaning: "A freeze, a window or a rule of this name exists." },
+  WEBHOOK_EXISTS: { code: "already_exists", meaning: "A webhook of this name exists." },
+  WEBHOOK_NOT_FOUND: { code: "not_found", meaning: "No webhook of this name." },
   JOB_NOT_FOUND: { code: "not_found", meaning: "No job of this id." },
   RUN_NOT_FOUND: { code: "not_found", meaning: "No run of this id." },
   DEVICE_NOT_FOUND: { code: "not_found", meaning: "No device of this name." },
@@ -119,6 +121,7 @@ export const errorReasons = {
   PERMISSION_DENIED: { code: "permission_denied", meaning: "The key's role may not do this." },
   HISTORY_GONE: { code: "out_of_range", meaning: "The history behind this cursor is gone; start from a snapshot." },
   TOO_MANY_POLICIES: { code: "resource_exhausted", meaning: "There are 500 policies; delete some first." },
+  TOO_MANY_WEBHOOKS: { code: "resource_exhausted", meaning: "There are 100 webhooks; delete some first." },
   REQUEST_TOO_LARGE: { code: "resource_exhausted", meaning: "The request is larger than 4 MiB." },
   STORE_UNAVAILABLE: { code: "unavailable", meaning: "Redis cannot be reached or does not answer in time." },
   STORE_RECONCILING: {

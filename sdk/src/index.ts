@@ -57,6 +57,13 @@ export type {
 export type { InZone, Queues, ZoneFilter } from "./queues.js";
 export type { ChangeWindowInput, FreezeInput, Policies } from "./policies.js";
 export type { Credentials } from "./credentials.js";
+export type { ListDeliveriesOptions, RedeliverResult, WebhookInput, Webhooks } from "./webhooks.js";
+export {
+  verifyWebhook,
+  WebhookVerificationError,
+  type VerifyWebhookOptions,
+  type WebhookEvent,
+} from "./verify-webhook.js";
 export type {
   StopWorkersOptions,
   WorkerFilterInit,

@@ -12,6 +12,7 @@ import { createSchedules, type Schedules } from "./schedules.js";
 import { createRetryingTransport } from "./retry.js";
 import { createRuns, type Runs } from "./runs.js";
 import { createNodeTransport } from "./transport.js";
+import { createWebhooks, type Webhooks } from "./webhooks.js";
 import { createWorkers, type Workers } from "./workers.js";
 
 /** How a client is made. */
@@ -48,6 +49,8 @@ export class Pointsman {
   readonly policies: Policies;
   /** Keeps logins for devices. */
   readonly credentials: Credentials;
+  /** Tells URLs of what happens. */
+  readonly webhooks: Webhooks;
   /** Shows the processes that do the work. */
   readonly workers: Workers;
   /** Says whether the service can do its work. */
@@ -75,6 +78,7 @@ export class Pointsman {
     this.queues = createQueues(connection);
     this.policies = createPolicies(connection);
     this.credentials = createCredentials(connection);
+    this.webhooks = createWebhooks(connection);
     this.workers = createWorkers(connection);
     this.health = createHealth(connection);
     this.#close = () => {

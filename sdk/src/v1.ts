@@ -15,6 +15,8 @@ export * from "./gen/pointsman/v1/run_service_pb.js";
 export * from "./gen/pointsman/v1/schedule_pb.js";
 export * from "./gen/pointsman/v1/schedule_service_pb.js";
 export * from "./gen/pointsman/v1/target_pb.js";
+export * from "./gen/pointsman/v1/webhook_pb.js";
+export * from "./gen/pointsman/v1/webhook_service_pb.js";
 export * from "./gen/pointsman/v1/worker_service_pb.js";
 export { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "./gen/google/rpc/error_details_pb.js";
 export type { BadRequest, ErrorInfo, RetryInfo } from "./gen/google/rpc/error_details_pb.js";

@@ -10,12 +10,14 @@ import {
   QueueService,
   RunService,
   ScheduleService,
+  WebhookService,
   WorkerService,
 } from "@pointsman/sdk/v1";
 import type { Logger } from "pino";
 import type { Calendar } from "../domain/calendar.js";
 import type { Clock, Random } from "../domain/clock.js";
 import { problem } from "../errors.js";
+import type { AddressRule } from "../outbound/address-rule.js";
 import type { Sealer } from "../secrets/sealer.js";
 import type { Store } from "../store/store.js";
 import { countCalls } from "./call-figures.js";
@@ -40,6 +42,7 @@ import { createRequestHandler } from "./request-handler.js";
 import { createRunService } from "./run-service.js";
 import { createScheduleService } from "./schedule-service.js";
 import { createRunStarter } from "./schedule-starter.js";
+import { createWebhookService } from "./webhook-service.js";
 import { createWorkerService } from "./worker-service.js";
 
 /** What the server is made of. */
@@ -50,6 +53,8 @@ export interface ApiServerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly calendar: Calendar;
+  /** Which addresses webhooks may lead to. */
+  readonly addresses: AddressRule;
   readonly logger: Logger;
   /** Version of this server, as health tells it. */
   readonly version: string;
@@ -97,6 +102,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     QueueService,
     PolicyService,
     CredentialService,
+    WebhookService,
     WorkerService,
     HealthService,
     Health,
@@ -109,6 +115,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     router.service(QueueService, createQueueService({ store, clock }));
     router.service(PolicyService, createPolicyService({ store, clock, calendar: options.calendar }));
     router.service(CredentialService, createCredentialService({ credentials: store.credentials, sealer }));
+    router.service(WebhookService, createWebhookService(options));
     router.service(WorkerService, createWorkerService({ store, clock }));
     router.service(HealthService, createHealthService({ monitor, clock }));
     const names = services.map((service) => service.typeName);

@@ -54,7 +54,8 @@ export async function viewFullJob(store: JobStore, job: JobRecord): Promise<Job>
   return view;
 }
 
-function jobMessage(job: JobRecord, waiting: Waiting | undefined): Job {
+/** A job without its outputs. */
+export function jobMessage(job: JobRecord, waiting?: Waiting): Job {
   const final = isFinal(job.state);
   const isWaiting = job.state === "DELAYED" || job.state === "QUEUED";
   const readyMs = Math.max(job.createMs, job.startAfterMs ?? 0);

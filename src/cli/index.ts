@@ -25,6 +25,7 @@ import { registerRuns } from "./runs.js";
 import { registerSchedules } from "./schedules.js";
 import { registerShell } from "./shell.js";
 import { registerWatch } from "./watch.js";
+import { registerWebhooks } from "./webhooks.js";
 import { registerWindows } from "./windows.js";
 import { registerWorkers } from "./workers.js";
 
@@ -54,6 +55,7 @@ export function registerCliCommands(program: Command, io: CliIo = processIo): vo
   registerChangeStop(program, kit);
   registerFreezes(program, kit);
   registerWindows(program, kit);
+  registerWebhooks(program, kit);
   registerCredentials(program, kit);
   registerWorkers(program, kit);
   registerForgetWorker(program, kit);

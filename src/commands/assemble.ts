@@ -15,21 +15,25 @@ import { measureCalls } from "../observe/measured-calls.js";
 import { measureConnections } from "../observe/measured-connections.js";
 import { measureJournals } from "../observe/measured-journals.js";
 import { measureLeases } from "../observe/measured-leases.js";
+import { measureWebhooks } from "../observe/measured-webhooks.js";
 import { measureRedis } from "../observe/measured-redis.js";
 import { traceAttempts } from "../observe/traced-attempts.js";
 import { traceCalls } from "../observe/traced-calls.js";
 import { startTracing, type Tracing } from "../observe/tracing.js";
 import { createMetricsRegistry } from "../observe/registry.js";
 import { gaugeWorker } from "../observe/worker-gauges.js";
-import { createAddressRule } from "../outbound/address-rule.js";
-import { createOutbound } from "../outbound/outbound.js";
+import { type AddressRule, createAddressRule } from "../outbound/address-rule.js";
+import { createOutbound, type Outbound } from "../outbound/outbound.js";
 import { createPolicyKeeper } from "../scheduler/policy-keeper.js";
 import { createReconciler } from "../scheduler/reconciler.js";
+import { createDescribeEvents } from "../api/webhook-payload.js";
 import { createRunStarter } from "../api/schedule-starter.js";
 import { createRunJobs } from "../api/run-jobs.js";
 import { createRunDriver } from "../scheduler/run-driver.js";
 import { createRunEnds, createRunRetention } from "../scheduler/run-ends.js";
 import { createScheduleLoop } from "../scheduler/schedules.js";
+import { createWebhookDeliveries } from "../scheduler/webhook-deliveries.js";
+import { createWebhookEvents } from "../scheduler/webhook-events.js";
 import { createDueLoop, createReaper, createRetentionLoop } from "../scheduler/upkeep.js";
 import { createSealer, type Sealer } from "../secrets/sealer.js";
 import { loadSealingKey } from "../secrets/sealing-key.js";
@@ -139,6 +143,7 @@ export function assembleServer({ config, logger, store, sealer, metrics, tracing
     random: systemRandom,
     forbidInlineEndpoints: config.forbidInlineEndpoints,
   };
+  const addresses = createAddressRule(config);
   const calendar = createCalendar();
   const starter = createRunStarter(creation);
   const loops = [
@@ -151,6 +156,11 @@ export function assembleServer({ config, logger, store, sealer, metrics, tracing
     createScheduleLoop({ ...parts, starter, calendar }),
     createRunRetention(parts, rule),
     createPolicyKeeper(parts),
+    createWebhookEvents({ ...parts, describe: createDescribeEvents(store) }),
+    createWebhookDeliveries({
+      ...{ ...parts, sealer, random: systemRandom, outbound: outboundOf(addresses) },
+      store: { webhooks: measureWebhooks(store.webhooks, metrics) },
+    }),
   ];
   const calls = observeTogether([measureCalls(metrics), ...(tracing ? [traceCalls(tracing.tracer)] : [])]);
   const metricsText = async () => ({ text: await metrics.metrics(), contentType: metrics.contentType });
@@ -166,7 +176,7 @@ export function assembleServer({ config, logger, store, sealer, metrics, tracing
           ? { cert: await readFile(tlsCertificate, "utf8"), key: await readFile(tlsKey, "utf8") }
           : undefined;
       server = createApiServer({
-        ...{ ...creation, calendar },
+        ...{ ...creation, calendar, addresses },
         logger,
         version,
         defaultHostKeyPolicy: config.hostKeyPolicy,
@@ -200,6 +210,12 @@ export function journalsOf({ journalDir }: Config): Journals {
   return createJournals({ dir: journalDir, hostname: hostname(), pid: process.pid, now, isAlive });
 }
 
+/** Calls URLs that others name, as far as the rule allows. */
+function outboundOf(rule: AddressRule): Outbound {
+  const resolve = (host: string) => lookup(host, { all: true, verbatim: true });
+  return createOutbound({ clock: systemClock, rule, resolve });
+}
+
 /** What a worker does work without a device with. */
 function toolsOf({ shellCommands, allowAddresses, allowHosts }: Config): Tools {
   const { PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" } = process.env;
@@ -207,11 +223,7 @@ function toolsOf({ shellCommands, allowAddresses, allowHosts }: Config): Tools {
     programs: systemPrograms,
     shellCommands,
     programHome: { env: { PATH, HOME: tmpdir(), LANG: "C.UTF-8" }, directory: tmpdir() },
-    outbound: createOutbound({
-      clock: systemClock,
-      rule: createAddressRule({ allowAddresses, allowHosts }),
-      resolve: (host) => lookup(host, { all: true, verbatim: true }),
-    }),
+    outbound: outboundOf(createAddressRule({ allowAddresses, allowHosts })),
   };
 }
 

@@ -23,6 +23,7 @@ import { type Store, StoreError, type StoreObserver } from "./store.js";
 import { createTaskTypeStore } from "./task-types.js";
 import { createUpkeepStore } from "./upkeep.js";
 import { createWatchStore } from "./watches.js";
+import { createWebhookStore } from "./webhooks.js";
 import { createWorkerStore } from "./workers.js";
 import { createZones, defaultZone } from "./zones.js";
 
@@ -73,6 +74,8 @@ async function openOn(links: RedisLinks, options: RedisStoreOptions): Promise<St
   const fitness = createFitness(options.demand, () => askServers(links, keys, { zones, monotonic }), monotonic);
   const policies = createPolicyStore({ redis: state, scripts, keys, zones, devices, calendar, now });
 
+  const webhooks = createWebhookStore({ redis: state, scripts, keys, zones });
+
   /** A zone that nobody has known before has nothing to be reconciled with: its first user opens it. */
   const opened = new Set<string>();
   async function ensureZone(name: string): Promise<number> {
@@ -80,6 +83,7 @@ async function openOn(links: RedisLinks, options: RedisStoreOptions): Promise<St
     if (!opened.has(name)) {
       await upkeep.reconcile(name);
       await policies.keep(name);
+      await webhooks.keep(name);
     }
     opened.add(name);
     return number;
@@ -98,6 +102,7 @@ async function openOn(links: RedisLinks, options: RedisStoreOptions): Promise<St
     workers: guarded(createWorkerStore(state, scripts, keys, zones)),
     leases: guarded(fitness.guardLeases(leases)),
     schedules: guarded(createScheduleStore(state, scripts, keys)),
+    webhooks: guarded(webhooks),
     contacts: guarded(createContactStore(state, scripts, keys)),
     taskTypes: guarded(createTaskTypeStore(state, keys, zones)),
     upkeep: guarded(upkeep),

@@ -13,6 +13,7 @@ import type { ScheduleStore } from "./schedule-store.js";
 import type { TaskTypeStore } from "./task-type-store.js";
 import type { UpkeepStore } from "./upkeep-store.js";
 import type { WatchStore } from "./watch-store.js";
+import type { WebhookStore } from "./webhook-store.js";
 import type { WorkerStore } from "./worker-store.js";
 
 export type * from "./api-key-store.js";
@@ -29,6 +30,7 @@ export type * from "./schedule-store.js";
 export type * from "./task-type-store.js";
 export type * from "./upkeep-store.js";
 export type * from "./watch-store.js";
+export type * from "./webhook-store.js";
 export type * from "./worker-store.js";
 export { StoreError } from "./store-error.js";
 
@@ -50,6 +52,7 @@ export interface Store {
   readonly schedules: ScheduleStore;
   readonly contacts: ContactStore;
   readonly taskTypes: TaskTypeStore;
+  readonly webhooks: WebhookStore;
   readonly upkeep: UpkeepStore;
   readonly fsck: FsckStore;
   readonly condition: ConditionStore;

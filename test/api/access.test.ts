@@ -12,6 +12,7 @@ import {
   QueueService,
   RunService,
   ScheduleService,
+  WebhookService,
   WorkerService,
 } from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -36,6 +37,7 @@ const services = [
   QueueService,
   PolicyService,
   CredentialService,
+  WebhookService,
   WorkerService,
   HealthService,
   Health,

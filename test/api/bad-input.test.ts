@@ -12,6 +12,7 @@ import {
   HealthService,
   JobService,
   QueueService,
+  WebhookService,
   WorkerService,
 } from "@pointsman/sdk/v1";
 import { ConnectError } from "@connectrpc/connect";
@@ -19,7 +20,15 @@ import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
 import { describe, expect, test } from "vitest";
 import { validateRequest } from "../../src/api/validate-request.js";
 
-const services = [JobService, DeviceService, QueueService, CredentialService, WorkerService, HealthService];
+const services = [
+  JobService,
+  DeviceService,
+  QueueService,
+  CredentialService,
+  WebhookService,
+  WorkerService,
+  HealthService,
+];
 const methods: DescMethod[] = services.flatMap((service) => service.methods);
 
 /** A request with one field wrong, and the path that must be named. */

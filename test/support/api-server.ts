@@ -19,6 +19,7 @@ import { createApiKey } from "../../src/api/api-keys.js";
 import { type ApiServer, type ApiServerOptions, createApiServer } from "../../src/api/api-server.js";
 import type { PlatformCatalogue } from "../../src/api/platform-catalogue.js";
 import type { EventFact } from "../../src/domain/job-event.js";
+import { createAddressRule } from "../../src/outbound/address-rule.js";
 import { createSealer, type Sealer } from "../../src/secrets/sealer.js";
 import type { AttemptEnd, Holder, Role, Store } from "../../src/store/store.js";
 import { createCalendar } from "../../src/system/calendar.js";
@@ -104,6 +105,7 @@ export async function startTestApi(
     platforms: testPlatforms,
     clock: systemClock,
     calendar: createCalendar(),
+    addresses: createAddressRule({ allowAddresses: [], allowHosts: [] }),
     random: systemRandom,
     logger: pino({ level: "trace" }, sink),
     version: "1.2.3",

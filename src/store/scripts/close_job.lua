@@ -28,6 +28,7 @@ local function close_job(id, from, to, facts)
   if facts[5] then give_back(id, names_of(definition_of(id))) end
   -- Its run lies in another slot: a server takes the end there.
   if facts[7] then write('ZADD', key('run-ends'), now_text, facts[7] .. ' ' .. id .. ' ' .. to) end
+  note_event('job.' .. string.lower(to), id)
   drop_own(facts[8])
 end
 

@@ -4,7 +4,7 @@
 -- is missing; "restore" when old data came back.
 local function hold(endpoint, name)
   call('ZADD', key('holds', endpoint), now, name)
-  call('HSETNX', key('ep', endpoint), 'hold', name)
+  if call('HSETNX', key('ep', endpoint), 'hold', name) == 1 then note_hold('held', endpoint, name) end
 end
 
 -- Closes a device for another reason than a job of its own, so that it can be found by that reason.

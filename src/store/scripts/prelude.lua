@@ -186,3 +186,22 @@ local function offer(owner, devices, how, skill)
     for _, worker in ipairs(call('SPOP', key('idle'), fresh)) do call('PUBLISH', key('hint', worker), 'work') end
   end
 end
+
+-- What webhooks want to hear of, asked once a call: see write_hooks.lua.
+local wanted
+-- Notes an event for webhooks, in the step that makes it true; a server brings it to them. `subject` names it among all of
+-- its kind for ever, so that an event that a forgotten history had too is the same event.
+local function note_event(kind, subject)
+  if not wanted then wanted = call('HGET', key('hooks'), 'kinds') or '' end
+  if wanted ~= '' and string.find(wanted, ' ' .. kind .. ' ', 1, true) then
+    write('ZADD', key('hook-events'), now_text, kind .. ' ' .. subject)
+  end
+end
+
+-- Tells webhooks that a device is held, or is no more; work without a device has an endpoint that is nobody's. A job holds
+-- a device once, a worker or a restore as often as it comes.
+local function note_hold(what, endpoint, name)
+  if string.sub(endpoint, 1, 4) == 'job/' then return end
+  local often = what == 'released' or name == 'restore' or string.sub(name, 1, 7) == 'worker/'
+  note_event('device.' .. what, name .. ' ' .. (often and now_text or '0') .. ' ' .. endpoint)
+end

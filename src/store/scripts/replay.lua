@@ -112,6 +112,7 @@ local function testify(fact)
   call('HSET', job, 'rsl', '{' .. body .. '}')
   call('ZADD', key('done:bad'), now, fact.j)
   announce(fact.j, event(fact.j, fact.a, '"k":"resolved",' .. body))
+  note_event('job.resolved', fact.j)
   unhold(fact.e, fact.j)
   return true
 end

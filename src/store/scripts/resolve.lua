@@ -20,5 +20,6 @@ local body = ARGV[3] .. ',"timeMs":' .. now_text
 call('HSET', job, 'rsl', '{' .. body .. '}')
 call('ZADD', key('done:bad'), now, id)
 announce(id, event(id, facts[3], '"k":"resolved",' .. body))
+note_event('job.resolved', id)
 unhold(endpoint, id)
 return 'OK'

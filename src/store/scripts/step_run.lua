@@ -37,6 +37,7 @@ for i = 4, #ARGV, 2 do
       call('SREM', key('runs-active'), id)
       call('ZADD', key(value == 'SUCCEEDED' and 'runs-done:good' or 'runs-done:bad'), now_text, id)
       call('UNLINK', key('run-secrets', id))
+      note_event('run.' .. string.lower(value), id)
     end
     fields[#fields + 1] = name
     fields[#fields + 1] = value

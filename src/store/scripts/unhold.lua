@@ -7,8 +7,8 @@ local function unhold(endpoint, name)
   local other = call('ZRANGE', key('holds', endpoint), 0, 0)[1]
   if other then
     call('HSET', key('ep', endpoint), 'hold', other)
-  else
-    call('HDEL', key('ep', endpoint), 'hold')
+  elseif call('HDEL', key('ep', endpoint), 'hold') == 1 then
+    note_hold('released', endpoint, name)
   end
   place(endpoint)
   drop_own(endpoint)

@@ -1,0 +1,140 @@
+import type { Command } from "commander";
+import { durationFromMs, timestampDate, toJson } from "@pointsman/sdk";
+import { DeliverySchema, DeliveryStateSchema, WebhookSchema, type Delivery, type Webhook } from "@pointsman/sdk/v1";
+import type { CommandKit, CommonOptions } from "./command.js";
+import { enumName, time } from "./format.js";
+import { collect, collectPairs, parseDuration, parseInteger, UsageError } from "./parse.js";
+import { table } from "./table.js";
+
+interface CreateOptions extends CommonOptions {
+  readonly event?: readonly string[];
+  readonly queue?: readonly string[];
+  readonly label?: Record<string, string>;
+  readonly device?: readonly string[];
+  readonly zone?: readonly string[];
+  readonly retryFor?: number;
+}
+
+interface DeliveriesOptions extends CommonOptions {
+  readonly state?: readonly ("PENDING" | "DELIVERED" | "DEAD")[];
+  readonly limit?: number;
+  readonly bodies?: boolean;
+}
+
+/** `webhooks`: URLs that are told of what happens. Secrets come from a prompt or standard input, never from argv. */
+export function registerWebhooks(program: Command, kit: CommandKit): void {
+  const group = kit.command(program, "webhooks", "Tell URLs of what happens: ends of jobs and runs, held devices");
+
+  const list = kit.command(group, "list", "List the webhooks and how their deliveries stand (the default)", {
+    isDefault: true,
+  });
+  kit.run<CommonOptions>(list, async ({ client, out, signal }) => {
+    const webhooks = await client.webhooks.list({ signal });
+    if (out.json) return await out.document({ webhooks: webhooks.map((one) => toJson(WebhookSchema, one)) });
+    if (webhooks.length === 0) return await out.note("no webhook");
+    const rows = webhooks.map((one) => [
+      ...[one.name, one.url, filterText(one), `${one.status?.pending ?? 0}`, `${one.status?.dead ?? 0}`],
+      ...[`${one.status?.failures ?? 0}`, time(one.status?.lastSuccessTime) || "never"],
+    ]);
+    await out.line(table(["name", "url", "told of", "pending", "given up", "failures in a row", "last success"], rows));
+  });
+
+  const create = kit
+    .command(group, "create", "Register a URL; asks for the secret that deliveries are signed with")
+    .argument("<name>", "its name")
+    .argument("<url>", "where events are posted")
+    .option("--event <kind>", "kind of event, such as job.failed; may be repeated (default: all)", collect)
+    .option("--queue <name>", "only jobs of this queue; may be repeated", collect)
+    .option("--label <key=value>", "only what has this label; may be repeated", collectPairs("--label"))
+    .option("--device <name>", "only this device; may be repeated", collect)
+    .option("--zone <name>", "only this zone; may be repeated", collect)
+    .option("--retry-for <duration>", "how long a delivery is tried (default: 3d)", parseDuration)
+    .addHelpText("after", "\nAsks for the secret, or reads it from standard input: 16 characters at least.");
+  kit.run<CreateOptions>(create, async ({ client, options, out, signal, words, secrets }) => {
+    const [name = "", url = ""] = words;
+    const { event = [], queue = [], label = {}, device = [], zone = [], retryFor } = options;
+    const secret = await secrets.ask("signing secret");
+    const filter = { events: [...event], queues: [...queue], labels: label, devices: [...device], zones: [...zone] };
+    const webhook = await client.webhooks.create(
+      { name, url, filter, ...(retryFor !== undefined && { retryFor: durationFromMs(retryFor) }) },
+      secret,
+      { signal },
+    );
+    if (out.json) return await out.document(toJson(WebhookSchema, webhook));
+    await out.line(`${webhook.name}: ${webhook.url} is told of ${filterText(webhook)}`);
+  });
+
+  const remove = kit.command(group, "delete", "Forget a webhook and its deliveries").argument("<name>", "the webhook");
+  kit.run<CommonOptions>(remove, async ({ client, out, signal, words }) => {
+    const name = words[0] ?? "";
+    await client.webhooks.delete(name, { signal });
+    if (out.json) await out.document({ deleted: name });
+    else await out.line(`${name} is removed`);
+  });
+
+  const deliveries = kit
+    .command(group, "deliveries", "List deliveries of a webhook, newest first")
+    .argument("<name>", "the webhook")
+    .option("--state <state>", "pending, delivered or dead; may be repeated", collectStates)
+    .option("--limit <count>", "how many at most (default: 50)", parseInteger("--limit", 1, 10_000))
+    .option("--bodies", "show what is posted, too");
+  kit.run<DeliveriesOptions>(deliveries, async ({ client, options, out, signal, words }) => {
+    const { state, limit = 50, bodies = false } = options;
+    const found: Delivery[] = [];
+    for await (const one of client.webhooks.deliveries(words[0] ?? "", { states: state, signal })) {
+      found.push(one);
+      if (found.length === limit) break;
+    }
+    if (out.json) return await out.document({ deliveries: found.map((one) => toJson(DeliverySchema, one)) });
+    if (found.length === 0) return await out.note("no delivery");
+    const rows = found.map((one) => [
+      ...[one.id, one.event, one.subject, enumName(DeliveryStateSchema, one.state), `${one.attemptCount}`],
+      ...[time(one.eventTime), outcomeOf(one), ...(bodies ? [one.body] : [])],
+    ]);
+    const heads = ["id", "event", "about", "state", "attempts", "happened", "outcome"];
+    await out.line(table([...heads, ...(bodies ? ["body"] : [])], rows));
+  });
+
+  const redeliver = kit
+    .command(group, "redeliver", "Try deliveries again that were delivered or given up")
+    .argument("<name>", "the webhook")
+    .argument("[ids...]", "the deliveries")
+    .option("--dead", "all that were given up");
+  kit.run<CommonOptions & { readonly dead?: boolean }>(redeliver, async ({ client, options, out, signal, words }) => {
+    const [name = "", ...ids] = words;
+    if ((options.dead ?? false) === ids.length > 0) throw new UsageError("name deliveries, or give --dead");
+    const result = await client.webhooks.redeliver(name, options.dead ? "dead" : ids, { signal });
+    if (out.json) return await out.document({ count: result.count, skipped: [...result.skipped] });
+    await out.line(`${result.count} tried again`);
+    for (const id of result.skipped) await out.note(`${id} is pending already, or not kept`);
+  });
+}
+
+function collectStates(text: string, before: DeliveriesOptions["state"] = []): DeliveriesOptions["state"] {
+  const state = text.toUpperCase();
+  if (state !== "PENDING" && state !== "DELIVERED" && state !== "DEAD") {
+    throw new UsageError(`--state must be pending, delivered or dead, not "${text}"`);
+  }
+  return [...before, state];
+}
+
+function filterText({ filter }: Webhook): string {
+  const { events = [], queues = [], labels = {}, devices = [], zones = [] } = filter ?? {};
+  const said = [
+    events.length > 0 ? events.join(", ") : "everything",
+    ...(queues.length > 0 ? [`in ${queues.join(", ")}`] : []),
+    ...Object.entries(labels).map(([key, value]) => `with ${key}=${value}`),
+    ...(devices.length > 0 ? [`of ${devices.join(", ")}`] : []),
+    ...(zones.length > 0 ? [`in zone ${zones.join(", ")}`] : []),
+  ];
+  return said.join(" ");
+}
+
+/** What came of the latest attempt, and when there is another. */
+function outcomeOf({ attempts, deadReason, nextAttemptTime }: Delivery): string {
+  const last = attempts.at(-1);
+  const heard = last && (last.status > 0 ? `status ${last.status}` : last.error);
+  const then = deadReason !== "" ? `given up: ${deadReason.toLowerCase()}` : undefined;
+  const next = nextAttemptTime && `next ${timestampDate(nextAttemptTime).toISOString()}`;
+  return [heard, then ?? next].filter((part) => part !== undefined && part !== "").join("; ");
+}
