@@ -143,6 +143,27 @@ export const settings = {
     yesNo,
     "Accepts a Redis that can lose what it acknowledged last, or does not tell whether it can: not appendonly yes with appendfsync always (deploy/redis/README.md).",
   ),
+  durability: setting(
+    "redis.durability",
+    "POINTSMAN_DURABILITY",
+    "local",
+    choice("local", "replicated"),
+    "What has to know of a job that does not say so itself, before it is accepted and before its change is sent: the primary (local), or replicas too (replicated).",
+  ),
+  replicas: setting(
+    "redis.replicas",
+    "POINTSMAN_REPLICAS",
+    1,
+    whole(1, 10),
+    "How many replicas have to acknowledge replicated work.",
+  ),
+  replicaTimeoutMs: setting(
+    "redis.replica_timeout_ms",
+    "POINTSMAN_REPLICA_TIMEOUT_MS",
+    1_000,
+    whole(10, 5_000),
+    "How long they may take, in milliseconds.",
+  ),
   host: setting("server.host", "POINTSMAN_HOST", "127.0.0.1", string, "Address the server listens on."),
   port: setting(
     "server.port",

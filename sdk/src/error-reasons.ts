@@ -138,6 +138,11 @@ export const errorReasons = {
     meaning:
       "Redis is set so that it takes no work that must not run twice; the message says what and what to do. Also of attempts.",
   },
+  NOT_REPLICATED: {
+    code: "unavailable",
+    meaning:
+      "Too few replicas of Redis acknowledged a REPLICATED job in time. It may exist: repeat the call with its request_id. Also of attempts, which sent nothing then.",
+  },
   SHUTTING_DOWN: { code: "unavailable", meaning: "This server is stopping; go on with another, from the cursor." },
   INTERNAL: { code: "internal", meaning: "A fault of the service; its log holds the request id." },
   METHOD_NOT_FOUND: { code: "unimplemented", meaning: "No such method, or not in the way it was called." },

@@ -3,7 +3,16 @@ import { cryptoProfiles, type CryptoProfileName } from "./crypto-profile.js";
 import { configureMessage, type ConfigureInput } from "./configure-input.js";
 import { httpOperation, shellOperation, type HttpInput } from "./operation-input.js";
 import { durationFromMs, timestampFromDate } from "./time.js";
-import { DedupePolicy, EffectClass, JobSpecSchema, OnReject, Privilege, RetainOutput, type JobSpec } from "./v1.js";
+import {
+  DedupePolicy,
+  Durability,
+  EffectClass,
+  JobSpecSchema,
+  OnReject,
+  Privilege,
+  RetainOutput,
+  type JobSpec,
+} from "./v1.js";
 
 /** One command line with what it may ask. */
 export interface CommandInput {
@@ -171,6 +180,12 @@ export interface JobConditions {
   readonly failIfBlocked?: boolean | undefined;
   /** What is kept of the output when it has ended: all, how each command ended, or nothing. Default "full". */
   readonly retainOutput?: "full" | "metadata" | "none" | undefined;
+  /**
+   * What has to know of it before the call is answered, and before its first changing byte is sent: the primary of Redis
+   * ("local"), or replicas too ("replicated"; NOT_REPLICATED when they do not say so in time). Default: as the
+   * installation is set.
+   */
+  readonly durability?: "local" | "replicated" | undefined;
   /** Milliseconds after which a warning is written into the history of an attempt that still runs. Default: none. */
   readonly warnAfterMs?: number | undefined;
 }
@@ -222,6 +237,7 @@ export function workSpec(input: JobWork & JobConditions): JobSpec {
     failIfBlocked: input.failIfBlocked ?? false,
     retainOutput: input.retainOutput ? retained[input.retainOutput] : RetainOutput.UNSPECIFIED,
     ...optionalDuration("warnAfter", input.warnAfterMs),
+    durability: input.durability ? durabilities[input.durability] : Durability.UNSPECIFIED,
     credential: input.credential ?? "",
   });
 }
@@ -230,6 +246,11 @@ const policies = {
   reject: DedupePolicy.REJECT,
   join: DedupePolicy.JOIN,
   replace: DedupePolicy.REPLACE,
+} as const;
+
+const durabilities = {
+  local: Durability.LOCAL,
+  replicated: Durability.REPLICATED,
 } as const;
 
 const retained = {

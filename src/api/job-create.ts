@@ -5,6 +5,7 @@ import {
   ConfigMode,
   type ConfigureOperation,
   DedupePolicy,
+  Durability,
   EffectClass,
   type JobSpec,
   JobSpecSchema,
@@ -58,6 +59,8 @@ export interface JobCreation {
   readonly random: Random;
   /** Runs work on inventory devices alone. */
   readonly forbidInlineEndpoints: boolean;
+  /** Replicas have to know of work that does not say what has to. Default: the primary is enough. */
+  readonly replicateByDefault?: boolean;
 }
 
 /** One job asked for. */
@@ -106,6 +109,8 @@ export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWi
   }
   const id = wish.id ?? createJobId(parts.clock.now(), target.zoneNumber, parts.random);
   const spec = withDefaults(filled, effectClass);
+  const replicated = isReplicated(parts, spec);
+  spec.durability = replicated ? Durability.REPLICATED : Durability.LOCAL;
   const secret = takeSecret(spec);
   const skill = skillOf({ ...target, ...(task && { task: task.name }) });
   const startAfterMs = spec.startTime && timestampMs(spec.startTime);
@@ -133,6 +138,7 @@ export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWi
       dedupe: { key: spec.dedupeKey, policy: dedupePolicies[spec.dedupePolicy] ?? "REJECT" },
     }),
     ...(spec.failIfBlocked && { failIfBlocked: true }),
+    ...(replicated && { replicated }),
     ...retention(spec.retainOutput),
     ...(wish.retryOf !== undefined && { retryOf: wish.retryOf }),
     ...(wish.traceParent && { traceParent: wish.traceParent }),
@@ -144,6 +150,13 @@ export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWi
       },
     }),
   };
+}
+
+/** Whether replicas have to know of this work. */
+export function isReplicated(parts: Pick<JobCreation, "replicateByDefault">, spec: JobSpec | undefined): boolean {
+  const { durability = Durability.UNSPECIFIED } = spec ?? {};
+  if (durability === Durability.UNSPECIFIED) return parts.replicateByDefault ?? false;
+  return durability === Durability.REPLICATED;
 }
 
 const dedupePolicies: Readonly<Partial<Record<DedupePolicy, DedupePolicyName>>> = {

@@ -10,7 +10,7 @@ import { encodeLogin } from "../secrets/login-codec.js";
 import type { DeviceRecord } from "../store/store.js";
 import { canonicalBytes } from "./canonical-bytes.js";
 import { itemError } from "./item-error.js";
-import { type JobCreation, prepareJob } from "./job-create.js";
+import { isReplicated, type JobCreation, prepareJob } from "./job-create.js";
 import { defaultZone, readSurroundings, type Surroundings } from "./job-surroundings.js";
 import { zoneOfNode } from "./job-target.js";
 import { blockedTarget } from "./run-blocked.js";
@@ -93,6 +93,8 @@ export async function createRun(parts: JobCreation, asked: RunWish): Promise<Acc
           fingerprint: parts.sealer.fingerprint(canonicalBytes(RunSpecSchema, asked.spec)),
         };
   const earlier = idempotency && !wish.validateOnly ? await store.runs.earlier(idempotency) : undefined;
+  const replicated = isReplicated(parts, spec.job);
+  if (earlier && replicated) await store.runs.replicated(earlier.id);
   if (earlier) return { run: earlier, rejections: await rejectionsOf(parts, earlier), replayed: true };
 
   const id = wish.id ?? createRunId(parts.clock.now(), parts.random);
@@ -122,6 +124,7 @@ export async function createRun(parts: JobCreation, asked: RunWish): Promise<Acc
   if (wish.validateOnly)
     return { run: imagined(run, rejections.length, parts.clock.now()), rejections: named, replayed: false };
   const created = await store.runs.create(run);
+  if (replicated) await store.runs.replicated(created.run.id);
   return { ...created, rejections: created.replayed ? await rejectionsOf(parts, created.run) : named };
 }
 

@@ -14,6 +14,7 @@ export interface ConditionOptions {
   readonly dedupePolicy?: "reject" | "join" | "replace";
   readonly failIfBlocked?: boolean;
   readonly retainOutput?: "full" | "metadata" | "none";
+  readonly durability?: "local" | "replicated";
   readonly idempotent?: boolean;
   readonly debug?: boolean;
   readonly credential?: string;
@@ -46,6 +47,11 @@ export function withConditions(command: Command): Command {
       "kept of the output at the end: full (default), metadata or none",
       oneOf("--retain-output", ["full", "metadata", "none"]),
     )
+    .option(
+      "--durability <what>",
+      "what has to know of it before it is accepted and before a change is sent: local (Redis) or replicated (also replicas)",
+      oneOf("--durability", ["local", "replicated"]),
+    )
     .option("--credential <name>", "log in with this stored credential in place of the device's")
     .option("--idempotent", "declare that repeating the commands does no harm")
     .option("--debug", "keep a transcript for `pointsman replay`");
@@ -68,6 +74,7 @@ export function conditionsOf(options: ConditionOptions, targets: readonly string
     labels: options.label,
     failIfBlocked: options.failIfBlocked,
     retainOutput: options.retainOutput,
+    durability: options.durability,
     debug: options.debug,
     credential: options.credential,
     ...(key === undefined ? {} : { dedupe: { key: key.replaceAll(placeholder, target), policy } }),

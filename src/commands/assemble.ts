@@ -72,6 +72,7 @@ export function openStore(config: Config, observe?: StoreObserver, demand?: Dema
   return createRedisStore({
     ...(observe && { observe }),
     ...(demand && { demand }),
+    replication: { replicas: config.replicas, withinMs: config.replicaTimeoutMs },
     address: config.redisUrl,
     prefix: config.redisPrefix,
     now,
@@ -142,6 +143,7 @@ export function assembleServer({ config, logger, store, sealer, metrics, tracing
     clock: systemClock,
     random: systemRandom,
     forbidInlineEndpoints: config.forbidInlineEndpoints,
+    replicateByDefault: config.durability === "replicated",
   };
   const addresses = createAddressRule(config);
   const calendar = createCalendar();

@@ -84,6 +84,8 @@ export interface NewJob {
   readonly queue?: string;
   /** While a job with this key is live, another is treated as the policy says. */
   readonly dedupe?: { readonly key: string; readonly policy: DedupePolicy };
+  /** It is accepted only once replicas know of it. */
+  readonly replicated?: boolean;
   /** Fails at once when something other than the device's work keeps it from starting. */
   readonly failIfBlocked?: boolean;
   /** What is kept of the output when it has ended. Default FULL. */

@@ -201,8 +201,15 @@ function isEnding({ state }: RunRecord): boolean {
 }
 
 /** What another try can mend. */
+const passing: ReadonlySet<string> = new Set([
+  "STORE_UNAVAILABLE",
+  "STORE_RECONCILING",
+  "STORE_UNFIT",
+  "NOT_REPLICATED",
+]);
+
 function isPassing({ reason }: StoreError): boolean {
-  return reason === "STORE_UNAVAILABLE" || reason === "STORE_RECONCILING" || reason === "STORE_UNFIT";
+  return passing.has(reason);
 }
 
 /** Places of a letter, at most `limit`. */

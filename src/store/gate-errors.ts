@@ -20,6 +20,11 @@ export function unfit(why = "it hides its run_id or master_replid"): StoreError 
   return new StoreError("STORE_UNFIT", `Redis takes no work that must not run twice: ${why}`);
 }
 
+/** Replicas that were to know of it did not say so in time. Whether it is known to them is not known. */
+export function notReplicated(why: string): StoreError {
+  return new StoreError("NOT_REPLICATED", `it may not be known to enough replicas of Redis: ${why}`);
+}
+
 /** Memory is kept for work that was accepted before. */
 export function full(): StoreError {
   return new StoreError(

@@ -199,6 +199,8 @@ export interface LeaseStore {
     | { readonly answer: "FENCED" | "UNSEEN" | "EXPIRED" | "CANCELLED" }
     | { readonly answer: "FROZEN"; readonly policy: string; readonly untilMs?: number }
   >;
+  /** Resolves when enough replicas have the intent of this attempt; NOT_REPLICATED when not in time. */
+  replicated(holder: Holder): Promise<void>;
   /** Who stopped changes in this zone, if anybody did. */
   stopped(zone: string): Promise<ChangeStop | undefined>;
   /** CUT: no more of the attempt's output is kept, only facts; memory runs short, or parts before this one were forgotten. */

@@ -88,7 +88,7 @@ export async function openLeaseStore(
   links: Pick<RedisLinks, "dial"> & { readonly state: Pick<StoreConnection, "hget"> },
   scripts: Scripts,
   keys: KeySpace,
-): Promise<LeaseStore & { stop(): Promise<void> }> {
+): Promise<Omit<LeaseStore, "replicated"> & { stop(): Promise<void> }> {
   const listeners = new Map<string, Set<(hint: Hint) => void>>();
   const hints = await openHintLine(() => links.dial(), {
     message(channel, message) {

@@ -3,6 +3,7 @@ import type { Calendar } from "../domain/calendar.js";
 import type { RedisLinks } from "./connection.js";
 import { askServers, createConditionStore } from "./condition.js";
 import { createContactStore } from "./contacts.js";
+import { createCopies, type Replication } from "./copies.js";
 import { createCredentialStore } from "./credentials.js";
 import { createDeviceStore } from "./devices.js";
 import { createFitness, type Demand } from "./fitness.js";
@@ -19,7 +20,7 @@ import { createScheduleStore } from "./schedules.js";
 import { openSchema } from "./schema.js";
 import { type AroundScript, createScripts } from "./scripts.js";
 import { asStoreError } from "./connection-errors.js";
-import { type Store, StoreError, type StoreObserver } from "./store.js";
+import { type Holder, type Store, StoreError, type StoreObserver } from "./store.js";
 import { createTaskTypeStore } from "./task-types.js";
 import { createUpkeepStore } from "./upkeep.js";
 import { createWatchStore } from "./watches.js";
@@ -42,6 +43,8 @@ export interface RedisStoreOptions {
   readonly scriptTimeMs?: () => number;
   /** What Redis' settings must be for work that must not run twice. Default: nothing is asked. */
   readonly demand?: Demand;
+  /** Which replicas work is waited for with that is to be known to them. Default: one, for a second. */
+  readonly replication?: Replication;
   /** Is told of every call of a script: its name, milliseconds it took, and the reason it failed for, if it did. */
   readonly observe?: StoreObserver;
 }
@@ -68,6 +71,7 @@ async function openOn(links: RedisLinks, options: RedisStoreOptions): Promise<St
   const zones = createZones(state, scripts, keys);
   const watches = createWatchStore(links, keys, zones);
   const leases = await openLeaseStore(links, scripts, keys);
+  const copies = createCopies(links, keys, options.replication ?? { replicas: 1, withinMs: 1_000 });
   const upkeep = createUpkeepStore(scripts, keys);
   const devices = createDeviceStore(state, scripts, keys);
   const { calendar, now, monotonic } = options;
@@ -91,16 +95,25 @@ async function openOn(links: RedisLinks, options: RedisStoreOptions): Promise<St
   await ensureZone(defaultZone);
 
   return {
-    jobs: guarded(fitness.guardJobs(createJobStore(state, scripts, keys, zones))),
+    jobs: guarded(fitness.guardJobs(copies.guardJobs(createJobStore(state, scripts, keys, zones)))),
     watches: guarded(watches),
     devices: guarded(devices),
     policies: guarded(policies),
     queues: guarded(createQueueStore(state, scripts, keys)),
-    runs: guarded(createRunStore(state, scripts, keys)),
+    runs: guarded({
+      ...createRunStore(state, scripts, keys),
+      replicated: (id: string) => copies.confirm(keys.installation, { kind: "run", id }),
+    }),
     credentials: guarded(createCredentialStore(state, scripts, keys)),
     apiKeys: guarded(createApiKeyStore(state, keys, options.now)),
     workers: guarded(createWorkerStore(state, scripts, keys, zones)),
-    leases: guarded(fitness.guardLeases(leases)),
+    leases: guarded(
+      fitness.guardLeases({
+        ...leases,
+        replicated: ({ zone, job, fence }: Holder) =>
+          copies.confirm(keys.zone(zone), { kind: "intent", id: job, fence }),
+      }),
+    ),
     schedules: guarded(createScheduleStore(state, scripts, keys)),
     webhooks: guarded(webhooks),
     contacts: guarded(createContactStore(state, scripts, keys)),
@@ -117,6 +130,7 @@ async function openOn(links: RedisLinks, options: RedisStoreOptions): Promise<St
       return options.monotonic() - before;
     },
     async close() {
+      copies.stop();
       await watches.stop();
       await leases.stop();
       await links.close();

@@ -57,6 +57,8 @@ export interface RunStore {
    * driven from then on. REQUEST_ID_REUSED; RUN_NOT_FOUND and RUN_NOT_FINAL for the run it does again.
    */
   create(run: NewRun): Promise<{ readonly run: RunRecord; readonly replayed: boolean }>;
+  /** Resolves when enough replicas have the run; NOT_REPLICATED when not in time. */
+  replicated(id: string): Promise<void>;
   /** The run that a request id created before; undefined: none. REQUEST_ID_REUSED. */
   earlier(idempotency: NonNullable<NewRun["idempotency"]>): Promise<RunRecord | undefined>;
   get(id: string): Promise<RunRecord | undefined>;

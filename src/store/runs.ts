@@ -42,7 +42,7 @@ function changesOf(change: RunChange): ScriptArgument[] {
 }
 
 /** Runs. They span zones, so what a zone's jobs come to is brought here by whichever server gets there first. */
-export function createRunStore(redis: StoreConnection, scripts: Scripts, keys: KeySpace): RunStore {
+export function createRunStore(redis: StoreConnection, scripts: Scripts, keys: KeySpace): Omit<RunStore, "replicated"> {
   const root = keys.installation;
   const targets = createRunTargets(redis, root);
 

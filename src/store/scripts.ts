@@ -18,6 +18,7 @@ const names = [
   "end_schedule_run",
   "contact_begin",
   "contact_end",
+  "copied",
   "enqueue",
   "ensure_zone",
   "finish",

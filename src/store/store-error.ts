@@ -34,6 +34,7 @@ export class StoreError extends Error {
     | "STORE_UNAVAILABLE"
     | "STORE_RECONCILING"
     | "STORE_UNFIT"
+    | "NOT_REPLICATED"
     | "STORE_FULL";
   readonly metadata: Readonly<Record<string, string>>;
   constructor(reason: StoreError["reason"], message: string, metadata: Readonly<Record<string, string>> = {}) {

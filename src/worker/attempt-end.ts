@@ -19,6 +19,8 @@ import { decide } from "./verdict.js";
 const storeRetryMs = 250;
 /** What a breaker keeps waiting is looked at again after this, since breakers are closed by people and by other devices too. */
 const longestPutOffMs = 300_000;
+/** What Redis or its replicas do not take now is tried again after this; later work on the device goes on meanwhile. */
+const unsafeRetryMs = 10_000;
 
 type Verdict = Pick<AttemptEnd, "verdict" | "effect" | "error" | "retryInMs" | "deviceFailure" | "breaker">;
 
@@ -47,6 +49,10 @@ export function endOf(
   if (error instanceof BreakerOpenError && !intent && !stopping.signal.aborted && !spec.failIfBlocked) {
     const retryInMs = Math.min(error.waitMs, longestPutOffMs);
     return { verdict: "RETRY", error: failureOf(error)!, retryInMs, breaker: error.breaker };
+  }
+  if (isUnsafe(error) && !intent && !stopping.signal.aborted) {
+    const { reason, message } = error;
+    return { verdict: "RETRY", error: { reason, message }, retryInMs: unsafeRetryMs };
   }
   const failure = failureOf(error) ?? (error === undefined ? undefined : internal(error));
   // A stop that came after the last answer changes nothing: the work is done.
@@ -116,18 +122,20 @@ function frozenAtIntent({ policy, message }: FrozenError, spec: JobSpec, execute
   return spec.failIfBlocked ? { verdict: "FAILED", effect: "NONE", error } : { verdict: "REQUEUE", error };
 }
 
-const awayReasons: ReadonlySet<string> = new Set(["STORE_UNAVAILABLE", "STORE_RECONCILING", "STORE_UNFIT"]);
+function isStoreAway(error: unknown): boolean {
+  if (isUnsafe(error)) return true;
+  return error instanceof StoreError && (error.reason === "STORE_UNAVAILABLE" || error.reason === "STORE_RECONCILING");
+}
 
-function isStoreAway(error: unknown): error is StoreError {
-  return error instanceof StoreError && awayReasons.has(error.reason);
+/** Redis answers, and what it would keep is not safe enough to send anything. */
+function isUnsafe(error: unknown): error is StoreError {
+  return error instanceof StoreError && (error.reason === "STORE_UNFIT" || error.reason === "NOT_REPLICATED");
 }
 
 /** A fault of ours: the caller learns that, and the log the rest. */
 function internal(error: unknown): Failure {
-  if (isStoreAway(error)) {
-    if (error.reason === "STORE_UNFIT") return { reason: error.reason, message: error.message };
-    return { reason: "WORKER_LOST", message: "the worker lost touch with the store" };
-  }
+  if (isUnsafe(error)) return { reason: error.reason, message: error.message };
+  if (isStoreAway(error)) return { reason: "WORKER_LOST", message: "the worker lost touch with the store" };
   if (error instanceof OutputLostError) return { reason: "INTERNAL", message: error.message };
   return { reason: "INTERNAL", message: "a fault of the service; the worker's log tells more" };
 }

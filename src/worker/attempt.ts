@@ -1,6 +1,6 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import { type JobSpec, JobSpecSchema } from "@pointsman/sdk/v1";
+import { Durability, type JobSpec, JobSpecSchema } from "@pointsman/sdk/v1";
 import type { Logger } from "pino";
 import { createTranscript, isReadOnly, type Session, type SessionPool } from "../device/index.js";
 import type { Clock, Random } from "../domain/clock.js";
@@ -30,9 +30,9 @@ import { createStopping, type Stopping } from "./stopping.js";
 import { openCall, type Tools } from "./tools.js";
 
 const transcriptBytes = 2 * 1024 * 1024;
-/** How long a change keeps its device while its intent is put off, and how often it asks. */
-const putOffMs = 10_000;
-const putOffPauseMs = 100;
+/** How long a change waits for a server to see its worker, and how often it asks. */
+const seenWithinMs = 10_000;
+const unseenPauseMs = 100;
 
 /** What attempts need. */
 export interface AttemptParts {
@@ -157,7 +157,8 @@ async function run(
     hardSignal,
     stopCause: () => stopping.cause(),
     async intent(step) {
-      await passPointOfNoReturn(parts, claim, holder, step, signal);
+      const replicated = spec.durability === Durability.REPLICATED;
+      await passPointOfNoReturn(parts, claim, holder, { step, replicated, signal });
       course.intent = true;
       if (signal.aborted) throw new AttemptError("CANCELLED", "stopped before anything was sent");
     },
@@ -263,11 +264,10 @@ async function passPointOfNoReturn(
   parts: AttemptParts,
   { job }: Claim,
   holder: Holder,
-  step: number,
-  signal: AbortSignal,
+  { step, replicated, signal }: { readonly step: number; readonly replicated: boolean; readonly signal: AbortSignal },
 ): Promise<void> {
-  const { journal, lease, clock } = parts;
-  const intent = await intentInTime(parts, holder, step, signal);
+  const { journal, lease, leases, clock } = parts;
+  const intent = await intentOnceSeen(parts, holder, step, signal);
   if (intent.answer === "UNSEEN")
     throw new StoreError("STORE_RECONCILING", "no server has seen this worker yet: it may not change anything");
   if (intent.answer === "FENCED") throw new FencedError("another worker holds the device now");
@@ -278,6 +278,7 @@ async function passPointOfNoReturn(
   try {
     await journal.write({ kind: "intent", timeMs: clock.now(), worker, fence, step, requests, job: journalled(job) });
     lease.check();
+    if (replicated) await leases.replicated(holder);
   } catch (error) {
     // The entry may be on disk, and nothing is sent under it.
     await noteDone(parts, holder, { verdict: "REQUEUE", intendedStep: 0, confirmedStep: 0 });
@@ -285,18 +286,18 @@ async function passPointOfNoReturn(
   }
 }
 
-/** Asks again while it may soon be allowed: a new worker is seen within a second or so when a server runs. */
-async function intentInTime({ leases, lease, clock }: AttemptParts, holder: Holder, step: number, signal: AbortSignal) {
-  for (let triesLeft = putOffMs / putOffPauseMs; ; triesLeft--) {
+/** A new worker is seen within a second or so when a server runs; the device is not kept for much longer. */
+async function intentOnceSeen(
+  { leases, lease, clock }: AttemptParts,
+  holder: Holder,
+  step: number,
+  signal: AbortSignal,
+) {
+  for (let triesLeft = seenWithinMs / unseenPauseMs; ; triesLeft--) {
     lease.check();
-    const over = triesLeft <= 0 || signal.aborted;
-    const intent = await leases.intent(holder, step).catch((error: unknown) => {
-      // Somebody may be about to set Redis right: what has sent nothing waits for it here, then in its line.
-      if (over || !(error instanceof StoreError) || error.reason !== "STORE_UNFIT") throw error;
-      return undefined;
-    });
-    if (intent && (intent.answer !== "UNSEEN" || over)) return intent;
-    await clock.sleep(putOffPauseMs, signal).catch(() => undefined);
+    const intent = await leases.intent(holder, step);
+    if (intent.answer !== "UNSEEN" || triesLeft <= 0 || signal.aborted) return intent;
+    await clock.sleep(unseenPauseMs, signal).catch(() => undefined);
   }
 }
 

@@ -16,7 +16,7 @@
 -- well; of other work the output is cut there. Output is also cut when memory runs short.
 --
 -- A job that was asked to stop neither goes round again nor expires: RETRY, REQUEUE and EXPIRED become CANCELLED when it
--- has not passed its point of no return, and FAILED when it has.
+-- has sent nothing behind its point of no return, and FAILED when it has.
 
 local jobs, endpoints = root .. ':job:', root .. ':ep:'
 -- What an end has to know of a job: first what closing it takes.
@@ -43,7 +43,7 @@ local function finish(item)
     verdict, failure, effect = 'REQUEUE', FORGOTTEN, nil
   end
   if stopped and (verdict == 'RETRY' or verdict == 'REQUEUE' or verdict == 'EXPIRED') then
-    local sent = call('HGET', job, 'it') or (facts[CLS] == 'IDEMPOTENT' and tonumber(intended) > 0)
+    local sent = tonumber(intended) > 0 and (facts[CLS] == 'IDEMPOTENT' or call('HGET', job, 'it'))
     verdict, effect = sent and 'FAILED' or 'CANCELLED', sent and 'PARTIAL' or 'NONE'
   end
   if verdict == 'CANCELLED' then effect = 'NONE' end

@@ -206,6 +206,8 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
       worker.claim = { number, taken };
       return { answer: taken.length < limit && more ? "MORE" : "OK", claims: answer(taken) };
     },
+    // The model has no replicas: whatever is written is known to all there are.
+    replicated: () => Promise.resolve(),
     async intent(holder, step) {
       if (zones.isShut(zone) || zone.gate.closed.size > 0) throw reconciling();
       const job = held(holder);
@@ -247,7 +249,7 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
         end = { ...rest, verdict: "REQUEUE", error: { reason: "WORKER_LOST", message } };
       }
       const again = end.verdict === "RETRY" || end.verdict === "REQUEUE" || end.verdict === "EXPIRED";
-      const begun = job.intentMs !== undefined || (job.spec.effectClass === "IDEMPOTENT" && end.intendedStep > 0);
+      const begun = end.intendedStep > 0 && (job.spec.effectClass === "IDEMPOTENT" || job.intentMs !== undefined);
       const stopped = again && job.cancelRequested;
       const verdict = stopped ? (begun ? "FAILED" : "CANCELLED") : end.verdict;
       if (end.rest) write(job, end.rest);
