@@ -15,7 +15,8 @@ export async function startServer(dist, fsync, pin) {
   const server = await startPrivateRedis({
     dir,
     appendOnly,
-    maxMemory: "0",
+    // A server refuses one without a bound; this is more than any scenario fills.
+    maxMemory: "8gb",
     extraArgs: appendOnly ? ["--appendfsync", fsync, "--auto-aof-rewrite-percentage", "0"] : [],
   });
   if (pin) spawnSync("taskset", ["-acp", "0", String(server.pid)], { stdio: "ignore" });
