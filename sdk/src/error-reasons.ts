@@ -52,6 +52,10 @@ export const errorReasons = {
     code: "failed_precondition",
     meaning: "The workers hold more devices than max_affected_devices; metadata holds the counts.",
   },
+  SESSIONS_IN_USE: {
+    code: "failed_precondition",
+    meaning: "Jobs run on the devices of the sessions, and interrupt_running is not set; metadata names some of them.",
+  },
   POLICY_NOT_FOUND: { code: "not_found", meaning: "No freeze, window or rule of this name." },
   CREDENTIAL_NOT_FOUND: { code: "not_found", meaning: "No credential of this name." },
   JOB_NOT_INDETERMINATE: {
@@ -223,6 +227,7 @@ export const errorReasons = {
   },
   QUEUE_TIMEOUT: { code: "job", meaning: "No worker could take the job in time." },
   WORKER_LOST: { code: "job", meaning: "The worker died or lost its lease during the work." },
+  SESSION_CLOSED: { code: "job", meaning: "Somebody closed the job's session during the work (CloseSessions)." },
   CREDENTIAL_UNAVAILABLE: { code: "job", meaning: "The credential is missing or cannot be opened." },
   DEVICE_GONE: { code: "job", meaning: "The device was removed from the inventory, or moved to another endpoint." },
   EFFECT_UPGRADED: {

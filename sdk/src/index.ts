@@ -65,6 +65,8 @@ export {
   type WebhookEvent,
 } from "./verify-webhook.js";
 export type {
+  CloseSessionsOptions,
+  SessionFilterInit,
   StopWorkersOptions,
   WorkerFilterInit,
   WorkerOrderOptions,

@@ -2,14 +2,18 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { present } from "./answer.js";
 import { callUnary, type CallOptions, type Connection } from "./call.js";
+import { createPagedList, type ListOptions, type PagedList } from "./page.js";
 import { resume } from "./resume.js";
 import { durationFromMs } from "./time.js";
 import type { WatchOptions } from "./job-watch.js";
 import {
   ListWorkersRequestSchema,
+  SessionFilterSchema,
   StopMode,
   WorkerSelectorSchema,
   WorkerService,
+  type CloseSessionsResponse,
+  type Session,
   type StopWorkersResponse,
   type SuspendWorkersResponse,
   type Worker,
@@ -19,6 +23,8 @@ import {
 export type WorkerFilterInit = MessageInitShape<typeof ListWorkersRequestSchema>;
 /** Which workers are told: at least one of names, queues, nodes and hosts. */
 export type WorkerSelectorInit = MessageInitShape<typeof WorkerSelectorSchema>;
+/** Which sessions are meant: fields are joined by AND, the values of a field by OR; empty means all. */
+export type SessionFilterInit = MessageInitShape<typeof SessionFilterSchema>;
 
 /** What an order to workers can be given. */
 export interface WorkerOrderOptions extends CallOptions {
@@ -37,6 +43,16 @@ export interface StopWorkersOptions extends WorkerOrderOptions {
   /** Milliseconds that running work may go on, of "graceful". Default: the worker's own setting. */
   readonly graceMs?: number | undefined;
   /** Milliseconds to wait for what becomes of the jobs, at most 60,000. Default 10,000, and none for "drain". */
+  readonly waitMs?: number | undefined;
+}
+
+/** How sessions are closed. */
+export interface CloseSessionsOptions extends CallOptions {
+  /** Also where jobs run, which are cut. Default false: refused with SESSIONS_IN_USE. */
+  readonly interruptRunning?: boolean | undefined;
+  /** Only say what would be done. */
+  readonly validateOnly?: boolean | undefined;
+  /** Milliseconds to wait until they are closed, at most 60,000. Default 10,000. */
   readonly waitMs?: number | undefined;
 }
 
@@ -67,6 +83,13 @@ export interface Workers {
    * TOO_MANY_DEVICES.
    */
   stop(selector: WorkerSelectorInit, options?: StopWorkersOptions): Promise<StopWorkersResponse>;
+  /** The SSH sessions that workers hold, as of their last beats. DEVICE_NOT_FOUND, WORKER_NOT_FOUND. */
+  sessions(filter?: SessionFilterInit, options?: CallOptions & ListOptions): PagedList<Session>;
+  /**
+   * Closes sessions, in the devices' own words, and answers with those that are closed and what became of the jobs that
+   * ran in them. Names at least one session, device, host, worker, node or credential. SESSIONS_IN_USE.
+   */
+  closeSessions(filter: SessionFilterInit, options?: CloseSessionsOptions): Promise<CloseSessionsResponse>;
   /** Follows workers: those there are, `synced`, then each as it changes. Never ends by itself. */
   watch(filter?: WorkerFilterInit, options?: WatchOptions): AsyncGenerator<WorkersWatchItem, void, undefined>;
 }
@@ -107,6 +130,22 @@ export function createWorkers(connection: Connection): Workers {
       };
       const timeoutMs = options.timeoutMs ?? Math.max(connection.timeoutMs, (waitMs ?? 0) + waitMarginMs);
       return await callUnary(connection, { ...options, timeoutMs }, (call) => client.stopWorkers(request, call));
+    },
+    sessions(filter = {}, { pageSize = 0, pageToken, ...options } = {}) {
+      return createPagedList(async (token) => {
+        const request = { filter: create(SessionFilterSchema, filter), pageSize, pageToken: token };
+        const answer = await callUnary(connection, options, (call) => client.listSessions(request, call));
+        return { items: answer.sessions, nextPageToken: answer.nextPageToken };
+      }, pageToken);
+    },
+    async closeSessions(filter, options = {}) {
+      const { interruptRunning = false, validateOnly = false, waitMs } = options;
+      const request = {
+        ...{ filter: create(SessionFilterSchema, filter), interruptRunning, validateOnly },
+        ...(waitMs === undefined ? {} : { waitTimeout: durationFromMs(waitMs) }),
+      };
+      const timeoutMs = options.timeoutMs ?? Math.max(connection.timeoutMs, (waitMs ?? 0) + waitMarginMs);
+      return await callUnary(connection, { ...options, timeoutMs }, (call) => client.closeSessions(request, call));
     },
     async *watch(filter = {}, options = {}) {
       const heartbeatMs = options.heartbeatMs ?? defaultHeartbeatMs;

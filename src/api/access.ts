@@ -90,6 +90,8 @@ export const accessTable: Readonly<Record<string, Access>> = {
   "/pointsman.v1.WorkerService/ResumeWorkers": "admin",
   "/pointsman.v1.WorkerService/StopWorkers": "admin",
   "/pointsman.v1.WorkerService/ForgetWorker": "admin",
+  "/pointsman.v1.WorkerService/ListSessions": "reader",
+  "/pointsman.v1.WorkerService/CloseSessions": "operator",
   "/pointsman.v1.HealthService/Check": "reader",
   "/pointsman.v1.HealthService/Watch": "reader",
   "/grpc.health.v1.Health/Check": "anyone",

@@ -11,7 +11,7 @@ import type { ToldAttempt } from "./worker-orders.js";
 /** Hints can be lost: the store is asked at least this often. Milliseconds. */
 const lookMs = 250;
 
-/** Whether the worker's stop cut a job short. */
+/** Whether the stop of its worker, or the end of its session, cut a job short. */
 export function interrupted({ fate }: StoppedJob): boolean {
   return fate === StoppedJobFate.HANDED_BACK || fate === StoppedJobFate.FAILED || fate === StoppedJobFate.INDETERMINATE;
 }
@@ -61,7 +61,7 @@ function stoppedJob({ job: id, attempt, worker, endpoint }: ToldAttempt, job: Jo
 /** What became of one attempt; the job may be in another by now. */
 function fateOf(job: JobRecord, attempt: number): StoppedJobFate {
   const its = job.attempts[attempt - 1];
-  const cut = its?.error?.reason === "WORKER_LOST";
+  const cut = its?.error?.reason === "WORKER_LOST" || its?.error?.reason === "SESSION_CLOSED";
   if (job.attempt === attempt && isFinal(job.state)) {
     if (job.state === "INDETERMINATE") return StoppedJobFate.INDETERMINATE;
     return cut ? StoppedJobFate.FAILED : StoppedJobFate.ENDED;

@@ -77,23 +77,31 @@ async function servingQueues(store: Parts, queues: readonly string[]): Promise<S
 async function holdingHosts(store: Parts, hosts: readonly string[]): Promise<Serves> {
   const owners: Serves[] = [];
   for (const host of hosts) {
-    const device: DeviceRecord | undefined = await store.devices.get(host);
-    if (device) {
-      owners.push(await ownerOf(store, device.zone, device.endpoint));
-      continue;
-    }
-    const { address, port } = addressOf(host);
-    const found: Serves[] = [];
-    for (const zone of (await store.zones()).keys()) {
-      found.push(await ownerOf(store, zone, await store.devices.exclusiveAt(zone, { address, port })));
-    }
-    // A host name without a dot can only be a device's name that was misspelt.
-    if (isIP(address) === 0 && !address.includes(".") && port === defaultPort) {
-      throw problem("DEVICE_NOT_FOUND", `no device ${host}`, { metadata: { device: host } });
-    }
-    owners.push(...found);
+    for (const { zone, endpoint } of await hostPlaces(store, host)) owners.push(await ownerOf(store, zone, endpoint));
   }
   return (record) => owners.some((owns) => owns(record));
+}
+
+/** Where a device is, and what it is exclusive by there. */
+export interface Place {
+  readonly zone: string;
+  readonly endpoint: string;
+}
+
+/** What is meant by a device's name, or by its address with a port where that is not 22: one place in each zone. DEVICE_NOT_FOUND. */
+export async function hostPlaces({ devices, zones }: Pick<Store, "devices" | "zones">, host: string): Promise<Place[]> {
+  const device: DeviceRecord | undefined = await devices.get(host);
+  if (device) return [{ zone: device.zone, endpoint: device.endpoint }];
+  const { address, port } = addressOf(host);
+  // A host name without a dot can only be a device's name that was misspelt.
+  if (isIP(address) === 0 && !address.includes(".") && port === defaultPort) {
+    throw problem("DEVICE_NOT_FOUND", `no device ${host}`, { metadata: { device: host } });
+  }
+  const places: Place[] = [];
+  for (const zone of (await zones()).keys()) {
+    places.push({ zone, endpoint: await devices.exclusiveAt(zone, { address, port }) });
+  }
+  return places;
 }
 
 async function ownerOf({ workers }: Parts, zone: string, endpoint: string): Promise<Serves> {

@@ -5,11 +5,13 @@ import { problem } from "../errors.js";
 import type { Store } from "../store/store.js";
 import { principalKey } from "./call-context.js";
 import { type OrderParts, resumeWorkers, stopWorkers, suspendWorkers } from "./worker-orders.js";
+import { closeSessions } from "./session-close.js";
+import { listSessions } from "./session-list.js";
 import { filterWorkers, workerNotFound } from "./worker-selection.js";
 import { byWorker, viewWorker } from "./worker-view.js";
 import { createWorkerSight, watchWorkers } from "./workers-watch.js";
 
-/** Shows the workers, tells them to take nothing new or to stop, and forgets one. */
+/** Shows the workers and their sessions, tells them to take nothing new, to stop or to close sessions, and forgets one. */
 export function createWorkerService(
   parts: OrderParts & { readonly store: Pick<Store, "upkeep"> },
 ): ServiceImpl<typeof WorkerService> {
@@ -41,6 +43,8 @@ export function createWorkerService(
       if (!records) throw workerNotFound(name);
       return { worker: await viewWorker(store, records) };
     },
+    listSessions: (request) => listSessions(store, request),
+    closeSessions: (request, { signal }) => closeSessions(parts, request, signal),
     suspendWorkers: (request, { values }) => suspendWorkers(parts, request, values.get(principalKey).name),
     resumeWorkers: (request) => resumeWorkers(parts, request),
     stopWorkers: (request, { values, signal }) => stopWorkers(parts, request, values.get(principalKey).name, signal),

@@ -16,6 +16,7 @@ import {
   LinePresenceSchema,
   WaitingReasonSchema,
   StoppedJobFateSchema,
+  SessionStateSchema,
   WorkerOrderKindSchema,
   WorkerStateSchema,
   LockScope,
@@ -61,6 +62,8 @@ export const commandStatusName = (value: CommandStatus): string =>
 export const presenceName = (value: number): string => enumName(LinePresenceSchema, value);
 /** "busy", "idle", … */
 export const workerStateName = (value: number): string => enumName(WorkerStateSchema, value);
+/** "busy", "idle". */
+export const sessionStateName = (value: number): string => enumName(SessionStateSchema, value);
 /** "handed-back", … */
 export const fateName = (value: number): string => enumName(StoppedJobFateSchema, value);
 /** "serving", … */

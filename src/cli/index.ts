@@ -23,6 +23,7 @@ import { registerResolve } from "./resolve.js";
 import { registerRetry } from "./retry.js";
 import { registerRuns } from "./runs.js";
 import { registerSchedules } from "./schedules.js";
+import { registerSessions } from "./sessions.js";
 import { registerShell } from "./shell.js";
 import { registerWatch } from "./watch.js";
 import { registerWebhooks } from "./webhooks.js";
@@ -58,6 +59,7 @@ export function registerCliCommands(program: Command, io: CliIo = processIo): vo
   registerWebhooks(program, kit);
   registerCredentials(program, kit);
   registerWorkers(program, kit);
+  registerSessions(program, kit);
   registerForgetWorker(program, kit);
   registerHealth(program, kit);
   registerPlatforms(program, kit);

@@ -1,4 +1,11 @@
-import { type JobState, JobStateSchema, type WorkerState, WorkerStateSchema } from "@pointsman/sdk/v1";
+import {
+  type JobState,
+  JobStateSchema,
+  type SessionState,
+  SessionStateSchema,
+  type WorkerState,
+  WorkerStateSchema,
+} from "@pointsman/sdk/v1";
 
 /** The command line itself is wrong: reported on one line, status 2. */
 export class UsageError extends Error {
@@ -82,6 +89,8 @@ function collectStatesOf<T extends number>(schema: EnumValues): (text: string, b
 
 /** Collects states of jobs. */
 export const collectStates = collectStatesOf<JobState>(JobStateSchema);
+/** Collects states of sessions. */
+export const collectSessionStates = collectStatesOf<SessionState>(SessionStateSchema);
 /** Collects states of workers. */
 export const collectWorkerStates = collectStatesOf<WorkerState>(WorkerStateSchema);
 

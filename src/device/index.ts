@@ -26,7 +26,7 @@ export { groupExchangeCount } from "./group-exchange.js";
 export { builtInPlatforms, DefinitionError, installedPlatforms, parsePlatform } from "./platform-loader.js";
 export type { Mode, Platform, PlatformOrigin, PlatformVectors, Question, Transition } from "./platform.js";
 export { createSessionPool } from "./pool.js";
-export type { CheckoutOptions, SessionGate, SessionPool, SessionPoolOptions } from "./pool.js";
+export type { CheckoutOptions, PooledSession, SessionGate, SessionPool, SessionPoolOptions } from "./pool.js";
 export { isReadOnly } from "./read-only.js";
 export type { ReadOnlyRules } from "./read-only.js";
 export { createRedactingStream, createRedactor } from "./redact.js";

@@ -1,4 +1,5 @@
 import type { Clock, Random } from "../domain/clock.js";
+import type { CryptoProfile } from "../domain/crypto-profile.js";
 import type { DevicePlace } from "../domain/endpoint-key.js";
 import { createConnectRates } from "./connect-rate.js";
 import { DeviceError } from "./device-error.js";
@@ -41,12 +42,36 @@ export interface SessionPool {
   discard(session: Session): void;
   /** Closes the idle sessions that the predicate picks; resolves when their connections are gone. */
   closeIdle(predicate: (endpoint: Endpoint) => boolean): Promise<void>;
+  /** The sessions that are open, in the order in which they were opened. */
+  sessions(): Iterable<PooledSession>;
+  /**
+   * Never uses a session again: one that waits for work is closed, one in use when its user is done with it. Answers
+   * whether it is gone by now.
+   */
+  retire(number: number): Promise<boolean>;
   /** Closes every session, also those in use, and refuses new checkouts. */
   close(): Promise<void>;
   /** Open sessions: idle, in use and connecting. */
   readonly size: number;
   /** Open sessions that wait for work. */
   readonly idle: number;
+  /** Sessions that are being opened. */
+  readonly connecting: number;
+}
+
+/** An open session as the pool sees it. */
+export interface PooledSession {
+  /** Grows with every session that the pool opens, and names this one alone. */
+  readonly number: number;
+  readonly endpoint: Endpoint;
+  /** The least crypto profile that offers what was agreed upon. Unset: it is no SSH. */
+  readonly cryptoProfile?: CryptoProfile;
+  readonly busy: boolean;
+  /** When it was opened, and when a use of it last began or ended. Milliseconds since the epoch. */
+  readonly openMs: number;
+  readonly lastUseMs: number;
+  /** How many times it was checked out, the present one included. */
+  readonly uses: number;
 }
 
 /**
@@ -103,7 +128,11 @@ interface Member {
   readonly key: string;
   /** Of whatever account. */
   readonly place: string;
-  readonly diesAt: number;
+  readonly number: number;
+  readonly openMs: number;
+  lastUseMs: number;
+  uses: number;
+  diesAt: number;
   state: "busy" | "idle" | "closed";
   idleSince: number;
   cancelIdle: () => void;
@@ -142,6 +171,7 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
   const idleByKey = new Map<string, Member[]>();
   const ending = new AbortController();
   let connecting = 0;
+  let opened = 0;
 
   const unidle = (member: Member): void => {
     member.cancelIdle();
@@ -241,6 +271,10 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
         endpoint,
         key,
         place: placeOf(endpoint),
+        number: ++opened,
+        openMs: clock.now(),
+        lastUseMs: clock.now(),
+        uses: 1,
         diesAt,
         state: "busy",
         idleSince: 0,
@@ -268,6 +302,8 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
       }
       unidle(member);
       member.state = "busy";
+      member.lastUseMs = clock.now();
+      member.uses++;
       const { beforeWrite, transcript, signal } = checkout;
       session.begin({ reused: true, beforeWrite, transcript });
       const trusted = clock.monotonic() - member.idleSince <= trustMs && !session.heardUnasked;
@@ -299,6 +335,7 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
         return;
       }
       member.state = "idle";
+      member.lastUseMs = clock.now();
       member.idleSince = clock.monotonic();
       member.cancelIdle = clock.timer(idleMs, () => void closeMember(member));
       idle.add(member);
@@ -311,6 +348,21 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
     async closeIdle(predicate) {
       await Promise.all([...idle].filter((member) => predicate(member.endpoint)).map(closeMember));
     },
+    *sessions() {
+      for (const { number, endpoint, session, state, openMs, lastUseMs, uses } of members.values()) {
+        const { cryptoProfile } = session;
+        const facts = { number, endpoint, busy: state === "busy", openMs, lastUseMs, uses };
+        yield cryptoProfile === undefined ? facts : { ...facts, cryptoProfile };
+      }
+    },
+    async retire(number) {
+      const member = [...members.values()].find((one) => one.number === number);
+      if (!member) return true;
+      member.diesAt = -Infinity;
+      if (member.state === "busy") return false;
+      await closeMember(member);
+      return true;
+    },
     async close() {
       ending.abort();
       await Promise.all([...members.values()].map(closeMember));
@@ -320,6 +372,9 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
     },
     get idle() {
       return idle.size;
+    },
+    get connecting() {
+      return connecting;
     },
   };
 }

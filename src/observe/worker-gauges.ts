@@ -16,6 +16,16 @@ export function gaugeWorker(worker: Worker, capacity: number, registry: Registry
   };
   gauge("worker_jobs_running", "Jobs that run here.", () => worker.running);
   gauge("worker_capacity", "Jobs that may run here at a time.", () => capacity);
-  gauge("worker_sessions_open", "SSH sessions: idle, in use and connecting.", () => worker.sessions.open);
-  gauge("worker_sessions_idle", "SSH sessions that wait for work.", () => worker.sessions.idle);
+  new Gauge({
+    name: `${metricPrefix}worker_sessions`,
+    help: "SSH sessions by state: being opened, in use, and waiting for work.",
+    labelNames: ["state"],
+    registers: [registry],
+    collect() {
+      const { open, idle, connecting } = worker.sessions;
+      this.set({ state: "connecting" }, connecting);
+      this.set({ state: "busy" }, open - idle - connecting);
+      this.set({ state: "idle" }, idle);
+    },
+  });
 }

@@ -1,5 +1,6 @@
 import type { EventFact } from "../domain/job-event.js";
 import type { Effect, Failure, JobRecord } from "../domain/job.js";
+import type { CryptoProfile } from "../domain/crypto-profile.js";
 import type { WorkerControl } from "../domain/worker-control.js";
 import type { ChangeStop } from "../domain/policy.js";
 import type { TaskType } from "../domain/task-type.js";
@@ -38,6 +39,50 @@ export interface BeatFigures {
   readonly claimAgeMs?: number;
   /** Some of the jobs that it runs. */
   readonly jobs?: readonly RunningJob[];
+}
+
+/** What a worker tells of a session once. */
+export interface SessionFacts {
+  /** The device's place in line, which it is exclusive by. */
+  readonly endpoint: string;
+  readonly address: string;
+  readonly port: number;
+  readonly platform: string;
+  readonly username: string;
+  /** Unset: a login of the job's own. */
+  readonly credential?: string;
+  readonly cryptoProfile?: CryptoProfile;
+  /** Hosts that it goes through, as "address:port". */
+  readonly bastions: readonly string[];
+  readonly openMs: number;
+}
+
+/** What a worker tells of a session whenever it was used. */
+export interface SessionUse {
+  readonly busy: boolean;
+  /** When a use last began or ended. */
+  readonly lastUseMs: number;
+  readonly uses: number;
+}
+
+/** What has changed of a worker's sessions since it told last. Sessions go by numbers of the worker's own. */
+export interface SessionNews {
+  /** What was told before counts for nothing. */
+  readonly anew: boolean;
+  readonly gone: readonly number[];
+  readonly changed: readonly {
+    readonly number: number;
+    /** Unset: told before. */
+    readonly facts?: SessionFacts;
+    readonly use: SessionUse;
+  }[];
+}
+
+/** A session that a worker is to close. */
+export interface SessionEnd {
+  readonly number: number;
+  /** A job that is to be cut for it. */
+  readonly job?: string;
 }
 
 /** A job that a worker runs, as it tells. */
@@ -159,7 +204,7 @@ export interface LeaseStore {
   register(worker: WorkerIdentity, control?: WorkerControl): Promise<{ readonly rememberedMs: number }>;
   /**
    * Renews the lease. "DEAD": a reaper buried this worker; it must stop at once and may register under a new name.
-   * `cancels`: jobs it should stop. `control`: what it was told to do, while that stands. `rememberedMs`: it is to tell
+   * `cancels`: jobs it should stop. `closes`: sessions it should close, until it tells that they are gone. `control`: what it was told to do, while that stands. `rememberedMs`: it is to tell
    * what its journals know since then.
    */
   beat(
@@ -169,6 +214,7 @@ export interface LeaseStore {
     | {
         readonly answer: "OK";
         readonly cancels: readonly string[];
+        readonly closes?: readonly SessionEnd[];
         readonly control?: WorkerControl;
         readonly rememberedMs?: number;
       }
@@ -213,6 +259,8 @@ export interface LeaseStore {
   settle(worker: WorkerIdentity, live: readonly { readonly job: string; readonly fence: string }[]): Promise<string[]>;
   /** All is told that the journals of these workers know, the caller's own among them. */
   replayed(worker: WorkerIdentity, journals: readonly string[]): Promise<void>;
+  /** Tells of sessions, for those who ask. */
+  tellSessions(worker: WorkerIdentity, news: SessionNews): Promise<void>;
   /** Lets devices go that the worker owns and does not use. */
   release(worker: WorkerIdentity, endpoints: readonly string[]): Promise<void>;
   /** Ends the worker's registration; whatever it still owns is let go. */

@@ -14,7 +14,8 @@ import { list, type ScriptArgument, type ScriptReply, type Scripts, text } from 
 import { reconciling, unfit } from "./gate-errors.js";
 import { factArguments, piecesOf } from "./journal-facts.js";
 import { liftHolds } from "./lift-holds.js";
-import type { AttemptEnd, Claim, Fenced, Hint, Holder, KnownRequest, LeaseStore, WorkerIdentity } from "./store.js";
+import type { AttemptEnd, Claim, Fenced, Hint, Holder, KnownRequest, LeaseStore, SessionEnd } from "./store.js";
+import type { WorkerIdentity } from "./store.js";
 
 /** A session that is open beats a device that waits, unless that one has waited longer by more than this. */
 const warmBonusMicros = 2_000_000;
@@ -126,11 +127,16 @@ export async function openLeaseStore(
       const [answer, ...told] = reply.map((part) => text(part));
       if (answer === "DEAD") return { answer };
       const orders = (word: string): string[] => told.filter((_, i) => i % 2 === 1 && told[i - 1] === word);
+      const closes = orders("close").map((end): SessionEnd => {
+        const [number = "", job = ""] = end.split(" ");
+        return { number: Number(number), ...(job === "" ? {} : { job }) };
+      });
       const [remembered] = orders("replay");
       const [control] = orders("control");
       return {
         answer: "OK",
         cancels: orders("cancel"),
+        ...(closes.length === 0 ? {} : { closes }),
         ...(control === undefined ? {} : { control: JSON.parse(control) as WorkerControl }),
         ...(remembered === undefined ? {} : { rememberedMs: Number(remembered) }),
       };
@@ -197,6 +203,14 @@ export async function openLeaseStore(
     async replayed({ zone, name }, journals) {
       await scripts.run("replayed", keys.zone(zone), name, ...journals);
       for (const journal of journals) await liftHolds(scripts, keys.zone(zone), workerHold(journal));
+    },
+    async tellSessions({ zone, name }, { anew, gone, changed }) {
+      const told = changed.flatMap(({ number, facts, use }) => [
+        number,
+        facts ? JSON.stringify(facts) : "",
+        JSON.stringify(use),
+      ]);
+      await scripts.run("tell_sessions", keys.zone(zone), name, anew ? 1 : 0, gone.length, ...gone, ...told);
     },
     async release(worker, endpoints) {
       for (let i = 0; i < endpoints.length; i += releaseChunk) {

@@ -1,5 +1,5 @@
 import type { WorkerControl } from "../domain/worker-control.js";
-import type { BeatFigures, WorkerIdentity } from "./lease-store.js";
+import type { BeatFigures, SessionFacts, SessionUse, WorkerIdentity } from "./lease-store.js";
 
 /** A worker in one zone, as its beat tells it. */
 export interface WorkerRecord extends Omit<WorkerIdentity, "tasks">, Omit<BeatFigures, "closing" | "draining"> {
@@ -23,6 +23,15 @@ export interface RunningAttempt {
   readonly endpoint: string;
 }
 
+/** A session as its worker tells. */
+export interface SessionRecord extends SessionFacts, SessionUse {
+  /** The worker gives it to no other session. */
+  readonly number: number;
+}
+
+/** A session by its worker's number, and the place in line of its device. */
+export type SessionPlace = Pick<SessionRecord, "number" | "endpoint">;
+
 /** Workers as callers see them. */
 export interface WorkerStore {
   list(zones?: readonly string[]): Promise<readonly WorkerRecord[]>;
@@ -41,5 +50,22 @@ export interface WorkerStore {
     control: WorkerControl | undefined,
   ): Promise<
     { readonly answer: "OK"; readonly running: readonly RunningAttempt[] } | { readonly answer: "NONE" | "STOPPING" }
+  >;
+  /** The sessions of a worker in a zone, as of its last beat, in the order in which they were opened. */
+  sessions(zone: string, worker: string): Promise<readonly SessionRecord[]>;
+  /** Those among numbers of sessions that the worker still has, as of its last beat. */
+  stillOpen(zone: string, worker: string, numbers: readonly number[]): Promise<readonly number[]>;
+  /**
+   * Tells a worker to close sessions, which it hears of with its next beat at the latest. "ask" tells it nothing, "idle"
+   * refuses with BUSY where something runs on a device, "all" cuts what runs. `running`: what runs on the devices in this
+   * very moment. NONE: the worker is not there, or dead.
+   */
+  closeSessions(
+    zone: string,
+    worker: string,
+    how: "ask" | "idle" | "all",
+    sessions: readonly SessionPlace[],
+  ): Promise<
+    { readonly answer: "OK" | "BUSY"; readonly running: readonly RunningAttempt[] } | { readonly answer: "NONE" }
   >;
 }

@@ -2,7 +2,7 @@ import type { WorkerControl } from "../domain/worker-control.js";
 import type { StoreConnection } from "./connection.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import { list, type Scripts, text } from "./scripts.js";
-import type { RunningAttempt, RunningJob, WorkerRecord, WorkerStore } from "./store.js";
+import type { RunningAttempt, RunningJob, SessionFacts, SessionUse, WorkerRecord, WorkerStore } from "./store.js";
 import type { Zones } from "./zones.js";
 
 /** Workers, as their beats describe them. */
@@ -39,13 +39,46 @@ export function createWorkerStore(redis: StoreConnection, scripts: Scripts, keys
       const reply = list(await scripts.run("control_worker", keys.zone(zone), worker, ...order));
       const [answer, ...rest] = reply.map((part) => text(part));
       if (answer !== "OK") return { answer: answer as "NONE" | "STOPPING" };
-      const running: RunningAttempt[] = [];
-      for (let i = 0; i + 2 < rest.length; i += 3) {
-        running.push({ job: rest[i] ?? "", attempt: Number(rest[i + 1]), endpoint: rest[i + 2] ?? "" });
-      }
-      return { answer, running };
+      return { answer, running: attemptsOf(rest) };
+    },
+    async sessions(zone, worker) {
+      const root = keys.zone(zone);
+      const [facts, uses] = await Promise.all([
+        redis.hgetall(keyOf(root, "sessions", worker)),
+        redis.hgetall(keyOf(root, "session-use", worker)),
+      ]);
+      return Object.entries(facts)
+        .flatMap(([number, told]) => {
+          const use = uses[number];
+          if (use === undefined) return [];
+          return [
+            { number: Number(number), ...(JSON.parse(told) as SessionFacts), ...(JSON.parse(use) as SessionUse) },
+          ];
+        })
+        .sort((one, other) => one.number - other.number);
+    },
+    async stillOpen(zone, worker, numbers) {
+      if (numbers.length === 0) return [];
+      const uses = await redis.hmget(keyOf(keys.zone(zone), "session-use", worker), ...numbers.map(String));
+      return numbers.filter((_, index) => uses[index] != null);
+    },
+    async closeSessions(zone, worker, how, sessions) {
+      const places = sessions.flatMap(({ number, endpoint }) => [number, endpoint]);
+      const reply = list(await scripts.run("close_sessions", keys.zone(zone), worker, how, ...places));
+      const [answer, ...rest] = reply.map((part) => text(part));
+      if (answer !== "OK" && answer !== "BUSY") return { answer: "NONE" };
+      return { answer, running: attemptsOf(rest) };
     },
   };
+}
+
+/** Job, attempt and endpoint in turn. */
+function attemptsOf(parts: readonly string[]): RunningAttempt[] {
+  const running: RunningAttempt[] = [];
+  for (let i = 0; i + 2 < parts.length; i += 3) {
+    running.push({ job: parts[i] ?? "", attempt: Number(parts[i + 1]), endpoint: parts[i + 2] ?? "" });
+  }
+  return running;
 }
 
 function read(

@@ -3,8 +3,8 @@ import type { JobRecord } from "../domain/job.js";
 import type { OutputWriter } from "./output-writer.js";
 import type { ReachableEndpoint } from "./reach.js";
 
-/** Why an attempt is told to stop. */
-export type StopCause = "stop" | "cancel" | "timeout" | "shutdown" | "lease";
+/** Why an attempt is told to stop. "kick": somebody closes its session. */
+export type StopCause = "stop" | "cancel" | "kick" | "timeout" | "shutdown" | "lease";
 
 /** What an executor works with. One attempt, one context. */
 export interface WorkContext {

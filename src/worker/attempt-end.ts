@@ -7,7 +7,7 @@ import { backoffMs, type RetryRule } from "../domain/retry.js";
 import type { AttemptEnd, Claim, Holder, LeaseStore } from "../store/store.js";
 import { StoreError } from "../store/store.js";
 import { stopName } from "../domain/policy.js";
-import { AttemptEnded, type Executed, FrozenError } from "./attempt-context.js";
+import { AttemptEnded, type Executed, FrozenError, type StopCause } from "./attempt-context.js";
 import { BreakerOpenError } from "./contacts.js";
 import { AttemptError, concernsDevice, failureOf } from "./failure.js";
 import type { Journal } from "./journal.js";
@@ -74,12 +74,16 @@ export function endOf(
       ...(error instanceof AttemptError ? error.again : {}),
       // What somebody asked to stop is not handed on by the worker that is stopping as well.
       ...(stopping.words() === undefined ? {} : { stopWords: stopping.words() ?? "" }),
-      ...(cause === undefined ? {} : { stopCause: cause === "shutdown" && stopping.cancelled ? "cancel" : cause }),
+      ...(cause === undefined ? {} : { stopCause: handsOn(cause) && stopping.cancelled ? "cancel" : cause }),
     },
     ruleOf(spec, job.maxAttempts),
     random,
   );
   return { ...verdict, ...(failure && !stopped && concernsDevice(failure) ? { deviceFailure: failure } : {}) };
+}
+
+function handsOn(cause: StopCause): boolean {
+  return cause === "shutdown" || cause === "kick";
 }
 
 /** Work that never got as far as an executor's report has sent nothing, unless the point of no return was passed. */

@@ -13,6 +13,8 @@ import { createLease, type Lease } from "./lease.js";
 import { createPatience } from "./patience.js";
 import type { Reach, ReachableEndpoint } from "./reach.js";
 import { createRoom } from "./room.js";
+import { createSessionCloser } from "./session-closer.js";
+import { createSessionTeller } from "./session-news.js";
 import { createStopWatch } from "./stop-watch.js";
 import type { Tools } from "./tools.js";
 import { createZoneWorker, type ZoneWorker } from "./zone-worker.js";
@@ -171,6 +173,8 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
       replay: (rememberedMs) =>
         replayJournals({ clock, leases, journals: parts.journals, identity, attempts }, rememberedMs),
       cancel: (job) => attempts.get(job)?.stop("cancel"),
+      sessions: createSessionTeller({ pool, leases, identity }),
+      closeSession: createSessionCloser({ clock, pool, attempts }),
       changesStopped: () => watch.hinted(),
       letGo: (endpoint) =>
         void pool.closeIdle((one: Endpoint) => {

@@ -12,6 +12,8 @@ import { AttemptError } from "./failure.js";
 export interface ReachableEndpoint extends Endpoint {
   readonly zone: string;
   readonly exclusive: string;
+  /** The credential it is logged in with. Unset: a login of the job's own. */
+  readonly credential?: string;
   /** Names the login for breakers. Unset: one that no breaker counts. */
   readonly breakerKey?: string;
 }
@@ -38,6 +40,7 @@ interface KeyedAccount {
   readonly account: Account;
   readonly accountKey: string;
   readonly breakerKey?: string;
+  readonly credential?: string;
 }
 
 /** A host as its owner described it, before its keys and its login are looked up. */
@@ -100,7 +103,8 @@ export function createReach({
     const what = `credential ${name}`;
     const login = opened(credential.sealed, credentialPlace(name), what, decodeLogin);
     const breakerKey = credentialKey(credential);
-    return { account: accountOf(login, what), accountKey: keyed(zone, `credential/${breakerKey}`), breakerKey };
+    const accountKey = keyed(zone, `credential/${breakerKey}`);
+    return { account: accountOf(login, what), accountKey, breakerKey, credential: name };
   }
 
   function deviceTarget(job: JobRecord, spec: JobSpec, device: DeviceRecord): Target {

@@ -1,7 +1,14 @@
 import type { StopCause } from "./attempt-context.js";
 
 /** The harder the cause, the less time is left: a harder one may follow a softer one, never the other way round. */
-const hardness: Readonly<Record<StopCause, number>> = { stop: 1, cancel: 2, shutdown: 3, timeout: 4, lease: 5 };
+const hardness: Readonly<Record<StopCause, number>> = {
+  stop: 1,
+  cancel: 2,
+  kick: 3,
+  shutdown: 4,
+  timeout: 5,
+  lease: 6,
+};
 
 /** What an attempt is told about stopping. */
 export interface Stopping {
@@ -42,7 +49,7 @@ export function createStopping(): Stopping {
   return {
     stop,
     cut() {
-      stop("shutdown");
+      if (hardest !== "kick") stop("shutdown");
       hard.abort(hardest);
     },
     cause: () => hardest,

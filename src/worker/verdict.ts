@@ -32,6 +32,7 @@ type Verdict = Pick<AttemptEnd, "verdict" | "effect" | "error" | "retryInMs">;
 const stopFailures: Readonly<Record<StopCause, Failure>> = {
   stop: { reason: "CHANGES_STOPPED", message: "changes were stopped during the work" },
   cancel: { reason: "CANCELLED", message: "the work was stopped on request" },
+  kick: { reason: "SESSION_CLOSED", message: "its session was closed on request during the work" },
   timeout: { reason: "EXECUTION_TIMEOUT", message: "the attempt took longer than its execution timeout" },
   shutdown: { reason: "WORKER_LOST", message: "the worker was stopped during the work" },
   lease: { reason: "WORKER_LOST", message: "the worker lost its lease during the work" },
@@ -61,7 +62,7 @@ export function decide(facts: AttemptFacts, rule: RetryRule, random: Random): Ve
   const effect: Effect = mayHaveChanged ? "PARTIAL" : "NONE";
   // What has typed nothing yet waits with the others until changes are allowed again.
   if (stopCause === "stop" && !mayHaveSent) return { verdict: "REQUEUE", error };
-  if (stopCause === "shutdown" || stopCause === "lease") return { verdict: "REQUEUE", error };
+  if (stopCause === "kick" || stopCause === "shutdown" || stopCause === "lease") return { verdict: "REQUEUE", error };
   if (stopCause === "cancel" && effect === "NONE") return { verdict: "CANCELLED", effect };
   if (stopCause === undefined) {
     if (facts.storeAway) return { verdict: "REQUEUE", error };

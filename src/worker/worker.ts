@@ -62,8 +62,8 @@ export interface Worker extends Service {
   /** Its name now: a worker that was buried goes on under another. */
   readonly name: string;
   readonly running: number;
-  /** Its SSH sessions: all, and those that wait for work. */
-  readonly sessions: { readonly open: number; readonly idle: number };
+  /** Its SSH sessions: all, those that wait for work, and those that are being opened. */
+  readonly sessions: { readonly open: number; readonly idle: number; readonly connecting: number };
 }
 
 /** Between two tries to come back after a burial: this long at first, then longer each time. */
@@ -200,7 +200,7 @@ export function createWorker(options: WorkerOptions): Worker {
       return life?.running ?? 0;
     },
     get sessions() {
-      return { open: pool.size, idle: pool.idle };
+      return { open: pool.size, idle: pool.idle, connecting: pool.connecting };
     },
     start() {
       starting ??= begin().catch((error: unknown) => {

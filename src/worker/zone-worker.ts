@@ -2,11 +2,12 @@ import type { Logger } from "pino";
 import type { Clock } from "../domain/clock.js";
 import { createLoop, type Service } from "../domain/service.js";
 import type { WorkerControl } from "../domain/worker-control.js";
-import type { BeatFigures, Claim, LeaseStore, WorkerIdentity } from "../store/store.js";
+import type { BeatFigures, Claim, LeaseStore, SessionEnd, WorkerIdentity } from "../store/store.js";
 import { StoreError } from "../store/store.js";
 import { createBell } from "./bell.js";
 import { instantOf, type Lease } from "./lease.js";
 import type { Room } from "./room.js";
+import type { SessionTeller } from "./session-news.js";
 
 /** A lease is renewed this often. */
 const beatMs = 3_000;
@@ -39,6 +40,9 @@ export interface ZoneWorkerParts {
   readonly replay: (rememberedMs: number) => Promise<void>;
   readonly begin: (claim: Claim) => void;
   readonly cancel: (job: string) => void;
+  /** Closes a session, and answers whether it is gone. Asked again with each beat until the store knows that it is. */
+  readonly closeSession: (end: SessionEnd) => Promise<boolean>;
+  readonly sessions: SessionTeller;
   readonly changesStopped: () => void;
   readonly letGo: (endpoint: string) => void;
   /** The lease in this zone is over, or this worker was buried there: attempts must stop at once. */
@@ -90,10 +94,19 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
     if (wasHeld && !held) work.ring();
     parts.control(answer.control);
     for (const job of answer.cancels) parts.cancel(job);
+    for (const end of answer.closes ?? []) void close(end);
     if (answer.rememberedMs !== undefined && sent.monotonic >= replayedAt) {
       remembered = answer.rememberedMs;
+      parts.sessions.forget();
       work.ring();
     }
+    await parts.sessions.tell();
+  }
+
+  async function close(end: SessionEnd): Promise<void> {
+    if (!(await parts.closeSession(end))) return;
+    parts.sessions.gone(end.number);
+    beats.ring();
   }
 
   const beating = createLoop(

@@ -214,6 +214,28 @@ describe("a pool of sessions", () => {
   });
 });
 
+describe("a session that is retired", () => {
+  test("is closed at once when it waits for work, and behind its user when it has one", async () => {
+    const { sessions, open } = fakePool();
+    const idle = await sessions.checkout(host(1));
+    const busy = await sessions.checkout(host(2));
+    sessions.checkin(idle);
+    const numbers = [...sessions.sessions()].map(({ number }) => number);
+    expect([...sessions.sessions()].map(({ busy, uses }) => [busy, uses])).toEqual([
+      [false, 1],
+      [true, 1],
+    ]);
+    expect(await sessions.retire(numbers[0]!)).toBe(true);
+    expect(open.map(({ port }) => port)).toEqual([2]);
+    expect(await sessions.retire(numbers[1]!)).toBe(false);
+    expect(open.map(({ port }) => port)).toEqual([2]);
+    sessions.checkin(busy);
+    expect(await sessions.retire(numbers[1]!)).toBe(true);
+    await eventually(() => expect(open).toEqual([]));
+    await sessions.close();
+  });
+});
+
 test("a turnstile passes a freed place on, once", async () => {
   const turnstile = createTurnstile(1);
   const leave = await turnstile.enter();

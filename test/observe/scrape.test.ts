@@ -58,7 +58,7 @@ describe("metrics", () => {
     expect(sum(samples, "pointsman_output_bytes_total")).toBeGreaterThan(100);
     expect(sum(samples, "pointsman_redis_call_seconds_count", { script: "finish" })).toBe(3);
     expect(sum(samples, "pointsman_worker_capacity")).toBe(1_000);
-    expect(sum(samples, "pointsman_worker_sessions_idle")).toBe(2);
+    expect(sum(samples, "pointsman_worker_sessions", { state: "idle" })).toBe(2);
     expect(sum(samples, "pointsman_build_info")).toBe(1);
   });
 

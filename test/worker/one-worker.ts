@@ -6,7 +6,7 @@ import { builtInPlatforms } from "../../src/device/index.js";
 import type { Channel } from "../../src/device/transport.js";
 import { credentialPlace, encodeLogin } from "../../src/secrets/login-codec.js";
 import { createSealer } from "../../src/secrets/sealer.js";
-import type { AttemptEnd, Claim, LeaseStore, Store, WorkerIdentity } from "../../src/store/store.js";
+import type { AttemptEnd, Claim, LeaseStore, SessionNews, Store, WorkerIdentity } from "../../src/store/store.js";
 import { systemRandom } from "../../src/system/random.js";
 import { createWorker, type Worker, type WorkerOptions } from "../../src/worker/worker.js";
 import { createHandClock, type HandClock } from "../support/hand-clock.js";
@@ -40,6 +40,8 @@ export interface WorkerAlone {
   readonly ends: AttemptEnd[];
   /** Zone and name of every registration that ended. */
   readonly retired: string[];
+  /** What the store heard of sessions. */
+  readonly told: SessionNews[];
   /** Sessions that are open. */
   readonly sessions: () => number;
   /** The device lets the worker in. */
@@ -62,6 +64,7 @@ export function workerAlone(zones: readonly string[], options: Partial<WorkerOpt
   const sent: string[] = [];
   const ends: AttemptEnd[] = [];
   const retired: string[] = [];
+  const told: SessionNews[] = [];
   let open = 0;
   const answers: Answers = {
     register: () => Promise.resolve({ rememberedMs: 0 }),
@@ -96,6 +99,10 @@ export function workerAlone(zones: readonly string[], options: Partial<WorkerOpt
         return answers.finish(end);
       },
       release: () => Promise.resolve(),
+      tellSessions: (_worker: WorkerIdentity, news: SessionNews) => {
+        told.push(news);
+        return Promise.resolve();
+      },
       retire: ({ zone, name }: WorkerIdentity) => {
         retired.push(`${zone}/${name}`);
         return answers.retire();
@@ -155,5 +162,5 @@ export function workerAlone(zones: readonly string[], options: Partial<WorkerOpt
     connect: connect as unknown as NonNullable<WorkerOptions["connect"]>,
     ...options,
   });
-  return { worker, clock, answers, sent, ends, retired, sessions: () => open, letIn: () => letIn() };
+  return { worker, clock, answers, sent, ends, retired, told, sessions: () => open, letIn: () => letIn() };
 }

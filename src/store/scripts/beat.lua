@@ -7,8 +7,9 @@
 --       7 jobs that ended well · 8 jobs that ended otherwise, since it started · 9… other fields of its hash that it
 --       tells of itself, name and value in turn
 -- Gives {'DEAD'} · {'OK', and what it is told, word and value in turn}: replay, and the time of what is remembered: it is
---       to tell what its journals know since then; control, and the order that stands, as a JSON object; cancel, and a job
--- Cost  O(cancels + devices handed on)
+--       to tell what its journals know since then; control, and the order that stands, as a JSON object; cancel, and a
+--       job; close, and the number of a session, a space, and the job that is cut for it, if one is
+-- Cost  O(cancels + sessions to close + devices handed on)
 
 local worker = ARGV[2]
 local me = key('worker', worker)
@@ -33,4 +34,6 @@ local remembered = to_replay(mine[2])
 if remembered ~= '' then order('replay', remembered) end
 if mine[3] then order('control', mine[3]) end
 for _, id in ipairs(call('SRANDMEMBER', key('cancels', worker), 1000)) do order('cancel', id) end
+local ends = call('HRANDFIELD', key('session-ends', worker), 1000, 'WITHVALUES')
+for i = 1, #ends, 2 do order('close', ends[i] .. ' ' .. ends[i + 1]) end
 return reply

@@ -19,6 +19,7 @@ if mine[1] ~= 'dead' then
   call('SREM', key('alive'), worker)
   call('SREM', key('idle'), worker)
   lose_skills(worker)
+  call('UNLINK', key('sessions', worker), key('session-use', worker), key('session-ends', worker))
   call('ZADD', key('graves'), now, worker)
 end
 

@@ -8,7 +8,7 @@ import { closeAttempt, lose } from "./lose.js";
 import { recordOf } from "./model-jobs.js";
 import * as zones from "./zone.js";
 
-interface ModelLeases extends Omit<LeaseStore, "onHint" | "replay" | "settle" | "replayed"> {
+interface ModelLeases extends Omit<LeaseStore, "onHint" | "replay" | "settle" | "replayed" | "tellSessions"> {
   /** A claim by its number, as it reaches Redis: what comes late takes nothing. */
   claimNumbered(worker: WorkerIdentity, limit: number, number: number): ReturnType<LeaseStore["claim"]>;
 }

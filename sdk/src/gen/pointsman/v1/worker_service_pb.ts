@@ -11,13 +11,15 @@ import type { Effect, JobState } from "./job_pb.js";
 import { file_pointsman_v1_job } from "./job_pb.js";
 import type { Heartbeat, Synced } from "./job_service_pb.js";
 import { file_pointsman_v1_job_service } from "./job_service_pb.js";
+import type { CryptoProfile } from "./target_pb.js";
+import { file_pointsman_v1_target } from "./target_pb.js";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file pointsman/v1/worker_service.proto.
  */
 export const file_pointsman_v1_worker_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFwb2ludHNtYW4vdjEvd29ya2VyX3NlcnZpY2UucHJvdG8SDHBvaW50c21hbi52MSLuAgoSTGlzdFdvcmtlcnNSZXF1ZXN0Ei4KBW5hbWVzGAEgAygJQh+6SBySARkQZCIVchMYgAEyDl5bXHgyMS1ceDdlXSskEjwKBnN0YXRlcxgCIAMoDjIZLnBvaW50c21hbi52MS5Xb3JrZXJTdGF0ZUIRukgOkgELEAUiB4IBBBABIAASQQoFem9uZXMYAyADKAlCMrpIL5IBLBBAIihyJjIkXlthLXowLTldKFthLXowLTktXXswLDMwfVthLXowLTldKT8kElUKBnF1ZXVlcxgEIAMoCUJFukhCkgE/EGQiO3I5GIcBMjReKGRldmljZS8pP1tBLVphLXowLTldKFtBLVphLXowLTkuXy1dKltBLVphLXowLTldKT8kEi4KBW5vZGVzGAUgAygJQh+6SBySARkQZCIVchMYgAEyDl5bXHgyMS1ceDdlXSskEiAKBWhvc3RzGAYgAygJQhG6SA6SAQsQZCIHcgUQARiAAiIsChBHZXRXb3JrZXJSZXF1ZXN0EhgKBG5hbWUYASABKAlCCrpIB3IFEAEYgAEiOQoRR2V0V29ya2VyUmVzcG9uc2USJAoGd29ya2VyGAEgASgLMhQucG9pbnRzbWFuLnYxLldvcmtlciLZAwoOV29ya2VyU2VsZWN0b3ISLgoFbmFtZXMYASADKAlCH7pIHJIBGRBkIhVyExiAATIOXltceDIxLVx4N2VdKyQSVQoGcXVldWVzGAIgAygJQkW6SEKSAT8QZCI7cjkYhwEyNF4oZGV2aWNlLyk/W0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyQSLgoFbm9kZXMYAyADKAlCH7pIHJIBGRBkIhVyExiAATIOXltceDIxLVx4N2VdKyQSIAoFaG9zdHMYBCADKAlCEbpIDpIBCxBkIgdyBRABGIACEkEKBXpvbmVzGAUgAygJQjK6SC+SASwQQCIociYyJF5bYS16MC05XShbYS16MC05LV17MCwzMH1bYS16MC05XSk/JDqqAbpIpgEaowEKH3dvcmtlcl9zZWxlY3Rvci5uYW1lc19zb21ldGhpbmcSMG11c3QgbmFtZSBhdCBsZWFzdCBvbmUgbmFtZSwgcXVldWUsIG5vZGUgb3IgaG9zdBpOc2l6ZSh0aGlzLm5hbWVzKSArIHNpemUodGhpcy5xdWV1ZXMpICsgc2l6ZSh0aGlzLm5vZGVzKSArIHNpemUodGhpcy5ob3N0cykgPiAwIrwBChVTdXNwZW5kV29ya2Vyc1JlcXVlc3QSNgoIc2VsZWN0b3IYASABKAsyHC5wb2ludHNtYW4udjEuV29ya2VyU2VsZWN0b3JCBrpIA8gBARIYCgZyZWFzb24YAiABKAlCCLpIBXIDGIAEEhUKDXZhbGlkYXRlX29ubHkYAyABKAgSIQoUbWF4X2FmZmVjdGVkX2RldmljZXMYBCABKA1IAIgBAUIXChVfbWF4X2FmZmVjdGVkX2RldmljZXMiWQoWU3VzcGVuZFdvcmtlcnNSZXNwb25zZRIlCgd3b3JrZXJzGAEgAygLMhQucG9pbnRzbWFuLnYxLldvcmtlchIYChBhZmZlY3RlZF9kZXZpY2VzGAIgASgNImUKFFJlc3VtZVdvcmtlcnNSZXF1ZXN0EjYKCHNlbGVjdG9yGAEgASgLMhwucG9pbnRzbWFuLnYxLldvcmtlclNlbGVjdG9yQga6SAPIAQESFQoNdmFsaWRhdGVfb25seRgCIAEoCCI+ChVSZXN1bWVXb3JrZXJzUmVzcG9uc2USJQoHd29ya2VycxgBIAMoCzIULnBvaW50c21hbi52MS5Xb3JrZXIi6QIKElN0b3BXb3JrZXJzUmVxdWVzdBI2CghzZWxlY3RvchgBIAEoCzIcLnBvaW50c21hbi52MS5Xb3JrZXJTZWxlY3RvckIGukgDyAEBEi4KBG1vZGUYAiABKA4yFi5wb2ludHNtYW4udjEuU3RvcE1vZGVCCLpIBYIBAhABEj8KDGdyYWNlX3BlcmlvZBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFMgASGAoGcmVhc29uGAQgASgJQgi6SAVyAxiABBIVCg12YWxpZGF0ZV9vbmx5GAUgASgIEiEKFG1heF9hZmZlY3RlZF9kZXZpY2VzGAYgASgNSACIAQESPQoMd2FpdF90aW1lb3V0GAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgy6SAmqAQYiAgg8MgBCFwoVX21heF9hZmZlY3RlZF9kZXZpY2VzIpgBChNTdG9wV29ya2Vyc1Jlc3BvbnNlEiUKB3dvcmtlcnMYASADKAsyFC5wb2ludHNtYW4udjEuV29ya2VyEiYKBGpvYnMYAiADKAsyGC5wb2ludHNtYW4udjEuU3RvcHBlZEpvYhIYChBpbnRlcnJ1cHRlZF9qb2JzGAMgAygJEhgKEGFmZmVjdGVkX2RldmljZXMYBCABKA0ixwEKClN0b3BwZWRKb2ISCgoCaWQYASABKAkSDgoGd29ya2VyGAIgASgJEg4KBmRldmljZRgDIAEoCRIqCgRmYXRlGAQgASgOMhwucG9pbnRzbWFuLnYxLlN0b3BwZWRKb2JGYXRlEiUKBXN0YXRlGAUgASgOMhYucG9pbnRzbWFuLnYxLkpvYlN0YXRlEiQKBmVmZmVjdBgGIAEoDjIULnBvaW50c21hbi52MS5FZmZlY3QSFAoMaG9sZHNfZGV2aWNlGAcgASgIIo8BChNXYXRjaFdvcmtlcnNSZXF1ZXN0EjAKBmZpbHRlchgBIAEoCzIgLnBvaW50c21hbi52MS5MaXN0V29ya2Vyc1JlcXVlc3QSRgoSaGVhcnRiZWF0X2ludGVydmFsGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiAwisAjICCAEisAEKFFdhdGNoV29ya2Vyc1Jlc3BvbnNlEicKB2NoYW5nZWQYASABKAsyFC5wb2ludHNtYW4udjEuV29ya2VySAASEQoHcmVtb3ZlZBgCIAEoCUgAEiYKBnN5bmNlZBgDIAEoCzIULnBvaW50c21hbi52MS5TeW5jZWRIABIsCgloZWFydGJlYXQYBCABKAsyFy5wb2ludHNtYW4udjEuSGVhcnRiZWF0SABCBgoEaXRlbSIvChNGb3JnZXRXb3JrZXJSZXF1ZXN0EhgKBG5hbWUYASABKAlCCrpIB3IFEAEYgAEiJwoURm9yZ2V0V29ya2VyUmVzcG9uc2USDwoHZGV2aWNlcxgBIAEoDSI8ChNMaXN0V29ya2Vyc1Jlc3BvbnNlEiUKB3dvcmtlcnMYASADKAsyFC5wb2ludHNtYW4udjEuV29ya2VyIuAFCgZXb3JrZXISDAoEbmFtZRgBIAEoCRIoCgVzdGF0ZRgCIAEoDjIZLnBvaW50c21hbi52MS5Xb3JrZXJTdGF0ZRILCgNwaWQYAyABKA0SEAoIaG9zdG5hbWUYBCABKAkSDQoFem9uZXMYBSADKAkSDgoGcXVldWVzGAYgAygJEjIKDmxhc3RfaGVhcnRiZWF0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpiaXJ0aF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIcChRzdWNjZXNzZnVsX2pvYl9jb3VudBgJIAEoDRIYChBmYWlsZWRfam9iX2NvdW50GAogASgNEhkKEXJ1bm5pbmdfam9iX2NvdW50GAsgASgNEhAKCGNhcGFjaXR5GAwgASgNEhQKDGRldmljZV9jb3VudBgNIAEoDRIVCg1zZXNzaW9uX2NvdW50GA4gASgNEg8KB3ZlcnNpb24YDyABKAkSMAoGbGFiZWxzGBAgAygLMiAucG9pbnRzbWFuLnYxLldvcmtlci5MYWJlbHNFbnRyeRItCgxjdXJyZW50X2pvYnMYESADKAsyFy5wb2ludHNtYW4udjEuV29ya2VySm9iEjMKEGV2ZW50X2xvb3BfZGVsYXkYEiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLAoJY2xhaW1fYWdlGBMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEigKBW9yZGVyGBQgASgLMhkucG9pbnRzbWFuLnYxLldvcmtlck9yZGVyEi4KCmRlYXRoX3RpbWUYFSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBG5vZGUYHiABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJWCglXb3JrZXJKb2ISCgoCaWQYASABKAkSDQoFcXVldWUYAiABKAkSLgoKc3RhcnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAitQEKC1dvcmtlck9yZGVyEisKBGtpbmQYASABKA4yHS5wb2ludHNtYW4udjEuV29ya2VyT3JkZXJLaW5kEg4KBmNhbGxlchgCIAEoCRIOCgZyZWFzb24YAyABKAkSKAoEdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoMZ3JhY2VfcGVyaW9kGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uKqcBCgtXb3JrZXJTdGF0ZRIcChhXT1JLRVJfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFXT1JLRVJfU1RBVEVfQlVTWRABEhUKEVdPUktFUl9TVEFURV9JRExFEAISGQoVV09SS0VSX1NUQVRFX0RSQUlOSU5HEAMSFQoRV09SS0VSX1NUQVRFX0RFQUQQBBIaChZXT1JLRVJfU1RBVEVfU1VTUEVOREVEEAUqZQoIU3RvcE1vZGUSGQoVU1RPUF9NT0RFX1VOU1BFQ0lGSUVEEAASEwoPU1RPUF9NT0RFX0RSQUlOEAESFgoSU1RPUF9NT0RFX0dSQUNFRlVMEAISEQoNU1RPUF9NT0RFX05PVxADKs8BCg5TdG9wcGVkSm9iRmF0ZRIgChxTVE9QUEVEX0pPQl9GQVRFX1VOU1BFQ0lGSUVEEAASHAoYU1RPUFBFRF9KT0JfRkFURV9SVU5OSU5HEAESGgoWU1RPUFBFRF9KT0JfRkFURV9FTkRFRBACEiAKHFNUT1BQRURfSk9CX0ZBVEVfSEFOREVEX0JBQ0sQAxIbChdTVE9QUEVEX0pPQl9GQVRFX0ZBSUxFRBAEEiIKHlNUT1BQRURfSk9CX0ZBVEVfSU5ERVRFUk1JTkFURRAFKqsBCg9Xb3JrZXJPcmRlcktpbmQSIQodV09SS0VSX09SREVSX0tJTkRfVU5TUEVDSUZJRUQQABIdChlXT1JLRVJfT1JERVJfS0lORF9TVVNQRU5EEAESGwoXV09SS0VSX09SREVSX0tJTkRfRFJBSU4QAhIeChpXT1JLRVJfT1JERVJfS0lORF9HUkFDRUZVTBADEhkKFVdPUktFUl9PUkRFUl9LSU5EX05PVxAEMooFCg1Xb3JrZXJTZXJ2aWNlElcKC0xpc3RXb3JrZXJzEiAucG9pbnRzbWFuLnYxLkxpc3RXb3JrZXJzUmVxdWVzdBohLnBvaW50c21hbi52MS5MaXN0V29ya2Vyc1Jlc3BvbnNlIgOQAgESUQoJR2V0V29ya2VyEh4ucG9pbnRzbWFuLnYxLkdldFdvcmtlclJlcXVlc3QaHy5wb2ludHNtYW4udjEuR2V0V29ya2VyUmVzcG9uc2UiA5ACARJgCg5TdXNwZW5kV29ya2VycxIjLnBvaW50c21hbi52MS5TdXNwZW5kV29ya2Vyc1JlcXVlc3QaJC5wb2ludHNtYW4udjEuU3VzcGVuZFdvcmtlcnNSZXNwb25zZSIDkAICEl0KDVJlc3VtZVdvcmtlcnMSIi5wb2ludHNtYW4udjEuUmVzdW1lV29ya2Vyc1JlcXVlc3QaIy5wb2ludHNtYW4udjEuUmVzdW1lV29ya2Vyc1Jlc3BvbnNlIgOQAgISVwoLU3RvcFdvcmtlcnMSIC5wb2ludHNtYW4udjEuU3RvcFdvcmtlcnNSZXF1ZXN0GiEucG9pbnRzbWFuLnYxLlN0b3BXb3JrZXJzUmVzcG9uc2UiA5ACAhJXCgxXYXRjaFdvcmtlcnMSIS5wb2ludHNtYW4udjEuV2F0Y2hXb3JrZXJzUmVxdWVzdBoiLnBvaW50c21hbi52MS5XYXRjaFdvcmtlcnNSZXNwb25zZTABEloKDEZvcmdldFdvcmtlchIhLnBvaW50c21hbi52MS5Gb3JnZXRXb3JrZXJSZXF1ZXN0GiIucG9pbnRzbWFuLnYxLkZvcmdldFdvcmtlclJlc3BvbnNlIgOQAgJiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_pointsman_v1_job, file_pointsman_v1_job_service]);
+  fileDesc("CiFwb2ludHNtYW4vdjEvd29ya2VyX3NlcnZpY2UucHJvdG8SDHBvaW50c21hbi52MSLuAgoSTGlzdFdvcmtlcnNSZXF1ZXN0Ei4KBW5hbWVzGAEgAygJQh+6SBySARkQZCIVchMYgAEyDl5bXHgyMS1ceDdlXSskEjwKBnN0YXRlcxgCIAMoDjIZLnBvaW50c21hbi52MS5Xb3JrZXJTdGF0ZUIRukgOkgELEAUiB4IBBBABIAASQQoFem9uZXMYAyADKAlCMrpIL5IBLBBAIihyJjIkXlthLXowLTldKFthLXowLTktXXswLDMwfVthLXowLTldKT8kElUKBnF1ZXVlcxgEIAMoCUJFukhCkgE/EGQiO3I5GIcBMjReKGRldmljZS8pP1tBLVphLXowLTldKFtBLVphLXowLTkuXy1dKltBLVphLXowLTldKT8kEi4KBW5vZGVzGAUgAygJQh+6SBySARkQZCIVchMYgAEyDl5bXHgyMS1ceDdlXSskEiAKBWhvc3RzGAYgAygJQhG6SA6SAQsQZCIHcgUQARiAAiIsChBHZXRXb3JrZXJSZXF1ZXN0EhgKBG5hbWUYASABKAlCCrpIB3IFEAEYgAEiOQoRR2V0V29ya2VyUmVzcG9uc2USJAoGd29ya2VyGAEgASgLMhQucG9pbnRzbWFuLnYxLldvcmtlciLZAwoOV29ya2VyU2VsZWN0b3ISLgoFbmFtZXMYASADKAlCH7pIHJIBGRBkIhVyExiAATIOXltceDIxLVx4N2VdKyQSVQoGcXVldWVzGAIgAygJQkW6SEKSAT8QZCI7cjkYhwEyNF4oZGV2aWNlLyk/W0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyQSLgoFbm9kZXMYAyADKAlCH7pIHJIBGRBkIhVyExiAATIOXltceDIxLVx4N2VdKyQSIAoFaG9zdHMYBCADKAlCEbpIDpIBCxBkIgdyBRABGIACEkEKBXpvbmVzGAUgAygJQjK6SC+SASwQQCIociYyJF5bYS16MC05XShbYS16MC05LV17MCwzMH1bYS16MC05XSk/JDqqAbpIpgEaowEKH3dvcmtlcl9zZWxlY3Rvci5uYW1lc19zb21ldGhpbmcSMG11c3QgbmFtZSBhdCBsZWFzdCBvbmUgbmFtZSwgcXVldWUsIG5vZGUgb3IgaG9zdBpOc2l6ZSh0aGlzLm5hbWVzKSArIHNpemUodGhpcy5xdWV1ZXMpICsgc2l6ZSh0aGlzLm5vZGVzKSArIHNpemUodGhpcy5ob3N0cykgPiAwIrwBChVTdXNwZW5kV29ya2Vyc1JlcXVlc3QSNgoIc2VsZWN0b3IYASABKAsyHC5wb2ludHNtYW4udjEuV29ya2VyU2VsZWN0b3JCBrpIA8gBARIYCgZyZWFzb24YAiABKAlCCLpIBXIDGIAEEhUKDXZhbGlkYXRlX29ubHkYAyABKAgSIQoUbWF4X2FmZmVjdGVkX2RldmljZXMYBCABKA1IAIgBAUIXChVfbWF4X2FmZmVjdGVkX2RldmljZXMiWQoWU3VzcGVuZFdvcmtlcnNSZXNwb25zZRIlCgd3b3JrZXJzGAEgAygLMhQucG9pbnRzbWFuLnYxLldvcmtlchIYChBhZmZlY3RlZF9kZXZpY2VzGAIgASgNImUKFFJlc3VtZVdvcmtlcnNSZXF1ZXN0EjYKCHNlbGVjdG9yGAEgASgLMhwucG9pbnRzbWFuLnYxLldvcmtlclNlbGVjdG9yQga6SAPIAQESFQoNdmFsaWRhdGVfb25seRgCIAEoCCI+ChVSZXN1bWVXb3JrZXJzUmVzcG9uc2USJQoHd29ya2VycxgBIAMoCzIULnBvaW50c21hbi52MS5Xb3JrZXIi6QIKElN0b3BXb3JrZXJzUmVxdWVzdBI2CghzZWxlY3RvchgBIAEoCzIcLnBvaW50c21hbi52MS5Xb3JrZXJTZWxlY3RvckIGukgDyAEBEi4KBG1vZGUYAiABKA4yFi5wb2ludHNtYW4udjEuU3RvcE1vZGVCCLpIBYIBAhABEj8KDGdyYWNlX3BlcmlvZBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFMgASGAoGcmVhc29uGAQgASgJQgi6SAVyAxiABBIVCg12YWxpZGF0ZV9vbmx5GAUgASgIEiEKFG1heF9hZmZlY3RlZF9kZXZpY2VzGAYgASgNSACIAQESPQoMd2FpdF90aW1lb3V0GAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgy6SAmqAQYiAgg8MgBCFwoVX21heF9hZmZlY3RlZF9kZXZpY2VzIpgBChNTdG9wV29ya2Vyc1Jlc3BvbnNlEiUKB3dvcmtlcnMYASADKAsyFC5wb2ludHNtYW4udjEuV29ya2VyEiYKBGpvYnMYAiADKAsyGC5wb2ludHNtYW4udjEuU3RvcHBlZEpvYhIYChBpbnRlcnJ1cHRlZF9qb2JzGAMgAygJEhgKEGFmZmVjdGVkX2RldmljZXMYBCABKA0ixwEKClN0b3BwZWRKb2ISCgoCaWQYASABKAkSDgoGd29ya2VyGAIgASgJEg4KBmRldmljZRgDIAEoCRIqCgRmYXRlGAQgASgOMhwucG9pbnRzbWFuLnYxLlN0b3BwZWRKb2JGYXRlEiUKBXN0YXRlGAUgASgOMhYucG9pbnRzbWFuLnYxLkpvYlN0YXRlEiQKBmVmZmVjdBgGIAEoDjIULnBvaW50c21hbi52MS5FZmZlY3QSFAoMaG9sZHNfZGV2aWNlGAcgASgIIo8BChNXYXRjaFdvcmtlcnNSZXF1ZXN0EjAKBmZpbHRlchgBIAEoCzIgLnBvaW50c21hbi52MS5MaXN0V29ya2Vyc1JlcXVlc3QSRgoSaGVhcnRiZWF0X2ludGVydmFsGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiAwisAjICCAEisAEKFFdhdGNoV29ya2Vyc1Jlc3BvbnNlEicKB2NoYW5nZWQYASABKAsyFC5wb2ludHNtYW4udjEuV29ya2VySAASEQoHcmVtb3ZlZBgCIAEoCUgAEiYKBnN5bmNlZBgDIAEoCzIULnBvaW50c21hbi52MS5TeW5jZWRIABIsCgloZWFydGJlYXQYBCABKAsyFy5wb2ludHNtYW4udjEuSGVhcnRiZWF0SABCBgoEaXRlbSIvChNGb3JnZXRXb3JrZXJSZXF1ZXN0EhgKBG5hbWUYASABKAlCCrpIB3IFEAEYgAEiJwoURm9yZ2V0V29ya2VyUmVzcG9uc2USDwoHZGV2aWNlcxgBIAEoDSI8ChNMaXN0V29ya2Vyc1Jlc3BvbnNlEiUKB3dvcmtlcnMYASADKAsyFC5wb2ludHNtYW4udjEuV29ya2VyIuAFCgZXb3JrZXISDAoEbmFtZRgBIAEoCRIoCgVzdGF0ZRgCIAEoDjIZLnBvaW50c21hbi52MS5Xb3JrZXJTdGF0ZRILCgNwaWQYAyABKA0SEAoIaG9zdG5hbWUYBCABKAkSDQoFem9uZXMYBSADKAkSDgoGcXVldWVzGAYgAygJEjIKDmxhc3RfaGVhcnRiZWF0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpiaXJ0aF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIcChRzdWNjZXNzZnVsX2pvYl9jb3VudBgJIAEoDRIYChBmYWlsZWRfam9iX2NvdW50GAogASgNEhkKEXJ1bm5pbmdfam9iX2NvdW50GAsgASgNEhAKCGNhcGFjaXR5GAwgASgNEhQKDGRldmljZV9jb3VudBgNIAEoDRIVCg1zZXNzaW9uX2NvdW50GA4gASgNEg8KB3ZlcnNpb24YDyABKAkSMAoGbGFiZWxzGBAgAygLMiAucG9pbnRzbWFuLnYxLldvcmtlci5MYWJlbHNFbnRyeRItCgxjdXJyZW50X2pvYnMYESADKAsyFy5wb2ludHNtYW4udjEuV29ya2VySm9iEjMKEGV2ZW50X2xvb3BfZGVsYXkYEiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLAoJY2xhaW1fYWdlGBMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEigKBW9yZGVyGBQgASgLMhkucG9pbnRzbWFuLnYxLldvcmtlck9yZGVyEi4KCmRlYXRoX3RpbWUYFSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBG5vZGUYHiABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJWCglXb3JrZXJKb2ISCgoCaWQYASABKAkSDQoFcXVldWUYAiABKAkSLgoKc3RhcnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAitQEKC1dvcmtlck9yZGVyEisKBGtpbmQYASABKA4yHS5wb2ludHNtYW4udjEuV29ya2VyT3JkZXJLaW5kEg4KBmNhbGxlchgCIAEoCRIOCgZyZWFzb24YAyABKAkSKAoEdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoMZ3JhY2VfcGVyaW9kGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIp4DCgdTZXNzaW9uEgwKBG5hbWUYASABKAkSDgoGd29ya2VyGAIgASgJEgwKBG5vZGUYAyABKAkSDAoEem9uZRgEIAEoCRIOCgZkZXZpY2UYBSABKAkSDwoHYWRkcmVzcxgGIAEoCRIMCgRwb3J0GAcgASgNEhAKCHBsYXRmb3JtGAggASgJEhAKCHVzZXJuYW1lGAkgASgJEhIKCmNyZWRlbnRpYWwYCiABKAkSKQoFc3RhdGUYCyABKA4yGi5wb2ludHNtYW4udjEuU2Vzc2lvblN0YXRlEgsKA2pvYhgMIAEoCRItCglvcGVuX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKDWxhc3RfdXNlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXVzZV9jb3VudBgPIAEoDRIzCg5jcnlwdG9fcHJvZmlsZRgQIAEoDjIbLnBvaW50c21hbi52MS5DcnlwdG9Qcm9maWxlEhAKCGJhc3Rpb25zGBEgAygJItUDCg1TZXNzaW9uRmlsdGVyEjoKBW5hbWVzGAEgAygJQiu6SCiSASUQZCIhch8YoAEyGl5bXHgyMS1ceDdlXSsvWzAtOV17MSwxNX0kEkwKB2RldmljZXMYAiADKAlCO7pIOJIBNRBkIjFyLxiAATIqXltBLVphLXowLTldKFtBLVphLXowLTkuXy1dKltBLVphLXowLTldKT8kEiAKBWhvc3RzGAMgAygJQhG6SA6SAQsQZCIHcgUQARiAAhIwCgd3b3JrZXJzGAQgAygJQh+6SBySARkQZCIVchMYgAEyDl5bXHgyMS1ceDdlXSskEi4KBW5vZGVzGAUgAygJQh+6SBySARkQZCIVchMYgAEyDl5bXHgyMS1ceDdlXSskEkEKBXpvbmVzGAYgAygJQjK6SC+SASwQQCIociYyJF5bYS16MC05XShbYS16MC05LV17MCwzMH1bYS16MC05XSk/JBI0CgtjcmVkZW50aWFscxgHIAMoCUIfukgckgEZEGQiFXITGIABMg5eW1x4MjEtXHg3ZV0rJBI9CgZzdGF0ZXMYCCADKA4yGi5wb2ludHNtYW4udjEuU2Vzc2lvblN0YXRlQhG6SA6SAQsQAiIHggEEEAEgACJzChNMaXN0U2Vzc2lvbnNSZXF1ZXN0EisKBmZpbHRlchgBIAEoCzIbLnBvaW50c21hbi52MS5TZXNzaW9uRmlsdGVyEhEKCXBhZ2Vfc2l6ZRgCIAEoDRIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiACCJYChRMaXN0U2Vzc2lvbnNSZXNwb25zZRInCghzZXNzaW9ucxgBIAMoCzIVLnBvaW50c21hbi52MS5TZXNzaW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKwAwoUQ2xvc2VTZXNzaW9uc1JlcXVlc3QSpgIKBmZpbHRlchgBIAEoCzIbLnBvaW50c21hbi52MS5TZXNzaW9uRmlsdGVyQvgBukj0AboB7QEKJWNsb3NlX3Nlc3Npb25zLmZpbHRlcl9uYW1lc19zb21ldGhpbmcSRW11c3QgbmFtZSBhdCBsZWFzdCBvbmUgbmFtZSwgZGV2aWNlLCBob3N0LCB3b3JrZXIsIG5vZGUgb3IgY3JlZGVudGlhbBp9c2l6ZSh0aGlzLm5hbWVzKSArIHNpemUodGhpcy5kZXZpY2VzKSArIHNpemUodGhpcy5ob3N0cykgKyBzaXplKHRoaXMud29ya2VycykgKyBzaXplKHRoaXMubm9kZXMpICsgc2l6ZSh0aGlzLmNyZWRlbnRpYWxzKSA+IDDIAQESGQoRaW50ZXJydXB0X3J1bm5pbmcYAiABKAgSFQoNdmFsaWRhdGVfb25seRgDIAEoCBI9Cgx3YWl0X3RpbWVvdXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDLpICaoBBiICCDwyACK9AQoVQ2xvc2VTZXNzaW9uc1Jlc3BvbnNlEicKCHNlc3Npb25zGAEgAygLMhUucG9pbnRzbWFuLnYxLlNlc3Npb24SJgoHcGVuZGluZxgCIAMoCzIVLnBvaW50c21hbi52MS5TZXNzaW9uEiYKBGpvYnMYAyADKAsyGC5wb2ludHNtYW4udjEuU3RvcHBlZEpvYhIYChBpbnRlcnJ1cHRlZF9qb2JzGAQgAygJEhEKCXJlbWFpbmluZxgFIAEoDSqnAQoLV29ya2VyU3RhdGUSHAoYV09SS0VSX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRV09SS0VSX1NUQVRFX0JVU1kQARIVChFXT1JLRVJfU1RBVEVfSURMRRACEhkKFVdPUktFUl9TVEFURV9EUkFJTklORxADEhUKEVdPUktFUl9TVEFURV9ERUFEEAQSGgoWV09SS0VSX1NUQVRFX1NVU1BFTkRFRBAFKmUKCFN0b3BNb2RlEhkKFVNUT1BfTU9ERV9VTlNQRUNJRklFRBAAEhMKD1NUT1BfTU9ERV9EUkFJThABEhYKElNUT1BfTU9ERV9HUkFDRUZVTBACEhEKDVNUT1BfTU9ERV9OT1cQAyrPAQoOU3RvcHBlZEpvYkZhdGUSIAocU1RPUFBFRF9KT0JfRkFURV9VTlNQRUNJRklFRBAAEhwKGFNUT1BQRURfSk9CX0ZBVEVfUlVOTklORxABEhoKFlNUT1BQRURfSk9CX0ZBVEVfRU5ERUQQAhIgChxTVE9QUEVEX0pPQl9GQVRFX0hBTkRFRF9CQUNLEAMSGwoXU1RPUFBFRF9KT0JfRkFURV9GQUlMRUQQBBIiCh5TVE9QUEVEX0pPQl9GQVRFX0lOREVURVJNSU5BVEUQBSqrAQoPV29ya2VyT3JkZXJLaW5kEiEKHVdPUktFUl9PUkRFUl9LSU5EX1VOU1BFQ0lGSUVEEAASHQoZV09SS0VSX09SREVSX0tJTkRfU1VTUEVORBABEhsKF1dPUktFUl9PUkRFUl9LSU5EX0RSQUlOEAISHgoaV09SS0VSX09SREVSX0tJTkRfR1JBQ0VGVUwQAxIZChVXT1JLRVJfT1JERVJfS0lORF9OT1cQBCpdCgxTZXNzaW9uU3RhdGUSHQoZU0VTU0lPTl9TVEFURV9VTlNQRUNJRklFRBAAEhYKElNFU1NJT05fU1RBVEVfQlVTWRABEhYKElNFU1NJT05fU1RBVEVfSURMRRACMsUGCg1Xb3JrZXJTZXJ2aWNlElcKC0xpc3RXb3JrZXJzEiAucG9pbnRzbWFuLnYxLkxpc3RXb3JrZXJzUmVxdWVzdBohLnBvaW50c21hbi52MS5MaXN0V29ya2Vyc1Jlc3BvbnNlIgOQAgESUQoJR2V0V29ya2VyEh4ucG9pbnRzbWFuLnYxLkdldFdvcmtlclJlcXVlc3QaHy5wb2ludHNtYW4udjEuR2V0V29ya2VyUmVzcG9uc2UiA5ACARJgCg5TdXNwZW5kV29ya2VycxIjLnBvaW50c21hbi52MS5TdXNwZW5kV29ya2Vyc1JlcXVlc3QaJC5wb2ludHNtYW4udjEuU3VzcGVuZFdvcmtlcnNSZXNwb25zZSIDkAICEl0KDVJlc3VtZVdvcmtlcnMSIi5wb2ludHNtYW4udjEuUmVzdW1lV29ya2Vyc1JlcXVlc3QaIy5wb2ludHNtYW4udjEuUmVzdW1lV29ya2Vyc1Jlc3BvbnNlIgOQAgISVwoLU3RvcFdvcmtlcnMSIC5wb2ludHNtYW4udjEuU3RvcFdvcmtlcnNSZXF1ZXN0GiEucG9pbnRzbWFuLnYxLlN0b3BXb3JrZXJzUmVzcG9uc2UiA5ACAhJXCgxXYXRjaFdvcmtlcnMSIS5wb2ludHNtYW4udjEuV2F0Y2hXb3JrZXJzUmVxdWVzdBoiLnBvaW50c21hbi52MS5XYXRjaFdvcmtlcnNSZXNwb25zZTABEloKDExpc3RTZXNzaW9ucxIhLnBvaW50c21hbi52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GiIucG9pbnRzbWFuLnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlIgOQAgESXQoNQ2xvc2VTZXNzaW9ucxIiLnBvaW50c21hbi52MS5DbG9zZVNlc3Npb25zUmVxdWVzdBojLnBvaW50c21hbi52MS5DbG9zZVNlc3Npb25zUmVzcG9uc2UiA5ACAhJaCgxGb3JnZXRXb3JrZXISIS5wb2ludHNtYW4udjEuRm9yZ2V0V29ya2VyUmVxdWVzdBoiLnBvaW50c21hbi52MS5Gb3JnZXRXb3JrZXJSZXNwb25zZSIDkAICYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_pointsman_v1_job, file_pointsman_v1_job_service, file_pointsman_v1_target]);
 
 /**
  * Asks for the workers.
@@ -855,6 +857,364 @@ export const WorkerOrderSchema: GenMessage<WorkerOrder> = /*@__PURE__*/
   messageDesc(file_pointsman_v1_worker_service, 18);
 
 /**
+ * An SSH connection to a device, held by a worker and used by one job after another.
+ *
+ * @generated from message pointsman.v1.Session
+ */
+export type Session = Message<"pointsman.v1.Session"> & {
+  /**
+   * Its name: that of the worker, "/", and a number that the worker gives to no other.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The worker that holds it.
+   *
+   * @generated from field: string worker = 2;
+   */
+  worker: string;
+
+  /**
+   * The node of the worker.
+   *
+   * @generated from field: string node = 3;
+   */
+  node: string;
+
+  /**
+   * Its zone.
+   *
+   * @generated from field: string zone = 4;
+   */
+  zone: string;
+
+  /**
+   * The device's name; empty for an inline endpoint.
+   *
+   * @generated from field: string device = 5;
+   */
+  device: string;
+
+  /**
+   * The device's address.
+   *
+   * @generated from field: string address = 6;
+   */
+  address: string;
+
+  /**
+   * The device's port.
+   *
+   * @generated from field: uint32 port = 7;
+   */
+  port: number;
+
+  /**
+   * The device's platform.
+   *
+   * @generated from field: string platform = 8;
+   */
+  platform: string;
+
+  /**
+   * The account it is logged in as.
+   *
+   * @generated from field: string username = 9;
+   */
+  username: string;
+
+  /**
+   * The credential it was logged in with; empty for a login of the job's own.
+   *
+   * @generated from field: string credential = 10;
+   */
+  credential: string;
+
+  /**
+   * Whether a job uses it.
+   *
+   * @generated from field: pointsman.v1.SessionState state = 11;
+   */
+  state: SessionState;
+
+  /**
+   * The job that uses it, where the worker has told of it.
+   *
+   * @generated from field: string job = 12;
+   */
+  job: string;
+
+  /**
+   * When it was opened.
+   *
+   * @generated from field: google.protobuf.Timestamp open_time = 13;
+   */
+  openTime?: Timestamp | undefined;
+
+  /**
+   * When a job last began or ended to use it.
+   *
+   * @generated from field: google.protobuf.Timestamp last_use_time = 14;
+   */
+  lastUseTime?: Timestamp | undefined;
+
+  /**
+   * How many times it was used, the present one included.
+   *
+   * @generated from field: uint32 use_count = 15;
+   */
+  useCount: number;
+
+  /**
+   * The algorithms that it was opened with.
+   *
+   * @generated from field: pointsman.v1.CryptoProfile crypto_profile = 16;
+   */
+  cryptoProfile: CryptoProfile;
+
+  /**
+   * The hosts that it goes through, as "address:port", the first being the one that is reached directly.
+   *
+   * @generated from field: repeated string bastions = 17;
+   */
+  bastions: string[];
+};
+
+/**
+ * Describes the message pointsman.v1.Session.
+ * Use `create(SessionSchema)` to create a new message.
+ */
+export const SessionSchema: GenMessage<Session> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_worker_service, 19);
+
+/**
+ * Which sessions are meant: fields are joined by AND, the values of a field by OR.
+ *
+ * @generated from message pointsman.v1.SessionFilter
+ */
+export type SessionFilter = Message<"pointsman.v1.SessionFilter"> & {
+  /**
+   * By name. At most 100.
+   *
+   * @generated from field: repeated string names = 1;
+   */
+  names: string[];
+
+  /**
+   * By the device's name. At most 100.
+   *
+   * @generated from field: repeated string devices = 2;
+   */
+  devices: string[];
+
+  /**
+   * By the device's name, or its address with a port where that is not 22. At most 100.
+   *
+   * @generated from field: repeated string hosts = 3;
+   */
+  hosts: string[];
+
+  /**
+   * By worker. At most 100.
+   *
+   * @generated from field: repeated string workers = 4;
+   */
+  workers: string[];
+
+  /**
+   * By the node of the worker. At most 100.
+   *
+   * @generated from field: repeated string nodes = 5;
+   */
+  nodes: string[];
+
+  /**
+   * By zone. At most 64.
+   *
+   * @generated from field: repeated string zones = 6;
+   */
+  zones: string[];
+
+  /**
+   * By credential. At most 100.
+   *
+   * @generated from field: repeated string credentials = 7;
+   */
+  credentials: string[];
+
+  /**
+   * By state.
+   *
+   * @generated from field: repeated pointsman.v1.SessionState states = 8;
+   */
+  states: SessionState[];
+};
+
+/**
+ * Describes the message pointsman.v1.SessionFilter.
+ * Use `create(SessionFilterSchema)` to create a new message.
+ */
+export const SessionFilterSchema: GenMessage<SessionFilter> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_worker_service, 20);
+
+/**
+ * Asks for sessions.
+ *
+ * @generated from message pointsman.v1.ListSessionsRequest
+ */
+export type ListSessionsRequest = Message<"pointsman.v1.ListSessionsRequest"> & {
+  /**
+   * Which. Default: all. DEVICE_NOT_FOUND and WORKER_NOT_FOUND where it names what is not there.
+   *
+   * @generated from field: pointsman.v1.SessionFilter filter = 1;
+   */
+  filter?: SessionFilter | undefined;
+
+  /**
+   * Sessions on a page, at most 1,000. Default 50.
+   *
+   * @generated from field: uint32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * From the answer before, of the same filter.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message pointsman.v1.ListSessionsRequest.
+ * Use `create(ListSessionsRequestSchema)` to create a new message.
+ */
+export const ListSessionsRequestSchema: GenMessage<ListSessionsRequest> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_worker_service, 21);
+
+/**
+ * Sessions.
+ *
+ * @generated from message pointsman.v1.ListSessionsResponse
+ */
+export type ListSessionsResponse = Message<"pointsman.v1.ListSessionsResponse"> & {
+  /**
+   * The sessions.
+   *
+   * @generated from field: repeated pointsman.v1.Session sessions = 1;
+   */
+  sessions: Session[];
+
+  /**
+   * For the next page. Empty: this was the last.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message pointsman.v1.ListSessionsResponse.
+ * Use `create(ListSessionsResponseSchema)` to create a new message.
+ */
+export const ListSessionsResponseSchema: GenMessage<ListSessionsResponse> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_worker_service, 22);
+
+/**
+ * Asks to close sessions.
+ *
+ * @generated from message pointsman.v1.CloseSessionsRequest
+ */
+export type CloseSessionsRequest = Message<"pointsman.v1.CloseSessionsRequest"> & {
+  /**
+   * Which. Required; at least one of names, devices, hosts, workers, nodes and credentials.
+   *
+   * @generated from field: pointsman.v1.SessionFilter filter = 1;
+   */
+  filter?: SessionFilter | undefined;
+
+  /**
+   * Also where jobs run: reads and whatever has sent nothing go back to their lines; a change is given 1.5 s for the answer
+   * to its last line. Without it the call is refused with SESSIONS_IN_USE and closes nothing.
+   *
+   * @generated from field: bool interrupt_running = 2;
+   */
+  interruptRunning: boolean;
+
+  /**
+   * Only say what would be done.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
+
+  /**
+   * How long to wait until they are closed and it is known what became of the jobs, at most 60 s. Default 10 s.
+   *
+   * @generated from field: google.protobuf.Duration wait_timeout = 4;
+   */
+  waitTimeout?: Duration | undefined;
+};
+
+/**
+ * Describes the message pointsman.v1.CloseSessionsRequest.
+ * Use `create(CloseSessionsRequestSchema)` to create a new message.
+ */
+export const CloseSessionsRequestSchema: GenMessage<CloseSessionsRequest> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_worker_service, 23);
+
+/**
+ * What was closed.
+ *
+ * @generated from message pointsman.v1.CloseSessionsResponse
+ */
+export type CloseSessionsResponse = Message<"pointsman.v1.CloseSessionsResponse"> & {
+  /**
+   * The sessions that are closed (with validate_only: that would be), at most 1,000 a call.
+   *
+   * @generated from field: repeated pointsman.v1.Session sessions = 1;
+   */
+  sessions: Session[];
+
+  /**
+   * Those that were told to close and were still open when the time to wait was over.
+   *
+   * @generated from field: repeated pointsman.v1.Session pending = 2;
+   */
+  pending: Session[];
+
+  /**
+   * The jobs that ran on their devices when the sessions were told to close, and what became of each.
+   *
+   * @generated from field: repeated pointsman.v1.StoppedJob jobs = 3;
+   */
+  jobs: StoppedJob[];
+
+  /**
+   * Ids of those among them that were cut short.
+   *
+   * @generated from field: repeated string interrupted_jobs = 4;
+   */
+  interruptedJobs: string[];
+
+  /**
+   * Sessions beyond the 1,000 that this call was about: call again for them.
+   *
+   * @generated from field: uint32 remaining = 5;
+   */
+  remaining: number;
+};
+
+/**
+ * Describes the message pointsman.v1.CloseSessionsResponse.
+ * Use `create(CloseSessionsResponseSchema)` to create a new message.
+ */
+export const CloseSessionsResponseSchema: GenMessage<CloseSessionsResponse> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_worker_service, 24);
+
+/**
  * What a worker is doing.
  *
  * @generated from enum pointsman.v1.WorkerState
@@ -1082,6 +1442,47 @@ export const WorkerOrderKindSchema: GenEnum<WorkerOrderKind> = /*@__PURE__*/
   enumDesc(file_pointsman_v1_worker_service, 3);
 
 /**
+ * What a session is doing.
+ *
+ * @generated from enum pointsman.v1.SessionState
+ */
+export const SessionState = {
+  /**
+   * Never used.
+   *
+   * @generated from enum value: SESSION_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * A job uses it.
+   *
+   * @generated from enum value: SESSION_STATE_BUSY = 1;
+   */
+  BUSY: 1,
+
+  /**
+   * It waits for work.
+   *
+   * @generated from enum value: SESSION_STATE_IDLE = 2;
+   */
+  IDLE: 2,
+} as const;
+
+/**
+ * What a session is doing.
+ *
+ * @generated from enum pointsman.v1.SessionState
+ */
+export type SessionState = (typeof SessionState)[keyof typeof SessionState] | UnknownEnum;
+
+/**
+ * Describes the enum pointsman.v1.SessionState.
+ */
+export const SessionStateSchema: GenEnum<SessionState> = /*@__PURE__*/
+  enumDesc(file_pointsman_v1_worker_service, 4);
+
+/**
  * Shows the processes that do the work, and tells them to take nothing new or to stop.
  *
  * @generated from service pointsman.v1.WorkerService
@@ -1151,6 +1552,30 @@ export const WorkerService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchWorkersRequestSchema;
     output: typeof WatchWorkersResponseSchema;
+  },
+  /**
+   * Lists the SSH sessions that workers hold, by worker and in the order in which they were opened. As of each worker's
+   * last beat, so at most some seconds old.
+   *
+   * @generated from rpc pointsman.v1.WorkerService.ListSessions
+   */
+  listSessions: {
+    methodKind: "unary";
+    input: typeof ListSessionsRequestSchema;
+    output: typeof ListSessionsResponseSchema;
+  },
+  /**
+   * Closes sessions in the device's own words (`exit`): what is open to a device, without touching the rest of its worker.
+   * Known to the worker at once, and with its next beat (3 s) when the hint was lost. Work that comes later opens a new
+   * session: to keep it away, lock the device or pause its queue first. SESSIONS_IN_USE, DEVICE_NOT_FOUND,
+   * WORKER_NOT_FOUND.
+   *
+   * @generated from rpc pointsman.v1.WorkerService.CloseSessions
+   */
+  closeSessions: {
+    methodKind: "unary";
+    input: typeof CloseSessionsRequestSchema;
+    output: typeof CloseSessionsResponseSchema;
   },
   /**
    * Says that a worker whose journal is missing never returns: the devices that are held for it take changes again. Look
