@@ -76,7 +76,7 @@ export function createQueueService(parts: {
 }
 
 function view(queue: QueueRecord): Queue {
-  const { zone, name, waiting, running, oldestMs, paused, limit } = queue;
+  const { zone, name, waiting, running, oldestMs, paused, limit, rates } = queue;
   return create(QueueSchema, {
     zone,
     name,
@@ -87,5 +87,6 @@ function view(queue: QueueRecord): Queue {
       pause: { caller: paused.caller, reason: paused.reason, time: timestampFromMs(paused.timeMs) },
     }),
     limit: limit ?? 0,
+    ...rates,
   });
 }

@@ -33,10 +33,14 @@ export function registerQueues(program: Command, kit: CommandKit): void {
       String(queue.waiting),
       String(queue.running),
       queue.limit === 0 ? "" : String(queue.limit),
+      rate(queue.acceptedPerMinute),
+      rate(queue.endedPerMinute),
       time(queue.oldestTime),
       queue.pause ? `by ${pauseName(queue.pause)}` : "",
     ]);
-    await out.line(table(["zone", "name", "waiting", "running", "limit", "oldest", "paused"], rows));
+    await out.line(
+      table(["zone", "name", "waiting", "running", "limit", "in/min", "out/min", "oldest", "paused"], rows),
+    );
   });
 
   const get = named(kit.command(group, "get", "Show one queue"));
@@ -69,6 +73,16 @@ function named(command: Command): Command {
     .option("--zone <name>", "zone of a named queue (default: default)");
 }
 
+/** Jobs a minute, with one decimal where there are few. */
+function rate(perMinute: number): string {
+  return perMinute >= 10 ? String(Math.round(perMinute)) : String(Math.round(perMinute * 10) / 10);
+}
+
+/** What only named queues tell. */
+function ofNamed(queue: Queue, text: string): string | undefined {
+  return queue.name.startsWith("device/") ? undefined : text;
+}
+
 function describe(queue: Queue): string {
   return facts([
     ["queue", queue.name],
@@ -76,6 +90,8 @@ function describe(queue: Queue): string {
     ["waiting", String(queue.waiting)],
     ["running", String(queue.running)],
     ["limit", queue.limit === 0 ? "none" : String(queue.limit)],
+    ["accepted", ofNamed(queue, `${rate(queue.acceptedPerMinute)} a minute`)],
+    ["ended", ofNamed(queue, `${rate(queue.endedPerMinute)} a minute`)],
     ["oldest", time(queue.oldestTime)],
     ["paused", queue.pause ? `by ${pauseName(queue.pause)}` : "no"],
   ]);

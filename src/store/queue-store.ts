@@ -12,6 +12,8 @@ export interface QueueRecord {
   readonly paused?: PauseRecord;
   /** Jobs that may run at a time. */
   readonly limit?: number;
+  /** Of a named queue: jobs accepted, and jobs that ended, a minute, over the last five to six. */
+  readonly rates?: { readonly acceptedPerMinute: number; readonly endedPerMinute: number };
 }
 
 /** Lines of work, and limits on parallel work. All hold within a zone. */

@@ -1,6 +1,6 @@
 import type { StoreConnection } from "./connection.js";
 import { type KeySpace, keyOf } from "./keys.js";
-import type { Scripts } from "./scripts.js";
+import { list, type Scripts } from "./scripts.js";
 import type { PauseRecord, QueueRecord, QueueStore, QueueTarget } from "./store.js";
 
 /** Lines of work, and limits on parallel work. */
@@ -34,13 +34,15 @@ export function createQueueStore(redis: StoreConnection, scripts: Scripts, keys:
   async function named(zone: string, queue: string): Promise<QueueRecord> {
     const root = keys.zone(zone);
     const name = `queue/${queue}`;
-    const [live, running, first, paused, limit] = await Promise.all([
+    const [live, running, first, paused, limit, rates] = await Promise.all([
       redis.zcard(keyOf(root, "queue", queue)),
       redis.scard(keyOf(root, "permits", name)),
       redis.zrange(keyOf(root, "queue", queue), "0", "0", "WITHSCORES"),
       redis.hget(keyOf(root, "paused"), name),
       redis.hget(keyOf(root, "limits"), name),
+      scripts.run("queue_rates", root, queue),
     ]);
+    const [accepted = 0, ended = 0, ms = 1] = list(rates).map(Number);
     return {
       zone,
       name: queue,
@@ -49,6 +51,7 @@ export function createQueueStore(redis: StoreConnection, scripts: Scripts, keys:
       ...oldest(first),
       ...pauseOf(paused),
       ...(limit === null ? {} : { limit: Number(limit) }),
+      rates: { acceptedPerMinute: (accepted * 60_000) / ms, endedPerMinute: (ended * 60_000) / ms },
     };
   }
 

@@ -41,6 +41,7 @@ const names = [
   "pause_queue",
   "pause_schedule",
   "pin_host_key",
+  "queue_rates",
   "reap",
   "reconcile",
   "redeliver",

@@ -131,10 +131,13 @@ describe("queues and limits", () => {
   it("are listed, shown, paused and resumed, with their zones", async () => {
     const seen: unknown[] = [];
     const pause = { caller: "ann", reason: "vendor", time: noon };
+    const counted = { acceptedPerMinute: 12.4, endedPerMinute: 0.46 };
     const server = await startServices({
       queues: {
         listQueues: ({ zones }) => ({
-          queues: [{ zone: zones[0] ?? "default", name: "backups", waiting: 3, running: 2, limit: 2, pause }],
+          queues: [
+            { zone: zones[0] ?? "default", name: "backups", waiting: 3, running: 2, limit: 2, ...counted, pause },
+          ],
         }),
         getQueue: ({ name }) => ({ queue: { name, zone: "default", waiting: 1 } }),
         pauseQueue({ name, zone, reason }) {
@@ -148,7 +151,7 @@ describe("queues and limits", () => {
       },
     });
     expect((await runCli(["queues", "--zone", "lab"], server)).stdout.split("\n")[1]).toBe(
-      `lab   backups  3        2        2              by ann since ${time(noon)}: vendor`,
+      `lab   backups  3        2        2      12      0.5              by ann since ${time(noon)}: vendor`,
     );
     expect(JSON.parse((await runCli(["queues", "--json"], server)).stdout)).toMatchObject({
       queues: [{ name: "backups", waiting: 3, pause: { caller: "ann" } }],

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Cancels a job. What runs is touched only when asked: its worker is told, and told again with each beat. A change that
 -- waits is left alone while it is not known whether it was made in a history that is forgotten.
--- @include gate, event, move, hold, lines, place, freezes, limits, close_job
+-- @include gate, event, move, hold, lines, place, freezes, limits, rates, close_job
 --
 -- ARGV  2 job · 3 '1' to interrupt what runs · 4 the fact, as the inside of a JSON object
 -- Gives NONE (no such job) · CANCELLED · CANCELLING · RUNNING · FINAL · SHUT (it may have been made)

@@ -1,5 +1,5 @@
 -- Shared by scripts that end jobs: what every end has in common.
--- @needs limits, lines, move, place
+-- @needs limits, lines, move, place, rates
 
 -- How long the output of a job that does not keep it stays for those who are still watching.
 local LINGER_S = 60
@@ -15,7 +15,10 @@ local function close_job(id, from, to, facts)
   -- What nobody has resolved yet is neither purged nor trimmed.
   if to ~= 'INDETERMINATE' then write('ZADD', key(to == 'SUCCEEDED' and 'done:good' or 'done:bad'), now_text, id) end
   if facts[1] and call('GET', key('dedupe', facts[1])) == id then call('DEL', key('dedupe', facts[1])) end
-  if facts[2] then call('ZREM', key('queue', facts[2]), id) end
+  if facts[2] then
+    call('ZREM', key('queue', facts[2]), id)
+    count_job(facts[2], 'out')
+  end
   if facts[3] then
     if facts[4] then
       call('EXPIRE', key('output', id), LINGER_S)

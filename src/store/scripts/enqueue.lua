@@ -1,5 +1,5 @@
 -- Accepts jobs, each for itself: what is refused keeps nothing else from being accepted.
--- @include gather, items, gate, memory, event, move, hold, lines, place, freezes, limits, close_job
+-- @include gather, items, gate, memory, event, move, hold, lines, place, freezes, limits, rates, close_job
 --
 -- ARGV  for each job: its id · endpoint · class · line (reads, changes) · priority's worth in microseconds · queue timeout
 --       in milliseconds · tokens of the device index · its definition, what scripts seldom need, as JSON · its spec ·
@@ -134,6 +134,7 @@ local function accept(item, before)
     add(fields, 'queue', options.queue)
     call('SADD', key('queues'), options.queue)
     call('ZADD', key('queue', options.queue), now_text, id)
+    count_job(options.queue, 'in')
   end
   if options.dedupe then
     add(fields, 'dedupe', options.dedupe)

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Ends attempts, each for itself: the job becomes final, waits for another attempt, or goes back into its line.
--- @include gather, items, gate, move, hold, lines, place, freezes, limits, close_job, memory, output, held
+-- @include gather, items, gate, move, hold, lines, place, freezes, limits, rates, close_job, memory, output, held
 --
 -- ARGV  for each attempt: worker · endpoint · job · fence · verdict · last step that may have been sent · last step whose
 --       answer was seen · '1' when the worker keeps the device · and by name what it has of:

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Checks each device: its owner, its run, its hold, its lock, and whether it stands where a claim looks for it.
--- @include event, move, hold, lines, place, freezes, limits, close_job, lose, fsck
+-- @include event, move, hold, lines, place, freezes, limits, rates, close_job, lose, fsck
 --
 -- ARGV  3… endpoints, at most 100
 -- Cost  O(endpoints · log n)

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Checks that each job stands wherever its state says it must.
--- @include event, move, hold, lines, place, freezes, limits, close_job, lose, fsck
+-- @include event, move, hold, lines, place, freezes, limits, rates, close_job, lose, fsck
 --
 -- ARGV  3… job ids, at most 100
 -- Cost  O(jobs · log n)

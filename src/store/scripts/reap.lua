@@ -2,7 +2,7 @@
 -- Buries a worker whose beat has not changed while a reaper watched, and frees its devices, a bounded number a call.
 -- Also ends the registration of one that retires: then the beat is not asked for. While the zone is being reconciled,
 -- only who is given up is buried: one whose journal is missing, and whose devices are held for it.
--- @include gate, event, move, hold, lines, place, freezes, limits, close_job, lose, skills
+-- @include gate, event, move, hold, lines, place, freezes, limits, rates, close_job, lose, skills
 --
 -- ARGV  2 worker · 3 the beat the reaper saw, or 'retire' · 4 devices to free at most
 -- Gives {'1' when it is buried, devices still to free}

@@ -2,7 +2,7 @@
 -- Takes what workers' journals know of changes, a number of facts: each says that an attempt passed its point of no
 -- return and, when it is known, how it ended. What Redis knows as well changes nothing; what it forgot is put right:
 -- nothing whose intent is in a journal is ever sent again by itself. May be repeated.
--- @include gate, event, move, hold, lines, place, freezes, limits, close_job, unhold, lose, reconciling
+-- @include gate, event, move, hold, lines, place, freezes, limits, rates, close_job, unhold, lose, reconciling
 --
 -- ARGV  2 facts as a JSON list; each {j job, e endpoint, f fence, w worker, a attempt, s its start, i step intended,
 --       l true while it goes on in the worker that tells, d how it ended {v verdict, x error, f effect, i step intended,

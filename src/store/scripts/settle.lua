@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- After a worker has told what its journal knows: what Redis believes it runs and it does not is lost, a bounded step
 -- a call.
--- @include gate, event, move, hold, lines, place, freezes, limits, close_job, lose
+-- @include gate, event, move, hold, lines, place, freezes, limits, rates, close_job, lose
 --
 -- ARGV  2 worker · 3 cursor, '0' at first · 4… job and fence of each attempt that goes on, in turn
 -- Gives {cursor, '0' when all is done; job that goes on and that it does not hold, …}

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- What is due: jobs whose time has come, jobs that waited too long, devices whose owner leaves their work lying, locks
 -- that ran out, room under limits, and workers and types of tasks gone an hour ago. A bounded number of each. Also notes how full Redis is.
--- @include gate, event, move, hold, lines, place, freezes, limits, close_job, unlock, start
+-- @include gate, event, move, hold, lines, place, freezes, limits, rates, close_job, unlock, start
 --
 -- ARGV  2 how many of each at most
 -- Gives {how much was done, milliseconds until something is due or -1}
