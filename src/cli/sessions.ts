@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { type SessionFilterInit, toJson } from "@pointsman/sdk";
-import { CloseSessionsResponseSchema, type Session, SessionSchema, SessionState } from "@pointsman/sdk/v1";
+import { CloseSessionsResponseSchema, type Session, SessionSchema, type SessionState } from "@pointsman/sdk/v1";
 import type { CommandKit, CommonOptions } from "./command.js";
 import { cryptoProfileName, effectName, fateName, hostAndPort, sessionStateName, stateName, time } from "./format.js";
 import { collect, collectSessionStates, parseDuration, parseInteger, UsageError } from "./parse.js";

@@ -60,7 +60,7 @@ export function createWorkerStore(redis: StoreConnection, scripts: Scripts, keys
     async stillOpen(zone, worker, numbers) {
       if (numbers.length === 0) return [];
       const uses = await redis.hmget(keyOf(keys.zone(zone), "session-use", worker), ...numbers.map(String));
-      return numbers.filter((_, index) => uses[index] != null);
+      return numbers.filter((_, index) => typeof uses[index] === "string");
     },
     async closeSessions(zone, worker, how, sessions) {
       const places = sessions.flatMap(({ number, endpoint }) => [number, endpoint]);
