@@ -1,5 +1,5 @@
 import type { Transport } from "@connectrpc/connect";
-import { createBackoff, type RetryOptions } from "./backoff.js";
+import { type Backoff, createBackoff, type RetryOptions } from "./backoff.js";
 import type { Connection } from "./call.js";
 import { createCredentials, type Credentials } from "./credentials.js";
 import { createDevices, type Devices } from "./devices.js";
@@ -11,14 +11,19 @@ import { createQueues, type Queues } from "./queues.js";
 import { createSchedules, type Schedules } from "./schedules.js";
 import { createRetryingTransport } from "./retry.js";
 import { createRuns, type Runs } from "./runs.js";
-import { createNodeTransport } from "./transport.js";
+import { createServers } from "./servers.js";
+import { createNodeTransport, type OwnedTransport } from "./transport.js";
 import { createWebhooks, type Webhooks } from "./webhooks.js";
 import { createWorkers, type Workers } from "./workers.js";
 
 /** How a client is made. */
 export interface PointsmanOptions {
-  /** Where the service is. Default: the environment's POINTSMAN_URL, else "http://127.0.0.1:9000". */
-  readonly baseUrl?: string | undefined;
+  /**
+   * Where the service is: one URL, or those of several servers of one installation, as a list or divided by commas. Calls
+   * and watches go to them in turn, and go on with another when one is gone. Default: the environment's POINTSMAN_URL,
+   * else "http://127.0.0.1:9000".
+   */
+  readonly baseUrl?: string | readonly string[] | undefined;
   /** API key. Default: the environment's POINTSMAN_API_KEY, else none. */
   readonly apiKey?: string | undefined;
   /** Milliseconds that a call may take with its retries. Default 30,000; 0: no limit. Watches have none. */
@@ -27,12 +32,12 @@ export interface PointsmanOptions {
   readonly retry?: RetryOptions | false | undefined;
   /** Sent with every call. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Used in place of an HTTP/2 connection to `baseUrl`, which is then not looked at. Closing the client leaves it open. */
+  /** Used in place of HTTP/2 connections to `baseUrl`, which is then not looked at. Closing the client leaves it open. */
   readonly transport?: Transport | undefined;
 }
 
 /**
- * A client of Pointsman. Holds one connection, opened by the first call; close it when done, or `await using` it.
+ * A client of Pointsman. Holds one connection to each server, opened by the first call; close it when done, or `await using` it.
  * Throws a TypeError for a URL or key that cannot be one.
  */
 export class Pointsman {
@@ -58,11 +63,14 @@ export class Pointsman {
   readonly #close: () => void;
 
   constructor(options: PointsmanOptions = {}) {
+    const backoff = createBackoff(options.retry);
     const owned = options.transport
       ? { transport: options.transport, close: () => undefined }
-      : createNodeTransport(checkedUrl(options.baseUrl ?? setting("POINTSMAN_URL") ?? "http://127.0.0.1:9000"));
+      : createOwnTransport(
+          checkedUrls(options.baseUrl ?? setting("POINTSMAN_URL") ?? "http://127.0.0.1:9000"),
+          backoff,
+        );
     const apiKey = options.apiKey ?? setting("POINTSMAN_API_KEY");
-    const backoff = createBackoff(options.retry);
     const closed = linkSignals();
     const connection: Connection = {
       transport: createRetryingTransport(owned.transport, backoff),
@@ -101,6 +109,21 @@ export class Pointsman {
 
 function setting(name: string): string | undefined {
   return process.env[name] || undefined;
+}
+
+function createOwnTransport(
+  [first, ...more]: readonly [string, ...string[]],
+  { maxAttempts }: Backoff,
+): OwnedTransport {
+  if (more.length === 0) return createNodeTransport(first);
+  return createServers([first, ...more].map(createNodeTransport), maxAttempts > 1);
+}
+
+function checkedUrls(urls: string | readonly string[]): readonly [string, ...string[]] {
+  const named = (typeof urls === "string" ? urls.split(",") : urls).map((url) => url.trim());
+  const [first, ...more] = new Set(named.map(checkedUrl));
+  if (first === undefined) throw new TypeError("baseUrl names no server");
+  return [first, ...more];
 }
 
 function checkedUrl(text: string): string {

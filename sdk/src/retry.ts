@@ -47,7 +47,8 @@ export function createRetryingTransport(transport: Transport, backoff: Backoff):
   };
 }
 
-function repeatable(method: DescMethodUnary, input: unknown): boolean {
+/** Whether doing the call twice does no more than doing it once. */
+export function repeatable(method: DescMethodUnary, input: unknown): boolean {
   if (method.idempotency !== Level.IDEMPOTENCY_UNKNOWN) return true;
   return Boolean((input as { readonly requestId?: string }).requestId);
 }
