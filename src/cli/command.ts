@@ -68,7 +68,12 @@ export function createCommandKit(io: CliIo): CommandKit {
       options: RunOptions = {},
     ) {
       return command
-        .addOption(new Option("--url <url>", "the server, or several by commas (default: POINTSMAN_URL, else http://127.0.0.1:9000)"))
+        .addOption(
+          new Option(
+            "--url <url>",
+            "the server, or several by commas (default: POINTSMAN_URL, else http://127.0.0.1:9000)",
+          ),
+        )
         .addOption(new Option("--api-key-file <file>", "file with the API key (default: POINTSMAN_API_KEY)"))
         .addOption(new Option("--json", "answer in JSON: one document, or a line for each item of a stream"))
         .action(() => runCommand(io, command, work, options));
