@@ -51,7 +51,9 @@ local function begin(fact, from)
       call('HSET', job, 'a' .. before[1], '{"w":' .. cjson.encode(before[2]) .. ',"f":"' .. before[3] .. '","s":' .. before[4] .. '}')
     end
   end
-  call('HDEL', job, 'rt', 'parked', 'cs', 'part', 'cut', 'a' .. fact.a, 'z' .. fact.a)
+  -- Of the same attempt, output that is missing stays marked.
+  if before[3] ~= fact.f then call('HDEL', job, 'cut') end
+  call('HDEL', job, 'rt', 'parked', 'cs', 'part', 'a' .. fact.a, 'z' .. fact.a)
   call('HSET', job, 'w', fact.w, 'f', fact.f, 's', fact.s, 'att', fact.a, 'it', now_text, 'is', fact.i)
   event(fact.j, fact.a, '"k":"log","lv":"warning","m":' .. cjson.encode('known from the journal of worker ' .. fact.w))
   if from == 'DELAYED' then event(fact.j, fact.a, state_body('QUEUED')) end

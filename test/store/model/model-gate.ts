@@ -61,6 +61,7 @@ export function createModelGate(zone: zones.ModelZone): ModelGate {
     const { worker, fence } = fact;
     const startMs = fact.job.startMs ?? 0;
     zone.fence = Math.max(zone.fence, Number(fence));
+    if (job.fence !== fence) delete job.cut;
     job.attempts = job.attempts.filter(({ number }) => number < fact.job.attempt);
     job.attempts.push({ number: fact.job.attempt, worker, fence, startMs });
     Object.assign(job, { worker, fence, startMs, intentMs: zone.now(), intendedStep: fact.intendedStep });
