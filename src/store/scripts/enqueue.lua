@@ -118,6 +118,11 @@ local function accept(item, before)
   if options.run then
     add(fields, 'run', options.run)
     write('ZADD', key('ix:run', string.match(options.run, '^%S+')), '0', id)
+    -- A run goes on, and a schedule fires, without anybody who asked for it since old data came back.
+    if line == 'changes' and call('HEXISTS', key('gate'), 'restored') == 1 then
+      hold_for(endpoint, 'restore')
+      device = gates(endpoint)
+    end
   end
   if options.skill then
     add(fields, 'skill', options.skill)

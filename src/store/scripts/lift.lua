@@ -14,6 +14,7 @@ for _, endpoint in ipairs(endpoints) do unhold(endpoint, reason) end
 -- The zone comes last: until then its devices would be held again.
 local opened = 0
 if #endpoints < tonumber(ARGV[3]) then
+  if reason == 'restore' then call('HDEL', key('gate'), 'restored') end
   opened = call('SREM', key('closed'), reason)
   if call('EXISTS', key('closed')) == 0 then call('HDEL', key('gate'), 'untold') end
   local worker = string.match(reason, '^worker/(.*)$')

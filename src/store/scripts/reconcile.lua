@@ -113,6 +113,7 @@ if #lost > 1 then return lost end
 
 -- Of a restored backup, whatever change was waiting then may have been made since. Delayed jobs come first: none goes back.
 local restored = facts[1] and mark > 0 and since - mark > RESTORED_MS
+if restored then call('HSET', gate, 'restored', ms(mark)) end
 if restored or #closed_by() > 0 then
   for _, state in ipairs({ 'DELAYED', 'QUEUED' }) do
     local walked = 'walked-' .. state
