@@ -18,11 +18,14 @@ export interface NextTime {
   readonly dueMs: number;
 }
 
+/** What is done with a time while a run is under way; IN_TURN: it waits, whatever waits besides. */
+export type FiringOverlap = OverlapPolicy | "IN_TURN";
+
 /** What is done about the due times of a schedule. */
 export interface DueDecision {
   readonly missed?: MissedTimes;
   /** Times that are fired, and what is done with each while a run is under way. */
-  readonly fire: readonly { readonly timeMs: number; readonly overlap: OverlapPolicy }[];
+  readonly fire: readonly { readonly timeMs: number; readonly overlap: FiringOverlap }[];
   readonly next?: NextTime;
 }
 
@@ -58,7 +61,9 @@ export function decideDue(
   // A fixed delay has one time; the one behind it is known when its run has ended.
   const times = fixedDelay ? { next: () => undefined } : createTimes(calendar, rule, clock.anchorMs);
   const plan = planDue(clock.uid, rule, times, nextMs, nowMs);
-  const madeUp = plan.madeUp.map((timeMs) => ({ timeMs, overlap: rule.misfire === "ALL" ? "ALLOW" : rule.overlap }));
+  // Passing over what ALL makes up for would take it back; starting it all at once is what a policy on overlaps forbids.
+  const inTurn: FiringOverlap = rule.misfire === "ALL" && rule.overlap !== "ALLOW" ? "IN_TURN" : rule.overlap;
+  const madeUp = plan.madeUp.map((timeMs) => ({ timeMs, overlap: inTurn }));
   const onTime = plan.onTime.map((timeMs) => ({ timeMs, overlap: rule.overlap }));
   const all = [...madeUp, ...onTime] as const;
   const fire = all.slice(0, most);

@@ -71,9 +71,6 @@ export function createScheduleLoop(parts: ScheduleLoopParts): Service {
     await schedules.ended(live.schedule, live.run, end, {
       pauseAfterFailures: schedule?.rule.pauseAfterFailures ?? 0,
       ...(next && { next }),
-      ...(schedule?.queuedMs !== undefined && {
-        queued: { timeMs: schedule.queuedMs, run: scheduledRunId(schedule.uid, schedule.queuedMs) },
-      }),
     });
   }
 

@@ -38,8 +38,7 @@ export interface ScheduleRecord extends Omit<NewSchedule, "next" | "idempotency"
   /** Its next time before jitter. Unset between the runs of a fixed delay, and when no time comes any more. */
   readonly nextMs?: number;
   readonly paused?: SchedulePauseRecord;
-  /** A time that waits for the end of what is under way. */
-  readonly queuedMs?: number;
+  /** Runs that are under way. */
   readonly liveRuns: number;
   readonly failures: number;
   readonly lastRun?: string;
@@ -163,8 +162,6 @@ export interface ScheduleStore {
       readonly pauseAfterFailures: number;
       /** What a fixed delay goes on with. */
       readonly next?: NextTime;
-      /** The time that waits, and its run. */
-      readonly queued?: { readonly timeMs: number; readonly run: string };
     },
   ): Promise<void>;
   /** Entries of the history with numbers below `before`, newest first. */

@@ -150,7 +150,7 @@ export function createScheduleStore(redis: StoreConnection, scripts: Scripts, ke
         return { run: id, schedule };
       });
     },
-    async ended(name, id, end, { pauseAfterFailures, next, queued }) {
+    async ended(name, id, end, { pauseAfterFailures, next }) {
       await run(
         ...(["end_schedule_run", name, id, end.state ?? "", end.endMs] as const),
         ...[
@@ -159,7 +159,6 @@ export function createScheduleStore(redis: StoreConnection, scripts: Scripts, ke
           pauseAfterFailures,
           ...nextArgs(next),
         ],
-        ...(queued ? [queued.timeMs, queued.run] : ["", ""]),
       );
     },
     async history(name, { limit, before }) {
@@ -191,7 +190,7 @@ function read(name: string, fields: Readonly<Record<string, Buffer>>, liveRuns: 
   const uid = field("uid");
   if (uid === undefined || !fields["run"]) return undefined;
   const body = JSON.parse(field("body") ?? "{}") as ScheduleBody;
-  const [next, paused, queued] = [field("next"), field("paused"), field("queued")];
+  const [next, paused] = [field("next"), field("paused")];
   const [lastRun, completeRun] = [field("last"), field("complete")];
   return {
     ...body,
@@ -199,7 +198,6 @@ function read(name: string, fields: Readonly<Record<string, Buffer>>, liveRuns: 
     ...{ version: number("version"), createMs: number("created"), updateMs: number("updated") },
     ...(next && { nextMs: Number(next) }),
     ...(paused && { paused: JSON.parse(paused) as SchedulePauseRecord }),
-    ...(queued && { queuedMs: Number(queued) }),
     failures: number("failures"),
     ...(lastRun && { lastRun, lastRunMs: number("lastMs") }),
     ...(completeRun && { completeRun }),

@@ -125,12 +125,66 @@ test.each([
   ["ALL", Array.from({ length: 60 }, (_, minute) => `${(minute + 1) * 60} FIRED`)],
 ] as const)("after an hour without a server, %s makes up for what it says", async (misfire, expected) => {
   const start = at.time.now;
-  await add({ misfire, overlap: misfire === "ALL" ? "SKIP" : "ALLOW" });
+  await add({ misfire });
   at.time.now = start + hour + 30_000;
   await startServers();
   await until(async () => (await told(start)).length >= expected.length);
   expect(await told(start)).toEqual(expected);
   expect((await get()).nextMs).toBe(start + hour + 60_000);
+});
+
+test.each(["SKIP", "CANCEL_PREVIOUS"] as const)(
+  "ALL makes up in turn where the overlap policy is %s: never two at once, none lost, none twice",
+  async (overlap) => {
+    const start = at.time.now;
+    const minutes = Array.from({ length: 10 }, (_, minute) => (minute + 1) * 60);
+    await add({ misfire: "ALL", overlap });
+    at.time.now = start + 10 * 60_000 + 30_000;
+    await startServers();
+    await until(async () => (await told(start)).length >= minutes.length);
+    const [first, ...rest] = minutes;
+    expect(await told(start)).toEqual([`${first} FIRED`, ...rest.map((second) => `${second} QUEUED`)]);
+    for (const _ of minutes) {
+      expect((await get()).liveRuns).toBe(1);
+      await endRun("SUCCEEDED");
+    }
+    const fired = (await told(start)).filter((one) => one.endsWith(" FIRED"));
+    expect(fired).toEqual(minutes.map((second) => `${second} FIRED`));
+    expect(await get()).toMatchObject({ liveRuns: 0, counts: { fired: 10, skipped: 0 } });
+    expect((await at.store.runs.list({ schedules: ["s"] }, { limit: 100 })).runs).toHaveLength(10);
+  },
+);
+
+test("what comes in its time meanwhile meets the overlap policy, and a pause lets go what waits", async () => {
+  const start = at.time.now;
+  await add({ misfire: "ALL", overlap: "SKIP" });
+  at.time.now = start + 3 * 60_000 + 30_000;
+  await startServers();
+  await until(async () => (await told(start)).length >= 3);
+  at.time.now = start + 4 * 60_000;
+  await until(async () => (await told(start)).length >= 4);
+  await at.store.schedules.pause("s", { caller: "bob", note: "", timeMs: 0 });
+  expect(await told(start)).toEqual([
+    "60 FIRED",
+    "120 QUEUED",
+    "180 QUEUED",
+    "240 SKIPPED_OVERLAP",
+    "120 SKIPPED_PAUSED",
+  ]);
+  expect((await history())[0]).toMatchObject({ outcome: "SKIPPED_PAUSED", count: 2, lastMs: start + 180_000 });
+  await endRun("SUCCEEDED");
+  expect(await get()).toMatchObject({ liveRuns: 0, counts: { fired: 1, skipped: 3 } });
+});
+
+test("a time that waits comes although the run before it could not be started", async () => {
+  const start = at.time.now;
+  await add({ misfire: "ALL", overlap: "SKIP" });
+  at.time.now = start + 2 * 60_000 + 30_000;
+  await at.store.devices.remove("r1");
+  await startServers();
+  await until(async () => (await get()).counts.refused === 2);
+  expect((await told(start)).sort()).toEqual(["120 QUEUED", "120 REFUSED", "60 REFUSED"]);
+  expect(await get()).toMatchObject({ liveRuns: 0 });
 });
 
 test("while a run is under way, SKIP passes over, QUEUE_ONE keeps one time, and it comes when the run has ended", async () => {

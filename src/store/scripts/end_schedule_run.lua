@@ -4,7 +4,7 @@
 -- ARGV  2 name · 3 run · 4 its state, '' when it is not known any more · 5 when it ended · 6 '1' when it succeeded, '0' when not,
 --       '' when it is neither
 --       7 '1' when every target of it has ended · 8 failures in a row after which the schedule pauses
---       9 next time of a fixed delay, or '' · 10 when that is fired, or '' · 11 the time that waits, or '' · 12 its run
+--       9 next time of a fixed delay, or '' · 10 when that is fired, or ''
 -- Gives 1, or 0 when that was known
 -- Cost  O(log n)
 
@@ -21,12 +21,5 @@ if ARGV[4] ~= '' then
   end
   if ARGV[6] ~= '' then count_end(name, ARGV[6] == '1', ARGV[8]) end
 end
-if call('HLEN', live) > 0 then return 1 end
-local queued = call('HGET', schedule, 'queued')
-if queued and queued == ARGV[11] then
-  call('HDEL', schedule, 'queued')
-  fire(name, queued, ARGV[12], 'TIME', '', '')
-elseif ARGV[9] ~= '' and call('HGET', schedule, 'next') == '' then
-  set_next(name, ARGV[9], ARGV[10])
-end
+go_on(name, ARGV[9], ARGV[10])
 return 1

@@ -3,7 +3,7 @@
 --
 -- ARGV  2 name · 3 uid · 4 version · 5 next time seen · 6 next time from now on, or '' · 7 when that is fired, or ''
 --       8 entry about missed times, the inside of a JSON object, or '' · 9 how many they are
---       10… time, what is done when a run is under way (an overlap policy), and run in turn
+--       10… time, what is done when a run is under way (an overlap policy, or IN_TURN: it waits), and run in turn
 -- Gives 1, or 0 when the schedule is another by now, or not due
 -- Cost  O(times · log n)
 
@@ -22,8 +22,11 @@ local live = key('schedule-live', name)
 for i = 10, #ARGV, 3 do
   local time, policy, run = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local busy = policy ~= 'ALLOW' and call('HLEN', live) > 0
-  if busy and policy == 'QUEUE_ONE' and not call('HGET', schedule, 'queued') then
-    call('HSET', schedule, 'queued', time)
+  if policy == 'IN_TURN' and busy then
+    call('RPUSH', key('schedule-behind', name), time .. ' ' .. run)
+    add_entry(name, '"t":' .. time .. ',"o":"QUEUED","c":"TIME"')
+  elseif busy and policy == 'QUEUE_ONE' and not call('HGET', schedule, 'queued') then
+    call('HSET', schedule, 'queued', time, 'queuedRun', run)
     add_entry(name, '"t":' .. time .. ',"o":"QUEUED","c":"TIME"')
   elseif busy and policy ~= 'CANCEL_PREVIOUS' then
     call('HINCRBY', schedule, 'skipped', 1)

@@ -12,7 +12,7 @@ if request ~= '' then call('PEXPIRE', key('schedule-request', request), ARGV[3])
 for _, run in ipairs(call('HKEYS', key('schedule-live', name))) do
   call('ZREM', key('schedules-live'), run .. ' ' .. name)
 end
-call('DEL', schedule, key('schedule-live', name), key('schedule-history', name))
+call('DEL', schedule, key('schedule-live', name), key('schedule-behind', name), key('schedule-history', name))
 call('ZREM', key('schedules'), name)
 call('ZREM', key('schedules-due'), name)
 return 'OK'

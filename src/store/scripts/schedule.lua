@@ -4,6 +4,7 @@
 -- schedules                zset of names
 -- schedules-due            zset of names by when their next time is fired
 -- schedule-history:<name>  list of entries, the latest last; `n` of the schedule counts them
+-- schedule-behind:<name>   list of "<time> <run>": missed times that are made up for one after another, the oldest first
 -- schedule-live:<name>     hash of runs under way: the numbers of their entries
 -- schedules-live           zset of "<run> <name>" by when it is looked at next
 -- firings, firing:<run>    zset and hashes of runs that are to be created, by when that is tried next
@@ -49,13 +50,41 @@ local function set_next(name, next, due)
   end
 end
 
--- Passes over a time that waited for the end of what was under way.
-local function drop_queued(name)
-  local time = call('HGET', key('schedule', name), 'queued')
+-- Passes over times that waited for the end of what was under way.
+local function drop_waiting(name)
+  local behind, schedule = key('schedule-behind', name), key('schedule', name)
+  local count = call('LLEN', behind)
+  if count > 0 then
+    local first, last = call('LINDEX', behind, 0), call('LINDEX', behind, -1)
+    call('DEL', behind)
+    call('HINCRBY', schedule, 'skipped', count)
+    add_entry(name, '"t":' .. string.match(first, '^%S+') .. ',"last":' .. string.match(last, '^%S+') .. ',"count":' .. count
+      .. ',"o":"SKIPPED_PAUSED","c":"TIME"')
+  end
+  local time = call('HGET', schedule, 'queued')
   if not time then return end
-  call('HDEL', key('schedule', name), 'queued')
-  call('HINCRBY', key('schedule', name), 'skipped', 1)
+  call('HDEL', schedule, 'queued', 'queuedRun')
+  call('HINCRBY', schedule, 'skipped', 1)
   add_entry(name, '"t":' .. time .. ',"o":"SKIPPED_PAUSED","c":"TIME"')
+end
+
+-- Nothing is under way any more: fires what waits for that, the oldest first, or lets a fixed delay go on with its next time.
+local function go_on(name, next, due)
+  local schedule = key('schedule', name)
+  if call('HLEN', key('schedule-live', name)) > 0 then return end
+  local behind = call('LPOP', key('schedule-behind', name))
+  if behind then
+    local time, run = string.match(behind, '^(%S+) (%S+)$')
+    fire(name, time, run, 'TIME', '', '')
+    return
+  end
+  local queued = call('HMGET', schedule, 'queued', 'queuedRun')
+  if queued[1] then
+    call('HDEL', schedule, 'queued', 'queuedRun')
+    fire(name, queued[1], queued[2], 'TIME', '', '')
+  elseif next ~= '' and call('HGET', schedule, 'next') == '' then
+    set_next(name, next, due)
+  end
 end
 
 -- Pauses a schedule. `why` is a JSON object.
@@ -63,7 +92,7 @@ local function pause(name, why)
   call('HSET', key('schedule', name), 'paused', why)
   call('HINCRBY', key('schedule', name), 'version', 1)
   call('ZREM', key('schedules-due'), name)
-  drop_queued(name)
+  drop_waiting(name)
 end
 
 -- Counts a run that did not succeed, or starts to count anew; pauses after `most` in a row.

@@ -26,8 +26,6 @@ call('HDEL', live, run)
 call('ZREM', key('schedules-live'), run .. ' ' .. name)
 call('HINCRBY', schedule, 'fired', -1)
 call('HINCRBY', schedule, 'refused', 1)
-if ARGV[5] ~= '' and call('HGET', schedule, 'next') == '' and call('HLEN', live) == 0 then
-  set_next(name, ARGV[5], ARGV[6])
-end
 count_end(name, false, ARGV[4])
+go_on(name, ARGV[5], ARGV[6])
 return 1

@@ -452,7 +452,8 @@ export const MisfirePolicy = {
   ONE: 2,
 
   /**
-   * Each within misfire_window is made up for, at once and whatever the overlap policy is.
+   * Each within misfire_window is made up for: with overlap ALLOW all at once, else one after another, each when the run before
+   * it has ended.
    *
    * @generated from enum value: MISFIRE_POLICY_ALL = 3;
    */
