@@ -100,6 +100,11 @@ export const errorReasons = {
     meaning:
       "What is asked is known from documents only, or can reboot the device: it needs accept_unproven or accept_reboot. Also of jobs.",
   },
+  COMMAND_DENIED: {
+    code: "permission_denied",
+    meaning:
+      "A command rule or the platform's list of dangerous commands denies a line; BadRequest names it, metadata holds rule and pattern. Nothing was sent. Also of jobs.",
+  },
   CANNOT_RESTORE: {
     code: "failed_precondition",
     meaning:

@@ -55,7 +55,7 @@ export type {
   Schedules,
 } from "./schedules.js";
 export type { InZone, Queues, ZoneFilter } from "./queues.js";
-export type { ChangeWindowInput, FreezeInput, Policies } from "./policies.js";
+export type { ChangeWindowInput, CommandRuleInput, FreezeInput, Policies } from "./policies.js";
 export type { Credentials } from "./credentials.js";
 export type { ListDeliveriesOptions, RedeliverResult, WebhookInput, Webhooks } from "./webhooks.js";
 export {

@@ -167,6 +167,11 @@ export interface JobConditions {
   readonly maxOutputBytes?: number | undefined;
   /** Name of a credential to log in with in place of those of the inventory's device. */
   readonly credential?: string | undefined;
+  /**
+   * Commands of the platform's own list of denied ones that may be sent all the same, as they are written there
+   * (`devices.platforms()`), such as "reload". For admins alone.
+   */
+  readonly liftedCommands?: readonly string[] | undefined;
   /** Keeps a bounded transcript for `pointsman replay`. */
   readonly debug?: boolean | undefined;
   /** A named queue: a label with pause, limit and counts. The job still waits in its device's line. Default: none. */
@@ -239,6 +244,7 @@ export function workSpec(input: JobWork & JobConditions): JobSpec {
     ...optionalDuration("warnAfter", input.warnAfterMs),
     durability: input.durability ? durabilities[input.durability] : Durability.UNSPECIFIED,
     credential: input.credential ?? "",
+    liftedCommands: [...(input.liftedCommands ?? [])],
   });
 }
 

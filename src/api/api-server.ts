@@ -113,7 +113,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     router.service(ScheduleService, createScheduleService({ ...options, starter: createRunStarter(options) }));
     router.service(DeviceService, createDeviceService(options));
     router.service(QueueService, createQueueService({ store, clock }));
-    router.service(PolicyService, createPolicyService({ store, clock, calendar: options.calendar }));
+    router.service(PolicyService, createPolicyService(options));
     router.service(CredentialService, createCredentialService({ credentials: store.credentials, sealer }));
     router.service(WebhookService, createWebhookService(options));
     router.service(WorkerService, createWorkerService({ store, clock }));

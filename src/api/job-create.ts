@@ -14,6 +14,7 @@ import {
   RetainOutput,
   RetryPolicySchema,
 } from "@pointsman/sdk/v1";
+import type { RuledWork } from "../domain/command-rules.js";
 import type { Clock, Random } from "../domain/clock.js";
 import { defaultPort } from "../domain/endpoint-key.js";
 import { createJobId } from "../domain/job-id.js";
@@ -24,13 +25,14 @@ import { jobPlace } from "../secrets/login-codec.js";
 import type { Sealer } from "../secrets/sealer.js";
 import type { Store } from "../store/store.js";
 import { canonicalBytes } from "./canonical-bytes.js";
+import { checkCommands } from "./check-commands.js";
 import { checkConfigure } from "./check-configure.js";
 import { checkProgram } from "./check-program.js";
 import { checkTask } from "./check-task.js";
 import { withEarlierInput } from "./earlier-jobs.js";
 import { takeSecret } from "./job-secret.js";
 import { defaultZone, type Surroundings } from "./job-surroundings.js";
-import { resolveTarget } from "./job-target.js";
+import { resolveTarget, type Target } from "./job-target.js";
 import type { PlatformCatalogue } from "./platform-catalogue.js";
 
 const second = 1_000;
@@ -85,7 +87,7 @@ export interface JobWish {
  * A wish as a job for the store: target resolved, effect class decided, defaults filled in, secrets sealed apart. Throws
  * DEVICE_NOT_FOUND, CREDENTIAL_NOT_FOUND, UNKNOWN_PLATFORM, NODE_NOT_FOUND, TASK_TYPE_NOT_FOUND, INVALID_REQUEST (an
  * unknown zone, an ambiguous address, what is no configuration, no check or no program, an input that does not fit its
- * task), CANNOT_RESTORE, NOT_READ_ONLY, REQUEST_ID_REQUIRED and INLINE_ENDPOINTS_FORBIDDEN.
+ * task), CANNOT_RESTORE, NOT_READ_ONLY, REQUEST_ID_REQUIRED, COMMAND_DENIED and INLINE_ENDPOINTS_FORBIDDEN.
  */
 export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWish): NewJob {
   const target = resolveTarget(parts, around, wish);
@@ -94,6 +96,7 @@ export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWi
   const effectClass = task?.delivery ?? effectClassOf(parts.platforms, platform, wish.spec);
   const filled = withEarlierInput(around.earlier, wish, target.endpoint);
   checkConfigure(parts.platforms, platform, { ...wish, spec: filled });
+  checkCommands(parts.platforms, around.rules, { ...wish, spec: filled }, ruledWork(around, wish, target));
   checkProgram(wish);
   const commands = wish.spec.operation.case === "commands" ? wish.spec.operation.value : undefined;
   if (commands?.onReject === OnReject.CONTINUE && effectClass !== "READ_ONLY") {
@@ -157,6 +160,11 @@ export function isReplicated(parts: Pick<JobCreation, "replicateByDefault">, spe
   const { durability = Durability.UNSPECIFIED } = spec ?? {};
   if (durability === Durability.UNSPECIFIED) return parts.replicateByDefault ?? false;
   return durability === Durability.REPLICATED;
+}
+
+function ruledWork(around: Surroundings, { creator }: JobWish, { device, platform = "", zone }: Target): RuledWork {
+  const labels = around.devices.get(device ?? "")?.labels ?? {};
+  return { caller: creator, platform, zone, labels, ...(device === undefined ? {} : { device }) };
 }
 
 const dedupePolicies: Readonly<Partial<Record<DedupePolicy, DedupePolicyName>>> = {

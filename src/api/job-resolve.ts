@@ -5,9 +5,11 @@ import type { JobRecord, NewJob, ResolutionRecord } from "../domain/job.js";
 import { invalidRequest, problem } from "../errors.js";
 import { hadOwnLogins } from "../secrets/login-codec.js";
 import { StoreError } from "../store/store.js";
+import type { Principal } from "./call-context.js";
 import { confirmTimerEndMs } from "./confirm-timer.js";
 import { type JobCreation, prepareJob } from "./job-create.js";
 import { readSurroundings } from "./job-surroundings.js";
+import { checkLifting } from "./lifted-commands.js";
 import { jobNotFound } from "./job-watch.js";
 
 const kinds: Readonly<Partial<Record<ResolutionKind, ResolutionRecord["kind"]>>> = {
@@ -25,11 +27,13 @@ const kinds: Readonly<Partial<Record<ResolutionKind, ResolutionRecord["kind"]>>>
 export async function resolveJob(
   parts: JobCreation,
   request: ResolveJobRequest,
-  resolver: string,
+  caller: Principal,
 ): Promise<{ readonly job: JobRecord; readonly rerun?: JobRecord }> {
   const { id, reason } = request;
+  const { name: resolver } = caller;
   const kind = kinds[request.kind]!;
   const job = await read(parts, id);
+  if (kind === "RERUN") checkLifting(caller, fromBinary(JobSpecSchema, job.spec), "job");
   if (kind !== "RERUN") {
     const resolved = job.resolution ? job : await writeVerdict(parts, job, { kind, resolver, reason });
     if (resolved.resolution?.kind !== kind) throw resolvedBefore(id, resolved.resolution!);

@@ -12,11 +12,12 @@ import { isFinal, jobStates } from "../domain/job-state.js";
 import type { JobRecord } from "../domain/job.js";
 import { invalidRequest, problem } from "../errors.js";
 import { StoreError } from "../store/store.js";
-import { principalKey, requestIdKey, traceParentKey } from "./call-context.js";
+import { type Principal, principalKey, requestIdKey, traceParentKey } from "./call-context.js";
 import { type ItemErrorShape, itemError } from "./item-error.js";
 import { type JobCreation, prepareJob } from "./job-create.js";
 import { readSurroundings } from "./job-surroundings.js";
 import { hadSecret } from "./job-secret.js";
+import { checkLifting } from "./lifted-commands.js";
 import { isUnbounded, jobQuery } from "./job-filter.js";
 import { listKey, maxPageSize, readPageToken, writePageToken } from "./page-token.js";
 
@@ -32,7 +33,7 @@ export async function retryJob(
   parts: JobCreation,
   job: JobRecord,
   by: {
-    readonly creator: string;
+    readonly caller: Principal;
     readonly method: string;
     readonly requestId: string;
     readonly traceParent: string;
@@ -53,7 +54,9 @@ export async function retryJob(
   }
   delete spec.startTime;
   const around = await readSurroundings(parts.store, [spec]);
-  const { creator, method, requestId, traceParent } = by;
+  const { caller, method, requestId, traceParent } = by;
+  const { name: creator } = caller;
+  checkLifting(caller, spec, "job");
   const wish = { spec, field: "job", creator, scope: `${creator}/${method}`, requestId, retryOf: id, traceParent };
   const again = prepareJob(parts, around, wish);
   if (again.zone !== job.zone) {
@@ -80,14 +83,14 @@ export async function retryJobs(
     : states.length > 0
       ? await jobs.list({ ...query, states }, { limit: maxPageSize, before })
       : { jobs: [] };
-  const { name: creator } = context.values.get(principalKey);
+  const caller = context.values.get(principalKey);
   const callId = context.values.get(requestIdKey);
   const traceParent = context.values.get(traceParentKey);
 
   async function one(job: JobRecord): Promise<RetryResult> {
     const requestId = request.requestId === "" ? "" : `${request.requestId}#${job.id}`;
     try {
-      const again = await retryJob(parts, job, { creator, method: "RetryJobs", requestId, traceParent });
+      const again = await retryJob(parts, job, { caller, method: "RetryJobs", requestId, traceParent });
       return { id: job.id, result: { case: "retriedBy", value: again.job.id } };
     } catch (error) {
       if (!(error instanceof StoreError || error instanceof ConnectError)) throw error;

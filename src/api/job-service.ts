@@ -17,6 +17,7 @@ import { type ItemErrorShape, itemError } from "./item-error.js";
 import { cancelJobs } from "./job-cancel.js";
 import { type JobCreation, prepareJob } from "./job-create.js";
 import { readSurroundings } from "./job-surroundings.js";
+import { checkLifting } from "./lifted-commands.js";
 import { cancelNumbers } from "./job-enums.js";
 import { eventKinds, readEvents } from "./job-events.js";
 import { jobQuery } from "./job-filter.js";
@@ -41,6 +42,7 @@ export function createJobService(parts: JobCreation): ServiceImpl<typeof JobServ
   return {
     async createJob({ job, requestId }, context) {
       const spec = job!;
+      checkLifting(context.values.get(principalKey), spec, "job");
       const around = await readSurroundings(store, [spec]);
       const creator = caller(context);
       const scope = `${creator}/CreateJob`;
@@ -101,7 +103,7 @@ export function createJobService(parts: JobCreation): ServiceImpl<typeof JobServ
     cancelJobs: (request, context) => cancelJobs({ jobs, clock }, request, caller(context)),
 
     async resolveJob(request, context) {
-      const { job, rerun } = await resolveJob(parts, request, caller(context));
+      const { job, rerun } = await resolveJob(parts, request, context.values.get(principalKey));
       return { job: await viewJob(jobs, job), ...(rerun && { rerunJob: await viewJob(jobs, rerun) }) };
     },
 
@@ -109,7 +111,7 @@ export function createJobService(parts: JobCreation): ServiceImpl<typeof JobServ
       const job = await jobs.get(id);
       if (!job) throw jobNotFound(id);
       const again = await retryJob(parts, job, {
-        ...{ creator: caller(context), method: "RetryJob", requestId },
+        ...{ caller: context.values.get(principalKey), method: "RetryJob", requestId },
         traceParent: context.values.get(traceParentKey),
       });
       return { job: await viewJob(jobs, again.job), replayed: again.replayed };
@@ -146,6 +148,7 @@ async function createBatch(
     const requestId = request.requestId === "" ? "" : `${request.requestId}#${index}`;
     const scope = `${creator}/BatchCreateJobs`;
     try {
+      checkLifting(context.values.get(principalKey), spec, `jobs[${index}]`);
       return prepareJob(parts, around, { spec, field: `jobs[${index}]`, creator, scope, requestId, traceParent });
     } catch (error) {
       if (error instanceof ConnectError) return error;

@@ -1,5 +1,6 @@
 import type { InlineEndpoint, JobSpec } from "@pointsman/sdk/v1";
 import { endpointKey } from "../domain/endpoint-key.js";
+import type { CommandRule } from "../domain/command-rules.js";
 import type { TaskType } from "../domain/task-type.js";
 import type { DeviceRecord, Store, WorkerRecord } from "../store/store.js";
 import { type EarlierJob, readEarlierJobs } from "./earlier-jobs.js";
@@ -21,6 +22,8 @@ export interface Surroundings {
   readonly earlier: ReadonlyMap<string, EarlierJob>;
   /** The types of tasks that are named, by {@link taskKey}, in every zone that knows them. */
   readonly taskTypes: ReadonlyMap<string, TaskType>;
+  /** What operators say of commands. */
+  readonly rules: readonly CommandRule[];
 }
 
 /** A type of task in a zone, as {@link Surroundings} knows it. */
@@ -60,13 +63,14 @@ export async function readSurroundings(store: Store, specs: readonly JobSpec[]):
   }
   const exclusiveAt = async ([place, inline]: [string, InlineEndpoint]) =>
     [place, await store.devices.exclusiveAt(inline.zone || defaultZone, inline)] as const;
-  const [devices, [zones, taskTypes], credentials, exclusive, workers, earlier] = await Promise.all([
+  const [devices, [zones, taskTypes], credentials, exclusive, workers, earlier, rules] = await Promise.all([
     names.size > 0 ? store.devices.getMany([...names]) : [],
     readZones(store, specs),
     Promise.all(Array.from(logins, (name) => store.credentials.get(name))),
     Promise.all(Array.from(places, exclusiveAt)),
     specs.some(({ target }) => target.case === "node") ? store.workers.list() : [],
     readEarlierJobs(store.jobs, specs),
+    store.policies.commandRules(),
   ]);
   return {
     devices: new Map(devices.flatMap((device) => (device ? [[device.name, device] as const] : []))),
@@ -76,6 +80,7 @@ export async function readSurroundings(store: Store, specs: readonly JobSpec[]):
     exclusive: new Map(exclusive),
     earlier,
     taskTypes,
+    rules,
   };
 }
 

@@ -1,3 +1,5 @@
+import type { PlatformCommands } from "../domain/command-rules.js";
+
 /** What the server knows of platforms. The same data drives the worker's engine. */
 export interface PlatformCatalogue {
   names(): readonly string[];
@@ -11,6 +13,15 @@ export interface PlatformCatalogue {
     platform: string,
     lines: readonly string[],
   ): readonly { readonly index: number; readonly problem: string }[];
+  /** How the platform's lines are divided into commands, and which of these it denies; undefined: no such platform. */
+  commands(platform: string): PlatformCommands | undefined;
+  /** The lines of a configuration that are typed one by one: `index` from 0. What is inside a block is none. */
+  configurationLines(
+    platform: string,
+    lines: readonly string[],
+  ): readonly { readonly index: number; readonly text: string }[];
+  /** What saves the platform's configuration; undefined: nothing. */
+  savingLine(platform: string): string | undefined;
   /** What a configuration of this platform needs consent to and lacks, in words for people; undefined: nothing. */
   missingConsent(platform: string, wish: ConfigurationWish): string | undefined;
 }
@@ -40,6 +51,8 @@ export interface PlatformDescription {
   readonly evidence: string;
   /** When an operator's definition was read, in milliseconds since the epoch. */
   readonly loadTime?: number;
+  /** Commands that are sent to no device unless that is lifted. */
+  readonly deniedCommands: readonly string[];
   /** How it is configured; absent where it cannot be. Evidence is `real_cli`, `recorded` or `documents`. */
   readonly configuration?: {
     readonly evidence: string;

@@ -6,8 +6,9 @@ import type { PlatformDescription } from "./platform-catalogue.js";
 /** A platform, as the contract says it. */
 export function platformMessage(platform: PlatformDescription): MessageInitShape<typeof PlatformSchema> {
   const { name, description, modes, channel, configuration, origin, overridesBuiltIn, evidence, loadTime } = platform;
+  const deniedCommands = [...platform.deniedCommands];
   const known = {
-    ...{ name, description, modes: [...modes], channel, origin, overridesBuiltIn, evidence },
+    ...{ name, description, modes: [...modes], channel, origin, overridesBuiltIn, evidence, deniedCommands },
     ...(loadTime === undefined ? {} : { loadTime: timestampFromMs(loadTime) }),
   };
   if (configuration === undefined) return known;

@@ -1,24 +1,49 @@
 import { durationMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
-import { type ChangeTimes, type PolicyScope as PolicyScopeMessage, type PolicyService } from "@pointsman/sdk/v1";
+import {
+  type ChangeTimes,
+  CommandAction,
+  type PolicyScope as PolicyScopeMessage,
+  type PolicyService,
+} from "@pointsman/sdk/v1";
 import { type Calendar, CronProblem } from "../domain/calendar.js";
 import type { Clock } from "../domain/clock.js";
 import type { RecurringTimes } from "../domain/closed-times.js";
+import { parseCommandPattern } from "../domain/command-words.js";
 import type { PolicyScope } from "../domain/policy.js";
 import { type FieldProblem, invalidRequest } from "../errors.js";
 import type { Store } from "../store/store.js";
 import { principalKey } from "./call-context.js";
-import { freezeMessage, stopMessage, windowMessage } from "./policy-view.js";
+import type { PlatformCatalogue } from "./platform-catalogue.js";
+import { commandRuleMessage, freezeMessage, stopMessage, windowMessage } from "./policy-view.js";
 
 /** What the service needs. */
 export interface PolicyServiceParts {
   readonly store: Pick<Store, "policies" | "devices" | "zones">;
   readonly clock: Clock;
   readonly calendar: Calendar;
+  readonly platforms: Pick<PlatformCatalogue, "has">;
 }
 
-/** Says when changes may be made. */
-export function createPolicyService({ store, clock, calendar }: PolicyServiceParts): ServiceImpl<typeof PolicyService> {
+/** Patterns that name commands. INVALID_REQUEST. */
+function checkPatterns(fields: Readonly<Record<string, readonly string[]>>): void {
+  const bad = Object.entries(fields).flatMap(([field, patterns]) =>
+    patterns.flatMap((pattern, i) => {
+      try {
+        parseCommandPattern(pattern);
+        return [];
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        return [{ field: `${field}[${i}]`, description: error.message }];
+      }
+    }),
+  );
+  if (bad.length > 0) throw invalidRequest(...bad);
+}
+
+/** Says when changes may be made, and which commands are sent. */
+export function createPolicyService(parts: PolicyServiceParts): ServiceImpl<typeof PolicyService> {
+  const { store, clock, calendar, platforms } = parts;
   const { policies } = store;
   const caller = (context: HandlerContext): string => context.values.get(principalKey).name;
 
@@ -54,6 +79,15 @@ export function createPolicyService({ store, clock, calendar }: PolicyServicePar
     });
     if (bad.length > 0) throw invalidRequest(...bad);
     return read;
+  }
+
+  function checkPlatforms(named: readonly string[]): void {
+    const bad = named.flatMap((name, i) =>
+      platforms.has(name)
+        ? []
+        : [{ field: `rule.platforms[${i}]`, description: `no platform ${name}; ListPlatforms names those there are` }],
+    );
+    if (bad.length > 0) throw invalidRequest(...bad);
   }
 
   return {
@@ -94,6 +128,25 @@ export function createPolicyService({ store, clock, calendar }: PolicyServicePar
     },
     async deleteChangeWindow({ name }) {
       await policies.remove("window", name);
+      return {};
+    },
+
+    async createCommandRule({ rule }, context) {
+      const { name, action, patterns, except, scope, platforms: named, callers, reason } = rule!;
+      checkPatterns({ "rule.patterns": patterns, "rule.except": except });
+      checkPlatforms(named);
+      const made = await policies.create("rule", {
+        ...{ name, reason, patterns, except, callers, platforms: named, owner: caller(context) },
+        action: action === CommandAction.ALLOW ? "ALLOW" : "DENY",
+        scope: await checkedScope("rule.scope", scope),
+      });
+      return { rule: commandRuleMessage(made) };
+    },
+    async listCommandRules() {
+      return { rules: (await policies.list("rule")).map(commandRuleMessage) };
+    },
+    async deleteCommandRule({ name }) {
+      await policies.remove("rule", name);
       return {};
     },
 

@@ -5,11 +5,15 @@ import {
   ChangeStopSchema,
   type ChangeWindow,
   ChangeWindowSchema,
+  CommandAction,
+  type CommandRule as CommandRuleMessage,
+  CommandRuleSchema,
   type Freeze,
   FreezeSchema,
 } from "@pointsman/sdk/v1";
 import type { Calendar } from "../domain/calendar.js";
 import { closedTimes, nextSpan, spanAt } from "../domain/closed-times.js";
+import type { CommandRule } from "../domain/command-rules.js";
 import type * as domain from "../domain/policy.js";
 
 /** A freeze as the contract says it, at a moment. */
@@ -35,6 +39,16 @@ export function windowMessage(calendar: Calendar, window: domain.ChangeWindow, n
     createTime: timestampFromMs(createMs),
     open: span === undefined,
     ...optionalTime("turnTime", span ? span.toMs : nextSpan(closed, nowMs)),
+  });
+}
+
+/** A command rule as the contract says it. */
+export function commandRuleMessage(rule: CommandRule): CommandRuleMessage {
+  const { name, action, patterns, except, scope, platforms, callers, reason, owner, createMs } = rule;
+  return create(CommandRuleSchema, {
+    ...{ name, action: CommandAction[action], scope: scopeInit(scope), reason, owner },
+    ...{ patterns: [...patterns], except: [...except], platforms: [...platforms], callers: [...callers] },
+    createTime: timestampFromMs(createMs),
   });
 }
 

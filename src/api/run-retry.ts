@@ -3,7 +3,9 @@ import { type RetryRunRequest, RunSpecSchema, type RunTarget } from "@pointsman/
 import type { RunRecord } from "../domain/run.js";
 import { isRunFinal, type TargetState, targetStates } from "../domain/run-state.js";
 import { problem } from "../errors.js";
+import type { Principal } from "./call-context.js";
 import type { JobCreation } from "./job-create.js";
+import { checkLifting } from "./lifted-commands.js";
 import { type AcceptedRun, createRun } from "./run-create.js";
 import { targetStateNames } from "./run-enums.js";
 import { targetOfBytes } from "./run-target.js";
@@ -21,7 +23,7 @@ const unlessAsked: readonly TargetState[] = targetStates.filter(
 export async function retryRun(
   parts: JobCreation,
   { id, requestId, states }: RetryRunRequest,
-  creator: string,
+  caller: Principal,
 ): Promise<AcceptedRun> {
   const { store } = parts;
   const run = await needRun(store.runs, id);
@@ -32,6 +34,8 @@ export async function retryRun(
   }
   const wanted = states.length > 0 ? targetStateNames(states) : unlessAsked;
   const spec = clone(RunSpecSchema, fromBinary(RunSpecSchema, run.spec));
+  checkLifting(caller, spec.job, "run.job");
+  const { name: creator } = caller;
   delete spec.selector;
   spec.allNodes = false;
   delete spec.job?.startTime;

@@ -7,6 +7,7 @@ import { problem } from "../errors.js";
 import type { RunQuery } from "../store/store.js";
 import { principalKey } from "./call-context.js";
 import type { JobCreation } from "./job-create.js";
+import { checkLifting } from "./lifted-commands.js";
 import { listKey, pageSize, readPageToken, writePageToken } from "./page-token.js";
 import { changeRun } from "./run-change.js";
 import { type AcceptedRun, createRun } from "./run-create.js";
@@ -29,6 +30,7 @@ export function createRunService(parts: JobCreation): ServiceImpl<typeof RunServ
   return {
     async createRun({ run, requestId, validateOnly, allOrNothing }, context) {
       const creator = caller(context);
+      checkLifting(context.values.get(principalKey), run!.job, "run.job");
       const wish = { spec: run!, creator, scope: `${creator}/CreateRun`, requestId, validateOnly, allOrNothing };
       return accepted(await createRun(parts, wish));
     },
@@ -89,7 +91,7 @@ export function createRunService(parts: JobCreation): ServiceImpl<typeof RunServ
       return { run: viewRun(run) };
     },
 
-    retryRun: async (request, context) => accepted(await retryRun(parts, request, caller(context))),
+    retryRun: async (request, context) => accepted(await retryRun(parts, request, context.values.get(principalKey))),
 
     getRunOutputs: (request) => readOutputs(parts.store, request),
 

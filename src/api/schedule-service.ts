@@ -15,7 +15,7 @@ import { createTimes } from "../domain/schedule-times.js";
 import { invalidRequest, problem } from "../errors.js";
 import { type ScheduleRecord, StoreError } from "../store/store.js";
 import { canonicalBytes } from "./canonical-bytes.js";
-import { principalKey } from "./call-context.js";
+import { type Principal, principalKey } from "./call-context.js";
 import type { JobCreation } from "./job-create.js";
 import { readLatestOutput } from "./latest-output.js";
 import { pageSize } from "./page-token.js";
@@ -73,7 +73,7 @@ export function createScheduleService(parts: ScheduleServiceParts): ServiceImpl<
       const creator = caller(context);
       const nowMs = await schedules.now();
       const rule = readRule(calendar, asked, nowMs);
-      const spec = readRun(asked);
+      const spec = readRun(asked, context.values.get(principalKey));
       const clock: ScheduleClock = { uid: createRunId(nowMs, random), rule, anchorMs: nowMs };
       const next =
         rule.timing.kind === "once" ? withJitter(clock, rule.timing.atMs) : nextTime(calendar, clock, nowMs - 1);
@@ -99,7 +99,7 @@ export function createScheduleService(parts: ScheduleServiceParts): ServiceImpl<
       return { schedules: found.map(viewSchedule), nextPageToken: next };
     },
 
-    async updateSchedule(request) {
+    async updateSchedule(request, context) {
       const { name } = request.schedule!;
       if (name === "") throw invalidRequest({ field: "schedule.name", description: "is required" });
       await again(name, async (record) => {
@@ -108,7 +108,11 @@ export function createScheduleService(parts: ScheduleServiceParts): ServiceImpl<
           throw problem("SCHEDULE_CHANGED", message, { metadata: { schedule: name, version: String(record.version) } });
         }
         const wanted = updatedSchedule(viewSchedule(record), request);
-        await schedules.update(name, record.version, ...(await change(record, wanted)));
+        await schedules.update(
+          name,
+          record.version,
+          ...(await change(record, wanted, context.values.get(principalKey))),
+        );
       });
       return shown(name);
     },
@@ -162,7 +166,7 @@ export function createScheduleService(parts: ScheduleServiceParts): ServiceImpl<
   };
 
   /** What is written for a change: with another timing, the next time is worked out anew. */
-  async function change(record: ScheduleRecord, wanted: Schedule): Promise<ScheduleUpdate> {
+  async function change(record: ScheduleRecord, wanted: Schedule, caller: Principal): Promise<ScheduleUpdate> {
     const nowMs = await schedules.now();
     const before = record.rule;
     // What was asked for before need not come again: it is judged as of then.
@@ -173,7 +177,7 @@ export function createScheduleService(parts: ScheduleServiceParts): ServiceImpl<
       rule,
       labels,
       description,
-      run: toBinary(RunSpecSchema, readRun(wanted), { writeUnknownFields: false }),
+      run: toBinary(RunSpecSchema, readRun(wanted, caller), { writeUnknownFields: false }),
     };
     if (stands && rule.jitterMs === before.jitterMs) return [body];
     const clock: ScheduleClock = { uid: record.uid, rule, anchorMs: stands ? record.anchorMs : nowMs };

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { registerCancel } from "./cancel.js";
 import { registerChangeStop } from "./change-stop.js";
 import { createCommandKit } from "./command.js";
+import { registerCommandRules } from "./command-rules.js";
 import { registerConfigure } from "./configure.js";
 import { registerCredentials } from "./credentials.js";
 import { registerDelete } from "./delete.js";
@@ -57,6 +58,7 @@ export function registerCliCommands(program: Command, io: CliIo = processIo): vo
   registerFreezes(program, kit);
   registerWindows(program, kit);
   registerWebhooks(program, kit);
+  registerCommandRules(program, kit);
   registerCredentials(program, kit);
   registerWorkers(program, kit);
   registerSessions(program, kit);

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { JobConditions } from "@pointsman/sdk";
-import { collectPairs, oneOf, parseDuration, parseInteger, UsageError } from "./parse.js";
+import { collect, collectPairs, oneOf, parseDuration, parseInteger, UsageError } from "./parse.js";
 
 /** The options that say when, how long and under which names a job runs. */
 export interface ConditionOptions {
@@ -18,6 +18,7 @@ export interface ConditionOptions {
   readonly idempotent?: boolean;
   readonly debug?: boolean;
   readonly credential?: string;
+  readonly lift?: readonly string[];
 }
 
 /** Stands for the device's name in a dedupe key. */
@@ -53,6 +54,11 @@ export function withConditions(command: Command): Command {
       oneOf("--durability", ["local", "replicated"]),
     )
     .option("--credential <name>", "log in with this stored credential in place of the device's")
+    .option(
+      "--lift <command>",
+      "send this command of the platform's denied ones, such as reload; for admins; may be repeated",
+      collect,
+    )
     .option("--idempotent", "declare that repeating the commands does no harm")
     .option("--debug", "keep a transcript for `pointsman replay`");
 }
@@ -77,6 +83,7 @@ export function conditionsOf(options: ConditionOptions, targets: readonly string
     durability: options.durability,
     debug: options.debug,
     credential: options.credential,
+    liftedCommands: options.lift,
     ...(key === undefined ? {} : { dedupe: { key: key.replaceAll(placeholder, target), policy } }),
   }));
 }

@@ -4,6 +4,8 @@ import type { ConfigurationRules } from "./configuration-rules.js";
 export interface ConfigurationLine {
   /** Indentation kept. */
   readonly text: string;
+  /** Where it stands in the input, from 0. */
+  readonly index: number;
   /** What follows when the device asks for more, the closing line included. */
   readonly block: { readonly invite: RegExp; readonly lines: readonly string[] } | undefined;
 }
@@ -40,7 +42,7 @@ export function parseConfiguration(rules: ConfigurationRules, input: readonly st
     }
     const opened = rules.blocks.find(({ start }) => start.test(text));
     if (!opened) {
-      lines.push({ text, block: undefined });
+      lines.push({ text, index: at, block: undefined });
       continue;
     }
     const found = opened.start.exec(text);
@@ -49,7 +51,7 @@ export function parseConfiguration(rules: ConfigurationRules, input: readonly st
       delimiter === undefined ? (opened.end?.test(line) ?? false) : line.includes(delimiter);
     const behind = text.slice((found?.index ?? 0) + (found?.[0].length ?? 0));
     if (delimiter !== undefined && behind.includes(delimiter)) {
-      lines.push({ text, block: undefined });
+      lines.push({ text, index: at, block: undefined });
       continue;
     }
     const end = input.findIndex((line, index) => index > at && closes(line));
@@ -62,7 +64,7 @@ export function parseConfiguration(rules: ConfigurationRules, input: readonly st
     if (delimiter !== undefined && [behind, ...body].some((line) => line.includes(delimiter.charAt(0)))) {
       problems.push({ index: at, problem: `the text holds "${delimiter.charAt(0)}", with which its delimiter begins` });
     }
-    lines.push({ text, block: { invite: opened.invite, lines: input.slice(at + 1, end + 1) } });
+    lines.push({ text, index: at, block: { invite: opened.invite, lines: input.slice(at + 1, end + 1) } });
     at = end;
   }
   return { lines, problems };

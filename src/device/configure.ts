@@ -72,20 +72,26 @@ export function createConfigurator(
   async function step(on: Session, what: ConfigurationStep, options: StepOptions = {}): Promise<StepOutcome> {
     const from = on.mode;
     const filled = fillStep(what, session, timerSeconds);
-    if (what.mode === undefined || what.mode === from) return await send(on, filled, options);
+    if (what.mode === undefined || what.mode === from) return await send(on, filled, options, true);
     await on.enterMode(what.mode, guards(options));
-    const outcome = await send(on, filled, options);
+    const outcome = await send(on, filled, options, true);
     // The step was answered; a session that does not find back says so when it is used next.
     await on.enterMode(from, guards(options)).catch(() => undefined);
     return outcome;
   }
 
-  async function send(on: Session, what: ConfigurationStep, options: StepOptions = {}): Promise<StepOutcome> {
+  async function send(
+    on: Session,
+    what: ConfigurationStep,
+    options: StepOptions = {},
+    own = false,
+  ): Promise<StepOutcome> {
     let output = "";
     const { onOutput, ...rest } = options;
     const outcome = await on.run({
       command: what.send,
       answers: what.answers,
+      own,
       ...bounds(rest),
       onOutput: (text) => {
         output += text;

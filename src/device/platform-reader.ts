@@ -1,3 +1,4 @@
+import { readCommandRules } from "./commands-reader.js";
 import { evidences, readConfiguration } from "./configuration-reader.js";
 import type { Reader } from "./definition-reader.js";
 import type { Mode, Platform, Question, Transition } from "./platform.js";
@@ -20,7 +21,18 @@ export function readPlatform(reader: Reader): Omit<Platform, "origin"> {
     ] as const),
     ...(["prompts", "prompts_below", "above", "host_kept", "host_followed_by", "home"] as const),
     ...(["transitions", "login_ask", "on_open", "on_close"] as const),
-    ...(["pager", "errors", "questions", "log", "rename", "read_only", "configure", "secrets", "limits"] as const),
+    ...([
+      "pager",
+      "errors",
+      "questions",
+      "log",
+      "rename",
+      "read_only",
+      "commands",
+      "configure",
+      "secrets",
+      "limits",
+    ] as const),
     "tests",
   );
   const name = fields.name.text();
@@ -65,6 +77,7 @@ export function readPlatform(reader: Reader): Omit<Platform, "origin"> {
       pipes: readOnly.pipes.list((item) => item.text()),
       except: readOnly.except.absent ? undefined : readOnly.except.pattern(),
     },
+    commands: readCommandRules(fields.commands),
     configuration: fields.configure.absent ? undefined : readConfiguration(fields.configure, names),
     secrets: fields.secrets.list((item) => item.pattern(["secret"])),
     limits: {

@@ -1,3 +1,4 @@
+import { createCommandGuard } from "../domain/command-rules.js";
 import type { Reader } from "./definition-reader.js";
 import type { Platform, PlatformVectors } from "./platform.js";
 import { matchAnyPrompt } from "./prompt.js";
@@ -8,7 +9,7 @@ import { createRedactor } from "./redact.js";
 export function readVectors(reader: Reader, modes: readonly string[]): PlatformVectors {
   const fields = reader.object(
     ...(["prompts", "errors", "not_errors", "questions", "not_questions"] as const),
-    ...(["redact", "read_only", "not_read_only", "renames"] as const),
+    ...(["redact", "read_only", "not_read_only", "denied", "not_denied", "renames"] as const),
   );
   const texts = (value: Reader): string[] => value.list((item) => item.text());
   return {
@@ -28,6 +29,8 @@ export function readVectors(reader: Reader, modes: readonly string[]): PlatformV
     }),
     readOnly: texts(fields.read_only),
     notReadOnly: texts(fields.not_read_only),
+    denied: texts(fields.denied),
+    notDenied: texts(fields.not_denied),
     renames: fields.renames.list((item) => {
       const { command, host } = item.object("command", "host");
       return { command: command.text(), host: host.textOrNull() };
@@ -62,6 +65,10 @@ export function brokenVectors(platform: Platform): readonly BrokenVector[] {
       ? undefined
       : `${JSON.stringify(line)} is ${expected ? "not " : ""}taken for read-only`;
 
+  const guard = createCommandGuard(platform.commands, [], []);
+  const denies = (expected: boolean) => (line: string) =>
+    (guard(line) !== undefined) === expected ? undefined : `${JSON.stringify(line)} is ${expected ? "not " : ""}denied`;
+
   each("prompts", vectors.prompts, ({ text, mode, host }) => {
     const lines = text.split("\n");
     const found = matchAnyPrompt(platform, lines.at(-1) ?? "", lines.at(-2) ?? "");
@@ -78,6 +85,8 @@ export function brokenVectors(platform: Platform): readonly BrokenVector[] {
   });
   each("read_only", vectors.readOnly, reads(true));
   each("not_read_only", vectors.notReadOnly, reads(false));
+  each("denied", vectors.denied, denies(true));
+  each("not_denied", vectors.notDenied, denies(false));
   each("renames", vectors.renames, ({ command, host }) => {
     const found = platform.rename?.exec(command)?.groups?.["host"] ?? null;
     return found === host ? undefined : `names ${found ?? "nothing"}`;

@@ -1,3 +1,4 @@
+import type { PlatformCommands } from "../domain/command-rules.js";
 import type { ConfigurationRules, Evidence } from "./configuration-rules.js";
 import type { ReadOnlyRules } from "./read-only.js";
 
@@ -103,6 +104,8 @@ export interface Platform {
   /** The mode that work starts in, where a login may end elsewhere: in a shell below it. */
   readonly home: string | undefined;
   readonly readOnly: ReadOnlyRules;
+  /** How its lines are divided into commands, and which of these are denied unless that is lifted. */
+  readonly commands: PlatformCommands;
   /** How it is configured by lines; undefined where that cannot be done. */
   readonly configuration: ConfigurationRules | undefined;
   /** Matched against lines of output; the group `secret` is to be removed. */
@@ -123,5 +126,7 @@ export interface PlatformVectors {
   readonly redact: readonly { readonly in: string; readonly out: string }[];
   readonly readOnly: readonly string[];
   readonly notReadOnly: readonly string[];
+  readonly denied: readonly string[];
+  readonly notDenied: readonly string[];
   readonly renames: readonly { readonly command: string; readonly host: string | null }[];
 }

@@ -48,6 +48,8 @@ export interface CommandRequest {
   readonly settleMs?: number;
   /** Fails with PROMPT_NOT_FOUND when the command before this one turns out to have printed on. Default false. Shells only. */
   readonly refuseLeftovers?: boolean;
+  /** It is a step of the platform's own data, no line of the caller's: rules about commands do not hold for it. */
+  readonly own?: boolean;
   /** What happens beyond `maxOutputBytes`: `fail` (default) interrupts with OUTPUT_TOO_LARGE, `truncate` drops the rest. */
   readonly overflow?: "fail" | "truncate";
 }

@@ -1,4 +1,5 @@
 import type { RecurringTimes } from "./closed-times.js";
+import type { CommandRule } from "./command-rules.js";
 
 /** Which devices a policy holds for. Fields AND, values inside a field OR; empty: every device. */
 export interface PolicyScope {
@@ -8,7 +9,7 @@ export interface PolicyScope {
 }
 
 /** What every policy says of itself. Times are milliseconds since the epoch. */
-interface Policy {
+export interface Policy {
   readonly name: string;
   readonly owner: string;
   readonly reason: string;
@@ -35,6 +36,7 @@ export type ChangeStop = Omit<Policy, "name">;
 export interface Policies {
   readonly freeze: Freeze;
   readonly window: ChangeWindow;
+  readonly rule: CommandRule;
 }
 
 /** Under which name jobs wait for the lifting of a stop of changes. */

@@ -1,4 +1,5 @@
 import type { Calendar } from "../domain/calendar.js";
+import type { CommandRule } from "../domain/command-rules.js";
 import {
   type ChangeStop,
   holdsFor,
@@ -19,6 +20,8 @@ import type { Zones } from "./zones.js";
 const mostPolicies = 500;
 /** Devices read at a time, and members written at a time. */
 const chunk = 1_000;
+/** Command rules that were read are believed for this long while their version stands: it may go back with lost data. */
+const rulesKeptMs = 5_000;
 /** Recurring times are worked out, and who a policy holds for is looked up, again after this long. */
 const refreshMs = 60_000;
 
@@ -45,6 +48,8 @@ export function createPolicyStore({ redis, scripts, keys, zones, devices, calend
   const root = keys.installation;
   /** When each zone was last brought in line, and with which version. */
   const spreadAt = new Map<string, { readonly version: string; readonly ms: number }>();
+
+  let rules: { readonly version: string; readonly ms: number; readonly list: readonly CommandRule[] } | undefined;
 
   async function read(): Promise<Snapshot> {
     const stored = await redis.hgetall(keyOf(root, "policies"));
@@ -146,15 +151,24 @@ export function createPolicyStore({ redis, scripts, keys, zones, devices, calend
   return {
     async create(kind, policy) {
       const [createMs] = await write(`${kind}/${policy.name}`, policy, "new");
-      await spread();
+      // Rules about commands close nothing: whoever sends one asks for them.
+      if (kind !== "rule") await spread();
       return { ...policy, createMs } as Policies[typeof kind];
     },
     async list(kind) {
       return (await read()).of(kind);
     },
+    async commandRules() {
+      const version = (await redis.hget(keyOf(root, "policies"), versionField)) ?? "0";
+      if (rules?.version !== version || now() - rules.ms >= rulesKeptMs) {
+        const snapshot = version === "0" ? undefined : await read();
+        rules = { version: snapshot?.version ?? "0", ms: now(), list: snapshot?.of("rule") ?? [] };
+      }
+      return rules.list;
+    },
     async remove(kind, name) {
       await write(`${kind}/${name}`, undefined, "any");
-      await spread();
+      if (kind !== "rule") await spread();
     },
     async stop(stop) {
       const [createMs] = await write(stopName, stop, "any");

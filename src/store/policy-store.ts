@@ -1,3 +1,4 @@
+import type { CommandRule } from "../domain/command-rules.js";
 import type { ChangeStop, Policies } from "../domain/policy.js";
 import type { DeviceRecord } from "./device-store.js";
 
@@ -7,6 +8,8 @@ export interface PolicyStore {
   create<K extends keyof Policies>(kind: K, policy: Omit<Policies[K], "createMs">): Promise<Policies[K]>;
   /** By name. */
   list<K extends keyof Policies>(kind: K): Promise<readonly Policies[K][]>;
+  /** The command rules, as they are now: cheap while they do not change. */
+  commandRules(): Promise<readonly CommandRule[]>;
   /** POLICY_NOT_FOUND. What waited for it goes on. */
   remove(kind: keyof Policies, name: string): Promise<void>;
   /** Stops changes in every zone, or takes over who says so and why. */

@@ -32,8 +32,16 @@ export interface WorkContext {
 /** The context of work on a device. */
 export interface AttemptContext extends WorkContext {
   readonly endpoint: ReachableEndpoint;
-  /** A session from the pool, or a fresh one. */
+  /**
+   * A session from the pool, or a fresh one. It rejects a line that the command rules deny with AttemptError
+   * COMMAND_DENIED, as they are when it is handed out.
+   */
   checkout(how: { readonly fresh: boolean }): Promise<Session>;
+  /**
+   * Throws COMMAND_DENIED when one of the lines must not be sent, by the rules of the last session that was handed out: so
+   * that the first is not sent where the last would be denied.
+   */
+  permit(lines: readonly string[]): void;
 }
 
 /** The attempt ended before its point of no return, by a decision that is not a failure of the work. */

@@ -4,6 +4,7 @@ import { Durability, type JobSpec, JobSpecSchema } from "@pointsman/sdk/v1";
 import type { Logger } from "pino";
 import { createTranscript, isReadOnly, type Session, type SessionPool } from "../device/index.js";
 import type { Clock, Random } from "../domain/clock.js";
+import type { CommandRule } from "../domain/command-rules.js";
 import type { JobRecord } from "../domain/job.js";
 import type { Sealer } from "../secrets/sealer.js";
 import { type AttemptEnd, type Claim, type FactJob, type Holder, type LeaseStore, StoreError } from "../store/store.js";
@@ -16,6 +17,7 @@ import {
   type WorkContext,
 } from "./attempt-context.js";
 import { type Course, endOf, endOfFault, noteDone, tell } from "./attempt-end.js";
+import { type HeldToRules, holdToRules } from "./command-guard.js";
 import { runCommands } from "./commands.js";
 import { runConfigure } from "./configure.js";
 import { AttemptError } from "./failure.js";
@@ -41,6 +43,8 @@ export interface AttemptParts {
   readonly leases: LeaseStore;
   readonly pool: SessionPool;
   readonly reach: Reach;
+  /** What operators say of commands, now. */
+  readonly commandRules: () => Promise<readonly CommandRule[]>;
   readonly sealer: Sealer;
   /** What work without a device is done with. */
   readonly tools: Tools;
@@ -165,15 +169,24 @@ async function run(
     beforeWrite,
     timer,
   };
+  let held: HeldToRules | undefined;
+  const rulesNow = async (endpoint: ReachableEndpoint): Promise<HeldToRules> =>
+    holdToRules(await parts.commandRules(), job, endpoint, spec.liftedCommands);
   const onDevice = (endpoint: ReachableEndpoint): AttemptContext => ({
     ...context,
     endpoint,
+    permit: (lines) => held?.permit(lines),
     async checkout({ fresh }) {
       // A transcript is of one channel: the first.
       const record = transcript && sessions.length === 0 ? { transcript } : {};
       const session = await pool.checkout(endpoint, { signal, fresh, beforeWrite, pressing: course.intent, ...record });
       sessions.push(session);
-      return session;
+      held = await rulesNow(endpoint).catch((error: unknown) => {
+        // What looks after a change that was made does not need the store.
+        if (held && error instanceof StoreError) return held;
+        throw error;
+      });
+      return held.guarded(session);
     },
   });
 

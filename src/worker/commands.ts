@@ -58,6 +58,9 @@ export async function runCommands(
 
   try {
     session = await context.checkout({ fresh: false });
+    context.permit(
+      operation.commands.flatMap(({ command, answers }) => [command, ...answers.map((one) => one.answer)]),
+    );
     await enterPrivilege(session, operation.privilege, context);
     for (const [index, command] of operation.commands.entries()) {
       const step = index + 1;

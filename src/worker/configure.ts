@@ -78,8 +78,12 @@ export async function runConfigure(
       const earlier = operation.input.case === "text" ? operation.input.value : "";
       it = changeOf(linesBack(platform.name, rules, running, earlier, redactor));
     }
-    if (operation.mode === ConfigMode.RECONCILE) await reconcile(it, session, platform.name);
-    else await work(it, operation, session, platform.name, it.lines.length + around);
+    if (operation.mode === ConfigMode.RECONCILE) {
+      await reconcile(it, session, platform.name);
+    } else {
+      context.permit(linesToSend(it, operation));
+      await work(it, operation, session, platform.name, it.lines.length + around);
+    }
   } catch (cause) {
     error = cause;
   }
@@ -88,6 +92,16 @@ export async function runConfigure(
   const result = report.encode(session?.reused ?? false);
   const done = { result, intendedStep: intended, confirmedStep: confirmed, changed, steps };
   return error === undefined ? done : { ...done, error };
+}
+
+/** Every line that is sent in the caller's name. */
+function linesToSend({ lines, configurator }: Change, { preChecks, postChecks, save }: ConfigureOperation): string[] {
+  const saving = save ? configurator.rules.save : undefined;
+  return [
+    ...lines.map(({ text }) => text),
+    ...[...preChecks, ...postChecks].map(({ command }) => command),
+    ...(saving ? [saving.send] : []),
+  ];
 }
 
 async function work(

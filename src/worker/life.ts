@@ -34,7 +34,7 @@ export interface Leave {
 
 /** What a life is made of. */
 export interface LifeParts {
-  readonly store: Pick<Store, "leases" | "ensureZone">;
+  readonly store: Pick<Store, "leases" | "policies" | "ensureZone">;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -133,7 +133,21 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
       const untold = (): void => isOver("untold");
       const unheard = (): void => worker.replay();
       const { reach, sealer, tools } = parts;
-      const own = { clock, random, leases, pool, reach, sealer, tools, journal, lease, logger, giveUp: giveUp.signal };
+      const { commandRules } = store.policies;
+      const own = {
+        clock,
+        random,
+        leases,
+        pool,
+        reach,
+        commandRules,
+        sealer,
+        tools,
+        journal,
+        lease,
+        logger,
+        giveUp: giveUp.signal,
+      };
       const attempt = startAttempt({ ...own, untold, unheard }, name, claim);
       attempts.set(claim.job.id, attempt);
       if (attempt.isChange) watch.begun();

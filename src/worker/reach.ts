@@ -14,6 +14,8 @@ export interface ReachableEndpoint extends Endpoint {
   readonly exclusive: string;
   /** The credential it is logged in with. Unset: a login of the job's own. */
   readonly credential?: string;
+  /** Labels of the inventory's device. */
+  readonly labels: Readonly<Record<string, string>>;
   /** Names the login for breakers. Unset: one that no breaker counts. */
   readonly breakerKey?: string;
 }
@@ -54,6 +56,7 @@ interface Target extends Omit<Described, "bastions"> {
   readonly platform: string;
   readonly policy: HostKeyPolicy["mode"];
   readonly bastions: readonly Described[];
+  readonly labels: Readonly<Record<string, string>>;
   readonly more: Pick<Endpoint, "connectTimeoutMs" | "cryptoProfile" | "limits" | "site">;
 }
 
@@ -113,6 +116,7 @@ export function createReach({
       job.effectClass === "READ_ONLY" ? device.credential : (device.changeCredential ?? device.credential);
     return {
       ...{ address, port, platform, hostKeys: [], policy: hostKeyPolicy ?? defaultHostKeyPolicy },
+      labels: device.labels,
       login: () => stored(job.zone, spec.credential || ofDevice),
       bastions: bastions.map(({ credential, ...bastion }) => ({
         ...bastion,
@@ -148,7 +152,7 @@ export function createReach({
     const { address, port, platform, hostKeys, bastions } = inline;
     const cryptoProfile = profiles[inline.cryptoProfile];
     return {
-      ...{ address, port: port || defaultPort, platform, hostKeys, policy: defaultHostKeyPolicy, login },
+      ...{ address, port: port || defaultPort, platform, hostKeys, policy: defaultHostKeyPolicy, login, labels: {} },
       bastions: bastions.map((bastion, index) => ({
         ...{ address: bastion.address, port: bastion.port || defaultPort, hostKeys: bastion.hostKeys },
         login: () => bastionLogin(bastion, index),
@@ -187,7 +191,7 @@ export function createReach({
       hop(target, target.bastions),
     ]);
     return {
-      ...{ ...device, ...target.more, platform, zone, exclusive },
+      ...{ ...device, ...target.more, platform, zone, exclusive, labels: target.labels },
       ...(bastions.length > 0 ? { bastions } : {}),
     };
   };

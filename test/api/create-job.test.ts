@@ -37,8 +37,8 @@ describe("the effect class", () => {
     ["READ_ONLY", [{ command: "show version" }, { command: "show clock" }], EffectClass.UNSPECIFIED],
     ["READ_ONLY", [{ command: "show version" }], EffectClass.IDEMPOTENT],
     ["READ_ONLY", [{ command: "show version" }], EffectClass.AT_MOST_ONCE],
-    ["AT_MOST_ONCE", [{ command: "show version" }, { command: "reload" }], EffectClass.UNSPECIFIED],
-    ["AT_MOST_ONCE", [{ command: "reload" }], EffectClass.READ_ONLY],
+    ["AT_MOST_ONCE", [{ command: "show version" }, { command: "clear counters" }], EffectClass.UNSPECIFIED],
+    ["AT_MOST_ONCE", [{ command: "clear counters" }], EffectClass.READ_ONLY],
     ["AT_MOST_ONCE", [{ command: "show version", answers: [{ question: "?", answer: "y" }] }], EffectClass.UNSPECIFIED],
     ["IDEMPOTENT", [{ command: "ntp server 10.0.0.1" }], EffectClass.IDEMPOTENT],
   ] as const)("is %s for %j when the caller declares %i", async (expected, commands, effectClass) => {
@@ -53,7 +53,7 @@ describe("the effect class", () => {
   });
 
   test("decides what must come with it: a request id for at-most-once work, no CONTINUE outside reading", async () => {
-    const change = [{ command: "reload" }];
+    const change = [{ command: "clear counters" }];
     expect(await problemOf(clients.jobs.createJob({ job: inline({}, change) }))).toMatchObject({
       ...{ code: "InvalidArgument", reason: "REQUEST_ID_REQUIRED", fields: ["request_id"] },
     });
@@ -76,7 +76,10 @@ test("defaults are filled in as the contract says them", async () => {
   expect(spec.maxOutputBytes).toBe(16 * 1024 * 1024);
   expect(job).toMatchObject({ creator: "local", zone: "default", waitingReason: WaitingReason.NO_WORKER });
   expect(timestampMs(job!.expireTime!) - timestampMs(job!.createTime!)).toBe(86_400_000);
-  const change = await clients.jobs.createJob({ job: inline({}, [{ command: "reload" }]), requestId: "defaults" });
+  const change = await clients.jobs.createJob({
+    job: inline({}, [{ command: "clear counters" }]),
+    requestId: "defaults",
+  });
   expect(change.job?.spec).toMatchObject({ queueTimeout: { seconds: 3_600n }, retry: { maxAttempts: 1 } });
 });
 
@@ -172,7 +175,7 @@ describe("an inline login", () => {
 });
 
 describe("the request id", () => {
-  const change = (command = "reload", labels: Record<string, string> = {}): never =>
+  const change = (command = "clear counters", labels: Record<string, string> = {}): never =>
     ({ ...(inline({ address: "10.3.0.1" }, [{ command }]) as object), labels }) as never;
 
   test("given twice is one job, also at the same instant, and says that it was replayed", async () => {
@@ -184,18 +187,26 @@ describe("the request id", () => {
   });
 
   test("is the same request whatever the order of labels, and whether defaults are spelled out on the wire", async () => {
-    const first = await clients.jobs.createJob({ job: change("reload", { a: "1", b: "2" }), requestId: "order" });
-    const again = await clients.jobs.createJob({ job: change("reload", { b: "2", a: "1" }), requestId: "order" });
+    const first = await clients.jobs.createJob({
+      job: change("clear counters", { a: "1", b: "2" }),
+      requestId: "order",
+    });
+    const again = await clients.jobs.createJob({
+      job: change("clear counters", { b: "2", a: "1" }),
+      requestId: "order",
+    });
     expect(again).toMatchObject({ replayed: true, job: { id: first.job!.id } });
   });
 
   test("with another body is refused, a changed password included", async () => {
     const { job } = await clients.jobs.createJob({ job: change(), requestId: "reused" });
-    expect(await problemOf(clients.jobs.createJob({ job: change("reload in 5"), requestId: "reused" }))).toMatchObject({
+    expect(
+      await problemOf(clients.jobs.createJob({ job: change("clear counters Gi0/1"), requestId: "reused" })),
+    ).toMatchObject({
       ...{ code: "AlreadyExists", reason: "REQUEST_ID_REUSED", metadata: { job: job!.id } },
     });
     const login = { case: "secret", value: { username: "ann", password: "another" } };
-    const other = inline({ address: "10.3.0.1", login }, [{ command: "reload" }]);
+    const other = inline({ address: "10.3.0.1", login }, [{ command: "clear counters" }]);
     expect(await problemOf(clients.jobs.createJob({ job: other, requestId: "reused" }))).toMatchObject({
       reason: "REQUEST_ID_REUSED",
     });
@@ -207,7 +218,7 @@ describe("a batch", () => {
     const jobs = [
       inline({ address: "10.4.0.1" }),
       inline({ address: "10.4.0.2", platform: "vax" }),
-      inline({ address: "10.4.0.3" }, [{ command: "reload" }]),
+      inline({ address: "10.4.0.3" }, [{ command: "clear counters" }]),
     ];
     const first = await clients.jobs.batchCreateJobs({ jobs, requestId: "batch" });
     expect(first.results.map(({ result }) => result.case)).toEqual(["job", "error", "job"]);

@@ -230,7 +230,7 @@ describe("a job whose worker was lost", () => {
 
 describe("ResolveJob", () => {
   async function unknown(login: "credential" | "secret" = "credential"): Promise<string> {
-    const spec = readSpec(address++, ["reload"]) as { target: { value: { login: object } } };
+    const spec = readSpec(address++, ["clear counters"]) as { target: { value: { login: object } } };
     if (login === "credential") spec.target.value.login = { case: "credential", value: "core" };
     const { job } = await clients.jobs.createJob({ job: spec as never, requestId: crypto.randomUUID() });
     const worker = await claimNext(api.store);

@@ -11,6 +11,9 @@ import { type Clients, startTestApi, type TestApi, testPlatforms } from "../supp
 import { claimOne, newJob, succeed, worker } from "../support/jobs.js";
 import { problemOf } from "./problems.js";
 
+const ann = { name: "ann", role: "admin" } as const;
+const bob = { name: "bob", role: "admin" } as const;
+
 let api: TestApi;
 let clients: Clients;
 const identity = worker("w1");
@@ -32,7 +35,7 @@ function spec(command: string, more: object = {}) {
 
 /** A change on r1 whose outcome is unknown. */
 async function doubt(more: object = {}, error?: Failure): Promise<string> {
-  const wish = { effectClass: "AT_MOST_ONCE", spec: toBinary(JobSpecSchema, spec("reload", more)) } as const;
+  const wish = { effectClass: "AT_MOST_ONCE", spec: toBinary(JobSpecSchema, spec("clear counters", more)) } as const;
   const { job } = await api.store.jobs.create(newJob(Date.now(), wish));
   const holder = await claimOne(api.store, identity);
   expect(holder?.job).toBe(job.id);
@@ -83,12 +86,12 @@ test("of the verdicts APPLIED and RERUN at once, the one that is written holds: 
   let started: string | undefined;
   const late = serverWith({
     async resolve(...args) {
-      await resolveJob(serverWith({}), ask(id, ResolutionKind.APPLIED), "ann");
+      await resolveJob(serverWith({}), ask(id, ResolutionKind.APPLIED), ann);
       started = (await claimOne(api.store, identity))?.job;
       return api.store.jobs.resolve(...args);
     },
   });
-  const lost = problemOf(resolveJob(late, ask(id, ResolutionKind.RERUN), "bob"));
+  const lost = problemOf(resolveJob(late, ask(id, ResolutionKind.RERUN), bob));
   expect(await lost).toMatchObject({ reason: "JOB_ALREADY_RESOLVED", metadata: { job: id } });
   expect(started).toBeUndefined();
   expect(await allJobs()).toEqual([id]);
@@ -98,17 +101,17 @@ test("the same verdict from two at once is answered alike to both", async () => 
   const id = await doubt();
   const late = serverWith({
     async resolve(...args) {
-      await resolveJob(serverWith({}), ask(id, ResolutionKind.APPLIED), "ann");
+      await resolveJob(serverWith({}), ask(id, ResolutionKind.APPLIED), ann);
       return api.store.jobs.resolve(...args);
     },
   });
-  const { job } = await resolveJob(late, ask(id, ResolutionKind.APPLIED), "bob");
+  const { job } = await resolveJob(late, ask(id, ResolutionKind.APPLIED), bob);
   expect(job.resolution).toMatchObject({ kind: "APPLIED", resolver: "ann" });
 });
 
 test("a RERUN that dies before its verdict leaves nothing that could run, and the device held", async () => {
   const id = await doubt();
-  await expect(resolveJob(serverWith({ resolve: dies }), ask(id, ResolutionKind.RERUN), "ann")).rejects.toThrow();
+  await expect(resolveJob(serverWith({ resolve: dies }), ask(id, ResolutionKind.RERUN), ann)).rejects.toThrow();
   expect(await allJobs()).toEqual([id]);
   expect((await clients.devices.getDevice({ name: "r1" })).device!.status?.hold?.job).toBe(id);
   await clients.jobs.resolveJob({ id, kind: ResolutionKind.APPLIED, reason: "it was there" });
@@ -117,7 +120,7 @@ test("a RERUN that dies before its verdict leaves nothing that could run, and th
 
 test("a RERUN that dies behind its verdict is finished by the next one, under the id the verdict named", async () => {
   const id = await doubt();
-  await expect(resolveJob(serverWith({ create: dies }), ask(id, ResolutionKind.RERUN), "ann")).rejects.toThrow();
+  await expect(resolveJob(serverWith({ create: dies }), ask(id, ResolutionKind.RERUN), ann)).rejects.toThrow();
   const named = (await api.store.jobs.get(id))!.resolution!.rerunJob!;
   expect(await api.store.jobs.get(named)).toBeUndefined();
   const applied = clients.jobs.resolveJob({ id, kind: ResolutionKind.APPLIED, reason: "it was there" });
@@ -130,7 +133,7 @@ test("a RERUN that dies behind its verdict is finished by the next one, under th
 test("a RERUN whose answer was lost is answered with the same job, also when that has been cancelled", async () => {
   const id = await doubt();
   const lost = serverWith({ create: (job) => api.store.jobs.create(job).then(dies) });
-  await expect(resolveJob(lost, ask(id, ResolutionKind.RERUN), "ann")).rejects.toThrow();
+  await expect(resolveJob(lost, ask(id, ResolutionKind.RERUN), ann)).rejects.toThrow();
   const named = (await api.store.jobs.get(id))!.resolution!.rerunJob!;
   await clients.jobs.cancelJob({ id: named });
   expect((await rerun(id)).rerunJob).toMatchObject({ id: named, state: JobState.CANCELLED });
@@ -155,13 +158,13 @@ test("no caller can pass a job off as the RERUN of another", async () => {
   const { job: forged } = await clients.jobs.createJob({ job: spec("show clock", { labels }), requestId: "forged" });
   const { rerunJob } = await rerun(id);
   expect(rerunJob!.id).not.toBe(forged!.id);
-  expect(rerunJob!.spec!.operation).toMatchObject({ value: { commands: [{ command: "reload" }] } });
+  expect(rerunJob!.spec!.operation).toMatchObject({ value: { commands: [{ command: "clear counters" }] } });
 });
 
 test("RERUN is a job of its own also when another of the same dedupe key waits", async () => {
   const key = { dedupeKey: "nightly" };
   const id = await doubt(key);
-  const { job: twin } = await clients.jobs.createJob({ job: spec("reload", key), requestId: "twin" });
+  const { job: twin } = await clients.jobs.createJob({ job: spec("clear counters", key), requestId: "twin" });
   const { job, rerunJob } = await rerun(id);
   expect(rerunJob!.id).toBe(job!.resolution!.rerunJob);
   expect((await clients.jobs.getJob({ id: twin!.id })).job!.state).toBe(JobState.QUEUED);

@@ -66,7 +66,7 @@ describe("creating a run", () => {
     }
     expect((await problemOf(create({ job, selector: { zones: ["nowhere"] } }))).reason).toBe("NO_TARGETS");
     expect((await problemOf(create({ job, devices: ["nope"] }))).reason).toBe("NO_TARGETS");
-    const changes = { job: { operation: show("reload") }, devices: ["r0"] };
+    const changes = { job: { operation: show("clear counters") }, devices: ["r0"] };
     expect((await problemOf(create(changes))).reason).toBe("REQUEST_ID_REQUIRED");
     expect((await runs.listRuns({})).runs).toHaveLength(before);
   });

@@ -98,7 +98,7 @@ describe("WatchJob", () => {
 
   test("ends cleanly at an unknown outcome, and its resolution is the last event", async () => {
     const { job } = await clients.jobs.createJob({
-      job: readSpec(address++, ["reload"]) as never,
+      job: readSpec(address++, ["clear counters"]) as never,
       requestId: crypto.randomUUID(),
     });
     const id = job!.id;

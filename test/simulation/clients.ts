@@ -112,7 +112,7 @@ export function createClients({ timeline, servers, random, lost, redis, truth, t
     if (again) record.reruns.set(wish, (record.reruns.get(wish) ?? 0) + 1);
     const kind = again ? ResolutionKind.RERUN : seen === "NONE" ? ResolutionKind.NOT_APPLIED : ResolutionKind.APPLIED;
     const request = create(ResolveJobRequestSchema, { id: job.id, kind, reason: "looked" });
-    await insist(`resolve ${job.id}`, (api) => resolveJob(api, request, "bob"));
+    await insist(`resolve ${job.id}`, (api) => resolveJob(api, request, { name: "bob", role: "admin" }));
   }
 
   return {

@@ -18,6 +18,7 @@ import { pino } from "pino";
 import { createApiKey } from "../../src/api/api-keys.js";
 import { type ApiServer, type ApiServerOptions, createApiServer } from "../../src/api/api-server.js";
 import type { PlatformCatalogue } from "../../src/api/platform-catalogue.js";
+import { builtInPlatforms } from "../../src/device/index.js";
 import type { EventFact } from "../../src/domain/job-event.js";
 import { createAddressRule } from "../../src/outbound/address-rule.js";
 import { createSealer, type Sealer } from "../../src/secrets/sealer.js";
@@ -54,7 +55,7 @@ export interface Clients {
 }
 
 /** Lines that begin with "show" read; everything else changes. */
-const fromUs = { origin: "built_in", overridesBuiltIn: false, evidence: "real_cli" };
+const fromUs = { origin: "built_in", overridesBuiltIn: false, evidence: "real_cli", deniedCommands: ["reload"] };
 
 export const testPlatforms: PlatformCatalogue = {
   names: () => ["cisco_ios", "linux"],
@@ -69,6 +70,9 @@ export const testPlatforms: PlatformCatalogue = {
     return index < 0 ? [] : [{ index, problem: "is not configuration" }];
   },
   missingConsent: () => undefined,
+  commands: () => builtInPlatforms().get("cisco_ios")?.commands,
+  configurationLines: (_, lines) => lines.map((text, index) => ({ text, index })),
+  savingLine: () => "write memory",
 };
 
 /** The four protocols, as transports of connect-node. */

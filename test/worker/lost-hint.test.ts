@@ -11,7 +11,7 @@ test("T19: work whose wake-up was lost is found by the poll behind it, within a 
   expect(sent).toEqual([]);
   answers.claim = once("default", [claimOf()]);
   await clock.advance(1_000);
-  expect(sent).toEqual(["reboot"]);
+  expect(sent).toEqual(["clear counters"]);
 });
 
 test("a worker that finds nothing asks once a second, and no more often", async () => {

@@ -2,6 +2,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { CommandsOperationSchema, JobSpecSchema } from "@pointsman/sdk/v1";
 import { pino } from "pino";
 import { builtInPlatforms, type CommandOutcome, type CommandRequest } from "../../src/device/index.js";
+import type { CommandRule } from "../../src/domain/command-rules.js";
 import type { JobRecord } from "../../src/domain/job.js";
 import { type AttemptEnd, type Claim, StoreError } from "../../src/store/store.js";
 import { systemRandom } from "../../src/system/random.js";
@@ -30,7 +31,7 @@ export function claimOf(part: Partial<JobRecord> = {}): Claim {
   const job: JobRecord = {
     ...{ id: "j1", zone: "default", state: "RUNNING", effectClass: "AT_MOST_ONCE", type: "commands" },
     ...{ endpoint: "10.0.0.1:22", address: "10.0.0.1", device: "r1", creator: "test", priority: 0, labels: {} },
-    ...{ spec: specOf(["reboot"]), createMs: 0, expireMs: 0, attempt: 1, maxAttempts: 3, attempts: [] },
+    ...{ spec: specOf(["clear counters"]), createMs: 0, expireMs: 0, attempt: 1, maxAttempts: 3, attempts: [] },
     ...{ intendedStep: 0, confirmedStep: 0, lastEvent: 1, outputBytes: 0, cancelRequested: false },
     ...part,
   };
@@ -43,6 +44,7 @@ export interface Around {
   readonly leases?: Partial<AttemptParts["leases"]>;
   readonly journal?: AttemptParts["journal"]["write"];
   readonly reach?: AttemptParts["reach"];
+  readonly commandRules?: readonly CommandRule[];
   /** What a line does on the device. */
   readonly run?: (request: CommandRequest) => Promise<CommandOutcome>;
 }
@@ -79,7 +81,7 @@ export function attemptAlone(around: Around = {}): AttemptAlone {
   };
   const ok = (): Promise<"OK"> => Promise.resolve("OK");
   const intended = { answer: "OK", requests: [] };
-  const endpoint = { platform: builtInPlatforms().get("cisco_ios"), account: { username: "u" } };
+  const endpoint = { platform: builtInPlatforms().get("cisco_ios"), labels: {}, account: { username: "u" } };
   const parts = {
     ...{ clock, random: systemRandom, logger: pino({ level: "silent" }), lease: createLease(clock) },
     giveUp: new AbortController().signal,
@@ -90,6 +92,7 @@ export function attemptAlone(around: Around = {}): AttemptAlone {
       checkin: () => undefined,
       discard: () => undefined,
     },
+    commandRules: () => Promise.resolve(around.commandRules ?? []),
     reach: around.reach ?? (() => Promise.resolve(endpoint)),
     journal: { write: around.journal ?? (() => Promise.resolve()), close: () => Promise.resolve() },
     leases: { intent: () => Promise.resolve(intended), append: ok, finish, ...around.leases },

@@ -79,6 +79,7 @@ export function workerAlone(zones: readonly string[], options: Partial<WorkerOpt
   const ok = (): Promise<"OK"> => Promise.resolve("OK");
   const store = {
     ensureZone: () => Promise.resolve(0),
+    policies: { commandRules: () => Promise.resolve([]) },
     devices: {
       get: () => Promise.resolve({ ...device, zone: zones[0], endpoint: "10.0.0.1:22", labels: {} }),
       hostKeys: () => Promise.resolve([]),

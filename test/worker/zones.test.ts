@@ -27,7 +27,7 @@ test("nor does it touch the jobs of the other zone", async () => {
   expect(ends).toEqual([]);
   letIn();
   await clock.turn();
-  expect(sent).toEqual(["reboot"]);
+  expect(sent).toEqual(["clear counters"]);
 });
 
 test("a worker that is buried in one zone writes in none under that name, and leaves its registrations", async () => {

@@ -2,18 +2,18 @@
 // @generated from file pointsman/v1/policy.proto (package pointsman.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file pointsman/v1/policy.proto.
  */
 export const file_pointsman_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("Chlwb2ludHNtYW4vdjEvcG9saWN5LnByb3RvEgxwb2ludHNtYW4udjEi5QEKC1BvbGljeVNjb3BlEkEKBXpvbmVzGAEgAygJQjK6SC+SASwQQCIociYyJF5bYS16MC05XShbYS16MC05LV17MCwzMH1bYS16MC05XSk/JBIjCgdkZXZpY2VzGAIgAygJQhK6SA+SAQwQ6AciB3IFEAEYgAESPwoGbGFiZWxzGAMgAygLMiUucG9pbnRzbWFuLnYxLlBvbGljeVNjb3BlLkxhYmVsc0VudHJ5Qgi6SAWaAQIQEBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIr8CCgZGcmVlemUSQwoEbmFtZRgBIAEoCUI1ukgycjAQARg/MipeW0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyQSKAoFc2NvcGUYAiABKAsyGS5wb2ludHNtYW4udjEuUG9saWN5U2NvcGUSLgoKc3RhcnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhgKBnJlYXNvbhgFIAEoCUIIukgFcgMYgAQSDQoFb3duZXIYBiABKAkSLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmFjdGl2ZRgIIAEoCCLKAgoMQ2hhbmdlV2luZG93EkMKBG5hbWUYASABKAlCNbpIMnIwEAEYPzIqXltBLVphLXowLTldKFtBLVphLXowLTkuXy1dKltBLVphLXowLTldKT8kEigKBXNjb3BlGAIgASgLMhkucG9pbnRzbWFuLnYxLlBvbGljeVNjb3BlEjQKBXRpbWVzGAMgAygLMhkucG9pbnRzbWFuLnYxLkNoYW5nZVRpbWVzQgq6SAeSAQQIARAQEhgKBnJlYXNvbhgEIAEoCUIIukgFcgMYgAQSDQoFb3duZXIYBSABKAkSLwoLY3JlYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBG9wZW4YByABKAgSLQoJdHVybl90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKFAQoLQ2hhbmdlVGltZXMSGAoEY3JvbhgBIAEoCUIKukgHcgUQARiAARJACghkdXJhdGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkITukgQyAEBqgEKIgQIgPUkMgIIPBIaCgl0aW1lX3pvbmUYAyABKAlCB7pIBHICGEAiVQoKQ2hhbmdlU3RvcBINCgVvd25lchgBIAEoCRIOCgZyZWFzb24YAiABKAkSKAoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chlwb2ludHNtYW4vdjEvcG9saWN5LnByb3RvEgxwb2ludHNtYW4udjEi5QEKC1BvbGljeVNjb3BlEkEKBXpvbmVzGAEgAygJQjK6SC+SASwQQCIociYyJF5bYS16MC05XShbYS16MC05LV17MCwzMH1bYS16MC05XSk/JBIjCgdkZXZpY2VzGAIgAygJQhK6SA+SAQwQ6AciB3IFEAEYgAESPwoGbGFiZWxzGAMgAygLMiUucG9pbnRzbWFuLnYxLlBvbGljeVNjb3BlLkxhYmVsc0VudHJ5Qgi6SAWaAQIQEBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIr8CCgZGcmVlemUSQwoEbmFtZRgBIAEoCUI1ukgycjAQARg/MipeW0EtWmEtejAtOV0oW0EtWmEtejAtOS5fLV0qW0EtWmEtejAtOV0pPyQSKAoFc2NvcGUYAiABKAsyGS5wb2ludHNtYW4udjEuUG9saWN5U2NvcGUSLgoKc3RhcnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhgKBnJlYXNvbhgFIAEoCUIIukgFcgMYgAQSDQoFb3duZXIYBiABKAkSLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmFjdGl2ZRgIIAEoCCLKAgoMQ2hhbmdlV2luZG93EkMKBG5hbWUYASABKAlCNbpIMnIwEAEYPzIqXltBLVphLXowLTldKFtBLVphLXowLTkuXy1dKltBLVphLXowLTldKT8kEigKBXNjb3BlGAIgASgLMhkucG9pbnRzbWFuLnYxLlBvbGljeVNjb3BlEjQKBXRpbWVzGAMgAygLMhkucG9pbnRzbWFuLnYxLkNoYW5nZVRpbWVzQgq6SAeSAQQIARAQEhgKBnJlYXNvbhgEIAEoCUIIukgFcgMYgAQSDQoFb3duZXIYBSABKAkSLwoLY3JlYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBG9wZW4YByABKAgSLQoJdHVybl90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKFAQoLQ2hhbmdlVGltZXMSGAoEY3JvbhgBIAEoCUIKukgHcgUQARiAARJACghkdXJhdGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkITukgQyAEBqgEKIgQIgPUkMgIIPBIaCgl0aW1lX3pvbmUYAyABKAlCB7pIBHICGEAiVQoKQ2hhbmdlU3RvcBINCgVvd25lchgBIAEoCRIOCgZyZWFzb24YAiABKAkSKAoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiogMKC0NvbW1hbmRSdWxlEkMKBG5hbWUYASABKAlCNbpIMnIwEAEYPzIqXltBLVphLXowLTldKFtBLVphLXowLTkuXy1dKltBLVphLXowLTldKT8kEjcKBmFjdGlvbhgCIAEoDjIbLnBvaW50c21hbi52MS5Db21tYW5kQWN0aW9uQgq6SAeCAQQQASAAEiUKCHBhdHRlcm5zGAMgAygJQhO6SBCSAQ0IARBAIgdyBRABGIACEiEKBmV4Y2VwdBgEIAMoCUIRukgOkgELEEAiB3IFEAEYgAISKAoFc2NvcGUYBSABKAsyGS5wb2ludHNtYW4udjEuUG9saWN5U2NvcGUSIwoJcGxhdGZvcm1zGAYgAygJQhC6SA2SAQoQQCIGcgQQARg/EiIKB2NhbGxlcnMYByADKAlCEbpIDpIBCxBAIgdyBRABGIABEhgKBnJlYXNvbhgIIAEoCUIIukgFcgMYgAQSDQoFb3duZXIYCSABKAkSLwoLY3JlYXRlX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKmIKDUNvbW1hbmRBY3Rpb24SHgoaQ09NTUFORF9BQ1RJT05fVU5TUEVDSUZJRUQQABIXChNDT01NQU5EX0FDVElPTl9ERU5ZEAESGAoUQ09NTUFORF9BQ1RJT05fQUxMT1cQAmIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Which devices a policy holds for. Fields AND, values inside a field OR; empty: every device.
@@ -261,4 +261,132 @@ export type ChangeStop = Message<"pointsman.v1.ChangeStop"> & {
  */
 export const ChangeStopSchema: GenMessage<ChangeStop> = /*@__PURE__*/
   messageDesc(file_pointsman_v1_policy, 4);
+
+/**
+ * Says of commands that they are not sent to devices, or that they are although the platform's own list denies them. It
+ * is asked when a job is created and again right before its first line is sent.
+ *
+ * @generated from message pointsman.v1.CommandRule
+ */
+export type CommandRule = Message<"pointsman.v1.CommandRule"> & {
+  /**
+   * Its name: letters, digits, dot, dash and underscore, at most 63 characters.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * What it does.
+   *
+   * @generated from field: pointsman.v1.CommandAction action = 2;
+   */
+  action: CommandAction;
+
+  /**
+   * Beginnings of commands, word by word, such as "write erase"; "a|b" is either word, "*" any. 1 to 64. To deny, a word
+   * that may be cut down to what was typed is enough: "wr er" is met as well, and so is "re" by "reload". "rel(oad)" says
+   * what has to be typed of it at least. To allow, words must be whole, or cut down as far as their brackets say.
+   *
+   * @generated from field: repeated string patterns = 3;
+   */
+  patterns: string[];
+
+  /**
+   * Commands that certainly begin so are none of the rule's: patterns "*", except "sh(ow)" leaves only show. At most 64.
+   *
+   * @generated from field: repeated string except = 4;
+   */
+  except: string[];
+
+  /**
+   * The devices it holds for. Default: all.
+   *
+   * @generated from field: pointsman.v1.PolicyScope scope = 5;
+   */
+  scope?: PolicyScope | undefined;
+
+  /**
+   * The platforms it holds for. Default: all. At most 64.
+   *
+   * @generated from field: repeated string platforms = 6;
+   */
+  platforms: string[];
+
+  /**
+   * Whose jobs it holds for, by the name of the API key that created them. Default: everybody's. At most 64.
+   *
+   * @generated from field: repeated string callers = 7;
+   */
+  callers: string[];
+
+  /**
+   * Why, for those who meet it. At most 512 characters.
+   *
+   * @generated from field: string reason = 8;
+   */
+  reason: string;
+
+  /**
+   * Who made it. Output only.
+   *
+   * @generated from field: string owner = 9;
+   */
+  owner: string;
+
+  /**
+   * When it was made. Output only.
+   *
+   * @generated from field: google.protobuf.Timestamp create_time = 10;
+   */
+  createTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message pointsman.v1.CommandRule.
+ * Use `create(CommandRuleSchema)` to create a new message.
+ */
+export const CommandRuleSchema: GenMessage<CommandRule> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_policy, 5);
+
+/**
+ * What a command rule does.
+ *
+ * @generated from enum pointsman.v1.CommandAction
+ */
+export const CommandAction = {
+  /**
+   * Never used.
+   *
+   * @generated from enum value: COMMAND_ACTION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Its commands are not sent. Stands above every rule that allows, and cannot be lifted by a job.
+   *
+   * @generated from enum value: COMMAND_ACTION_DENY = 1;
+   */
+  DENY: 1,
+
+  /**
+   * Its commands are sent although the platform's own list (ListPlatforms) denies them.
+   *
+   * @generated from enum value: COMMAND_ACTION_ALLOW = 2;
+   */
+  ALLOW: 2,
+} as const;
+
+/**
+ * What a command rule does.
+ *
+ * @generated from enum pointsman.v1.CommandAction
+ */
+export type CommandAction = (typeof CommandAction)[keyof typeof CommandAction] | UnknownEnum;
+
+/**
+ * Describes the enum pointsman.v1.CommandAction.
+ */
+export const CommandActionSchema: GenEnum<CommandAction> = /*@__PURE__*/
+  enumDesc(file_pointsman_v1_policy, 0);
 

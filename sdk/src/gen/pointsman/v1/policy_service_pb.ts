@@ -5,7 +5,7 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
-import type { ChangeStop, ChangeWindow, Freeze } from "./policy_pb.js";
+import type { ChangeStop, ChangeWindow, CommandRule, Freeze } from "./policy_pb.js";
 import { file_pointsman_v1_policy } from "./policy_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file pointsman/v1/policy_service.proto.
  */
 export const file_pointsman_v1_policy_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFwb2ludHNtYW4vdjEvcG9saWN5X3NlcnZpY2UucHJvdG8SDHBvaW50c21hbi52MSJDChNDcmVhdGVGcmVlemVSZXF1ZXN0EiwKBmZyZWV6ZRgBIAEoCzIULnBvaW50c21hbi52MS5GcmVlemVCBrpIA8gBASI8ChRDcmVhdGVGcmVlemVSZXNwb25zZRIkCgZmcmVlemUYASABKAsyFC5wb2ludHNtYW4udjEuRnJlZXplIhQKEkxpc3RGcmVlemVzUmVxdWVzdCI8ChNMaXN0RnJlZXplc1Jlc3BvbnNlEiUKB2ZyZWV6ZXMYASADKAsyFC5wb2ludHNtYW4udjEuRnJlZXplIi4KE0RlbGV0ZUZyZWV6ZVJlcXVlc3QSFwoEbmFtZRgBIAEoCUIJukgGcgQQARg/IhYKFERlbGV0ZUZyZWV6ZVJlc3BvbnNlIk8KGUNyZWF0ZUNoYW5nZVdpbmRvd1JlcXVlc3QSMgoGd2luZG93GAEgASgLMhoucG9pbnRzbWFuLnYxLkNoYW5nZVdpbmRvd0IGukgDyAEBIkgKGkNyZWF0ZUNoYW5nZVdpbmRvd1Jlc3BvbnNlEioKBndpbmRvdxgBIAEoCzIaLnBvaW50c21hbi52MS5DaGFuZ2VXaW5kb3ciGgoYTGlzdENoYW5nZVdpbmRvd3NSZXF1ZXN0IkgKGUxpc3RDaGFuZ2VXaW5kb3dzUmVzcG9uc2USKwoHd2luZG93cxgBIAMoCzIaLnBvaW50c21hbi52MS5DaGFuZ2VXaW5kb3ciNAoZRGVsZXRlQ2hhbmdlV2luZG93UmVxdWVzdBIXCgRuYW1lGAEgASgJQgm6SAZyBBABGD8iHAoaRGVsZXRlQ2hhbmdlV2luZG93UmVzcG9uc2UiMAoSU3RvcENoYW5nZXNSZXF1ZXN0EhoKBnJlYXNvbhgBIAEoCUIKukgHcgUQARiABCI9ChNTdG9wQ2hhbmdlc1Jlc3BvbnNlEiYKBHN0b3AYASABKAsyGC5wb2ludHNtYW4udjEuQ2hhbmdlU3RvcCIVChNBbGxvd0NoYW5nZXNSZXF1ZXN0IkAKFEFsbG93Q2hhbmdlc1Jlc3BvbnNlEigKBmxpZnRlZBgBIAEoCzIYLnBvaW50c21hbi52MS5DaGFuZ2VTdG9wIhYKFEdldENoYW5nZVN0b3BSZXF1ZXN0Ij8KFUdldENoYW5nZVN0b3BSZXNwb25zZRImCgRzdG9wGAEgASgLMhgucG9pbnRzbWFuLnYxLkNoYW5nZVN0b3Ay5wYKDVBvbGljeVNlcnZpY2USVQoMQ3JlYXRlRnJlZXplEiEucG9pbnRzbWFuLnYxLkNyZWF0ZUZyZWV6ZVJlcXVlc3QaIi5wb2ludHNtYW4udjEuQ3JlYXRlRnJlZXplUmVzcG9uc2USVwoLTGlzdEZyZWV6ZXMSIC5wb2ludHNtYW4udjEuTGlzdEZyZWV6ZXNSZXF1ZXN0GiEucG9pbnRzbWFuLnYxLkxpc3RGcmVlemVzUmVzcG9uc2UiA5ACARJVCgxEZWxldGVGcmVlemUSIS5wb2ludHNtYW4udjEuRGVsZXRlRnJlZXplUmVxdWVzdBoiLnBvaW50c21hbi52MS5EZWxldGVGcmVlemVSZXNwb25zZRJnChJDcmVhdGVDaGFuZ2VXaW5kb3cSJy5wb2ludHNtYW4udjEuQ3JlYXRlQ2hhbmdlV2luZG93UmVxdWVzdBooLnBvaW50c21hbi52MS5DcmVhdGVDaGFuZ2VXaW5kb3dSZXNwb25zZRJpChFMaXN0Q2hhbmdlV2luZG93cxImLnBvaW50c21hbi52MS5MaXN0Q2hhbmdlV2luZG93c1JlcXVlc3QaJy5wb2ludHNtYW4udjEuTGlzdENoYW5nZVdpbmRvd3NSZXNwb25zZSIDkAIBEmcKEkRlbGV0ZUNoYW5nZVdpbmRvdxInLnBvaW50c21hbi52MS5EZWxldGVDaGFuZ2VXaW5kb3dSZXF1ZXN0GigucG9pbnRzbWFuLnYxLkRlbGV0ZUNoYW5nZVdpbmRvd1Jlc3BvbnNlElcKC1N0b3BDaGFuZ2VzEiAucG9pbnRzbWFuLnYxLlN0b3BDaGFuZ2VzUmVxdWVzdBohLnBvaW50c21hbi52MS5TdG9wQ2hhbmdlc1Jlc3BvbnNlIgOQAgISWgoMQWxsb3dDaGFuZ2VzEiEucG9pbnRzbWFuLnYxLkFsbG93Q2hhbmdlc1JlcXVlc3QaIi5wb2ludHNtYW4udjEuQWxsb3dDaGFuZ2VzUmVzcG9uc2UiA5ACAhJdCg1HZXRDaGFuZ2VTdG9wEiIucG9pbnRzbWFuLnYxLkdldENoYW5nZVN0b3BSZXF1ZXN0GiMucG9pbnRzbWFuLnYxLkdldENoYW5nZVN0b3BSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_buf_validate_validate, file_pointsman_v1_policy]);
+  fileDesc("CiFwb2ludHNtYW4vdjEvcG9saWN5X3NlcnZpY2UucHJvdG8SDHBvaW50c21hbi52MSJDChNDcmVhdGVGcmVlemVSZXF1ZXN0EiwKBmZyZWV6ZRgBIAEoCzIULnBvaW50c21hbi52MS5GcmVlemVCBrpIA8gBASI8ChRDcmVhdGVGcmVlemVSZXNwb25zZRIkCgZmcmVlemUYASABKAsyFC5wb2ludHNtYW4udjEuRnJlZXplIhQKEkxpc3RGcmVlemVzUmVxdWVzdCI8ChNMaXN0RnJlZXplc1Jlc3BvbnNlEiUKB2ZyZWV6ZXMYASADKAsyFC5wb2ludHNtYW4udjEuRnJlZXplIi4KE0RlbGV0ZUZyZWV6ZVJlcXVlc3QSFwoEbmFtZRgBIAEoCUIJukgGcgQQARg/IhYKFERlbGV0ZUZyZWV6ZVJlc3BvbnNlIk8KGUNyZWF0ZUNoYW5nZVdpbmRvd1JlcXVlc3QSMgoGd2luZG93GAEgASgLMhoucG9pbnRzbWFuLnYxLkNoYW5nZVdpbmRvd0IGukgDyAEBIkgKGkNyZWF0ZUNoYW5nZVdpbmRvd1Jlc3BvbnNlEioKBndpbmRvdxgBIAEoCzIaLnBvaW50c21hbi52MS5DaGFuZ2VXaW5kb3ciGgoYTGlzdENoYW5nZVdpbmRvd3NSZXF1ZXN0IkgKGUxpc3RDaGFuZ2VXaW5kb3dzUmVzcG9uc2USKwoHd2luZG93cxgBIAMoCzIaLnBvaW50c21hbi52MS5DaGFuZ2VXaW5kb3ciNAoZRGVsZXRlQ2hhbmdlV2luZG93UmVxdWVzdBIXCgRuYW1lGAEgASgJQgm6SAZyBBABGD8iHAoaRGVsZXRlQ2hhbmdlV2luZG93UmVzcG9uc2UiSwoYQ3JlYXRlQ29tbWFuZFJ1bGVSZXF1ZXN0Ei8KBHJ1bGUYASABKAsyGS5wb2ludHNtYW4udjEuQ29tbWFuZFJ1bGVCBrpIA8gBASJEChlDcmVhdGVDb21tYW5kUnVsZVJlc3BvbnNlEicKBHJ1bGUYASABKAsyGS5wb2ludHNtYW4udjEuQ29tbWFuZFJ1bGUiGQoXTGlzdENvbW1hbmRSdWxlc1JlcXVlc3QiRAoYTGlzdENvbW1hbmRSdWxlc1Jlc3BvbnNlEigKBXJ1bGVzGAEgAygLMhkucG9pbnRzbWFuLnYxLkNvbW1hbmRSdWxlIjMKGERlbGV0ZUNvbW1hbmRSdWxlUmVxdWVzdBIXCgRuYW1lGAEgASgJQgm6SAZyBBABGD8iGwoZRGVsZXRlQ29tbWFuZFJ1bGVSZXNwb25zZSIwChJTdG9wQ2hhbmdlc1JlcXVlc3QSGgoGcmVhc29uGAEgASgJQgq6SAdyBRABGIAEIj0KE1N0b3BDaGFuZ2VzUmVzcG9uc2USJgoEc3RvcBgBIAEoCzIYLnBvaW50c21hbi52MS5DaGFuZ2VTdG9wIhUKE0FsbG93Q2hhbmdlc1JlcXVlc3QiQAoUQWxsb3dDaGFuZ2VzUmVzcG9uc2USKAoGbGlmdGVkGAEgASgLMhgucG9pbnRzbWFuLnYxLkNoYW5nZVN0b3AiFgoUR2V0Q2hhbmdlU3RvcFJlcXVlc3QiPwoVR2V0Q2hhbmdlU3RvcFJlc3BvbnNlEiYKBHN0b3AYASABKAsyGC5wb2ludHNtYW4udjEuQ2hhbmdlU3RvcDKbCQoNUG9saWN5U2VydmljZRJVCgxDcmVhdGVGcmVlemUSIS5wb2ludHNtYW4udjEuQ3JlYXRlRnJlZXplUmVxdWVzdBoiLnBvaW50c21hbi52MS5DcmVhdGVGcmVlemVSZXNwb25zZRJXCgtMaXN0RnJlZXplcxIgLnBvaW50c21hbi52MS5MaXN0RnJlZXplc1JlcXVlc3QaIS5wb2ludHNtYW4udjEuTGlzdEZyZWV6ZXNSZXNwb25zZSIDkAIBElUKDERlbGV0ZUZyZWV6ZRIhLnBvaW50c21hbi52MS5EZWxldGVGcmVlemVSZXF1ZXN0GiIucG9pbnRzbWFuLnYxLkRlbGV0ZUZyZWV6ZVJlc3BvbnNlEmcKEkNyZWF0ZUNoYW5nZVdpbmRvdxInLnBvaW50c21hbi52MS5DcmVhdGVDaGFuZ2VXaW5kb3dSZXF1ZXN0GigucG9pbnRzbWFuLnYxLkNyZWF0ZUNoYW5nZVdpbmRvd1Jlc3BvbnNlEmkKEUxpc3RDaGFuZ2VXaW5kb3dzEiYucG9pbnRzbWFuLnYxLkxpc3RDaGFuZ2VXaW5kb3dzUmVxdWVzdBonLnBvaW50c21hbi52MS5MaXN0Q2hhbmdlV2luZG93c1Jlc3BvbnNlIgOQAgESZwoSRGVsZXRlQ2hhbmdlV2luZG93EicucG9pbnRzbWFuLnYxLkRlbGV0ZUNoYW5nZVdpbmRvd1JlcXVlc3QaKC5wb2ludHNtYW4udjEuRGVsZXRlQ2hhbmdlV2luZG93UmVzcG9uc2USZAoRQ3JlYXRlQ29tbWFuZFJ1bGUSJi5wb2ludHNtYW4udjEuQ3JlYXRlQ29tbWFuZFJ1bGVSZXF1ZXN0GicucG9pbnRzbWFuLnYxLkNyZWF0ZUNvbW1hbmRSdWxlUmVzcG9uc2USZgoQTGlzdENvbW1hbmRSdWxlcxIlLnBvaW50c21hbi52MS5MaXN0Q29tbWFuZFJ1bGVzUmVxdWVzdBomLnBvaW50c21hbi52MS5MaXN0Q29tbWFuZFJ1bGVzUmVzcG9uc2UiA5ACARJkChFEZWxldGVDb21tYW5kUnVsZRImLnBvaW50c21hbi52MS5EZWxldGVDb21tYW5kUnVsZVJlcXVlc3QaJy5wb2ludHNtYW4udjEuRGVsZXRlQ29tbWFuZFJ1bGVSZXNwb25zZRJXCgtTdG9wQ2hhbmdlcxIgLnBvaW50c21hbi52MS5TdG9wQ2hhbmdlc1JlcXVlc3QaIS5wb2ludHNtYW4udjEuU3RvcENoYW5nZXNSZXNwb25zZSIDkAICEloKDEFsbG93Q2hhbmdlcxIhLnBvaW50c21hbi52MS5BbGxvd0NoYW5nZXNSZXF1ZXN0GiIucG9pbnRzbWFuLnYxLkFsbG93Q2hhbmdlc1Jlc3BvbnNlIgOQAgISXQoNR2V0Q2hhbmdlU3RvcBIiLnBvaW50c21hbi52MS5HZXRDaGFuZ2VTdG9wUmVxdWVzdBojLnBvaW50c21hbi52MS5HZXRDaGFuZ2VTdG9wUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_buf_validate_validate, file_pointsman_v1_policy]);
 
 /**
  * Asks for a freeze.
@@ -244,6 +244,120 @@ export const DeleteChangeWindowResponseSchema: GenMessage<DeleteChangeWindowResp
   messageDesc(file_pointsman_v1_policy_service, 11);
 
 /**
+ * Asks for a command rule.
+ *
+ * @generated from message pointsman.v1.CreateCommandRuleRequest
+ */
+export type CreateCommandRuleRequest = Message<"pointsman.v1.CreateCommandRuleRequest"> & {
+  /**
+   * The command rule.
+   *
+   * @generated from field: pointsman.v1.CommandRule rule = 1;
+   */
+  rule?: CommandRule | undefined;
+};
+
+/**
+ * Describes the message pointsman.v1.CreateCommandRuleRequest.
+ * Use `create(CreateCommandRuleRequestSchema)` to create a new message.
+ */
+export const CreateCommandRuleRequestSchema: GenMessage<CreateCommandRuleRequest> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_policy_service, 12);
+
+/**
+ * The command rule as stored.
+ *
+ * @generated from message pointsman.v1.CreateCommandRuleResponse
+ */
+export type CreateCommandRuleResponse = Message<"pointsman.v1.CreateCommandRuleResponse"> & {
+  /**
+   * The command rule.
+   *
+   * @generated from field: pointsman.v1.CommandRule rule = 1;
+   */
+  rule?: CommandRule | undefined;
+};
+
+/**
+ * Describes the message pointsman.v1.CreateCommandRuleResponse.
+ * Use `create(CreateCommandRuleResponseSchema)` to create a new message.
+ */
+export const CreateCommandRuleResponseSchema: GenMessage<CreateCommandRuleResponse> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_policy_service, 13);
+
+/**
+ * Asks for the command rules.
+ *
+ * @generated from message pointsman.v1.ListCommandRulesRequest
+ */
+export type ListCommandRulesRequest = Message<"pointsman.v1.ListCommandRulesRequest"> & {
+};
+
+/**
+ * Describes the message pointsman.v1.ListCommandRulesRequest.
+ * Use `create(ListCommandRulesRequestSchema)` to create a new message.
+ */
+export const ListCommandRulesRequestSchema: GenMessage<ListCommandRulesRequest> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_policy_service, 14);
+
+/**
+ * The command rules.
+ *
+ * @generated from message pointsman.v1.ListCommandRulesResponse
+ */
+export type ListCommandRulesResponse = Message<"pointsman.v1.ListCommandRulesResponse"> & {
+  /**
+   * By name; at most 500.
+   *
+   * @generated from field: repeated pointsman.v1.CommandRule rules = 1;
+   */
+  rules: CommandRule[];
+};
+
+/**
+ * Describes the message pointsman.v1.ListCommandRulesResponse.
+ * Use `create(ListCommandRulesResponseSchema)` to create a new message.
+ */
+export const ListCommandRulesResponseSchema: GenMessage<ListCommandRulesResponse> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_policy_service, 15);
+
+/**
+ * Asks to forget a command rule.
+ *
+ * @generated from message pointsman.v1.DeleteCommandRuleRequest
+ */
+export type DeleteCommandRuleRequest = Message<"pointsman.v1.DeleteCommandRuleRequest"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message pointsman.v1.DeleteCommandRuleRequest.
+ * Use `create(DeleteCommandRuleRequestSchema)` to create a new message.
+ */
+export const DeleteCommandRuleRequestSchema: GenMessage<DeleteCommandRuleRequest> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_policy_service, 16);
+
+/**
+ * It is gone.
+ *
+ * @generated from message pointsman.v1.DeleteCommandRuleResponse
+ */
+export type DeleteCommandRuleResponse = Message<"pointsman.v1.DeleteCommandRuleResponse"> & {
+};
+
+/**
+ * Describes the message pointsman.v1.DeleteCommandRuleResponse.
+ * Use `create(DeleteCommandRuleResponseSchema)` to create a new message.
+ */
+export const DeleteCommandRuleResponseSchema: GenMessage<DeleteCommandRuleResponse> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_policy_service, 17);
+
+/**
  * Asks to stop changes.
  *
  * @generated from message pointsman.v1.StopChangesRequest
@@ -262,7 +376,7 @@ export type StopChangesRequest = Message<"pointsman.v1.StopChangesRequest"> & {
  * Use `create(StopChangesRequestSchema)` to create a new message.
  */
 export const StopChangesRequestSchema: GenMessage<StopChangesRequest> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_policy_service, 12);
+  messageDesc(file_pointsman_v1_policy_service, 18);
 
 /**
  * Changes are stopped in every zone.
@@ -283,7 +397,7 @@ export type StopChangesResponse = Message<"pointsman.v1.StopChangesResponse"> & 
  * Use `create(StopChangesResponseSchema)` to create a new message.
  */
 export const StopChangesResponseSchema: GenMessage<StopChangesResponse> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_policy_service, 13);
+  messageDesc(file_pointsman_v1_policy_service, 19);
 
 /**
  * Asks to let changes start again.
@@ -298,7 +412,7 @@ export type AllowChangesRequest = Message<"pointsman.v1.AllowChangesRequest"> & 
  * Use `create(AllowChangesRequestSchema)` to create a new message.
  */
 export const AllowChangesRequestSchema: GenMessage<AllowChangesRequest> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_policy_service, 14);
+  messageDesc(file_pointsman_v1_policy_service, 20);
 
 /**
  * Changes are not stopped.
@@ -319,7 +433,7 @@ export type AllowChangesResponse = Message<"pointsman.v1.AllowChangesResponse"> 
  * Use `create(AllowChangesResponseSchema)` to create a new message.
  */
 export const AllowChangesResponseSchema: GenMessage<AllowChangesResponse> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_policy_service, 15);
+  messageDesc(file_pointsman_v1_policy_service, 21);
 
 /**
  * Asks whether changes are stopped.
@@ -334,7 +448,7 @@ export type GetChangeStopRequest = Message<"pointsman.v1.GetChangeStopRequest"> 
  * Use `create(GetChangeStopRequestSchema)` to create a new message.
  */
 export const GetChangeStopRequestSchema: GenMessage<GetChangeStopRequest> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_policy_service, 16);
+  messageDesc(file_pointsman_v1_policy_service, 22);
 
 /**
  * Whether changes are stopped.
@@ -355,10 +469,10 @@ export type GetChangeStopResponse = Message<"pointsman.v1.GetChangeStopResponse"
  * Use `create(GetChangeStopResponseSchema)` to create a new message.
  */
 export const GetChangeStopResponseSchema: GenMessage<GetChangeStopResponse> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_policy_service, 17);
+  messageDesc(file_pointsman_v1_policy_service, 23);
 
 /**
- * Says when changes may be made. Reads are never kept from starting by it.
+ * Says when changes may be made, and which commands are sent at all. Reads are never kept from starting by the first.
  *
  * @generated from service pointsman.v1.PolicyService
  */
@@ -422,6 +536,36 @@ export const PolicyService: GenService<{
     methodKind: "unary";
     input: typeof DeleteChangeWindowRequestSchema;
     output: typeof DeleteChangeWindowResponseSchema;
+  },
+  /**
+   * Denies commands, or allows some that a platform's own list denies.
+   *
+   * @generated from rpc pointsman.v1.PolicyService.CreateCommandRule
+   */
+  createCommandRule: {
+    methodKind: "unary";
+    input: typeof CreateCommandRuleRequestSchema;
+    output: typeof CreateCommandRuleResponseSchema;
+  },
+  /**
+   * Lists the command rules by name.
+   *
+   * @generated from rpc pointsman.v1.PolicyService.ListCommandRules
+   */
+  listCommandRules: {
+    methodKind: "unary";
+    input: typeof ListCommandRulesRequestSchema;
+    output: typeof ListCommandRulesResponseSchema;
+  },
+  /**
+   * Forgets a command rule.
+   *
+   * @generated from rpc pointsman.v1.PolicyService.DeleteCommandRule
+   */
+  deleteCommandRule: {
+    methodKind: "unary";
+    input: typeof DeleteCommandRuleRequestSchema;
+    output: typeof DeleteCommandRuleResponseSchema;
   },
   /**
    * Stops changes everywhere: none starts, and what runs stops before its next line, within a second. Called again, it

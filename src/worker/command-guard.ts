@@ -1,0 +1,48 @@
+import type { CommandRequest, Session } from "../device/index.js";
+import { type CommandGuard, createCommandGuard, explainDenial, rulesFor } from "../domain/command-rules.js";
+import type { CommandRule } from "../domain/command-rules.js";
+import type { JobRecord } from "../domain/job.js";
+import { AttemptError } from "./failure.js";
+import type { ReachableEndpoint } from "./reach.js";
+
+/** Holds the lines of a job to the command rules, as they are when its session is handed out. */
+export interface HeldToRules {
+  /** Throws AttemptError COMMAND_DENIED for the first line that must not be sent. */
+  permit(lines: readonly string[]): void;
+  /** The session, which sends no line of the caller's that must not be sent. */
+  guarded(session: Session): Session;
+}
+
+/** Makes the guard of one session. */
+export function holdToRules(
+  rules: readonly CommandRule[],
+  { creator: caller, zone, device }: JobRecord,
+  { platform, labels }: ReachableEndpoint,
+  lifted: readonly string[],
+): HeldToRules {
+  const work = { caller, zone, platform: platform.name, labels, ...(device === undefined ? {} : { device }) };
+  const guard = createCommandGuard(platform.commands, rulesFor(rules, work), lifted);
+  return {
+    permit: (lines) => permit(guard, lines),
+    guarded(session) {
+      const run: Session["run"] = async (request) => {
+        if (!request.own) permit(guard, linesOf(request));
+        return session.run(request);
+      };
+      return Object.create(session, { run: { value: run } }) as Session;
+    },
+  };
+}
+
+function linesOf({ command, answers = [] }: CommandRequest): string[] {
+  return [command, ...answers.map(({ answer }) => answer)];
+}
+
+function permit(guard: CommandGuard, lines: readonly string[]): void {
+  for (const line of lines) {
+    const denial = guard(line);
+    if (!denial) continue;
+    const { rule, pattern, command } = denial;
+    throw new AttemptError("COMMAND_DENIED", explainDenial(denial), { rule: rule ?? "built_in", pattern, command });
+  }
+}
