@@ -156,14 +156,16 @@ export function createPointsmanError(message: string, facts: ErrorFacts): Points
 
 /**
  * Turns whatever a call threw into a PointsmanError. A connection that broke shows as "canceled" or "aborted" without
- * an ErrorInfo; unless the caller itself ended the call (`endedByCaller`), it is UnavailableError.
+ * an ErrorInfo, and a server that closes a connection refuses what still comes over it; unless the caller itself ended
+ * the call (`endedByCaller`), it is UnavailableError.
  */
 export function toPointsmanError(thrown: unknown, endedByCaller = false): PointsmanError {
   if (thrown instanceof PointsmanError) return thrown;
   const error = ConnectError.from(thrown);
   const info = error.findDetails(ErrorInfoSchema)[0];
   const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
-  const lost = info === undefined && !endedByCaller && (error.code === Code.Canceled || error.code === Code.Aborted);
+  const broken = error.code === Code.Canceled || error.code === Code.Aborted || isRefusedStream(error);
+  const lost = info === undefined && !endedByCaller && broken;
   return createPointsmanError(lost ? `connection lost: ${error.rawMessage}` : error.rawMessage, {
     code: lost ? "unavailable" : codes[error.code],
     reason: info?.reason,
@@ -175,4 +177,9 @@ export function toPointsmanError(thrown: unknown, endedByCaller = false): Points
     retryAfterMs: delay ? durationMs(delay) : undefined,
     cause: error,
   });
+}
+
+/** The server closes the connection, and has not begun this call: Node's own words for it, which have no code of Connect's. */
+export function isRefusedStream({ message }: Error): boolean {
+  return message.includes("REFUSED_STREAM");
 }

@@ -11,21 +11,24 @@ export interface DevicePlace {
   readonly hostKeyLine: string;
 }
 
+const faults: NonNullable<SimulatedDevice["faults"]> = {
+  refuseConnection: 0.01,
+  delay: { chance: 0.002, ms: 2_000 },
+  disconnectOnCommand: { chance: 0.001, when: "in-answer" },
+};
+
 /**
  * Devices that are as bad as devices are: some connections are refused, some lines take long, some sessions break in the
- * middle of an answer. Every fourth has a candidate configuration; on the others each line takes effect at once.
+ * middle of an answer. Every fourth has a candidate configuration; on the others each line takes effect at once. `calm`
+ * ones do as they are told.
  */
-export function fleetOf(count: number): SimulatedDevice[] {
+export function fleetOf(count: number, calm = false): SimulatedDevice[] {
   return Array.from({ length: count }, (_, n) => ({
     name: `r${n}`,
     platform: n % 4 === 3 ? "arista_eos" : "cisco_ios",
     users: [login],
     commands: [{ command: /^show job (\S+)$/, output: ({ groups }) => `this is job ${groups[0] ?? ""}\n` }],
-    faults: {
-      refuseConnection: 0.01,
-      delay: { chance: 0.002, ms: 2_000 },
-      disconnectOnCommand: { chance: 0.001, when: "in-answer" },
-    },
+    ...(calm ? {} : { faults }),
   }));
 }
 

@@ -107,14 +107,16 @@ export async function startInstallation(options: InstallationOptions): Promise<I
   }
 }
 
-async function startDevices(
-  { devices, seed }: InstallationOptions,
+/** Starts simulated devices in a process of their own; `stops` is given how to end it. */
+export async function startDevices(
+  { devices, seed, calm = false }: Pick<InstallationOptions, "devices" | "seed"> & { readonly calm?: boolean },
   journal: string,
   stops: (() => Promise<unknown>)[],
 ): Promise<DevicePlace[]> {
   const loader = new URL("../support/run-typescript.mjs", import.meta.url).href;
   const program = new URL("./devices.ts", import.meta.url).pathname;
-  const child: ChildProcess = spawn(process.execPath, ["--import", loader, program, String(devices), journal, seed], {
+  const given = [String(devices), journal, seed, calm ? "calm" : ""];
+  const child: ChildProcess = spawn(process.execPath, ["--import", loader, program, ...given], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   stops.push(async () => {

@@ -1,13 +1,12 @@
-import { readSync, openSync, closeSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { isFinal, type Pointsman, PointsmanError } from "@pointsman/sdk";
 import { type Job, JobState } from "@pointsman/sdk/v1";
 import { createSeededRandom } from "../../src/dev/simulator/seeded-random.js";
-import type { JournalEntry } from "../../src/dev/simulator/journal.js";
 import { configurationOf, readOf } from "./fleet.js";
 import type { Installation } from "./installation.js";
 import type { Entry } from "./ledger.js";
 import { createReader, type Reader } from "./received.js";
+import { tail } from "./tail.js";
 import { watchToItsEnd } from "./watcher.js";
 
 /** Jobs that are created, followed, and whose doubts are resolved, as callers and people do. */
@@ -237,22 +236,5 @@ export function startLoad(at: Installation, seed: string, target: number): Load 
       journal.read();
       journal.close();
     },
-  };
-}
-
-/** Reads what has come to a file of JSON lines since the last time. */
-function tail(path: string, take: (entry: JournalEntry) => void): { read(): void; close(): void } {
-  const file = openSync(path, "r");
-  const buffer = Buffer.alloc(256 * 1024);
-  let rest = "";
-  return {
-    read() {
-      for (let bytes = readSync(file, buffer); bytes > 0; bytes = readSync(file, buffer)) {
-        const lines = (rest + buffer.toString("latin1", 0, bytes)).split("\n");
-        rest = lines.pop() ?? "";
-        for (const line of lines) take(JSON.parse(line) as JournalEntry);
-      }
-    },
-    close: () => closeSync(file),
   };
 }

@@ -4,9 +4,13 @@ import type { TcpProxy } from "../support/tcp-proxy.js";
 import { startOurs, type OurProcess } from "../support/system.js";
 
 /** A server or a worker that is started again whenever it has ended, with its own way to Redis. */
-export interface Member {
+export interface Member<Way = TcpProxy> {
   readonly name: string;
-  readonly redis: TcpProxy;
+  readonly redis: Way;
+  /** The process that does the work; undefined when it has ended. */
+  readonly pid: number | undefined;
+  /** How its processes ended so far: exit status, or the signal that ended it. */
+  readonly ends: readonly (number | string)[];
   /** How often it was started. */
   readonly starts: number;
   /** Its last lines. */
@@ -38,15 +42,16 @@ function workingPid(pid: number): number {
 }
 
 /** Starts one. `readyWhen` is what it logs when it is ready. */
-export function startMember(
+export function startMember<Way>(
   name: string,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
-  redis: TcpProxy,
+  redis: Way,
   readyWhen: string,
-): Member {
+): Member<Way> {
   const log: string[] = [];
   let current: OurProcess;
+  const ends: (number | string)[] = [];
   let starts = 0;
   let ending = false;
   let isReady = false;
@@ -61,7 +66,8 @@ export function startMember(
       () => undefined,
     );
     over = new Promise((resolve) => {
-      process.child.once("exit", () => {
+      process.child.once("exit", (status, endedBy) => {
+        ends.push(status ?? endedBy ?? "unknown");
         isReady = false;
         log.push(...process.log);
         log.splice(0, log.length - keptLines);
@@ -83,7 +89,11 @@ export function startMember(
 
   begin();
   return {
-    ...{ name, redis, signal },
+    ...{ name, redis, signal, ends },
+    get pid() {
+      const { pid, exitCode, signalCode } = current.child;
+      return pid === undefined || exitCode !== null || signalCode !== null ? undefined : workingPid(pid);
+    },
     get starts() {
       return starts;
     },

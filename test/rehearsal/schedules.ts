@@ -5,7 +5,6 @@ import type { Random } from "../../src/domain/clock.js";
 import { startPrivateRedis } from "../../src/dev/private-redis.js";
 import { startMember, type Member } from "../chaos/member.js";
 import { freePort } from "../support/free-port.js";
-import { startTcpProxy } from "../support/tcp-proxy.js";
 
 /** A time whose run is not there after this long is lost. */
 const settleMs = 90_000;
@@ -42,7 +41,7 @@ export interface RehearsalOutcome {
 export async function rehearseSchedules(options: RehearsalOptions): Promise<RehearsalOutcome> {
   const { dir, forMs, periodSeconds, random } = options;
   const redis = await startPrivateRedis({ dir, appendOnly: true });
-  const members: Member[] = [];
+  const members: Member<undefined>[] = [];
   const enough = new AbortController();
   const ports = await Promise.all([freePort(), freePort(), freePort()]);
   const clients = ports.map((port) => new Pointsman({ baseUrl: `http://127.0.0.1:${port}`, timeoutMs: 120_000 }));
@@ -55,9 +54,7 @@ export async function rehearseSchedules(options: RehearsalOptions): Promise<Rehe
         POINTSMAN_DRAIN_SECONDS: "1",
         POINTSMAN_PORT: String(port),
       };
-      const unused = await startTcpProxy({ host: "127.0.0.1", port: 9 }, random);
-      await unused.close();
-      members.push(startMember(`server-${n}`, ["server"], env, unused, "server ready"));
+      members.push(startMember(`server-${n}`, ["server"], env, undefined, "server ready"));
     }
     await Promise.all(members.map((member) => member.ready()));
     const names = await enrol(clients[0]!, options);
