@@ -11,13 +11,16 @@ export type Authenticate = (request: AnyRequest) => Promise<Principal>;
 
 /** For how long a key, or that there is none, is believed without asking the store. Milliseconds. */
 const believedMs = 5_000;
+/** What was believed is believed on when the store has not answered for this long. Milliseconds. */
+const askedMs = 1_000;
 /** Keys remembered at a time, so that a flood of made-up ids fills no memory. */
 const remembered = 10_000;
 
 /**
  * Authenticates by `x-api-key` or `authorization: Bearer`. While no key is configured at all, callers of the same
  * machine are admin "local"; `open` says whether the server listens in a way that makes this safe. Requests that a web
- * page made a browser send (a foreign Origin, or a Host that only pretends to be this machine) are not among them.
+ * page made a browser send (a foreign Origin, or a Host that only pretends to be this machine) are not among them. While
+ * the store does not answer, what it said last holds on: no key can be revoked then, and health can be asked.
  * Fails with UNAUTHENTICATED, which never says whether the id or the secret was wrong.
  */
 export function createAuthenticate(parts: {
@@ -29,11 +32,19 @@ export function createAuthenticate(parts: {
   const keys = new Map<string, { readonly record: ApiKeyRecord | undefined; readonly untilMs: number }>();
   let anyKey: { readonly known: boolean; readonly untilMs: number } | undefined;
 
+  /** What the store says, or said before when it does not answer now. */
+  const ask = async <T>(asked: Promise<T>, before: { readonly value: T } | undefined): Promise<T> => {
+    if (!before) return asked;
+    let cancel = (): void => undefined;
+    const late = new Promise<T>((resolve) => (cancel = clock.timer(askedMs, () => resolve(before.value))));
+    return Promise.race([asked.catch(() => before.value), late]).finally(cancel);
+  };
+
   const lookUp = async (id: string): Promise<ApiKeyRecord | undefined> => {
     const known = keys.get(id);
     if (known && known.untilMs > clock.monotonic()) return known.record;
     const untilMs = clock.monotonic() + believedMs;
-    const record = await apiKeys.get(id);
+    const record = await ask(apiKeys.get(id), known && { value: known.record });
     keys.delete(id);
     if (keys.size >= remembered) for (const oldest of keys.keys()) if (keys.delete(oldest)) break;
     keys.set(id, { record, untilMs });
@@ -42,7 +53,8 @@ export function createAuthenticate(parts: {
   const hasKeys = async (): Promise<boolean> => {
     if (anyKey && anyKey.untilMs > clock.monotonic()) return anyKey.known;
     const untilMs = clock.monotonic() + believedMs;
-    anyKey = { known: await apiKeys.any(), untilMs };
+    const before = anyKey && { value: anyKey.known };
+    anyKey = { known: await ask(apiKeys.any(), before), untilMs };
     return anyKey.known;
   };
 

@@ -1,3 +1,5 @@
+import * as http2 from "node:http2";
+import type { AddressInfo } from "node:net";
 import { Code } from "@connectrpc/connect";
 import { Pointsman, type PointsmanOptions, UnavailableError } from "@pointsman/sdk";
 import { afterEach, describe, expect, it, vi } from "vitest";
@@ -174,4 +176,26 @@ describe("several servers", () => {
     expect(() => new Pointsman({ baseUrl: [] })).toThrow(TypeError);
     expect(() => new Pointsman({ baseUrl: "http://a:1,nonsense" })).toThrow(/nonsense/);
   });
+});
+
+it("a call that a closing connection refuses is a lost connection, and goes on elsewhere whatever it is", async () => {
+  // Node's server does this with what comes over a connection that it closes.
+  const going = http2.createServer();
+  going.on("stream", (stream) => {
+    stream.on("error", () => undefined);
+    stream.close(http2.constants.NGHTTP2_REFUSED_STREAM);
+  });
+  await new Promise<void>((resolve) => going.listen(0, "127.0.0.1", resolve));
+  afterwards(() => going.close());
+  const there = await startServices({ devices: { deleteDevice: () => ({}) } });
+  const { port } = going.address() as AddressInfo;
+  const alone = new Pointsman({ baseUrl: `http://127.0.0.1:${port}`, retry: false });
+  afterwards(() => alone.close());
+  expect(await thrownBy(alone.devices.delete("r1"))).toBeInstanceOf(UnavailableError);
+  for (let i = 0; i < 2; i++) {
+    const both = new Pointsman({ baseUrl: [`http://127.0.0.1:${port}`, there.url], retry: { initialMs: 1, maxMs: 4 } });
+    afterwards(() => both.close());
+    await both.devices.delete("r1");
+    await both.devices.delete("r1");
+  }
 });

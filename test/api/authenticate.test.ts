@@ -1,0 +1,60 @@
+import { expect, test } from "vitest";
+import { createApiKey } from "../../src/api/api-keys.js";
+import { createAuthenticate } from "../../src/api/authenticate.js";
+import type { AnyRequest } from "../../src/api/one-port-server.js";
+import type { ApiKeyRecord, ApiKeyStore } from "../../src/store/store.js";
+import { systemRandom } from "../../src/system/random.js";
+import { createHandClock } from "../support/hand-clock.js";
+
+/** A store of keys that can be made to refuse, or to say nothing at all. */
+function keyStore() {
+  const records = new Map<string, ApiKeyRecord>();
+  const state = { mood: "well" as "well" | "refuses" | "silent", asked: 0 };
+  const answer = <T>(value: () => T): Promise<T> => {
+    state.asked++;
+    if (state.mood === "silent") return new Promise(() => undefined);
+    return state.mood === "refuses" ? Promise.reject(new Error("away")) : Promise.resolve(value());
+  };
+  const apiKeys = {
+    get: (id: string) => answer(() => records.get(id)),
+    any: () => answer(() => records.size > 0),
+    create: (record: ApiKeyRecord) => answer(() => (records.set(record.id, record), record)),
+  } as unknown as ApiKeyStore;
+  return { apiKeys, records, state };
+}
+
+const requestWith = (key: string) => ({ headers: { "x-api-key": key } }) as unknown as AnyRequest;
+
+test.each(["refuses", "silent"] as const)(
+  "a key that was known holds on while the store %s, and is looked up again when it is back",
+  async (mood) => {
+    const clock = createHandClock();
+    const { apiKeys, records, state } = keyStore();
+    const { key } = await createApiKey({ apiKeys, random: systemRandom }, { name: "ann", role: "reader" });
+    const authenticate = createAuthenticate({ apiKeys, clock, open: () => false });
+    expect(await authenticate(requestWith(key))).toEqual({ name: "ann", role: "reader" });
+
+    state.mood = mood;
+    for (let i = 0; i < 3; i++) {
+      await clock.advance(6_000);
+      const asked = authenticate(requestWith(key));
+      await clock.advance(1_000);
+      expect(await asked).toEqual({ name: "ann", role: "reader" });
+    }
+    // A wrong secret is none the better for it, and of a key that it was not asked about before nothing is known.
+    for (const stranger of [`${key.slice(0, -1)}${key.endsWith("a") ? "b" : "a"}`, key.replace(/^pm_./, "pm_0")]) {
+      let letIn = false;
+      void authenticate(requestWith(stranger)).then(
+        () => (letIn = true),
+        () => undefined,
+      );
+      await clock.advance(2_000);
+      expect(letIn).toBe(false);
+    }
+
+    state.mood = "well";
+    records.clear();
+    await clock.advance(6_000);
+    await expect(authenticate(requestWith(key))).rejects.toThrow(/API key/);
+  },
+);
