@@ -5,7 +5,7 @@ import { itemError, noResult, present } from "./answer.js";
 import { callUnary, type CallOptions, type Connection } from "./call.js";
 import { cryptoProfiles, type CryptoProfileName } from "./crypto-profile.js";
 import type { PointsmanError } from "./errors.js";
-import { optionalDuration } from "./job-input.js";
+import { type IdentityInput, optionalDuration } from "./job-input.js";
 import { createPagedList, type ListOptions, type PagedList } from "./page.js";
 import {
   DeviceFilterSchema,
@@ -48,6 +48,8 @@ export interface DeviceFields {
   readonly maxSessions?: number | undefined;
   /** Connections begun in a minute. Default, also of 0: the platform's. */
   readonly connectsPerMinute?: number | undefined;
+  /** Who it says it is, asked before the first line of work that can change it. Default: not asked. */
+  readonly expect?: IdentityInput | undefined;
 }
 
 /** A host on the way to a device. */
@@ -196,6 +198,7 @@ const paths = {
   cryptoProfile: { field: "cryptoProfile", path: "crypto_profile" },
   maxSessions: { field: "maxSessions", path: "max_sessions" },
   connectsPerMinute: { field: "connectsPerMinute", path: "connects_per_minute" },
+  expect: { field: "expect", path: "expect" },
 } as const satisfies Record<keyof DeviceFields, { field: keyof Device; path: string }>;
 
 const policies = {
@@ -236,6 +239,7 @@ function deviceMessage(device: DeviceInput | Device): Device {
     cryptoProfile: cryptoProfiles[device.cryptoProfile ?? "auto"],
     maxSessions: device.maxSessions ?? 0,
     connectsPerMinute: device.connectsPerMinute ?? 0,
+    ...(device.expect && { expect: { hostName: device.expect.hostName ?? "", serial: device.expect.serial ?? "" } }),
   });
 }
 

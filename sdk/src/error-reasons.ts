@@ -244,6 +244,10 @@ export const errorReasons = {
     code: "job",
     meaning: "The lines or the running configuration are not those of the plan; nothing was changed.",
   },
+  DEVICE_IDENTITY_MISMATCH: {
+    code: "job",
+    meaning: "The device does not say it is the one that is expected; metadata says what it told. Nothing was sent.",
+  },
   CHECK_FAILED: { code: "job", meaning: "A check before or after the change did not hold; the result says which." },
   CANCELLED: { code: "job", meaning: "The work was stopped on request." },
 } as const satisfies Record<string, { code: string; meaning: string }>;

@@ -142,6 +142,14 @@ export type JobWork =
       readonly shell?: undefined;
     };
 
+/** Who a device says it is. */
+export interface IdentityInput {
+  /** Its host name, as its prompt shows it. Default: any. */
+  readonly hostName?: string | undefined;
+  /** A serial number that it tells. Default: any. */
+  readonly serial?: string | undefined;
+}
+
 /** When, how long and under which names. */
 export interface JobConditions {
   /** Declares that repeating the work does no harm. */
@@ -172,6 +180,8 @@ export interface JobConditions {
    * (`devices.platforms()`), such as "reload". For admins alone.
    */
   readonly liftedCommands?: readonly string[] | undefined;
+  /** Who the device must say it is, in place of what the inventory says; asked before the first line, also of a read. */
+  readonly expect?: IdentityInput | undefined;
   /** Keeps a bounded transcript for `pointsman replay`. */
   readonly debug?: boolean | undefined;
   /** A named queue: a label with pause, limit and counts. The job still waits in its device's line. Default: none. */
@@ -245,6 +255,7 @@ export function workSpec(input: JobWork & JobConditions): JobSpec {
     durability: input.durability ? durabilities[input.durability] : Durability.UNSPECIFIED,
     credential: input.credential ?? "",
     liftedCommands: [...(input.liftedCommands ?? [])],
+    ...(input.expect && { expect: { hostName: input.expect.hostName ?? "", serial: input.expect.serial ?? "" } }),
   });
 }
 

@@ -47,6 +47,10 @@ const changeable: Readonly<Record<string, (to: Device, from: Device) => void>> =
   change_credential: (to, from) => (to.changeCredential = from.changeCredential),
   max_sessions: (to, from) => (to.maxSessions = from.maxSessions),
   connects_per_minute: (to, from) => (to.connectsPerMinute = from.connectsPerMinute),
+  expect: (to, from) => {
+    if (from.expect) to.expect = from.expect;
+    else delete to.expect;
+  },
   crypto_profile: (to, from) => (to.cryptoProfile = from.cryptoProfile),
   connect_timeout: (to, from) => {
     if (from.connectTimeout) to.connectTimeout = from.connectTimeout;

@@ -30,8 +30,14 @@ export function deviceInput(device: Device): DeviceInput {
     ...(device.changeCredential !== "" && { changeCredential: device.changeCredential }),
     ...(cryptoProfile !== undefined && { cryptoProfile }),
     ...(device.maxSessions > 0 && { maxSessions: device.maxSessions }),
+    ...expectOf(device),
     ...(device.connectsPerMinute > 0 && { connectsPerMinute: device.connectsPerMinute }),
   };
+}
+
+function expectOf({ expect: { hostName = "", serial = "" } = {} as never }: Device): Pick<DeviceRecord, "expect"> {
+  if (hostName === "" && serial === "") return {};
+  return { expect: { ...(hostName !== "" && { hostName }), ...(serial !== "" && { serial }) } };
 }
 
 function bastionRecord({ address, port, credential, hostKeys }: Bastion): BastionRecord {
@@ -66,6 +72,7 @@ export function deviceMessage(
     cryptoProfile: cryptoProfileMessage(record.cryptoProfile),
     maxSessions: record.maxSessions ?? 0,
     connectsPerMinute: record.connectsPerMinute ?? 0,
+    ...(record.expect && { expect: record.expect }),
     ...(status && {
       status: {
         owner: status.owner ?? "",

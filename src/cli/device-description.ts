@@ -27,6 +27,7 @@ export function describeDevice(device: Device, pause: QueuePause | undefined): s
     ],
     ["sessions", device.maxSessions > 0 ? `at most ${device.maxSessions}` : ""],
     ["connections", device.connectsPerMinute > 0 ? `at most ${device.connectsPerMinute} a minute` : ""],
+    ["expected", [device.expect?.hostName, device.expect?.serial].filter(Boolean).join(", ")],
     ["zone", device.zone],
     ["endpoint", device.endpoint],
     ["exclusive key", device.exclusiveKey],

@@ -25,6 +25,8 @@ interface EditOptions extends CommonOptions {
   readonly cryptoProfile?: CryptoProfileName;
   readonly maxSessions?: number;
   readonly connectsPerMinute?: number;
+  readonly expectHostName?: string;
+  readonly expectSerial?: string;
 }
 
 /** `devices add`. */
@@ -53,7 +55,7 @@ export function registerDeviceUpdate(group: Command, kit: CommandKit): void {
     const address = options.address ?? now.address;
     const hostKeys = await hostKeysOf(options, address, options.port ?? (now.port || 22));
     const changes = {
-      ...fieldsOf(options),
+      ...fieldsOf(options, now),
       ...(hostKeys === undefined ? {} : { hostKeys }),
       ...(options.bastion === undefined ? {} : { bastions: await bastionsOf(options) }),
       ...(options.label || options.removeLabel ? { labels: mergedLabels(now, options) } : {}),
@@ -95,6 +97,8 @@ function withFields(command: Command): Command {
       "connections begun in a minute; 0: the platform's",
       parseInteger("--connects-per-minute", 0, 6_000),
     )
+    .option("--expect-host-name <name>", "the name it must say before anything is changed on it; empty: any")
+    .option("--expect-serial <number>", "the serial number it must tell before that; empty: any")
     .option("--change-credential <name>", "how to log in for work that can change it; empty: as for reads")
     .option(
       "--crypto-profile <profile>",
@@ -110,7 +114,7 @@ async function bastionsOf({ bastion: texts, knownHosts }: EditOptions): Promise<
   return inventoryBastions(texts, known);
 }
 
-function fieldsOf(options: EditOptions): Partial<DeviceFields> {
+function fieldsOf(options: EditOptions, now?: Device): Partial<DeviceFields> {
   const { address, port, platform, credential, zone, exclusiveKey, hostKeyPolicy, connectTimeout } = options;
   const { changeCredential, cryptoProfile, maxSessions, connectsPerMinute } = options;
   const fields = {
@@ -126,8 +130,16 @@ function fieldsOf(options: EditOptions): Partial<DeviceFields> {
     cryptoProfile,
     maxSessions,
     connectsPerMinute,
+    expect: expectOf(options, now),
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+/** What is not given stays as it is. */
+function expectOf({ expectHostName, expectSerial }: EditOptions, now?: Device): DeviceFields["expect"] {
+  if (expectHostName === undefined && expectSerial === undefined) return undefined;
+  const { hostName, serial } = now?.expect ?? {};
+  return { hostName: expectHostName ?? hostName, serial: expectSerial ?? serial };
 }
 
 async function hostKeysOf(options: EditOptions, address: string, port: number): Promise<string[] | undefined> {

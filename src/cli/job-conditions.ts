@@ -19,6 +19,8 @@ export interface ConditionOptions {
   readonly debug?: boolean;
   readonly credential?: string;
   readonly lift?: readonly string[];
+  readonly expectHostName?: string;
+  readonly expectSerial?: string;
 }
 
 /** Stands for the device's name in a dedupe key. */
@@ -59,6 +61,11 @@ export function withConditions(command: Command): Command {
       "send this command of the platform's denied ones, such as reload; for admins; may be repeated",
       collect,
     )
+    .option(
+      "--expect-host-name <name>",
+      "the name the device must say before the first line (default: as the inventory says)",
+    )
+    .option("--expect-serial <number>", "the serial number the device must tell before that")
     .option("--idempotent", "declare that repeating the commands does no harm")
     .option("--debug", "keep a transcript for `pointsman replay`");
 }
@@ -84,6 +91,9 @@ export function conditionsOf(options: ConditionOptions, targets: readonly string
     debug: options.debug,
     credential: options.credential,
     liftedCommands: options.lift,
+    ...(options.expectHostName === undefined && options.expectSerial === undefined
+      ? {}
+      : { expect: { hostName: options.expectHostName, serial: options.expectSerial } }),
     ...(key === undefined ? {} : { dedupe: { key: key.replaceAll(placeholder, target), policy } }),
   }));
 }

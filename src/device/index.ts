@@ -22,6 +22,7 @@ export type { DeviceErrorDetails, DeviceErrorReason } from "./device-error.js";
 export type { Account, Endpoint, Hop, HostKeyPolicy } from "./endpoint.js";
 export { hostKeyFromBlob, knownHostKeys, parseHostKey, parseKnownHosts } from "./host-key.js";
 export type { HostKey, KnownHost } from "./host-key.js";
+export { isHostName, readHostNames, readSerials } from "./identity.js";
 export { groupExchangeCount } from "./group-exchange.js";
 export { builtInPlatforms, DefinitionError, installedPlatforms, parsePlatform } from "./platform-loader.js";
 export type { Mode, Platform, PlatformOrigin, PlatformVectors, Question, Transition } from "./platform.js";

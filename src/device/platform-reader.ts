@@ -1,6 +1,7 @@
 import { readCommandRules } from "./commands-reader.js";
 import { evidences, readConfiguration } from "./configuration-reader.js";
 import type { Reader } from "./definition-reader.js";
+import { readIdentityRules } from "./identity.js";
 import type { Mode, Platform, Question, Transition } from "./platform.js";
 import { readVectors } from "./platform-vectors.js";
 
@@ -29,6 +30,7 @@ export function readPlatform(reader: Reader): Omit<Platform, "origin"> {
       "rename",
       "read_only",
       "commands",
+      "identity",
       "configure",
       "secrets",
       "limits",
@@ -77,6 +79,7 @@ export function readPlatform(reader: Reader): Omit<Platform, "origin"> {
       pipes: readOnly.pipes.list((item) => item.text()),
       except: readOnly.except.absent ? undefined : readOnly.except.pattern(),
     },
+    identity: readIdentityRules(fields.identity),
     commands: readCommandRules(fields.commands),
     configuration: fields.configure.absent ? undefined : readConfiguration(fields.configure, names),
     secrets: fields.secrets.list((item) => item.pattern(["secret"])),

@@ -1,5 +1,6 @@
 import { createCommandGuard } from "../domain/command-rules.js";
 import type { Reader } from "./definition-reader.js";
+import { told } from "./identity.js";
 import type { Platform, PlatformVectors } from "./platform.js";
 import { matchAnyPrompt } from "./prompt.js";
 import { isReadOnly } from "./read-only.js";
@@ -9,7 +10,7 @@ import { createRedactor } from "./redact.js";
 export function readVectors(reader: Reader, modes: readonly string[]): PlatformVectors {
   const fields = reader.object(
     ...(["prompts", "errors", "not_errors", "questions", "not_questions"] as const),
-    ...(["redact", "read_only", "not_read_only", "denied", "not_denied", "renames"] as const),
+    ...(["redact", "read_only", "not_read_only", "denied", "not_denied", "serials", "renames"] as const),
   );
   const texts = (value: Reader): string[] => value.list((item) => item.text());
   return {
@@ -31,6 +32,10 @@ export function readVectors(reader: Reader, modes: readonly string[]): PlatformV
     notReadOnly: texts(fields.not_read_only),
     denied: texts(fields.denied),
     notDenied: texts(fields.not_denied),
+    serials: fields.serials.list((item) => {
+      const { text, serials } = item.object("text", "serials");
+      return { text: text.text(), serials: texts(serials) };
+    }),
     renames: fields.renames.list((item) => {
       const { command, host } = item.object("command", "host");
       return { command: command.text(), host: host.textOrNull() };
@@ -87,6 +92,11 @@ export function brokenVectors(platform: Platform): readonly BrokenVector[] {
   each("not_read_only", vectors.notReadOnly, reads(false));
   each("denied", vectors.denied, denies(true));
   each("not_denied", vectors.notDenied, denies(false));
+  each("serials", vectors.serials, ({ text, serials }) => {
+    const found = platform.identity.serial ? told(platform.identity.serial, text) : [];
+    const wanted = serials.map((one) => one.toLowerCase());
+    return found.join() === wanted.join() ? undefined : `tells ${found.join(", ") || "nothing"}`;
+  });
   each("renames", vectors.renames, ({ command, host }) => {
     const found = platform.rename?.exec(command)?.groups?.["host"] ?? null;
     return found === host ? undefined : `names ${found ?? "nothing"}`;

@@ -1,5 +1,6 @@
 import type { PlatformCommands } from "../domain/command-rules.js";
 import type { ConfigurationRules, Evidence } from "./configuration-rules.js";
+import type { IdentityRules } from "./identity.js";
 import type { ReadOnlyRules } from "./read-only.js";
 
 /** Which of the account's texts answers a question. */
@@ -104,6 +105,8 @@ export interface Platform {
   /** The mode that work starts in, where a login may end elsewhere: in a shell below it. */
   readonly home: string | undefined;
   readonly readOnly: ReadOnlyRules;
+  /** How it says who it is. */
+  readonly identity: IdentityRules;
   /** How its lines are divided into commands, and which of these are denied unless that is lifted. */
   readonly commands: PlatformCommands;
   /** How it is configured by lines; undefined where that cannot be done. */
@@ -128,5 +131,6 @@ export interface PlatformVectors {
   readonly notReadOnly: readonly string[];
   readonly denied: readonly string[];
   readonly notDenied: readonly string[];
+  readonly serials: readonly { readonly text: string; readonly serials: readonly string[] }[];
   readonly renames: readonly { readonly command: string; readonly host: string | null }[];
 }

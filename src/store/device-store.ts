@@ -34,6 +34,8 @@ export interface DeviceRecord {
   readonly maxSessions?: number;
   /** Connections begun in a minute. Default: the platform's. */
   readonly connectsPerMinute?: number;
+  /** Who it says it is, where that is asked before changes. */
+  readonly expect?: { readonly hostName?: string; readonly serial?: string };
   readonly createMs: number;
   readonly updateMs: number;
 }

@@ -34,7 +34,8 @@ export interface AttemptContext extends WorkContext {
   readonly endpoint: ReachableEndpoint;
   /**
    * A session from the pool, or a fresh one. It rejects a line that the command rules deny with AttemptError
-   * COMMAND_DENIED, as they are when it is handed out.
+   * COMMAND_DENIED, as they are when it is handed out. Rejects with DEVICE_IDENTITY_MISMATCH when the device does not say
+   * it is the one that is expected.
    */
   checkout(how: { readonly fresh: boolean }): Promise<Session>;
   /**

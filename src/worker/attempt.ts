@@ -22,6 +22,7 @@ import { runCommands } from "./commands.js";
 import { runConfigure } from "./configure.js";
 import { AttemptError } from "./failure.js";
 import { runHttp } from "./http.js";
+import { checkIdentity } from "./identity-check.js";
 import type { Journal } from "./journal.js";
 import type { Lease } from "./lease.js";
 import { createOutputWriter, FencedError } from "./output-writer.js";
@@ -170,8 +171,12 @@ async function run(
     timer,
   };
   let held: HeldToRules | undefined;
+  const renamed = new Set<string>();
   const rulesNow = async (endpoint: ReachableEndpoint): Promise<HeldToRules> =>
-    holdToRules(await parts.commandRules(), job, endpoint, spec.liftedCommands);
+    holdToRules(await parts.commandRules(), job, endpoint, spec.liftedCommands, (line) => {
+      const name = endpoint.platform.rename?.exec(line)?.groups?.["host"];
+      if (name !== undefined) renamed.add(name);
+    });
   const onDevice = (endpoint: ReachableEndpoint): AttemptContext => ({
     ...context,
     endpoint,
@@ -186,6 +191,7 @@ async function run(
         if (held && error instanceof StoreError) return held;
         throw error;
       });
+      if (endpoint.expect) await checkIdentity(session, endpoint.platform, endpoint.expect, context, renamed);
       return held.guarded(session);
     },
   });

@@ -13,12 +13,16 @@ export interface HeldToRules {
   guarded(session: Session): Session;
 }
 
+/** Told of every line that goes out. */
+type Listener = (line: string) => void;
+
 /** Makes the guard of one session. */
 export function holdToRules(
   rules: readonly CommandRule[],
   { creator: caller, zone, device }: JobRecord,
   { platform, labels }: ReachableEndpoint,
   lifted: readonly string[],
+  sending: Listener = () => undefined,
 ): HeldToRules {
   const work = { caller, zone, platform: platform.name, labels, ...(device === undefined ? {} : { device }) };
   const guard = createCommandGuard(platform.commands, rulesFor(rules, work), lifted);
@@ -27,6 +31,7 @@ export function holdToRules(
     guarded(session) {
       const run: Session["run"] = async (request) => {
         if (!request.own) permit(guard, linesOf(request));
+        sending(request.command);
         return session.run(request);
       };
       return Object.create(session, { run: { value: run } }) as Session;

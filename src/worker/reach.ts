@@ -7,6 +7,7 @@ import { SealError, type Sealer } from "../secrets/sealer.js";
 import { credentialKey } from "../domain/credential-key.js";
 import type { Claim, DeviceRecord, Store } from "../store/store.js";
 import { AttemptError } from "./failure.js";
+import type { ExpectedIdentity } from "./identity-check.js";
 
 /** A device as the pool sees it, and what it is exclusive by. */
 export interface ReachableEndpoint extends Endpoint {
@@ -16,6 +17,8 @@ export interface ReachableEndpoint extends Endpoint {
   readonly credential?: string;
   /** Labels of the inventory's device. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Who it must say it is. */
+  readonly expect?: ExpectedIdentity;
   /** Names the login for breakers. Unset: one that no breaker counts. */
   readonly breakerKey?: string;
 }
@@ -57,6 +60,7 @@ interface Target extends Omit<Described, "bastions"> {
   readonly policy: HostKeyPolicy["mode"];
   readonly bastions: readonly Described[];
   readonly labels: Readonly<Record<string, string>>;
+  readonly expect?: ExpectedIdentity;
   readonly more: Pick<Endpoint, "connectTimeoutMs" | "cryptoProfile" | "limits" | "site">;
 }
 
@@ -117,6 +121,7 @@ export function createReach({
     return {
       ...{ address, port, platform, hostKeys: [], policy: hostKeyPolicy ?? defaultHostKeyPolicy },
       labels: device.labels,
+      ...(device.expect && isAsked(job) && { expect: device.expect }),
       login: () => stored(job.zone, spec.credential || ofDevice),
       bastions: bastions.map(({ credential, ...bastion }) => ({
         ...bastion,
@@ -190,11 +195,24 @@ export function createReach({
       Promise.all(target.bastions.map((bastion, index) => hop(bastion, target.bastions.slice(0, index)))),
       hop(target, target.bastions),
     ]);
+    const expect = expectedBy(spec) ?? target.expect;
     return {
+      ...(expect && { expect }),
       ...{ ...device, ...target.more, platform, zone, exclusive, labels: target.labels },
       ...(bastions.length > 0 ? { bastions } : {}),
     };
   };
+}
+
+/** What the inventory expects is asked of work that can change a device, and of whatever compares or writes configuration. */
+function isAsked({ effectClass, type }: JobRecord): boolean {
+  return effectClass !== "READ_ONLY" || type === "configure";
+}
+
+function expectedBy({ expect }: JobSpec): ExpectedIdentity | undefined {
+  if (!expect || (expect.hostName === "" && expect.serial === "")) return undefined;
+  const { hostName, serial } = expect;
+  return { ...(hostName !== "" && { hostName }), ...(serial !== "" && { serial }) };
 }
 
 export type Reach = ReturnType<typeof createReach>;

@@ -23,6 +23,14 @@ describe.each([...builtInPlatforms().values()].map((one) => [one.name, one] as c
     if (one.rename) expect(vectors.renames.length).toBeGreaterThan(0);
   });
 
+  test("asks for its serial numbers by what only reads, and has proof of how it tells them", () => {
+    const { serial } = one.identity;
+    if (!serial) return;
+    expect(vectors.serials.some(({ serials }) => serials.length > 0)).toBe(true);
+    if (one.readOnly.commands.length > 0)
+      expect([serial.send, isReadOnly(one.readOnly, serial.send)]).toEqual([serial.send, true]);
+  });
+
   test("leads back from every mode to where work starts, where modes are changed by lines", () => {
     if (one.transitions.length === 0) return;
     const home = one.home ?? one.configuration?.base ?? one.modes[0]?.name ?? "";

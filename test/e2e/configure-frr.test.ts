@@ -80,6 +80,19 @@ describe.skipIf(!canRun)("configuring FRRouting itself (needs openssh-server, fr
       expect(config).not.toContain("never");
     });
 
+    test("another router than the one that is expected is left alone", async () => {
+      const before = await show("vtysh", "show running-config");
+      const lines = ["ip prefix-list stranger seq 5 permit 10.0.0.0/8"];
+      const expecting = (hostName: string): Promise<Job> =>
+        at.client.jobs.run({ device: "vtysh", configure: { lines }, expect: { hostName } });
+      expect(await expecting("r2")).toMatchObject({
+        ...{ state: JobState.FAILED, effect: Effect.NONE },
+        error: { reason: "DEVICE_IDENTITY_MISMATCH", metadata: { told: "r1", expected: "r2" } },
+      });
+      expect(await show("vtysh", "show running-config")).toBe(before);
+      expect((await expecting("r1")).state).toBe(JobState.SUCCEEDED);
+    });
+
     test("it cannot take a change back by itself", async () => {
       const job = await configure("vtysh", { lines: ["ip forwarding"], mode: "apply-confirmed" });
       expect(job.error?.reason).toBe("UNSUPPORTED_BY_PLATFORM");
