@@ -64,11 +64,16 @@ const kinds = {
   default: ConfigKind.UNSPECIFIED,
 } as const;
 
+/** Checks in the contract's form. */
+export function checkMessages(list: readonly ConfigCheckInput[] = []) {
+  return list.map(({ command, include = [], exclude = [] }) => ({
+    ...{ command, include: [...include], exclude: [...exclude] },
+  }));
+}
+
 /** The change in the contract's form. */
 export function configureMessage(input: ConfigureInput): MessageInitShape<typeof ConfigureOperationSchema> {
   const { lines, mode = "default", save = false, planHash = "", keepBeforeAfter = false, confirmTimeoutMs } = input;
-  const checks = (list: readonly ConfigCheckInput[] = []) =>
-    list.map(({ command, include = [], exclude = [] }) => ({ command, include: [...include], exclude: [...exclude] }));
   return {
     ...(lines === undefined
       ? {}
@@ -84,8 +89,8 @@ export function configureMessage(input: ConfigureInput): MessageInitShape<typeof
     mode: modes[mode],
     save,
     ...(confirmTimeoutMs === undefined ? {} : { confirmTimeout: durationFromMs(confirmTimeoutMs) }),
-    preChecks: checks(input.preChecks),
-    postChecks: checks(input.postChecks),
+    preChecks: checkMessages(input.preChecks),
+    postChecks: checkMessages(input.postChecks),
     planHash,
     keepBeforeAfter,
     acceptUnproven: input.acceptUnproven ?? false,

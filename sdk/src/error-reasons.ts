@@ -248,6 +248,10 @@ export const errorReasons = {
     code: "job",
     meaning: "The device does not say it is the one that is expected; metadata says what it told. Nothing was sent.",
   },
+  DEVICE_NOT_RETURNED: {
+    code: "job",
+    meaning: "The device that was to go away and return did not go, or was not back in time.",
+  },
   CHECK_FAILED: { code: "job", meaning: "A check before or after the change did not hold; the result says which." },
   CANCELLED: { code: "job", meaning: "The work was stopped on request." },
 } as const satisfies Record<string, { code: string; meaning: string }>;

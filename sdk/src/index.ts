@@ -9,6 +9,7 @@ export type { ConfigCheckInput, ConfigureInput } from "./configure-input.js";
 export type { CryptoProfileName } from "./crypto-profile.js";
 export type {
   CommandInput,
+  ReturnInput,
   EndpointInput,
   InlineBastionInput,
   JobConditions,

@@ -1,6 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { cryptoProfiles, type CryptoProfileName } from "./crypto-profile.js";
-import { configureMessage, type ConfigureInput } from "./configure-input.js";
+import { checkMessages, type ConfigCheckInput, configureMessage, type ConfigureInput } from "./configure-input.js";
 import { httpOperation, shellOperation, type HttpInput } from "./operation-input.js";
 import { durationFromMs, timestampFromDate } from "./time.js";
 import {
@@ -22,6 +22,18 @@ export interface CommandInput {
   readonly answers?: Readonly<Record<string, string>> | undefined;
   /** The longest silence to accept while it runs, in milliseconds. Default 30,000. */
   readonly idleTimeoutMs?: number | undefined;
+  /** The device may go away behind this line, as it does when it reloads. Default false. */
+  readonly expectDisconnect?: boolean | undefined;
+  /** Waits for the device to go away and return, and goes on there. Implies `expectDisconnect`. */
+  readonly waitForReturn?: ReturnInput | undefined;
+}
+
+/** What decides about a line behind which the device goes away. */
+export interface ReturnInput {
+  /** How long it may take until it is logged in to again, in milliseconds. Default 10 min. */
+  readonly withinMs?: number | undefined;
+  /** Must hold when it is back. */
+  readonly checks?: readonly ConfigCheckInput[] | undefined;
 }
 
 /** An account and its secrets. */
@@ -302,11 +314,19 @@ function deviceOperation(
     case: "commands",
     value: {
       commands: work.commands.map((entry) => {
-        const { command, answers = {}, idleTimeoutMs } = typeof entry === "string" ? { command: entry } : entry;
+        const input: CommandInput = typeof entry === "string" ? { command: entry } : entry;
+        const { command, answers = {}, idleTimeoutMs, waitForReturn } = input;
         return {
           command,
           answers: Object.entries(answers).map(([question, answer]) => ({ question, answer })),
           ...optionalDuration("idleTimeout", idleTimeoutMs),
+          expectDisconnect: input.expectDisconnect ?? waitForReturn !== undefined,
+          ...(waitForReturn && {
+            waitForReturn: {
+              ...optionalDuration("within", waitForReturn.withinMs),
+              checks: checkMessages(waitForReturn.checks),
+            },
+          }),
         };
       }),
       onReject: { stop: OnReject.STOP, continue: OnReject.CONTINUE, default: OnReject.UNSPECIFIED }[

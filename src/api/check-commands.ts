@@ -59,10 +59,14 @@ function denialMetadata({ rule, pattern, command }: Denial): Readonly<Record<str
 }
 
 function linesOfCommands(field: string, { commands }: CommandsOperation): Sent[] {
-  return commands.flatMap(({ command, answers }, index) => {
+  return commands.flatMap(({ command, answers, waitForReturn }, index) => {
     const place = `${field}.commands[${index}]`;
     const typed = answers.map(({ answer }, at) => ({ field: `${place}.answers[${at}].answer`, line: answer }));
-    return [{ field: `${place}.command`, line: command }, ...typed];
+    const checks = (waitForReturn?.checks ?? []).map((check, at) => ({
+      field: `${place}.wait_for_return.checks[${at}].command`,
+      line: check.command,
+    }));
+    return [{ field: `${place}.command`, line: command }, ...typed, ...checks];
   });
 }
 

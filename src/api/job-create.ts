@@ -13,6 +13,7 @@ import {
   Privilege,
   RetainOutput,
   RetryPolicySchema,
+  type WaitForReturn,
 } from "@pointsman/sdk/v1";
 import type { RuledWork } from "../domain/command-rules.js";
 import type { Clock, Random } from "../domain/clock.js";
@@ -28,6 +29,7 @@ import { canonicalBytes } from "./canonical-bytes.js";
 import { checkCommands } from "./check-commands.js";
 import { checkConfigure } from "./check-configure.js";
 import { checkProgram } from "./check-program.js";
+import { checkReturn } from "./check-return.js";
 import { checkTask } from "./check-task.js";
 import { withEarlierInput } from "./earlier-jobs.js";
 import { takeSecret } from "./job-secret.js";
@@ -44,6 +46,7 @@ const defaults = {
   changeQueueMs: hour,
   executionMs: 300 * second,
   confirmMs: 300 * second,
+  returnMs: 600 * second,
   idleMs: 30 * second,
   callMs: 30 * second,
   repeatableAttempts: 3,
@@ -96,6 +99,7 @@ export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWi
   const effectClass = task?.delivery ?? effectClassOf(parts.platforms, platform, wish.spec);
   const filled = withEarlierInput(around.earlier, wish, target.endpoint);
   checkConfigure(parts.platforms, platform, { ...wish, spec: filled });
+  checkReturn(parts.platforms, platform, wish);
   checkCommands(parts.platforms, around.rules, { ...wish, spec: filled }, ruledWork(around, wish, target));
   checkProgram(wish);
   const commands = wish.spec.operation.case === "commands" ? wish.spec.operation.value : undefined;
@@ -188,6 +192,8 @@ function effectClassOf(platforms: PlatformCatalogue, platform: string, spec: Job
   const isRead = commands.every(
     ({ command, answers }) => answers.length === 0 && platforms.isReadOnly(platform, command),
   );
+  // What sends a device away is never done twice, whatever else it is.
+  if (commands.some(({ expectDisconnect }) => expectDisconnect)) return "AT_MOST_ONCE";
   if (isRead && commands.length > 0) return "READ_ONLY";
   return spec.effectClass === EffectClass.IDEMPOTENT ? "IDEMPOTENT" : "AT_MOST_ONCE";
 }
@@ -219,7 +225,10 @@ function withDefaults(asked: JobSpec, effectClass: EffectClassName): JobSpec {
 function fillCommands(operation: CommandsOperation): void {
   operation.onReject ||= OnReject.STOP;
   operation.privilege ||= Privilege.LOGIN;
-  for (const command of operation.commands) command.idleTimeout ??= durationFromMs(defaults.idleMs);
+  for (const command of operation.commands) {
+    command.idleTimeout ??= durationFromMs(defaults.idleMs);
+    if (command.waitForReturn) command.waitForReturn.within ??= durationFromMs(defaults.returnMs);
+  }
 }
 
 function fillConfigure(operation: ConfigureOperation): void {
@@ -228,8 +237,16 @@ function fillConfigure(operation: ConfigureOperation): void {
   operation.confirmTimeout ??= durationFromMs(defaults.confirmMs);
 }
 
-/** A change that is taken back is watched until it is, so its attempt may take that much longer. */
+function returnMs({ within }: WaitForReturn): number {
+  return within ? durationMs(within) : defaults.returnMs;
+}
+
+/** A device that returns is waited for, and a change that is taken back is watched until it is, so its attempt may take that much longer. */
 function timerMs({ operation }: JobSpec): number {
+  if (operation.case === "commands") {
+    const waits = operation.value.commands.map(({ waitForReturn }) => (waitForReturn ? returnMs(waitForReturn) : 0));
+    return waits.reduce((sum, ms) => sum + ms, 0);
+  }
   if (operation.case !== "configure" || operation.value.mode !== ConfigMode.APPLY_CONFIRMED) return 0;
   return operation.value.confirmTimeout ? durationMs(operation.value.confirmTimeout) : 0;
 }

@@ -137,7 +137,7 @@ async function readText({ io }: Context<ConfigureOptions>, file: string): Promis
 }
 
 /** Collects checks; those of one command belong together. The first "=" divides. */
-function collectChecks(text: string, before: readonly ConfigCheckInput[] = []): ConfigCheckInput[] {
+export function collectChecks(text: string, before: readonly ConfigCheckInput[] = []): ConfigCheckInput[] {
   const at = text.indexOf("=");
   const command = text.slice(0, Math.max(at, 0)).trim();
   const wanted = text.slice(at + 1);

@@ -1,10 +1,27 @@
 import type { Command } from "commander";
-import type { CryptoProfileName, JobInput, LoginInput, RunTargetInput } from "@pointsman/sdk";
+import type {
+  CommandInput,
+  ConfigCheckInput,
+  CryptoProfileName,
+  JobInput,
+  LoginInput,
+  RunTargetInput,
+} from "@pointsman/sdk";
 import { readTextFile, type CommandKit, type Context } from "./command.js";
 import { conditionsOf, withConditions } from "./job-conditions.js";
+import { collectChecks } from "./configure.js";
 import { inlineBastions } from "./bastions.js";
 import { requireKnownHostKeys } from "./known-hosts.js";
-import { collect, collectPairs, oneOf, parseInteger, parseTarget, UsageError, type TargetArgument } from "./parse.js";
+import {
+  collect,
+  collectPairs,
+  oneOf,
+  parseDuration,
+  parseInteger,
+  parseTarget,
+  UsageError,
+  type TargetArgument,
+} from "./parse.js";
 import { askLogin } from "./secrets.js";
 import { asksForRun, refuseInRun, rolloutOf, type RolloutOptions, selectorOf, withRollout } from "./rollout-options.js";
 import { startJobs, type StartOptions } from "./start-jobs.js";
@@ -25,6 +42,9 @@ interface ExecOptions extends StartOptions, RolloutOptions {
   readonly cryptoProfile?: CryptoProfileName;
   readonly onReject?: "stop" | "continue";
   readonly answer?: Readonly<Record<string, string>>;
+  readonly expectDisconnect?: boolean;
+  readonly waitForReturn?: number;
+  readonly check?: readonly ConfigCheckInput[];
 }
 
 /** `exec`: one job for each device, or a run over many, followed to the end. */
@@ -66,6 +86,13 @@ export function registerExec(program: Command, kit: CommandKit): void {
       "answer to a question a command may ask; may be repeated",
       collectPairs("--answer"),
     )
+    .option("--expect-disconnect", "the device may go away behind the last command, as it does when it reloads")
+    .option(
+      "--wait-for-return <duration>",
+      "wait so long for the device to go away behind the last command and to return, such as 10m",
+      parseDuration,
+    )
+    .option("--check <command=text>", "the text must stand in the command's output when it is back", collectChecks)
     .option("--request-id <id>", "makes the call safe to repeat")
     .option("--detach", "do not follow: print the ids of the jobs")
     .addHelpText(
@@ -117,10 +144,19 @@ async function runInput(context: Context<ExecOptions>, targets: readonly string[
 
 function workOf(options: ExecOptions, lines: readonly string[]) {
   return {
-    commands: lines.map((command) => ({ command, answers: options.answer })),
+    commands: lines.map((command, index) => ({
+      ...{ command, answers: options.answer },
+      ...(index === lines.length - 1 ? goingAway(options) : {}),
+    })),
     onReject: options.onReject,
     privilege: options.enable ? ("enable" as const) : options.privilege,
   };
+}
+
+function goingAway({ expectDisconnect, waitForReturn: withinMs, check: checks }: ExecOptions): Partial<CommandInput> {
+  if (withinMs !== undefined) return { waitForReturn: { withinMs, checks } };
+  if (checks !== undefined) throw new UsageError("--check needs --wait-for-return");
+  return { expectDisconnect };
 }
 
 async function jobInputs(

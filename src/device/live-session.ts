@@ -19,6 +19,4 @@ export interface LiveSession extends Session {
   refresh(signal?: AbortSignal): Promise<void>;
   /** Says goodbye in the device's own words where that is safe, then closes the connection. Never rejects. */
   close(): Promise<void>;
-  /** Called once when the connection is gone; at once if it is. */
-  onClose(listener: () => void): void;
 }

@@ -95,6 +95,8 @@ export interface Session {
   readonly timings: { readonly connectMs: number; readonly authMs: number; readonly loginMs: number };
   /** Runs one command line and resolves when the prompt is back. Rejects with DeviceError, or with what `beforeWrite` threw. */
   run(command: CommandRequest): Promise<CommandOutcome>;
+  /** Called once when the connection is gone; at once if it is. */
+  onClose(listener: () => void): void;
   /** Goes to a mode on the shortest path of the platform's graph; every arrival is checked, a question for a secret is answered from the account. */
   enterMode(mode: string, options?: ModeOptions): Promise<void>;
 }

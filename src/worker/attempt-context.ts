@@ -38,6 +38,8 @@ export interface AttemptContext extends WorkContext {
    * it is the one that is expected.
    */
   checkout(how: { readonly fresh: boolean }): Promise<Session>;
+  /** Closes a session that was handed out, and is not used again. */
+  discard(session: Session): void;
   /**
    * Throws COMMAND_DENIED when one of the lines must not be sent, by the rules of the last session that was handed out: so
    * that the first is not sent where the last would be denied.

@@ -172,6 +172,8 @@ async function run(
   };
   let held: HeldToRules | undefined;
   const renamed = new Set<string>();
+  /** The pool's sessions, by what was handed out for them. */
+  const handed = new Map<Session, Session>();
   const rulesNow = async (endpoint: ReachableEndpoint): Promise<HeldToRules> =>
     holdToRules(await parts.commandRules(), job, endpoint, spec.liftedCommands, (line) => {
       const name = endpoint.platform.rename?.exec(line)?.groups?.["host"];
@@ -181,6 +183,12 @@ async function run(
     ...context,
     endpoint,
     permit: (lines) => held?.permit(lines),
+    discard(session) {
+      const own = handed.get(session);
+      if (!own) return;
+      sessions.splice(sessions.indexOf(own), 1);
+      pool.discard(own);
+    },
     async checkout({ fresh }) {
       // A transcript is of one channel: the first.
       const record = transcript && sessions.length === 0 ? { transcript } : {};
@@ -192,7 +200,9 @@ async function run(
         throw error;
       });
       if (endpoint.expect) await checkIdentity(session, endpoint.platform, endpoint.expect, context, renamed);
-      return held.guarded(session);
+      const guarded = held.guarded(session);
+      handed.set(guarded, session);
+      return guarded;
     },
   });
 
@@ -270,7 +280,14 @@ function recheckEffect({ job }: Claim, spec: JobSpec, { platform }: ReachableEnd
       throw new AttemptError("EFFECT_UPGRADED", `"${command}" is not read-only on ${platform.name} for this worker`);
     }
   }
-  if (job.effectClass !== "READ_ONLY" || spec.operation.case !== "commands") return;
+  if (spec.operation.case !== "commands") return;
+  for (const { waitForReturn } of spec.operation.value.commands) {
+    for (const { command } of waitForReturn?.checks ?? []) {
+      if (isReadOnly(platform.readOnly, command)) continue;
+      throw new AttemptError("EFFECT_UPGRADED", `"${command}" is not read-only on ${platform.name} for this worker`);
+    }
+  }
+  if (job.effectClass !== "READ_ONLY") return;
   for (const { command, answers } of spec.operation.value.commands) {
     if (answers.length > 0 || !isReadOnly(platform.readOnly, command)) {
       throw new AttemptError("EFFECT_UPGRADED", `"${command}" is not read-only on ${platform.name} for this worker`);

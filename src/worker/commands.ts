@@ -1,6 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { durationFromMs, durationMs } from "@bufbuild/protobuf/wkt";
 import {
+  type Command,
   CommandStatus as Status,
   type CommandResult,
   CommandResultSchema,
@@ -12,6 +13,7 @@ import {
 import { createRedactingStream, createRedactor, type Session } from "../device/index.js";
 import type { CommandStatus } from "../domain/job-event.js";
 import type { AttemptContext, Executed } from "./attempt-context.js";
+import { checkReturned, isGone, waitForReturn } from "./device-return.js";
 import { AttemptError } from "./failure.js";
 import { afterGrace } from "./grace.js";
 
@@ -58,9 +60,7 @@ export async function runCommands(
 
   try {
     session = await context.checkout({ fresh: false });
-    context.permit(
-      operation.commands.flatMap(({ command, answers }) => [command, ...answers.map((one) => one.answer)]),
-    );
+    context.permit(operation.commands.flatMap(linesOf));
     await enterPrivilege(session, operation.privilege, context);
     for (const [index, command] of operation.commands.entries()) {
       const step = index + 1;
@@ -93,19 +93,35 @@ export async function runCommands(
             return pass(redacting.push(text));
           },
         })
+        .catch((cause: unknown) => {
+          if (!command.expectDisconnect || !isGone(cause)) throw cause;
+          return undefined;
+        })
         .finally(() => void pass(redacting.flush()));
+      if (!outcome) {
+        result.disconnected = true;
+        if (command.waitForReturn) session = await waitForReturn(context, session, command.waitForReturn, true);
+        changed = true;
+      }
       confirmedStep = step;
       writer.confirmed(step);
-      const status: CommandStatus = outcome.status === "ok" ? "OK" : "REJECTED";
+      const status: CommandStatus = outcome?.status === "rejected" ? "REJECTED" : "OK";
       result.status = statuses[status];
-      result.errorLines = [...outcome.errorLines];
-      result.duration = durationFromMs(Math.round(outcome.durationMs));
-      if (outcome.exitStatus !== undefined) result.exitStatus = outcome.exitStatus;
-      writer.fact(ended(step, status, outcome));
+      if (outcome) {
+        result.errorLines = [...outcome.errorLines];
+        result.duration = durationFromMs(Math.round(outcome.durationMs));
+        if (outcome.exitStatus !== undefined) result.exitStatus = outcome.exitStatus;
+      }
+      writer.fact(ended(step, status, outcome ?? { errorLines: [], durationMs: 0 }));
       // A command with an exit status may have done a part of its work before it failed; a refused line did nothing.
-      changed ||= isChange && (status === "OK" || outcome.exitStatus !== undefined);
+      changed ||= isChange && (status === "OK" || outcome?.exitStatus !== undefined);
+      if (status === "OK" && command.waitForReturn) {
+        if (outcome) session = await waitForReturn(context, session, command.waitForReturn, false);
+        await checkReturned(context, session, command.waitForReturn.checks);
+        await enterPrivilege(session, operation.privilege, context);
+      }
       if (status === "REJECTED") {
-        error ??= rejection(command.command, outcome.errorLines, outcome.exitStatus);
+        error ??= rejection(command.command, outcome?.errorLines ?? [], outcome?.exitStatus);
         if (operation.onReject !== OnReject.CONTINUE) break;
       }
     }
@@ -126,6 +142,12 @@ export async function runCommands(
   const steps = operation.commands.length;
   const done = { result: toBinary(JobResultSchema, message), confirmedStep, intendedStep, steps, changed };
   return error === undefined ? done : { ...done, error };
+}
+
+/** Every line that a command sends. */
+function linesOf({ command, answers, waitForReturn }: Command): string[] {
+  const checks = waitForReturn?.checks.map((check) => check.command) ?? [];
+  return [command, ...answers.map(({ answer }) => answer), ...checks];
 }
 
 function ended(

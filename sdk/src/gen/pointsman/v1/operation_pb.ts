@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file pointsman/v1/operation.proto.
  */
 export const file_pointsman_v1_operation: GenFile = /*@__PURE__*/
-  fileDesc("Chxwb2ludHNtYW4vdjEvb3BlcmF0aW9uLnByb3RvEgxwb2ludHNtYW4udjEitAEKEUNvbW1hbmRzT3BlcmF0aW9uEjQKCGNvbW1hbmRzGAEgAygLMhUucG9pbnRzbWFuLnYxLkNvbW1hbmRCC7pICJIBBQgBENAPEjMKCW9uX3JlamVjdBgCIAEoDjIWLnBvaW50c21hbi52MS5PblJlamVjdEIIukgFggECEAESNAoJcHJpdmlsZWdlGAMgASgOMhcucG9pbnRzbWFuLnYxLlByaXZpbGVnZUIIukgFggECEAEiywEKB0NvbW1hbmQSTwoHY29tbWFuZBgBIAEoCUI+ukg7cjkQARiAIDIyXlteXHgwMC1ceDA4XHgwYS1ceDFmXHg3Zlx4ezg1fVx4ezIwMjh9XHh7MjAyOX1dKiQSLwoHYW5zd2VycxgCIAMoCzIULnBvaW50c21hbi52MS5BbnN3ZXJCCLpIBZIBAhAQEj4KDGlkbGVfdGltZW91dBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINukgKqgEHIgMIkBwqACJeCgZBbnN3ZXISHAoIcXVlc3Rpb24YASABKAlCCrpIB3IFEAEYgAISNgoGYW5zd2VyGAIgASgJQia6SCNyIRiACDIcXlteXHgwMC1ceDA4XHgwYS1ceDFmXHg3Zl0qJCKxBQoSQ29uZmlndXJlT3BlcmF0aW9uEioKBWxpbmVzGAEgASgLMhkucG9pbnRzbWFuLnYxLkNvbmZpZ0xpbmVzSAASVwoEdGV4dBgCIAEoCUJHukhEckIQASiAgEAyOl5bXlx4MDAtXHgwOFx4MGJceDBjXHgwZS1ceDFmXHg3Zlx4ezg1fVx4ezIwMjh9XHh7MjAyOX1dKiRIABIwCgRtb2RlGAMgASgOMhgucG9pbnRzbWFuLnYxLkNvbmZpZ01vZGVCCLpIBYIBAhABEgwKBHNhdmUYBCABKAgSQgoPY29uZmlybV90aW1lb3V0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqABI3CgpwcmVfY2hlY2tzGAYgAygLMhkucG9pbnRzbWFuLnYxLkNvbmZpZ0NoZWNrQgi6SAWSAQIQIBI4Cgtwb3N0X2NoZWNrcxgHIAMoCzIZLnBvaW50c21hbi52MS5Db25maWdDaGVja0IIukgFkgECECASKwoJcGxhbl9oYXNoGAggASgJQhi6SBXYAQFyEDIOXlswLTlhLWZdezY0fSQSGQoRa2VlcF9iZWZvcmVfYWZ0ZXIYCSABKAgSFwoPYWNjZXB0X3VucHJvdmVuGAogASgIEhUKDWFjY2VwdF9yZWJvb3QYCyABKAgSNAoIbGluZXNfb2YYDCABKAlCIrpIH9gBAXIaMhheWzAtOWEtaGprbW5wLXR2LXpdezI2fSQSNgoKYmVmb3JlX2pvYhgNIAEoCUIiukgf2AEBchoyGF5bMC05YS1oamttbnAtdHYtel17MjZ9JBIwCgRraW5kGA4gASgOMhgucG9pbnRzbWFuLnYxLkNvbmZpZ0tpbmRCCLpIBYIBAhABQgcKBWlucHV0ImQKC0NvbmZpZ0xpbmVzElUKBWxpbmVzGAEgAygJQka6SEOSAUAIARCQTiI5cjcYgCAyMl5bXlx4MDAtXHgwOFx4MGEtXHgxZlx4N2ZceHs4NX1ceHsyMDI4fVx4ezIwMjl9XSokIqYBCgtDb25maWdDaGVjaxJPCgdjb21tYW5kGAEgASgJQj66SDtyORABGIAgMjJeW15ceDAwLVx4MDhceDBhLVx4MWZceDdmXHh7ODV9XHh7MjAyOH1ceHsyMDI5fV0qJBIiCgdpbmNsdWRlGAIgAygJQhG6SA6SAQsQICIHcgUQARiACBIiCgdleGNsdWRlGAMgAygJQhG6SA6SAQsQICIHcgUQARiACCIQCg5Qcm9iZU9wZXJhdGlvbiKEAQoOU2hlbGxPcGVyYXRpb24SPAoHY29tbWFuZBgBIAEoCUIpukgmciQQARiAgAQyHF5bXlx4MDAtXHgwOFx4MGItXHgxZlx4N2ZdKiRIABIiCgRhcmd2GAIgASgLMhIucG9pbnRzbWFuLnYxLkFyZ3ZIAEIQCgdwcm9ncmFtEgW6SAIIASJICgRBcmd2EkAKBXdvcmRzGAEgAygJQjG6SC6SASsIARCACCIkciIYgIAEMhxeW15ceDAwLVx4MDhceDBiLVx4MWZceDdmXSokIrcFCg1IdHRwT3BlcmF0aW9uEjkKA3VybBgBIAEoCUIsukgpcicQARiAEDIdXmh0dHBzPzovL1teLz8jQF0rKFsvPyNdLiopPySIAQESJwoHcGF5bG9hZBgCIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRKZAQoHaGVhZGVycxgDIAMoCzIoLnBvaW50c21hbi52MS5IdHRwT3BlcmF0aW9uLkhlYWRlcnNFbnRyeUJeukhbmgFYEEAiL3ItGIABMiheW0EtWmEtejAtOV1bQS1aYS16MC05ISMkJSYnKisuXl9gfH4tXSokKiNyIRiAIDIcXlteXHgwMC1ceDA4XHgwYS1ceDFmXHg3Zl0qJBKmAQoOc2VjcmV0X2hlYWRlcnMYBCADKAsyLi5wb2ludHNtYW4udjEuSHR0cE9wZXJhdGlvbi5TZWNyZXRIZWFkZXJzRW50cnlCXrpIW5oBWBAQIi9yLRiAATIoXltBLVphLXowLTldW0EtWmEtejAtOSEjJCUmJyorLl5fYHx+LV0qJCojciEYgCAyHF5bXlx4MDAtXHgwOFx4MGEtXHgxZlx4N2ZdKiQSIAoOc2lnbmluZ19zZWNyZXQYBSABKAlCCLpIBXIDGIAIEjkKB3RpbWVvdXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDbpICqoBByIDCNgEKgASKgoOcmV0cnlfc3RhdHVzZXMYByADKA1CErpID5IBDBAgIggqBhjXBCisAhIOCgZzaWduZWQYCCABKAgaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaNAoSU2VjcmV0SGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEicgoNVGFza09wZXJhdGlvbhI6CgR0eXBlGAEgASgJQiy6SClyJxABGD8yIV5bYS16MC05XShbYS16MC05Ll8tXSpbYS16MC05XSk/JBIlCgVpbnB1dBgCIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZSK0AQoLUmV0cnlQb2xpY3kSIgoMbWF4X2F0dGVtcHRzGAEgASgNQgy6SAnYAQEqBBgUKAESQQoPaW5pdGlhbF9iYWNrb2ZmGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg26SAqqAQciAwiQHCoAEj4KC21heF9iYWNrb2ZmGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqACqDAQoLRWZmZWN0Q2xhc3MSHAoYRUZGRUNUX0NMQVNTX1VOU1BFQ0lGSUVEEAASGgoWRUZGRUNUX0NMQVNTX1JFQURfT05MWRABEhsKF0VGRkVDVF9DTEFTU19JREVNUE9URU5UEAISHQoZRUZGRUNUX0NMQVNTX0FUX01PU1RfT05DRRADKlEKCE9uUmVqZWN0EhkKFU9OX1JFSkVDVF9VTlNQRUNJRklFRBAAEhIKDk9OX1JFSkVDVF9TVE9QEAESFgoST05fUkVKRUNUX0NPTlRJTlVFEAIqUQoJUHJpdmlsZWdlEhkKFVBSSVZJTEVHRV9VTlNQRUNJRklFRBAAEhMKD1BSSVZJTEVHRV9MT0dJThABEhQKEFBSSVZJTEVHRV9FTkFCTEUQAipuCgpDb25maWdLaW5kEhsKF0NPTkZJR19LSU5EX1VOU1BFQ0lGSUVEEAASFQoRQ09ORklHX0tJTkRfTUVSR0UQARIXChNDT05GSUdfS0lORF9SRVBMQUNFEAISEwoPQ09ORklHX0tJTkRfU0VUEAMqkgEKCkNvbmZpZ01vZGUSGwoXQ09ORklHX01PREVfVU5TUEVDSUZJRUQQABIUChBDT05GSUdfTU9ERV9QTEFOEAESFQoRQ09ORklHX01PREVfQVBQTFkQAhIfChtDT05GSUdfTU9ERV9BUFBMWV9DT05GSVJNRUQQAxIZChVDT05GSUdfTU9ERV9SRUNPTkNJTEUQBGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_struct]);
+  fileDesc("Chxwb2ludHNtYW4vdjEvb3BlcmF0aW9uLnByb3RvEgxwb2ludHNtYW4udjEitAEKEUNvbW1hbmRzT3BlcmF0aW9uEjQKCGNvbW1hbmRzGAEgAygLMhUucG9pbnRzbWFuLnYxLkNvbW1hbmRCC7pICJIBBQgBENAPEjMKCW9uX3JlamVjdBgCIAEoDjIWLnBvaW50c21hbi52MS5PblJlamVjdEIIukgFggECEAESNAoJcHJpdmlsZWdlGAMgASgOMhcucG9pbnRzbWFuLnYxLlByaXZpbGVnZUIIukgFggECEAEinAIKB0NvbW1hbmQSTwoHY29tbWFuZBgBIAEoCUI+ukg7cjkQARiAIDIyXlteXHgwMC1ceDA4XHgwYS1ceDFmXHg3Zlx4ezg1fVx4ezIwMjh9XHh7MjAyOX1dKiQSLwoHYW5zd2VycxgCIAMoCzIULnBvaW50c21hbi52MS5BbnN3ZXJCCLpIBZIBAhAQEj4KDGlkbGVfdGltZW91dBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINukgKqgEHIgMIkBwqABIZChFleHBlY3RfZGlzY29ubmVjdBgEIAEoCBI0Cg93YWl0X2Zvcl9yZXR1cm4YBSABKAsyGy5wb2ludHNtYW4udjEuV2FpdEZvclJldHVybiJ+Cg1XYWl0Rm9yUmV0dXJuEjgKBndpdGhpbhgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINukgKqgEHIgMIwHAqABIzCgZjaGVja3MYAiADKAsyGS5wb2ludHNtYW4udjEuQ29uZmlnQ2hlY2tCCLpIBZIBAhAgIl4KBkFuc3dlchIcCghxdWVzdGlvbhgBIAEoCUIKukgHcgUQARiAAhI2CgZhbnN3ZXIYAiABKAlCJrpII3IhGIAIMhxeW15ceDAwLVx4MDhceDBhLVx4MWZceDdmXSokIrEFChJDb25maWd1cmVPcGVyYXRpb24SKgoFbGluZXMYASABKAsyGS5wb2ludHNtYW4udjEuQ29uZmlnTGluZXNIABJXCgR0ZXh0GAIgASgJQke6SERyQhABKICAQDI6XlteXHgwMC1ceDA4XHgwYlx4MGNceDBlLVx4MWZceDdmXHh7ODV9XHh7MjAyOH1ceHsyMDI5fV0qJEgAEjAKBG1vZGUYAyABKA4yGC5wb2ludHNtYW4udjEuQ29uZmlnTW9kZUIIukgFggECEAESDAoEc2F2ZRgEIAEoCBJCCg9jb25maXJtX3RpbWVvdXQYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDrpIC6oBCCIECICjBSoAEjcKCnByZV9jaGVja3MYBiADKAsyGS5wb2ludHNtYW4udjEuQ29uZmlnQ2hlY2tCCLpIBZIBAhAgEjgKC3Bvc3RfY2hlY2tzGAcgAygLMhkucG9pbnRzbWFuLnYxLkNvbmZpZ0NoZWNrQgi6SAWSAQIQIBIrCglwbGFuX2hhc2gYCCABKAlCGLpIFdgBAXIQMg5eWzAtOWEtZl17NjR9JBIZChFrZWVwX2JlZm9yZV9hZnRlchgJIAEoCBIXCg9hY2NlcHRfdW5wcm92ZW4YCiABKAgSFQoNYWNjZXB0X3JlYm9vdBgLIAEoCBI0CghsaW5lc19vZhgMIAEoCUIiukgf2AEBchoyGF5bMC05YS1oamttbnAtdHYtel17MjZ9JBI2CgpiZWZvcmVfam9iGA0gASgJQiK6SB/YAQFyGjIYXlswLTlhLWhqa21ucC10di16XXsyNn0kEjAKBGtpbmQYDiABKA4yGC5wb2ludHNtYW4udjEuQ29uZmlnS2luZEIIukgFggECEAFCBwoFaW5wdXQiZAoLQ29uZmlnTGluZXMSVQoFbGluZXMYASADKAlCRrpIQ5IBQAgBEJBOIjlyNxiAIDIyXlteXHgwMC1ceDA4XHgwYS1ceDFmXHg3Zlx4ezg1fVx4ezIwMjh9XHh7MjAyOX1dKiQipgEKC0NvbmZpZ0NoZWNrEk8KB2NvbW1hbmQYASABKAlCPrpIO3I5EAEYgCAyMl5bXlx4MDAtXHgwOFx4MGEtXHgxZlx4N2ZceHs4NX1ceHsyMDI4fVx4ezIwMjl9XSokEiIKB2luY2x1ZGUYAiADKAlCEbpIDpIBCxAgIgdyBRABGIAIEiIKB2V4Y2x1ZGUYAyADKAlCEbpIDpIBCxAgIgdyBRABGIAIIhAKDlByb2JlT3BlcmF0aW9uIoQBCg5TaGVsbE9wZXJhdGlvbhI8Cgdjb21tYW5kGAEgASgJQim6SCZyJBABGICABDIcXlteXHgwMC1ceDA4XHgwYi1ceDFmXHg3Zl0qJEgAEiIKBGFyZ3YYAiABKAsyEi5wb2ludHNtYW4udjEuQXJndkgAQhAKB3Byb2dyYW0SBbpIAggBIkgKBEFyZ3YSQAoFd29yZHMYASADKAlCMbpILpIBKwgBEIAIIiRyIhiAgAQyHF5bXlx4MDAtXHgwOFx4MGItXHgxZlx4N2ZdKiQitwUKDUh0dHBPcGVyYXRpb24SOQoDdXJsGAEgASgJQiy6SClyJxABGIAQMh1eaHR0cHM/Oi8vW14vPyNAXSsoWy8/I10uKik/JIgBARInCgdwYXlsb2FkGAIgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlEpkBCgdoZWFkZXJzGAMgAygLMigucG9pbnRzbWFuLnYxLkh0dHBPcGVyYXRpb24uSGVhZGVyc0VudHJ5Ql66SFuaAVgQQCIvci0YgAEyKF5bQS1aYS16MC05XVtBLVphLXowLTkhIyQlJicqKy5eX2B8fi1dKiQqI3IhGIAgMhxeW15ceDAwLVx4MDhceDBhLVx4MWZceDdmXSokEqYBCg5zZWNyZXRfaGVhZGVycxgEIAMoCzIuLnBvaW50c21hbi52MS5IdHRwT3BlcmF0aW9uLlNlY3JldEhlYWRlcnNFbnRyeUJeukhbmgFYEBAiL3ItGIABMiheW0EtWmEtejAtOV1bQS1aYS16MC05ISMkJSYnKisuXl9gfH4tXSokKiNyIRiAIDIcXlteXHgwMC1ceDA4XHgwYS1ceDFmXHg3Zl0qJBIgCg5zaWduaW5nX3NlY3JldBgFIAEoCUIIukgFcgMYgAgSOQoHdGltZW91dBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINukgKqgEHIgMI2AQqABIqCg5yZXRyeV9zdGF0dXNlcxgHIAMoDUISukgPkgEMECAiCCoGGNcEKKwCEg4KBnNpZ25lZBgIIAEoCBouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARo0ChJTZWNyZXRIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJyCg1UYXNrT3BlcmF0aW9uEjoKBHR5cGUYASABKAlCLLpIKXInEAEYPzIhXlthLXowLTldKFthLXowLTkuXy1dKlthLXowLTldKT8kEiUKBWlucHV0GAIgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlIrQBCgtSZXRyeVBvbGljeRIiCgxtYXhfYXR0ZW1wdHMYASABKA1CDLpICdgBASoEGBQoARJBCg9pbml0aWFsX2JhY2tvZmYYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDbpICqoBByIDCJAcKgASPgoLbWF4X2JhY2tvZmYYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDrpIC6oBCCIECICjBSoAKoMBCgtFZmZlY3RDbGFzcxIcChhFRkZFQ1RfQ0xBU1NfVU5TUEVDSUZJRUQQABIaChZFRkZFQ1RfQ0xBU1NfUkVBRF9PTkxZEAESGwoXRUZGRUNUX0NMQVNTX0lERU1QT1RFTlQQAhIdChlFRkZFQ1RfQ0xBU1NfQVRfTU9TVF9PTkNFEAMqUQoIT25SZWplY3QSGQoVT05fUkVKRUNUX1VOU1BFQ0lGSUVEEAASEgoOT05fUkVKRUNUX1NUT1AQARIWChJPTl9SRUpFQ1RfQ09OVElOVUUQAipRCglQcml2aWxlZ2USGQoVUFJJVklMRUdFX1VOU1BFQ0lGSUVEEAASEwoPUFJJVklMRUdFX0xPR0lOEAESFAoQUFJJVklMRUdFX0VOQUJMRRACKm4KCkNvbmZpZ0tpbmQSGwoXQ09ORklHX0tJTkRfVU5TUEVDSUZJRUQQABIVChFDT05GSUdfS0lORF9NRVJHRRABEhcKE0NPTkZJR19LSU5EX1JFUExBQ0UQAhITCg9DT05GSUdfS0lORF9TRVQQAyqSAQoKQ29uZmlnTW9kZRIbChdDT05GSUdfTU9ERV9VTlNQRUNJRklFRBAAEhQKEENPTkZJR19NT0RFX1BMQU4QARIVChFDT05GSUdfTU9ERV9BUFBMWRACEh8KG0NPTkZJR19NT0RFX0FQUExZX0NPTkZJUk1FRBADEhkKFUNPTkZJR19NT0RFX1JFQ09OQ0lMRRAEYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_struct]);
 
 /**
  * Runs command lines, one after the other, in one session.
@@ -77,6 +77,22 @@ export type Command = Message<"pointsman.v1.Command"> & {
    * @generated from field: google.protobuf.Duration idle_timeout = 3;
    */
   idleTimeout?: Duration | undefined;
+
+  /**
+   * The device may go away behind this line, as it does when it reloads: that the connection is lost, or nothing is heard
+   * for the idle_timeout, is no failure then. Work with such a line is always at-most-once. Without wait_for_return it
+   * must be the last, and whether it did its work is not looked at. Default: not.
+   *
+   * @generated from field: bool expect_disconnect = 4;
+   */
+  expectDisconnect: boolean;
+
+  /**
+   * Waits for the device to go away and to return, logs in afresh, and goes on there. Needs expect_disconnect.
+   *
+   * @generated from field: pointsman.v1.WaitForReturn wait_for_return = 5;
+   */
+  waitForReturn?: WaitForReturn | undefined;
 };
 
 /**
@@ -85,6 +101,37 @@ export type Command = Message<"pointsman.v1.Command"> & {
  */
 export const CommandSchema: GenMessage<Command> = /*@__PURE__*/
   messageDesc(file_pointsman_v1_operation, 1);
+
+/**
+ * What decides about a line behind which the device goes away. The device is logged in to afresh and says who it is, where
+ * that is expected. Then the line is done, and the checks decide whether the work goes on.
+ *
+ * @generated from message pointsman.v1.WaitForReturn
+ */
+export type WaitForReturn = Message<"pointsman.v1.WaitForReturn"> & {
+  /**
+   * How long it may take from the line to the login. Later the job ends INDETERMINATE, or FAILED when the line was answered
+   * before the device went away: DEVICE_NOT_RETURNED. Default 10 min; at most 4 h. The job's default execution_timeout is
+   * longer by it.
+   *
+   * @generated from field: google.protobuf.Duration within = 1;
+   */
+  within?: Duration | undefined;
+
+  /**
+   * Must hold when it is back: CHECK_FAILED. At most 32.
+   *
+   * @generated from field: repeated pointsman.v1.ConfigCheck checks = 2;
+   */
+  checks: ConfigCheck[];
+};
+
+/**
+ * Describes the message pointsman.v1.WaitForReturn.
+ * Use `create(WaitForReturnSchema)` to create a new message.
+ */
+export const WaitForReturnSchema: GenMessage<WaitForReturn> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_operation, 2);
 
 /**
  * A question a command may ask, and what to say. It is stored with the job and can be read by everyone who can read the
@@ -113,7 +160,7 @@ export type Answer = Message<"pointsman.v1.Answer"> & {
  * Use `create(AnswerSchema)` to create a new message.
  */
 export const AnswerSchema: GenMessage<Answer> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_operation, 2);
+  messageDesc(file_pointsman_v1_operation, 3);
 
 /**
  * Configures a device by lines, as a person would type them. Stops at the first line the device rejects; never commits
@@ -243,7 +290,7 @@ export type ConfigureOperation = Message<"pointsman.v1.ConfigureOperation"> & {
  * Use `create(ConfigureOperationSchema)` to create a new message.
  */
 export const ConfigureOperationSchema: GenMessage<ConfigureOperation> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_operation, 3);
+  messageDesc(file_pointsman_v1_operation, 4);
 
 /**
  * Lines of configuration.
@@ -265,7 +312,7 @@ export type ConfigLines = Message<"pointsman.v1.ConfigLines"> & {
  * Use `create(ConfigLinesSchema)` to create a new message.
  */
 export const ConfigLinesSchema: GenMessage<ConfigLines> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_operation, 4);
+  messageDesc(file_pointsman_v1_operation, 5);
 
 /**
  * A command that only reads, and what its output must and must not hold.
@@ -300,7 +347,7 @@ export type ConfigCheck = Message<"pointsman.v1.ConfigCheck"> & {
  * Use `create(ConfigCheckSchema)` to create a new message.
  */
 export const ConfigCheckSchema: GenMessage<ConfigCheck> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_operation, 5);
+  messageDesc(file_pointsman_v1_operation, 6);
 
 /**
  * Connects, logs in, finds the prompt and reports what it saw. Always a new session, never one from the pool.
@@ -315,7 +362,7 @@ export type ProbeOperation = Message<"pointsman.v1.ProbeOperation"> & {
  * Use `create(ProbeOperationSchema)` to create a new message.
  */
 export const ProbeOperationSchema: GenMessage<ProbeOperation> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_operation, 6);
+  messageDesc(file_pointsman_v1_operation, 7);
 
 /**
  * Runs a program on the node of a worker: no shell reads it. A worker allows what its operator has named
@@ -356,7 +403,7 @@ export type ShellOperation = Message<"pointsman.v1.ShellOperation"> & {
  * Use `create(ShellOperationSchema)` to create a new message.
  */
 export const ShellOperationSchema: GenMessage<ShellOperation> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_operation, 7);
+  messageDesc(file_pointsman_v1_operation, 8);
 
 /**
  * A program and its arguments.
@@ -378,7 +425,7 @@ export type Argv = Message<"pointsman.v1.Argv"> & {
  * Use `create(ArgvSchema)` to create a new message.
  */
 export const ArgvSchema: GenMessage<Argv> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_operation, 8);
+  messageDesc(file_pointsman_v1_operation, 9);
 
 /**
  * Calls a URL: a POST with a JSON payload, the job's id as idempotency-key, and, with a signing secret, a signature. An
@@ -453,7 +500,7 @@ export type HttpOperation = Message<"pointsman.v1.HttpOperation"> & {
  * Use `create(HttpOperationSchema)` to create a new message.
  */
 export const HttpOperationSchema: GenMessage<HttpOperation> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_operation, 9);
+  messageDesc(file_pointsman_v1_operation, 10);
 
 /**
  * Runs a task: a job type that somebody wrote in TypeScript and that workers have loaded (docs/tasks.md). ListJobTypes names
@@ -483,7 +530,7 @@ export type TaskOperation = Message<"pointsman.v1.TaskOperation"> & {
  * Use `create(TaskOperationSchema)` to create a new message.
  */
 export const TaskOperationSchema: GenMessage<TaskOperation> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_operation, 10);
+  messageDesc(file_pointsman_v1_operation, 11);
 
 /**
  * How often and how far apart work that may be repeated is tried. Refused logins, unknown or changed host keys and
@@ -521,7 +568,7 @@ export type RetryPolicy = Message<"pointsman.v1.RetryPolicy"> & {
  * Use `create(RetryPolicySchema)` to create a new message.
  */
 export const RetryPolicySchema: GenMessage<RetryPolicy> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_operation, 11);
+  messageDesc(file_pointsman_v1_operation, 12);
 
 /**
  * What repeating the work would mean. Decided by the server when a job is created, stored with it, and checked again,
