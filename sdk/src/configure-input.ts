@@ -32,6 +32,11 @@ export interface ConfigureInput {
   readonly save?: boolean | undefined;
   /** For "apply-confirmed": when the device takes the change back, in milliseconds. Default 5 min. */
   readonly confirmTimeoutMs?: number | undefined;
+  /**
+   * The last line, or the commit, may cut the way to the device, which is then waited for this many milliseconds.
+   * Default: it is not waited for.
+   */
+  readonly waitForReturnMs?: number | undefined;
   /** Must hold before anything is changed. */
   readonly preChecks?: readonly ConfigCheckInput[] | undefined;
   /** Must hold after the change, or it is neither confirmed nor saved. */
@@ -89,6 +94,7 @@ export function configureMessage(input: ConfigureInput): MessageInitShape<typeof
     mode: modes[mode],
     save,
     ...(confirmTimeoutMs === undefined ? {} : { confirmTimeout: durationFromMs(confirmTimeoutMs) }),
+    ...(input.waitForReturnMs === undefined ? {} : { waitForReturn: durationFromMs(input.waitForReturnMs) }),
     preChecks: checkMessages(input.preChecks),
     postChecks: checkMessages(input.postChecks),
     planHash,

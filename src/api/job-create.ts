@@ -247,6 +247,8 @@ function timerMs({ operation }: JobSpec): number {
     const waits = operation.value.commands.map(({ waitForReturn }) => (waitForReturn ? returnMs(waitForReturn) : 0));
     return waits.reduce((sum, ms) => sum + ms, 0);
   }
-  if (operation.case !== "configure" || operation.value.mode !== ConfigMode.APPLY_CONFIRMED) return 0;
-  return operation.value.confirmTimeout ? durationMs(operation.value.confirmTimeout) : 0;
+  if (operation.case !== "configure") return 0;
+  const { mode, confirmTimeout, waitForReturn } = operation.value;
+  const isConfirmed = mode === ConfigMode.APPLY_CONFIRMED && confirmTimeout;
+  return (isConfirmed ? durationMs(confirmTimeout) : 0) + (waitForReturn ? durationMs(waitForReturn) : 0);
 }

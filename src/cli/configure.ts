@@ -25,6 +25,7 @@ interface ConfigureOptions extends StartOptions, RolloutOptions {
   readonly planHash?: string;
   readonly acceptUnproven?: boolean;
   readonly acceptReboot?: boolean;
+  readonly waitForReturn?: number;
 }
 
 /** `configure`: one change for each device, followed to the end. */
@@ -59,6 +60,11 @@ export function registerConfigure(program: Command, kit: CommandKit): void {
     .option("--plan-hash <hash>", "change something only when a plan made now would have this hash")
     .option("--accept-unproven", "allow what is known of the platform from documents only; see `platforms`")
     .option("--accept-reboot", "allow a --confirmed whose end reboots the device")
+    .option(
+      "--wait-for-return <duration>",
+      "wait so long for a device to which the last line cuts the way, such as 2m",
+      parseDuration,
+    )
     .option("--request-id <id>", "makes the call safe to repeat")
     .option("--detach", "do not follow: print the ids of the jobs")
     .addHelpText(
@@ -104,6 +110,7 @@ async function configure(context: Context<ConfigureOptions>, behind: number): Pr
     planHash: options.planHash,
     acceptUnproven: options.acceptUnproven,
     acceptReboot: options.acceptReboot,
+    waitForReturnMs: options.waitForReturn,
   };
   if (asksForRun(options)) {
     refuseInRun(options, ["dedupeKey", "dedupePolicy"]);

@@ -13,7 +13,7 @@ import {
 import { createRedactingStream, createRedactor, type Session } from "../device/index.js";
 import type { CommandStatus } from "../domain/job-event.js";
 import type { AttemptContext, Executed } from "./attempt-context.js";
-import { checkReturned, isGone, waitForReturn } from "./device-return.js";
+import { checkReturned, isGone, waitForReturn, withinMs } from "./device-return.js";
 import { AttemptError } from "./failure.js";
 import { afterGrace } from "./grace.js";
 
@@ -100,7 +100,8 @@ export async function runCommands(
         .finally(() => void pass(redacting.flush()));
       if (!outcome) {
         result.disconnected = true;
-        if (command.waitForReturn) session = await waitForReturn(context, session, command.waitForReturn, true);
+        if (command.waitForReturn)
+          session = await waitForReturn(context, session, withinMs(command.waitForReturn), true);
         changed = true;
       }
       confirmedStep = step;
@@ -116,7 +117,7 @@ export async function runCommands(
       // A command with an exit status may have done a part of its work before it failed; a refused line did nothing.
       changed ||= isChange && (status === "OK" || outcome?.exitStatus !== undefined);
       if (status === "OK" && command.waitForReturn) {
-        if (outcome) session = await waitForReturn(context, session, command.waitForReturn, false);
+        if (outcome) session = await waitForReturn(context, session, withinMs(command.waitForReturn), false);
         await checkReturned(context, session, command.waitForReturn.checks);
         await enterPrivilege(session, operation.privilege, context);
       }

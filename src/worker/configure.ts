@@ -20,6 +20,7 @@ import type { Change } from "./configure-change.js";
 import { confirmChange, takeBack } from "./configure-confirm.js";
 import { linesBack, linesOfInput, onlyReads } from "./configure-input.js";
 import { reconcile } from "./configure-reconcile.js";
+import { afterReturn } from "./configure-return.js";
 import { createConfigureReport } from "./configure-report.js";
 import { AttemptError } from "./failure.js";
 import { afterGrace } from "./grace.js";
@@ -141,8 +142,16 @@ async function work(
   }
 
   let done = false;
+  let on = session;
   try {
-    done = await makeChange(it, session, isPlan);
+    const back = await makeChange(it, session, isPlan).then(
+      (whole) => void (done = whole),
+      (error: unknown) => afterReturn(it, operation, session, error),
+    );
+    if (back) {
+      on = back;
+      done = true;
+    }
   } catch (error) {
     // A candidate whose commit was refused is gone; one whose commit was not answered may be running under its timer.
     const isOver = rules.candidate !== undefined && progress.confirmed >= progress.intended;
@@ -159,12 +168,11 @@ async function work(
   }
   let after: string | undefined;
   if (operation.keepBeforeAfter && before !== undefined && !rules.candidate) {
-    after = await configurator.running(session, { beforeWrite: it.context.beforeWrite });
+    after = await configurator.running(on, { beforeWrite: it.context.beforeWrite });
     result.diff = await report.text(compareConfigurations(rules, before, after, redactor));
   }
-  let on = session;
-  if (timerSeconds !== undefined && before !== undefined) on = await confirmChange(it, session, before, last);
-  else await change.makeChecks(it, session, operation.postChecks, true);
+  if (timerSeconds !== undefined && before !== undefined) on = await confirmChange(it, on, before, last);
+  else await change.makeChecks(it, on, operation.postChecks, true);
   if (operation.save) await save(it, on);
   if (operation.keepBeforeAfter) {
     after ??= await configurator.running(on, { beforeWrite: it.context.beforeWrite });

@@ -38,10 +38,9 @@ export function withinMs({ within }: WaitForReturn): number {
 export async function waitForReturn(
   context: AttemptContext,
   session: Session,
-  rule: WaitForReturn,
+  ms: number,
   gone: boolean,
 ): Promise<Session> {
-  const ms = withinMs(rule);
   const late = new AbortController();
   context.timer(ms, () => late.abort());
   const over = (what: string, why = ""): AttemptError => {
