@@ -31,12 +31,12 @@ export function registerFsck(program: Command): void {
           const { found, repaired } = summary;
           process.stderr.write(`zone ${zone}: ${found} found, ${repaired} repaired, ${summary.left} left\n`);
         }
-        const runs = await store.fsck.checkRuns({
+        const others = await store.fsck.checkInstallation({
           repair,
           report: (problem) => void process.stdout.write(`${json ? JSON.stringify(problem) : lineOf(problem)}\n`),
         });
-        left += runs.left;
-        process.stderr.write(`runs: ${runs.found} found, ${runs.repaired} repaired, ${runs.left} left\n`);
+        left += others.left;
+        process.stderr.write(`installation: ${others.found} found, ${others.repaired} repaired, ${others.left} left\n`);
         if (left > 0) process.exitCode = 1;
       } finally {
         await store.close();

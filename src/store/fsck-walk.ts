@@ -11,7 +11,7 @@ export interface Batch {
 /** Things that one script call judges, so that no call keeps Redis from its other work. */
 const batchSize = 100;
 /** Keys or members that one scan looks at. */
-const scanCount = 500;
+export const scanCount = 500;
 /** What a request id whose job is gone is kept for, when it has no end. */
 const requestIdMs = 7 * 86_400_000;
 
@@ -89,7 +89,8 @@ export async function* walk(redis: Redis, root: string): AsyncGenerator<Batch> {
   }
 }
 
-function* batches(script: ScriptName, fixed: readonly string[], things: readonly string[]): Generator<Batch> {
+/** Things in batches for one script. */
+export function* batches(script: ScriptName, fixed: readonly string[], things: readonly string[]): Generator<Batch> {
   for (let i = 0; i < things.length; i += batchSize) {
     yield { script, fixed, things: things.slice(i, i + batchSize) };
   }

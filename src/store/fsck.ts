@@ -1,4 +1,5 @@
 import type { Redis } from "ioredis";
+import { walkInstallation } from "./fsck-installation.js";
 import { type Batch, membersOf, walk } from "./fsck-walk.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import { list, type Scripts, text } from "./scripts.js";
@@ -33,8 +34,11 @@ export interface FsckStore {
     zone: string,
     how: { readonly repair: boolean; readonly report: (problem: Problem) => void },
   ): Promise<CheckSummary>;
-  /** The same for runs, which are of no zone. */
-  checkRuns(how: { readonly repair: boolean; readonly report: (problem: Problem) => void }): Promise<CheckSummary>;
+  /** The same, in one look, for what is of no zone: runs, schedules and deliveries to webhooks. */
+  checkInstallation(how: {
+    readonly repair: boolean;
+    readonly report: (problem: Problem) => void;
+  }): Promise<CheckSummary>;
 }
 
 interface Parts {
@@ -105,26 +109,21 @@ export function createFsck({ scripts, keys, dial }: Parts): FsckStore {
   }
 
   return {
-    async checkRuns({ repair, report }) {
-      const redis = await dial(keys.installation);
+    async checkInstallation({ repair, report }) {
+      const root = keys.installation;
+      const redis = await dial(root);
       try {
         let [found, repaired] = [0, 0];
         const looked = new Set<string>();
-        for (const list of ["runs", "runs-active"]) {
-          for await (const members of membersOf(redis, keyOf(keys.installation, list))) {
-            const things = members.filter((id) => !looked.has(id));
-            things.forEach((id) => looked.add(id));
-            if (things.length === 0) continue;
-            const batch = { script: "fsck_runs", fixed: [], things } as const;
-            for (const { invariant, key, detail, repairable, repaired: done } of await judge(
-              keys.installation,
-              batch,
-              repair,
-            )) {
-              report({ invariant, key, detail, repairable, repaired: done });
-              found += 1;
-              if (done) repaired += 1;
-            }
+        for await (const batch of walkInstallation(redis, root)) {
+          const nameOf = (thing: string): string => [batch.script, ...batch.fixed, thing].join(" ");
+          const things = batch.things.filter((thing) => !looked.has(nameOf(thing)));
+          things.forEach((thing) => looked.add(nameOf(thing)));
+          if (things.length === 0) continue;
+          for (const { thing: _thing, ...problem } of await judge(root, { ...batch, things }, repair)) {
+            report(problem);
+            found += 1;
+            if (problem.repaired) repaired += 1;
           }
         }
         return { found, repaired, left: found - repaired };

@@ -138,10 +138,10 @@ describe("a run in the store", () => {
     await at.redis.srem("{pm}:runs-active", run.id);
     const problems: Problem[] = [];
     const report = (problem: Problem) => void problems.push(problem);
-    expect(await fsck.checkRuns({ repair: true, report })).toMatchObject({ found: 2, repaired: 2, left: 0 });
+    expect(await fsck.checkInstallation({ repair: true, report })).toMatchObject({ found: 2, repaired: 2, left: 0 });
     expect(problems.map(({ invariant }) => invariant).sort()).toEqual(["run-counts", "run-is-active"]);
     expect((await runs.get(run.id))?.counts.PENDING).toBe(3);
     expect(await runs.active()).toEqual([run.id]);
-    expect(await fsck.checkRuns({ repair: false, report })).toMatchObject({ found: 0 });
+    expect(await fsck.checkInstallation({ repair: false, report })).toMatchObject({ found: 0 });
   });
 });
