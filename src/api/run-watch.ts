@@ -6,24 +6,46 @@ import { isRunFinal } from "../domain/run-state.js";
 import type { RunEntry } from "../domain/run.js";
 import type { Store } from "../store/store.js";
 import { historyGone, invalidCursor, readCursor, writeCursor } from "./cursor.js";
+import { createDirtyFlag, type DirtyFlag } from "./dirty-flag.js";
 import { defaultHeartbeatMs } from "./job-watch.js";
 import { needRun, viewCounts, viewRun, viewTargets } from "./run-view.js";
 
-/** How often a run that is watched is asked for news: a whole number, read from its hash. */
-const lookMs = 200;
+/** Hints can be lost: a run that is watched is looked at at least this often. Milliseconds. */
+const lookMs = 2_000;
 /** Entries of the history read at a time. */
 const pieceEntries = 100;
+
+/** What watching needs. */
+interface RunWatchParts {
+  readonly store: Pick<Store, "runs" | "jobs" | "watches">;
+  readonly clock: Clock;
+}
 
 /**
  * Follows one run: as it is, every end so far, a mark, then every end and every change as it happens. Ends with the run.
  * Throws the signal's reason when that aborts, RUN_NOT_FOUND, INVALID_CURSOR and HISTORY_GONE.
  */
 export async function* watchRun(
-  parts: { readonly store: Pick<Store, "runs" | "jobs" | "watches">; readonly clock: Clock },
-  { id, cursor, heartbeatInterval }: WatchRunRequest,
+  parts: RunWatchParts,
+  request: WatchRunRequest,
   signal: AbortSignal,
 ): AsyncGenerator<WatchRunResponse> {
-  const { store, clock } = parts;
+  const news = createDirtyFlag(parts.clock);
+  // Before the first look, so that nothing falls between the two.
+  const unsubscribe = parts.store.watches.onRun(request.id, () => news.set());
+  try {
+    yield* follow(parts, request, news, signal);
+  } finally {
+    unsubscribe();
+  }
+}
+
+async function* follow(
+  { store, clock }: RunWatchParts,
+  { id, cursor, heartbeatInterval }: WatchRunRequest,
+  news: DirtyFlag,
+  signal: AbortSignal,
+): AsyncGenerator<WatchRunResponse> {
   const heartbeatMs = heartbeatInterval ? durationMs(heartbeatInterval) : defaultHeartbeatMs;
   const epoch = await store.watches.epoch();
   const watched = `run/${id}`;
@@ -82,7 +104,7 @@ export async function* watchRun(
     if (isRunFinal(run.state)) return;
     const leftMs = quietSinceMs + heartbeatMs - clock.monotonic();
     if (leftMs <= 0) yield answer({ case: "heartbeat", value: { $typeName: "pointsman.v1.Heartbeat" } });
-    await clock.sleep(Math.min(lookMs, Math.max(1, leftMs)), signal);
+    await news.wait(Math.min(lookMs, Math.max(1, leftMs)), signal);
     const revision = await store.runs.revision(id);
     if (revision === 0) throw historyGone("the store has lost this run, or has purged it");
     // What ended in another way than by an entry, such as by a repair, is noticed here.

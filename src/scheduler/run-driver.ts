@@ -11,6 +11,8 @@ import { createRunStopper } from "./run-stopper.js";
 
 /** Runs, and what they wait for, are looked at this often. */
 const lookMs = 200;
+/** One with which there was nothing to do is looked at again after this long although nothing changed. */
+const idleMs = 2_000;
 /** Targets started, and jobs made, at a time. */
 const chunk = 200;
 /** Jobs that have started are compared with their run this often, in case the store forgot an end. */
@@ -39,12 +41,21 @@ export function createRunDriver(parts: RunDriverParts): Service {
   const ties = new Map<string, readonly TargetTies[]>();
   const compared = new Map<string, { atMs: number; from: number }>();
   const stopper = createRunStopper(store, clock);
+  /** Runs with which there was nothing to do, at which revision and when that was seen. */
+  const idle = new Map<string, { readonly revision: number; readonly atMs: number }>();
+
+  /** Whether a run has to be looked at: nothing comes of one that is where it was, but by time or by a fault. */
+  function isDue(id: string, revision: number): boolean {
+    const seen = idle.get(id);
+    return seen?.revision !== revision || clock.monotonic() - seen.atMs >= idleMs;
+  }
 
   /** Whether more is to be done at once. */
   async function drive(id: string): Promise<boolean> {
     const driven = await store.runs.take(id, parts.server);
     if (!driven) return false;
     const { run } = driven;
+    idle.delete(id);
     const { from, to } = run.batch === 0 ? { from: 0, to: 0 } : batchAt(run.rollout, run.total, run.batch);
     const codes = to > from ? await store.runs.codes(id, from, to - from) : "";
     const unborn = placesOf(codes, "s", chunk).map((place) => from + place);
@@ -59,7 +70,12 @@ export function createRunDriver(parts: RunDriverParts): Service {
       { ...driven.run, nowMs: driven.nowMs, rule: run.rollout, codes, ties: await tiesOf(run) },
       chunk,
     );
-    return (await carryOut(driven, step)) || unborn.length === chunk;
+    const more = (await carryOut(driven, step)) || unborn.length === chunk;
+    const waits = run.nextMs !== undefined && run.nextMs > driven.nowMs;
+    if (!more && step.kind === "wait" && unborn.length === 0 && !waits && !isEnding(run)) {
+      idle.set(id, { revision: run.revision, atMs: clock.monotonic() });
+    }
+    return more;
   }
 
   async function carryOut({ run }: DrivenRun, step: RolloutStep): Promise<boolean> {
@@ -167,12 +183,13 @@ export function createRunDriver(parts: RunDriverParts): Service {
   return createLoop(
     async (signal) => {
       while (!signal.aborted) {
-        const active = (await survive(undefined, () => store.runs.active())) ?? [];
-        for (const memory of [ties, compared]) {
-          for (const id of memory.keys()) if (!active.includes(id)) memory.delete(id);
+        const active = (await survive(undefined, () => store.runs.active())) ?? new Map<string, number>();
+        for (const memory of [ties, compared, idle]) {
+          for (const id of memory.keys()) if (!active.has(id)) memory.delete(id);
         }
         stopper.keep(active);
-        const more = await Promise.all(active.map((id) => survive(id, () => drive(id))));
+        const due = [...active].flatMap(([id, revision]) => (isDue(id, revision) ? [id] : []));
+        const more = await Promise.all(due.map((id) => survive(id, () => drive(id))));
         if (!more.includes(true)) await clock.sleep(lookMs, signal).catch(() => undefined);
       }
     },

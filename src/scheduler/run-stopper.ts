@@ -12,7 +12,7 @@ export interface RunStopper {
   /** Goes on with a run; `started` are the targets whose jobs have not ended as far as the run knows. */
   stop(run: RunRecord, started: readonly number[]): Promise<void>;
   /** Forgets runs that are not among these. */
-  keep(active: readonly string[]): void;
+  keep(active: { has(id: string): boolean }): void;
 }
 
 export function createRunStopper({ runs, jobs }: Pick<Store, "runs" | "jobs">, clock: Clock): RunStopper {
@@ -33,7 +33,7 @@ export function createRunStopper({ runs, jobs }: Pick<Store, "runs" | "jobs">, c
       if (part.length > 0) round.sinceMs = clock.monotonic();
     },
     keep(active) {
-      for (const id of rounds.keys()) if (!active.includes(id)) rounds.delete(id);
+      for (const id of rounds.keys()) if (!active.has(id)) rounds.delete(id);
     },
   };
 }

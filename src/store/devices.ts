@@ -27,6 +27,11 @@ function live(name: string): StoreError {
   return new StoreError("DEVICE_HAS_LIVE_JOBS", message, { device: name });
 }
 
+/** Devices read in one call. */
+const readTogether = 500;
+/** When a device was created and last changed, and itself, as the script gives them. */
+type StoredDevice = readonly [createMs: number, updateMs: number, device: NewDevice];
+
 /** An endpoint in its zone. */
 interface Place {
   readonly zone: string;
@@ -73,16 +78,18 @@ const closedMs = 60_000;
 export function createDeviceStore(redis: StoreConnection, scripts: Scripts, keys: KeySpace): DeviceStore {
   const root = keys.installation;
 
-  function read(name: string, fields: Readonly<Record<string, string>>): DeviceRecord | undefined {
-    const { body, created, updated } = fields;
-    if (body === undefined) return undefined;
-    const device = JSON.parse(body) as NewDevice;
-    return { ...device, name, createMs: Number(created), updateMs: Number(updated) };
-  }
-
   async function getMany(names: readonly string[]): Promise<(DeviceRecord | undefined)[]> {
-    const found = await Promise.all(names.map((name) => redis.hgetall(keyOf(root, "device", name))));
-    return found.map((fields, i) => read(names[i] ?? "", fields));
+    const found: (DeviceRecord | undefined)[] = [];
+    for (let from = 0; from < names.length; from += readTogether) {
+      const some = names.slice(from, from + readTogether);
+      const reply = JSON.parse(text(await scripts.run("read_devices", root, ...some))) as (StoredDevice | null)[];
+      reply.forEach((stored, i) => {
+        if (!stored) return found.push(undefined);
+        const [createMs, updateMs, device] = stored;
+        return found.push({ ...device, name: some[i] ?? "", createMs, updateMs });
+      });
+    }
+    return found;
   }
 
   function written(device: NewDevice, reply: ScriptReply): DeviceRecord {

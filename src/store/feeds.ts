@@ -12,6 +12,8 @@ const blockMs = 1_000;
 export interface FeedListener {
   /** These jobs have news. */
   news(jobs: readonly string[]): void;
+  /** These runs have news. */
+  runNews(runs: readonly string[]): void;
   /** From here on no news is missed; what was before may have been, so everybody looks for themselves. */
   caughtUp(): void;
 }
@@ -29,7 +31,7 @@ interface Parts {
 }
 
 /**
- * Follows the feeds of all zones with blocking reads: one for all where Redis lets one command read them, and in a
+ * Follows the feeds of all zones, and the installation's own of runs, with blocking reads: one for all where Redis lets one command read them, and in a
  * cluster, where a command keeps to one slot, one for each zone. A connection that fails is replaced by one to
  * wherever the feed is then.
  */
@@ -38,17 +40,17 @@ export function followFeeds({ links, keys, zones }: Parts, listener: FeedListene
   const open = new Set<Redis>();
   const stopping = new AbortController();
   const { signal } = stopping;
+  /** The feeds that there are. */
   let known: readonly string[] = [];
-
-  const feedOf = (zone: string): string => keyOf(keys.zone(zone), "feed");
+  const runs = keyOf(keys.installation, "feed");
   const rest = (ms: number): Promise<void> => pause(ms, undefined, { signal, ref: false }).catch(() => undefined);
 
   /** Reads the feeds that can be read together, on one connection, until that breaks. */
   async function readOn(connection: Redis, group: string): Promise<void> {
     const positions = new Map<string, string>();
     while (!signal.aborted) {
-      const added = known.filter((zone) => links.together(feedOf(zone)) === group && !positions.has(feedOf(zone)));
-      for (const zone of added) positions.set(feedOf(zone), await tailOf(links.state, feedOf(zone)));
+      const added = known.filter((feed) => links.together(feed) === group && !positions.has(feed));
+      for (const feed of added) positions.set(feed, await tailOf(links.state, feed));
       if (added.length > 0) listener.caughtUp();
       const streams = [...positions.keys(), ...positions.values()];
       const news = await connection.xread("COUNT", 1_000, "BLOCK", blockMs, "STREAMS", ...streams);
@@ -56,7 +58,9 @@ export function followFeeds({ links, keys, zones }: Parts, listener: FeedListene
         const last = entries.at(-1)?.[0];
         if (last !== undefined) positions.set(stream, last);
         // Ids and the numbers of their last events, in turn.
-        listener.news(entries.flatMap(([, fields]) => fields.filter((_, i) => i % 2 === 0)));
+        const ids = entries.flatMap(([, fields]) => fields.filter((_, i) => i % 2 === 0));
+        if (String(stream) === runs) listener.runNews(ids);
+        else listener.news(ids);
       }
     }
   }
@@ -81,12 +85,12 @@ export function followFeeds({ links, keys, zones }: Parts, listener: FeedListene
   async function lookForZones(): Promise<void> {
     while (!signal.aborted) {
       known = await zones.all().then(
-        (all) => [...all.keys()],
+        (all) => [runs, ...[...all.keys()].map((zone) => keyOf(keys.zone(zone), "feed"))],
         () => known,
       );
-      for (const zone of known) {
-        const group = links.together(feedOf(zone));
-        if (!readers.has(group)) readers.set(group, read(group, feedOf(zone)));
+      for (const feed of known) {
+        const group = links.together(feed);
+        if (!readers.has(group)) readers.set(group, read(group, feed));
       }
       await rest(blockMs);
     }

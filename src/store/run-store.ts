@@ -87,8 +87,8 @@ export interface RunStore {
   revision(id: string): Promise<number>;
   /** Changes a run that is still at this revision and has not ended. False: nothing was done. */
   change(id: string, revision: number, change: RunChange): Promise<boolean>;
-  /** Runs that have not ended. */
-  active(): Promise<readonly string[]>;
+  /** Runs that have not ended, with their revisions; 0 where one is gone. */
+  active(): Promise<ReadonlyMap<string, number>>;
   /** Takes a run for this server for some seconds, so that not all drive it at once; undefined when another has it. */
   take(id: string, server: string): Promise<DrivenRun | undefined>;
   /** Notes that the jobs of these targets are there. */

@@ -150,7 +150,10 @@ export function createRunStore(redis: StoreConnection, scripts: Scripts, keys: K
     async change(id, revision, change) {
       return text(await scripts.run("step_run", root, id, revision, ...changesOf(change))) === "OK";
     },
-    active: () => redis.smembers(keyOf(root, "runs-active")),
+    async active() {
+      const told = list(await scripts.run("active_runs", root)).map((part) => text(part));
+      return new Map(told.flatMap((id, i) => (i % 2 === 0 ? [[id, Number(told[i + 1] ?? "")]] : [])));
+    },
     async take(id, server) {
       const [now, fields] = list(await scripts.run("take_run", root, id, server, takenMs));
       const run = fields === undefined ? undefined : runOfHash(id, hashOfPairs(list(fields)));

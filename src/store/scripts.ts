@@ -4,6 +4,7 @@ import { packedList } from "./pack.js";
 
 /** Every script, one transition each. A script's header says what it takes, what it gives and what it costs. */
 const names = [
+  "active_runs",
   "add_deliveries",
   "add_firings",
   "append",
@@ -45,6 +46,7 @@ const names = [
   "pause_schedule",
   "pin_host_key",
   "queue_rates",
+  "read_devices",
   "reap",
   "reconcile",
   "redeliver",

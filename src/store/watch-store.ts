@@ -13,6 +13,8 @@ export interface WatchStore {
   epoch(): Promise<string>;
   /** Calls back, soon, whenever the job has a new event; also when news may have been missed. Returns how to stop. */
   onJob(id: string, changed: () => void): () => void;
+  /** The same of a run: whenever it has another revision. */
+  onRun(id: string, changed: () => void): () => void;
   /** Calls back, soon, whenever any zone's feed grew. Returns how to stop. */
   onFeed(changed: () => void): () => void;
   /** Ends of the zones' feeds now: where a follower starts. */

@@ -22,6 +22,7 @@ export function createWatchStore(
 ): WatchStore & { stop(): Promise<void> } {
   const redis = links.state;
   const byJob = new Map<string, Set<() => void>>();
+  const byRun = new Map<string, Set<() => void>>();
   const everyone = new Set<() => void>();
   let feeds: ReturnType<typeof followFeeds> | undefined;
 
@@ -34,12 +35,26 @@ export function createWatchStore(
           for (const id of jobs) for (const changed of byJob.get(id) ?? []) changed();
           for (const changed of everyone) changed();
         },
+        runNews(runs) {
+          for (const id of runs) for (const changed of byRun.get(id) ?? []) changed();
+        },
         caughtUp() {
-          for (const listeners of byJob.values()) for (const changed of listeners) changed();
+          for (const listeners of [...byJob.values(), ...byRun.values()]) for (const changed of listeners) changed();
           for (const changed of everyone) changed();
         },
       },
     );
+  }
+
+  function follow(followers: Map<string, Set<() => void>>, id: string, changed: () => void): () => void {
+    started();
+    let listeners = followers.get(id);
+    if (!listeners) followers.set(id, (listeners = new Set()));
+    listeners.add(changed);
+    return () => {
+      listeners.delete(changed);
+      if (listeners.size === 0 && followers.get(id) === listeners) followers.delete(id);
+    };
   }
 
   return {
@@ -50,16 +65,8 @@ export function createWatchStore(
       await redis.set(key, crypto.randomUUID().slice(0, 8), "NX");
       return (await redis.get(key)) ?? "";
     },
-    onJob(id, changed) {
-      started();
-      let listeners = byJob.get(id);
-      if (!listeners) byJob.set(id, (listeners = new Set()));
-      listeners.add(changed);
-      return () => {
-        listeners.delete(changed);
-        if (listeners.size === 0 && byJob.get(id) === listeners) byJob.delete(id);
-      };
-    },
+    onJob: (id, changed) => follow(byJob, id, changed),
+    onRun: (id, changed) => follow(byRun, id, changed),
     onFeed(changed) {
       started();
       everyone.add(changed);

@@ -120,7 +120,7 @@ describe("a run in the store", () => {
     const { run } = await runs.create(newRun({ schedule: "nightly" }));
     expect(await runs.change(run.id, run.revision, { state: "CANCELLED", leaveRest: true })).toBe(true);
     expect(await runs.get(run.id)).toMatchObject({ state: "CANCELLED", counts: { UNTOUCHED: 3, PENDING: 0 } });
-    expect(await runs.active()).toEqual([]);
+    expect([...(await runs.active())]).toEqual([]);
     expect(await runs.change(run.id, run.revision + 1, { state: "RUNNING" })).toBe(false);
     expect((await runs.list({ schedules: ["nightly"] }, { limit: 5 })).runs).toHaveLength(1);
     const rule = { succeededMs: 1_000, failedMs: 5_000 };
@@ -141,7 +141,7 @@ describe("a run in the store", () => {
     expect(await fsck.checkInstallation({ repair: true, report })).toMatchObject({ found: 2, repaired: 2, left: 0 });
     expect(problems.map(({ invariant }) => invariant).sort()).toEqual(["run-counts", "run-is-active"]);
     expect((await runs.get(run.id))?.counts.PENDING).toBe(3);
-    expect(await runs.active()).toEqual([run.id]);
+    expect([...(await runs.active()).keys()]).toEqual([run.id]);
     expect(await fsck.checkInstallation({ repair: false, report })).toMatchObject({ found: 0 });
   });
 });

@@ -29,5 +29,5 @@ end
 if ended == 0 then return 0 end
 add_counts(run, changes)
 call('RPUSH', key('run-log', id), unpack(entries))
-turn(run)
+turn(id)
 return ended

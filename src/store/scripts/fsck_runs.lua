@@ -30,7 +30,7 @@ for i = 3, #ARGV do
       if kept ~= true_count then
         found(id, 'run-counts', run, 'c:' .. code .. ' says ' .. kept .. ', and there are ' .. true_count, function()
           call('HSET', run, 'c:' .. code, ms(true_count))
-          turn(run)
+          turn(id)
         end)
       end
     end

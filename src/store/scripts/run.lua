@@ -7,10 +7,13 @@
 -- run-targets:<id>  hash: targets, many to a field
 -- run-errors:<id>   hash: why targets failed that have no job, by index
 -- run-log:<id>      list of entries: "e <index> <letter> <time>" · "c <time>"
+-- feed              stream of ids and revisions, as a zone's is of jobs
 -- runs, runs-of:<schedule>, runs-active, runs-done:good, runs-done:bad   ids
 
 local FINAL_RUN = { SUCCEEDED = true, PARTIAL = true, FAILED = true, CANCELLED = true, INDETERMINATE = true }
 local STAMP = 12
+-- News are hints: who misses one looks by itself a little later.
+local RUN_NEWS_KEPT = 1000
 local FINAL_CODE = { S = true, F = true, C = true, E = true, I = true, U = true, R = true }
 
 -- Adds to counts that were gathered by letter, as one command.
@@ -24,7 +27,8 @@ local function note(id, entry)
   call('RPUSH', key('run-log', id), entry)
 end
 
--- The run has another revision.
-local function turn(run)
-  call('HINCRBY', run, 'rev', 1)
+-- The run has another revision: its followers are told.
+local function turn(id)
+  local revision = call('HINCRBY', key('run', id), 'rev', 1)
+  call('XADD', key('feed'), 'MAXLEN', '~', RUN_NEWS_KEPT, '*', id, revision)
 end

@@ -46,5 +46,5 @@ end
 if started > 0 then add_counts(run, { p = -started, s = started }) end
 if #fields > 0 then call('HSET', run, unpack(fields)) end
 if told then note(id, 'c ' .. now_text) end
-turn(run)
+turn(id)
 return 'OK'
