@@ -8,6 +8,8 @@ import { freePort } from "../support/free-port.js";
 
 /** A time whose run is not there after this long is lost. */
 const settleMs = 90_000;
+/** What comes no later than this is on time. */
+const onTimeMs = 10_000;
 
 /** How long the rehearsal is, and how large. */
 export interface RehearsalOptions {
@@ -70,8 +72,12 @@ export async function rehearseSchedules(options: RehearsalOptions): Promise<Rehe
       await pause(500 + random.number() * 2_500);
     }
     await Promise.all(members.map((member) => member.ready()));
+    // Time enough to make up for what was missed.
+    await pause(onTimeMs);
+    const pausedMs = Date.now();
     for (const name of names) await clients[0]!.schedules.pause(name);
-    return { ...(await settled(() => judge(clients[0]!, names, periodSeconds))), kills, freezes };
+    const over = { periodSeconds, untilMs: pausedMs - onTimeMs };
+    return { ...(await settled(() => judge(clients[0]!, names, over))), kills, freezes };
   } finally {
     enough.abort();
     clients.forEach((client) => client.close());
@@ -104,19 +110,20 @@ async function enrol(client: Pointsman, { schedules, periodSeconds }: RehearsalO
   return names;
 }
 
-/** Looks at every time of every schedule since it was created, and at the runs that there are. */
+/** Looks at every time of every schedule from its creation to `untilMs`, and at the runs that there are. */
 async function judge(
   client: Pointsman,
   names: readonly string[],
-  periodSeconds: number,
+  { periodSeconds, untilMs }: { readonly periodSeconds: number; readonly untilMs: number },
 ): Promise<Omit<RehearsalOutcome, "kills" | "freezes">> {
   const total = { times: 0, fired: 0, twice: 0, lost: 0, missed: 0, latestMs: 0 };
   for (const name of names) {
     const { createTime } = await client.schedules.get(name);
     const fired = new Map<number, number>();
-    let last = 0;
+    let [first, last] = [Infinity, 0];
     for await (const entry of client.schedules.history(name, { pageSize: 1_000 })) {
       const time = timestampDate(entry.scheduledTime!).getTime();
+      first = Math.min(first, time);
       last = Math.max(last, time);
       if (entry.outcome === ScheduleOutcome.MISSED) total.missed += entry.count;
       if (entry.outcome !== ScheduleOutcome.FIRED) continue;
@@ -130,7 +137,11 @@ async function judge(
     }
     const periodMs = periodSeconds * 1_000;
     const created = timestampDate(createTime!).getTime();
-    for (let time = created + periodMs; time <= last; time += periodMs) {
+    // Periods are counted from a moment just before the schedule was stored: from which, its first time tells.
+    const before = Math.max(0, Math.round((Math.min(first, Date.now()) - created) / periodMs) - 1);
+    total.times += before;
+    total.lost += before;
+    for (let time = first; time <= Math.max(last, untilMs); time += periodMs) {
       total.times++;
       if (fired.get(time) === 1 && runs.get(time) === 1) total.fired++;
       else if ((fired.get(time) ?? 0) > 1 || (runs.get(time) ?? 0) > 1) total.twice++;
