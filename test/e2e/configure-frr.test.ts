@@ -1,5 +1,13 @@
 import type { ConfigureInput } from "@pointsman/sdk";
-import { CommandStatus, type ConfigureResult, Effect, type Job, JobState } from "@pointsman/sdk/v1";
+import {
+  CommandStatus,
+  type ConfigureResult,
+  Effect,
+  type Job,
+  JobState,
+  LinePresence,
+  LinesStanding,
+} from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Frr, hasFrr, hasTelnet, startFrr, terminalLogin } from "../support/frr.js";
 import { hasOpenSsh, type OpenSshServer, startOpenSsh } from "../support/openssh.js";
@@ -93,6 +101,39 @@ describe.skipIf(!canRun)("configuring FRRouting itself (needs openssh-server, fr
       expect((await expecting("r1")).state).toBe(JobState.SUCCEEDED);
     });
 
+    test("of each line it is told whether it stands there, as the device shows it", async () => {
+      const there = ["ip prefix-list seen seq 5 permit 10.0.0.0/8", "route-map seen permit 10"];
+      const inner = " match ip address prefix-list seen";
+      const change = await configure("vtysh", { lines: [...there, inner] });
+      expect(change.state).toBe(JobState.SUCCEEDED);
+      const all = resultOf(await configure("vtysh", { linesOf: change.id, mode: "reconcile" }));
+      expect(all.standing).toBe(LinesStanding.ALL);
+      const { PRESENT, ABSENT } = LinePresence;
+      const lines = [...there, inner, "ip prefix-list seen seq 10 permit 172.16.0.0/12", "route-map unseen permit 10"];
+      const some = resultOf(await configure("vtysh", { lines, mode: "reconcile" }));
+      expect(some.lines.map(({ presence }) => presence)).toEqual([PRESENT, PRESENT, PRESENT, ABSENT, ABSENT]);
+      expect(some.standing).toBe(LinesStanding.SOME);
+      const none = resultOf(await configure("vtysh", { lines: ["route-map unseen permit 10"], mode: "reconcile" }));
+      expect(none.standing).toBe(LinesStanding.NONE);
+    });
+
+    test("it goes back to what ran before a change, by the hash of a plan", async () => {
+      await configure("vtysh", { lines: ["route-map back permit 10", " description old", " set metric 5"] });
+      const before = await show("vtysh", "show running-config");
+      const lines = [
+        ...["route-map back permit 10", " description new", " no set metric 5", " set metric 7"],
+        ...["route-map back permit 20", "ip prefix-list back seq 5 permit 10.0.0.0/8"],
+      ];
+      const change = await configure("vtysh", { lines, keepBeforeAfter: true });
+      expect(change.state).toBe(JobState.SUCCEEDED);
+      expect(await show("vtysh", "show running-config")).not.toBe(before);
+      const plan = await configure("vtysh", { beforeJob: change.id, mode: "plan" });
+      const back = await configure("vtysh", { beforeJob: change.id, planHash: resultOf(plan).planHash });
+      expect(back.error?.message ?? "").toBe("");
+      expect(back).toMatchObject({ state: JobState.SUCCEEDED, effect: Effect.COMPLETE });
+      expect(await show("vtysh", "show running-config")).toBe(before);
+    });
+
     test("it cannot take a change back by itself", async () => {
       const job = await configure("vtysh", { lines: ["ip forwarding"], mode: "apply-confirmed" });
       expect(job.error?.reason).toBe("UNSUPPORTED_BY_PLATFORM");
@@ -146,6 +187,49 @@ describe.skipIf(!canRun)("configuring FRRouting itself (needs openssh-server, fr
       const job = await configure("tcli", { lines: [route(7)], mode: "apply-confirmed", confirmTimeoutMs: 5_000 });
       expect(job.error).toMatchObject({ reason: "UNSUPPORTED_BY_PLATFORM" });
       expect(job.error?.message).toContain("60 to 3600 s");
+    });
+
+    test("of each line it is told whether it stands there", async () => {
+      const change = await configure("tcli", { lines: [route(11), route(12)] });
+      expect(resultOf(await configure("tcli", { linesOf: change.id, mode: "reconcile" })).standing).toBe(
+        LinesStanding.ALL,
+      );
+      const some = resultOf(await configure("tcli", { lines: [route(11), route(99)], mode: "reconcile" }));
+      expect(some.lines.map(({ presence }) => presence)).toEqual([LinePresence.PRESENT, LinePresence.ABSENT]);
+    });
+
+    test("it goes back to what ran before a change, by the hash of a plan", async () => {
+      const before = await running("tcli");
+      const change = await configure("tcli", { lines: [route(13), `no ${route(11)}`], keepBeforeAfter: true });
+      expect(change.state).toBe(JobState.SUCCEEDED);
+      const plan = await configure("tcli", { beforeJob: change.id, mode: "plan" });
+      expect(resultOf(plan).diff?.text).toContain(`-${route(13)}`);
+      const back = await configure("tcli", { beforeJob: change.id, planHash: resultOf(plan).planHash });
+      expect(back.error?.message ?? "").toBe("");
+      expect(back).toMatchObject({ state: JobState.SUCCEEDED, effect: Effect.COMPLETE });
+      expect(await running("tcli")).toBe(before);
+    });
+
+    test("a whole configuration takes the place of what runs: what it does not have is gone", async () => {
+      const before = await running("tcli");
+      expect(before).toContain(route(12));
+      const keep = before.split("\n").filter((line) => line.startsWith("ip route") && line !== route(12));
+      const lines = [...keep, route(14)];
+      const plan = resultOf(await configure("tcli", { lines, kind: "replace", mode: "plan" }));
+      expect(plan.diff?.text).toContain(`-${route(12)}`);
+      expect(plan.diff?.text).toContain(`+${route(14)}`);
+      expect(await running("tcli")).toBe(before);
+      const job = await configure("tcli", { lines, kind: "replace" });
+      expect(job.error?.message ?? "").toBe("");
+      expect(job).toMatchObject({ state: JobState.SUCCEEDED, effect: Effect.COMPLETE });
+      const after = await running("tcli");
+      expect(after).not.toContain(`${route(12)}\n`);
+      expect(
+        after
+          .split("\n")
+          .filter((line) => line.startsWith("ip route"))
+          .sort(),
+      ).toEqual(lines.sort());
     });
 
     test("a rollback that the daemon itself fails to make is no rollback: the outcome is unknown and the device held", async () => {
