@@ -97,6 +97,8 @@ export function linkStore({ timeline, process, redis, inventory, faults, random 
     },
     // Nothing is remembered of the failures in a row of simulated devices: worlds end when their work has.
     contacts: { begin: () => Promise.resolve({ counted: false }), end: () => Promise.resolve() },
+    // Nobody makes rules in these worlds, but asking for them can be lost as well.
+    policies: { commandRules: () => call("policies.commandRules", () => Promise.resolve([])) },
     devices: inventory.devices,
     credentials: inventory.credentials,
     zones: () => Promise.resolve(new Map([["default", 0]])),
