@@ -3,7 +3,15 @@ export { Pointsman, type PointsmanOptions } from "./pointsman.js";
 export type { CallOptions } from "./call.js";
 export type { RetryOptions } from "./backoff.js";
 export type { ListOptions, Page, PagedList } from "./page.js";
-export type { CreatedJob, CreateManyResult, CreateOptions, Jobs, ListJobsOptions, Verdict } from "./jobs.js";
+export type {
+  CreatedJob,
+  CreateManyResult,
+  CreateOptions,
+  Jobs,
+  ListJobEventsOptions,
+  ListJobsOptions,
+  Verdict,
+} from "./jobs.js";
 export type { CancelOptions, CancelTotals, ReconcileResult, RetryResult, RetryTotals } from "./jobs-by-filter.js";
 export type { ConfigCheckInput, ConfigureInput } from "./configure-input.js";
 export type { CryptoProfileName } from "./crypto-profile.js";
@@ -19,7 +27,9 @@ export type {
   JobWork,
   LoginInput,
 } from "./job-input.js";
-export type { HttpInput } from "./operation-input.js";
+export type { HttpInput, TaskInput } from "./operation-input.js";
+export type { JobEventKindName } from "./event-kind.js";
+export type { JobTypeFilter, ListJobTypesOptions } from "./job-types.js";
 export type { JobFilterInit } from "./job-filter.js";
 export type { WaitOptions } from "./job-wait.js";
 export type { JobWatchItem, WatchJobOptions, WatchOptions } from "./job-watch.js";

@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { cryptoProfiles, type CryptoProfileName } from "./crypto-profile.js";
 import { checkMessages, type ConfigCheckInput, configureMessage, type ConfigureInput } from "./configure-input.js";
-import { httpOperation, shellOperation, type HttpInput } from "./operation-input.js";
+import { httpOperation, shellOperation, taskOperation, type HttpInput, type TaskInput } from "./operation-input.js";
 import { durationFromMs, timestampFromDate } from "./time.js";
 import {
   DedupePolicy,
@@ -120,6 +120,7 @@ export type JobWork =
       readonly probe?: undefined;
       readonly shell?: undefined;
       readonly http?: undefined;
+      readonly task?: undefined;
     }
   | {
       /** Configures the device by lines. */
@@ -128,6 +129,7 @@ export type JobWork =
       readonly probe?: undefined;
       readonly shell?: undefined;
       readonly http?: undefined;
+      readonly task?: undefined;
     }
   | {
       /** Connects, logs in, looks, leaves. */
@@ -136,6 +138,7 @@ export type JobWork =
       readonly commands?: undefined;
       readonly shell?: undefined;
       readonly http?: undefined;
+      readonly task?: undefined;
     }
   | {
       /** Runs a program on the node: one line, divided as a shell divides words, or the words. */
@@ -144,6 +147,7 @@ export type JobWork =
       readonly configure?: undefined;
       readonly probe?: undefined;
       readonly http?: undefined;
+      readonly task?: undefined;
     }
   | {
       /** Calls a URL. */
@@ -152,6 +156,16 @@ export type JobWork =
       readonly configure?: undefined;
       readonly probe?: undefined;
       readonly shell?: undefined;
+      readonly task?: undefined;
+    }
+  | {
+      /** Runs a task, on a device, a node, or none. */
+      readonly task: TaskInput;
+      readonly commands?: undefined;
+      readonly configure?: undefined;
+      readonly probe?: undefined;
+      readonly shell?: undefined;
+      readonly http?: undefined;
     };
 
 /** Who a device says it is. */
@@ -298,11 +312,15 @@ function target(input: JobTarget): NonNullable<JobSpecInit["target"]> {
 export function operation(work: JobWork): NonNullable<JobSpecInit["operation"]> {
   if (work.shell !== undefined) return shellOperation(work.shell);
   if (work.http !== undefined) return httpOperation(work.http);
+  if (work.task !== undefined) return taskOperation(work.task);
   return deviceOperation(work);
 }
 
 /** Work that is done on a device. */
-type DeviceWork = Exclude<JobWork, { readonly shell: string | readonly string[] } | { readonly http: HttpInput }>;
+type DeviceWork = Exclude<
+  JobWork,
+  { readonly shell: string | readonly string[] } | { readonly http: HttpInput } | { readonly task: TaskInput }
+>;
 
 /** An operation on a device, as the contract has it. */
 function deviceOperation(

@@ -1,6 +1,7 @@
 import { createClient } from "@connectrpc/connect";
 import type { Connection } from "./call.js";
 import type { PointsmanError } from "./errors.js";
+import { eventKindNumbers, isStateChange, type JobEventKindName } from "./event-kind.js";
 import { isFinal } from "./job-state.js";
 import { resume } from "./resume.js";
 import { durationFromMs } from "./time.js";
@@ -24,6 +25,8 @@ export interface WatchJobOptions extends WatchOptions {
   readonly cursor?: string | undefined;
   /** Leaves out the events before the snapshot. Default false. */
   readonly skipHistory?: boolean | undefined;
+  /** Only events of these kinds. Default: all. */
+  readonly kinds?: readonly JobEventKindName[] | undefined;
 }
 
 /** One thing seen while watching a job. `cursor` resumes behind it; it is empty where only the next one can. */
@@ -46,6 +49,10 @@ export async function* watchJob(
 ): AsyncGenerator<JobWatchItem, void, undefined> {
   const client = createClient(JobService, connection.transport);
   const heartbeatMs = options.heartbeatMs ?? defaultHeartbeatMs;
+  const { kinds: named } = options;
+  // Changes of state tell the end from a cut, so they are asked for in any case.
+  const kinds = named?.length ? eventKindNumbers([...new Set([...named, "state" as const])]) : [];
+  const isWanted = (event: JobEvent): boolean => !named?.length || named.includes("state") || !isStateChange(event);
   let cursor = options.cursor ?? "";
   let skipHistory = options.skipHistory ?? false;
   let lastNumber = 0;
@@ -57,7 +64,10 @@ export async function* watchJob(
     {
       open: (signal) =>
         client.watchJob(
-          { id, cursor, skipHistory: cursor === "" && skipHistory, heartbeatInterval: durationFromMs(heartbeatMs) },
+          {
+            ...{ id, cursor, kinds, skipHistory: cursor === "" && skipHistory },
+            heartbeatInterval: durationFromMs(heartbeatMs),
+          },
           { signal, timeoutMs: 0, headers: { ...connection.headers, ...options.headers } },
         ),
       ends: () => state === undefined || isFinal(state),
@@ -86,7 +96,7 @@ export async function* watchJob(
         if (item.value.number <= lastNumber) break;
         lastNumber = item.value.number;
         if (item.value.event.case === "stateChanged") state = item.value.event.value.state;
-        yield { kind: "event", event: item.value, cursor };
+        if (isWanted(item.value)) yield { kind: "event", event: item.value, cursor };
         break;
       case "synced":
         cursor = message.cursor;

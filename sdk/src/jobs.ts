@@ -3,9 +3,11 @@ import { createClient } from "@connectrpc/connect";
 import { itemError, noResult, present } from "./answer.js";
 import { callUnary, type CallOptions, type Connection } from "./call.js";
 import type { PointsmanError } from "./errors.js";
+import { eventKindNumbers, type JobEventKindName } from "./event-kind.js";
 import { jobFilter, type JobFilterInit } from "./job-filter.js";
 import { jobSpec, optionalDuration, type JobInput, type JobSpecInit } from "./job-input.js";
 import { isFinal } from "./job-state.js";
+import { listJobTypes, type JobTypeFilter, type ListJobTypesOptions } from "./job-types.js";
 import { waitForJob, type WaitOptions } from "./job-wait.js";
 import { watchJob, type JobWatchItem, type WatchJobOptions } from "./job-watch.js";
 import {
@@ -27,6 +29,7 @@ import {
   type CancelJobResponse,
   type Job,
   type JobEvent,
+  type JobType,
 } from "./v1.js";
 
 /** A job as accepted. */
@@ -50,6 +53,12 @@ export interface CreateOptions extends CallOptions {
 export interface ListJobsOptions extends CallOptions, ListOptions {
   /** Newest first by creation, or by end: then only jobs that have ended. Default "created". */
   readonly orderBy?: "created" | "ended" | undefined;
+}
+
+/** How a job's events are listed. */
+export interface ListJobEventsOptions extends CallOptions, ListOptions {
+  /** Only events of these kinds. Default: all. */
+  readonly kinds?: readonly JobEventKindName[] | undefined;
 }
 
 /** What is said of a job whose outcome is unknown. */
@@ -94,8 +103,10 @@ export interface Jobs {
   delete(id: string, options?: CallOptions): Promise<Job>;
   /** Takes the mark away. */
   undelete(id: string, options?: CallOptions): Promise<Job>;
+  /** The types of tasks that workers have loaded, with their schemas and the workers that serve them. */
+  listTypes(filter?: JobTypeFilter, options?: ListJobTypesOptions): PagedList<JobType>;
   /** A job's events so far, oldest first. */
-  events(id: string, options?: CallOptions & ListOptions): PagedList<JobEvent>;
+  events(id: string, options?: ListJobEventsOptions): PagedList<JobEvent>;
   /** Follows one job to its end. */
   watch(id: string, options?: WatchJobOptions): AsyncGenerator<JobWatchItem, void, undefined>;
   /** Follows every job that a filter meets. */
@@ -208,9 +219,11 @@ export function createJobs(connection: Connection): Jobs {
     async undelete(id, options = {}) {
       return present((await callUnary(connection, options, (call) => client.undeleteJob({ id }, call))).job);
     },
+    listTypes: (filter = {}, options = {}) => listJobTypes(connection, client, filter, options),
     events(id, options = {}) {
+      const kinds = eventKindNumbers(options.kinds);
       return createPagedList(async (pageToken) => {
-        const request = { id, pageSize: options.pageSize ?? 0, pageToken };
+        const request = { id, pageSize: options.pageSize ?? 0, pageToken, kinds };
         const response = await callUnary(connection, options, (call) => client.listJobEvents(request, call));
         return { items: response.events, nextPageToken: response.nextPageToken };
       }, options.pageToken);

@@ -39,6 +39,19 @@ export function httpOperation(input: HttpInput): Operation {
   };
 }
 
+/** A task: a job type of your own that workers have loaded. */
+export interface TaskInput {
+  /** Name of the type. */
+  readonly type: string;
+  /** What it works on: what the type's schema asks for. Shown with the job: no secret may stand here. Default: {}. */
+  readonly input?: JsonValue | undefined;
+}
+
+/** A task in the contract's form. */
+export function taskOperation({ type, input }: TaskInput): Operation {
+  return { case: "task", value: { type, ...(input === undefined ? {} : { input: fromJson(ValueSchema, input) }) } };
+}
+
 /** A program in the contract's form: one line that is divided as a shell does, or its words. */
 export function shellOperation(input: string | readonly string[]): Operation {
   return {

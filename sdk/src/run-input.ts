@@ -31,7 +31,7 @@ export type RunTargetInput = {
 } & (
   | { readonly device: string; readonly endpoint?: undefined; readonly node?: undefined }
   | { readonly endpoint: EndpointInput; readonly device?: undefined; readonly node?: undefined }
-  /** Name of a node, for `shell` and `http`. */
+  /** Name of a node, for `shell`, `http` and `task`. */
   | { readonly node: string; readonly device?: undefined; readonly endpoint?: undefined }
 );
 
@@ -90,7 +90,7 @@ export function runSpec(input: RunInput | RunSpecInit): RunSpec {
 }
 
 function isRunInput(input: RunInput | RunSpecInit): input is RunInput {
-  return ["commands", "configure", "probe", "shell", "http"].some((work) => work in input);
+  return ["commands", "configure", "probe", "shell", "http", "task"].some((work) => work in input);
 }
 
 function fromInput(input: RunInput): RunSpec {

@@ -2,6 +2,8 @@ import { randomUUID } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { readFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import { observeTogether } from "../api/call-observer.js";
@@ -45,6 +47,7 @@ import { systemClock } from "../system/clock.js";
 import { createLoopDelay, watchLoopDelay } from "../system/loop-delay.js";
 import { systemRandom } from "../system/random.js";
 import { systemPrograms } from "../system/programs.js";
+import { createTaskThreads } from "../tasks/threads.js";
 import { version } from "../version.js";
 import type { Journals } from "../worker/journal.js";
 import { createJournals } from "../worker/journals.js";
@@ -219,14 +222,33 @@ function outboundOf(rule: AddressRule): Outbound {
 }
 
 /** What a worker does work without a device with. */
-function toolsOf({ shellCommands, allowAddresses, allowHosts }: Config): Tools {
+function toolsOf(config: Config): Tools {
+  const { shellCommands, allowAddresses, allowHosts } = config;
   const { PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" } = process.env;
   return {
     programs: systemPrograms,
     shellCommands,
+    node: nodeOf(config),
+    tasks: createTaskThreads({
+      clock: systemClock,
+      modules: config.taskModules.map((path) => pathToFileURL(resolve(path)).href),
+      threads: config.taskThreads,
+      memoryMegabytes: config.taskMemoryMegabytes,
+      env: environmentOfTasks(process.env),
+    }),
     programHome: { env: { PATH, HOME: tmpdir(), LANG: "C.UTF-8" }, directory: tmpdir() },
     outbound: outboundOf(createAddressRule({ allowAddresses, allowHosts })),
   };
+}
+
+/** What tasks may see of the environment: all but our own settings, some of which are secret. */
+function environmentOfTasks(env: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
+  const open = Object.entries(env).filter(([name, value]) => value !== undefined && !name.startsWith("POINTSMAN_"));
+  return Object.fromEntries(open) as Record<string, string>;
+}
+
+function nodeOf({ node }: Config): string {
+  return node ?? nodeName(hostname());
 }
 
 /** A host's name as a node's: what no node's name may hold is a dash there. */
@@ -255,7 +277,7 @@ export function assembleWorker(
     journals: measureJournals(ports.journals ?? journalsOf(config), metrics),
     connect: traced?.connect(measured.connect) ?? measured.connect,
     hostname: hostname(),
-    node: config.node ?? nodeName(hostname()),
+    node: nodeOf(config),
     pid: process.pid,
     tools: toolsOf(config),
     zones: config.zones,

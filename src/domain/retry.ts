@@ -8,7 +8,7 @@ export interface RetryRule {
   readonly maxBackoffMs: number;
 }
 
-/** Failures that another attempt can mend: the network's and the device's passing moods. */
+/** Failures that another attempt can mend: the network's and the device's passing moods, and what a task says is one. */
 const passing = new Set([
   "DEVICE_UNREACHABLE",
   "CONNECTION_REFUSED",
@@ -18,6 +18,7 @@ const passing = new Set([
   "DISCONNECTED",
   "SESSION_LIMIT",
   "CALLBACK_FAILED",
+  "TASK_FAILED",
 ]);
 
 /**

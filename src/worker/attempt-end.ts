@@ -14,6 +14,7 @@ import type { Journal } from "./journal.js";
 import { LeaseLostError } from "./lease.js";
 import { FencedError, OutputLostError } from "./output-writer.js";
 import type { Stopping } from "./stopping.js";
+import { TaskDeferredError } from "./task.js";
 import { decide } from "./verdict.js";
 
 const storeRetryMs = 250;
@@ -22,7 +23,10 @@ const longestPutOffMs = 300_000;
 /** What Redis or its replicas do not take now is tried again after this; later work on the device goes on meanwhile. */
 const unsafeRetryMs = 10_000;
 
-type Verdict = Pick<AttemptEnd, "verdict" | "effect" | "error" | "retryInMs" | "deviceFailure" | "breaker">;
+type Verdict = Pick<
+  AttemptEnd,
+  "verdict" | "effect" | "error" | "retryInMs" | "deviceFailure" | "breaker" | "deferred"
+>;
 
 /** How far an attempt has come, as its end sees it. */
 export interface Course {
@@ -46,6 +50,9 @@ export function endOf(
   if (error instanceof AttemptEnded) return endedAtIntent(error.verdict);
   if (error instanceof FencedError) throw error;
   if (error instanceof FrozenError) return frozenAtIntent(error, spec, executed);
+  if (error instanceof TaskDeferredError && !stopping.signal.aborted) {
+    return { verdict: "RETRY", error: failureOf(error)!, retryInMs: error.delayMs, deferred: true };
+  }
   if (error instanceof BreakerOpenError && !intent && !stopping.signal.aborted && !spec.failIfBlocked) {
     const retryInMs = Math.min(error.waitMs, longestPutOffMs);
     return { verdict: "RETRY", error: failureOf(error)!, retryInMs, breaker: error.breaker };

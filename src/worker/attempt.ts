@@ -29,6 +29,7 @@ import { createOutputWriter, FencedError } from "./output-writer.js";
 import { runProbe } from "./probe.js";
 import type { Reach, ReachableEndpoint } from "./reach.js";
 import { runShell } from "./shell.js";
+import { runTask } from "./task.js";
 import { createStopping, type Stopping } from "./stopping.js";
 import { openCall, type Tools } from "./tools.js";
 
@@ -136,7 +137,9 @@ async function run(
     timers.add(clock.timer(ms, call));
   };
   const executionMs = spec.executionTimeout ? durationMs(spec.executionTimeout) : 300_000;
-  timer(executionMs, () => stopping.stop("timeout"));
+  const beginTime = (): void => timer(executionMs, () => stopping.stop("timeout"));
+  // A task may have to wait until one of its worker's threads is free.
+  if (spec.operation.case !== "task") beginTime();
 
   const writer = createOutputWriter({
     clock,
@@ -207,14 +210,9 @@ async function run(
   });
 
   try {
-    const done = await executeWithoutDevice(parts, claim, context, spec);
-    if (done) {
-      course.executed = done;
-    } else {
-      const endpoint = await parts.reach(claim, spec);
-      recheckEffect(claim, spec, endpoint);
-      course.executed = await execute(onDevice(endpoint), spec, executionMs);
-    }
+    const place = isOnDevice(spec) ? onDevice(await parts.reach(claim, spec)) : undefined;
+    if (place) recheckEffect(claim, spec, place.endpoint);
+    course.executed = await execute(parts, claim, spec, { context, place, executionMs, beginTime });
     course.error = course.executed.error;
   } catch (cause) {
     course.error = cause;
@@ -245,30 +243,34 @@ async function run(
   return end.verdict;
 }
 
-/** Undefined for work on a device. */
-async function executeWithoutDevice(
-  { tools, sealer, clock }: AttemptParts,
-  claim: Claim,
-  context: WorkContext,
-  { operation, maxOutputBytes: outputBytes }: JobSpec,
-): Promise<Executed | undefined> {
-  if (operation.case === "shell") return runShell(context, operation.value, { ...tools, clock, outputBytes });
-  if (operation.case !== "http") return undefined;
-  const secrets = openCall(sealer, claim);
-  return runHttp(context, operation.value, { ...tools, clock, secrets, outputBytes });
+function isOnDevice({ target }: JobSpec): boolean {
+  return target.case === "device" || target.case === "endpoint";
 }
 
-function execute(context: AttemptContext, spec: JobSpec, executionMs: number): Promise<Executed> {
-  switch (spec.operation.case) {
-    case "commands":
-      return runCommands(context, spec.operation.value, { executionMs, outputBytes: spec.maxOutputBytes });
-    case "configure":
-      return runConfigure(context, spec.operation.value, { outputBytes: spec.maxOutputBytes });
-    case "probe":
-      return runProbe(context);
-    default:
-      throw new AttemptError("UNSUPPORTED_BY_PLATFORM", "this worker does not know the job's operation");
+/** Does the work. `place`: the same attempt on its device, where it has one. */
+async function execute(
+  { tools, sealer, clock }: AttemptParts,
+  claim: Claim,
+  { operation, maxOutputBytes: outputBytes }: JobSpec,
+  how: {
+    readonly context: WorkContext;
+    readonly place: AttemptContext | undefined;
+    readonly executionMs: number;
+    readonly beginTime: () => void;
+  },
+): Promise<Executed> {
+  const { context, place, executionMs } = how;
+  if (operation.case === "shell") return runShell(context, operation.value, { ...tools, clock, outputBytes });
+  if (operation.case === "http") {
+    return runHttp(context, operation.value, { ...tools, clock, secrets: openCall(sealer, claim), outputBytes });
   }
+  if (operation.case === "task") {
+    return runTask(context, place, operation.value, { ...tools, executionMs, outputBytes, began: how.beginTime });
+  }
+  if (place && operation.case === "commands") return runCommands(place, operation.value, { executionMs, outputBytes });
+  if (place && operation.case === "configure") return runConfigure(place, operation.value, { outputBytes });
+  if (place && operation.case === "probe") return runProbe(place);
+  throw new AttemptError("UNSUPPORTED_BY_PLATFORM", "this worker does not know the job's operation");
 }
 
 /** The server judged by its own platform data; this worker's may be newer and stricter. Only upwards. */

@@ -1,5 +1,5 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import { durationFromMs, durationMs } from "@bufbuild/protobuf/wkt";
+import { durationMs } from "@bufbuild/protobuf/wkt";
 import {
   type Command,
   CommandStatus as Status,
@@ -10,27 +10,12 @@ import {
   OnReject,
   Privilege,
 } from "@pointsman/sdk/v1";
-import { createRedactingStream, createRedactor, type Session } from "../device/index.js";
-import type { CommandStatus } from "../domain/job-event.js";
+import type { Session } from "../device/index.js";
 import type { AttemptContext, Executed } from "./attempt-context.js";
+import { defaultIdleMs, enterEnable, rejection, runLine } from "./command-line.js";
 import { checkReturned, isGone, waitForReturn, withinMs } from "./device-return.js";
-import { AttemptError } from "./failure.js";
+import { redactorOf } from "./endpoint-redactor.js";
 import { afterGrace } from "./grace.js";
-
-const defaultIdleMs = 30_000;
-/**
- * How long a prompt must stand still before the next line may go out. A change typed into one that still runs can do
- * harm; a read that was cut short is found out by what comes behind it, and read again.
- */
-const changeSettleMs = 10;
-const readSettleMs = 2;
-
-const statuses: Readonly<Record<CommandStatus, Status>> = {
-  OK: Status.OK,
-  REJECTED: Status.REJECTED,
-  SKIPPED: Status.SKIPPED,
-  INTERRUPTED: Status.INTERRUPTED,
-};
 
 /** Runs command lines in one session, in order, and reports every one of them. */
 export async function runCommands(
@@ -43,14 +28,8 @@ export async function runCommands(
     create(CommandResultSchema, { command, status: Status.SKIPPED }),
   );
   const isChange = job.effectClass === "AT_MOST_ONCE";
-  const { platform, account } = context.endpoint;
-  const redactor = createRedactor(platform.secrets, [
-    account.password,
-    account.privateKey,
-    account.passphrase,
-    account.enableSecret,
-  ]);
-  const patient = isChange ? afterGrace(context) : context.signal;
+  const redactor = redactorOf(context.endpoint);
+  const signal = isChange ? afterGrace(context) : context.signal;
   let session: Session | undefined;
   let confirmedStep = 0;
   let intendedStep = 0;
@@ -61,79 +40,46 @@ export async function runCommands(
   try {
     session = await context.checkout({ fresh: false });
     context.permit(operation.commands.flatMap(linesOf));
-    await enterPrivilege(session, operation.privilege, context);
-    for (const [index, command] of operation.commands.entries()) {
+    if (operation.privilege === Privilege.ENABLE) await enterEnable(session, context);
+    for (const [index, asked] of operation.commands.entries()) {
+      const { command, answers, idleTimeout, expectDisconnect, waitForReturn: awaited } = asked;
       const step = index + 1;
       const result = results[index];
       if (!result || context.signal.aborted) break;
       if (isChange && step === 1) await context.intent(step);
       intendedStep = step;
       writer.intended(step);
-      writer.fact({ kind: "started", command: step, line: command.command });
-      result.status = Status.INTERRUPTED;
-      result.sessionReused = session.reused;
-      const redacting = createRedactingStream(redactor);
-      const pass = (text: string): Promise<void> | undefined => {
-        if (text === "") return undefined;
-        result.outputBytes += Buffer.byteLength(text);
-        return writer.output(step, text);
-      };
-      const outcome = await session
-        .run({
-          command: command.command,
-          answers: command.answers,
-          idleTimeoutMs: command.idleTimeout ? durationMs(command.idleTimeout) : defaultIdleMs,
-          totalTimeoutMs: limits.executionMs,
-          maxOutputBytes: bytesLeft,
-          ...(isChange ? { settleMs: changeSettleMs } : { settleMs: readSettleMs, refuseLeftovers: true }),
-          signal: patient,
-          beforeWrite: context.beforeWrite,
-          onOutput: (text) => {
-            bytesLeft -= Buffer.byteLength(text);
-            return pass(redacting.push(text));
-          },
-        })
-        .catch((cause: unknown) => {
-          if (!command.expectDisconnect || !isGone(cause)) throw cause;
-          return undefined;
-        })
-        .finally(() => void pass(redacting.flush()));
-      if (!outcome) {
-        result.disconnected = true;
-        if (command.waitForReturn)
-          session = await waitForReturn(context, session, withinMs(command.waitForReturn), true);
-        changed = true;
-      }
-      confirmedStep = step;
-      writer.confirmed(step);
-      const status: CommandStatus = outcome?.status === "rejected" ? "REJECTED" : "OK";
-      result.status = statuses[status];
-      if (outcome) {
-        result.errorLines = [...outcome.errorLines];
-        result.duration = durationFromMs(Math.round(outcome.durationMs));
-        if (outcome.exitStatus !== undefined) result.exitStatus = outcome.exitStatus;
-      }
-      writer.fact(ended(step, status, outcome ?? { errorLines: [], durationMs: 0 }));
+      const own: Session = session;
+      const outcome = await runLine(context, {
+        ...{ session: own, redactor, step, command, answers, isChange, signal, result },
+        idleTimeoutMs: idleTimeout ? durationMs(idleTimeout) : defaultIdleMs,
+        totalTimeoutMs: limits.executionMs,
+        maxOutputBytes: bytesLeft,
+        took: (bytes) => (bytesLeft -= bytes),
+        isMeant: (failure) => expectDisconnect && isGone(failure),
+        async seen(answer) {
+          if (!answer) {
+            result.disconnected = true;
+            if (awaited) session = await waitForReturn(context, own, withinMs(awaited), true);
+            changed = true;
+          }
+          confirmedStep = step;
+          writer.confirmed(step);
+        },
+      });
       // A command with an exit status may have done a part of its work before it failed; a refused line did nothing.
-      changed ||= isChange && (status === "OK" || outcome?.exitStatus !== undefined);
-      if (status === "OK" && command.waitForReturn) {
-        if (outcome) session = await waitForReturn(context, session, withinMs(command.waitForReturn), false);
-        await checkReturned(context, session, command.waitForReturn.checks);
-        await enterPrivilege(session, operation.privilege, context);
-      }
-      if (status === "REJECTED") {
-        error ??= rejection(command.command, outcome?.errorLines ?? [], outcome?.exitStatus);
+      changed ||= isChange && (outcome?.status !== "rejected" || outcome.exitStatus !== undefined);
+      if (outcome?.status === "rejected") {
+        error ??= rejection(command, outcome);
         if (operation.onReject !== OnReject.CONTINUE) break;
+      } else if (awaited) {
+        if (outcome) session = await waitForReturn(context, own, withinMs(awaited), false);
+        await checkReturned(context, session, awaited.checks);
+        if (operation.privilege === Privilege.ENABLE) await enterEnable(session, context);
       }
     }
   } catch (cause) {
     error = cause;
-    const result = results[intendedStep - 1];
-    if (result?.status === Status.INTERRUPTED) {
-      const outcome = { errorLines: [], durationMs: 0 };
-      writer.fact(ended(intendedStep, "INTERRUPTED", outcome));
-      if (bytesLeft <= 0) result.outputTruncated = true;
-    }
   }
   const sessionReused = session?.reused ?? false;
   const message = create(JobResultSchema, {
@@ -149,29 +95,4 @@ export async function runCommands(
 function linesOf({ command, answers, waitForReturn }: Command): string[] {
   const checks = waitForReturn?.checks.map((check) => check.command) ?? [];
   return [command, ...answers.map(({ answer }) => answer), ...checks];
-}
-
-function ended(
-  command: number,
-  status: CommandStatus,
-  outcome: { readonly errorLines: readonly string[]; readonly durationMs: number; readonly exitStatus?: number },
-) {
-  const { errorLines, durationMs: took, exitStatus } = outcome;
-  const fact = { kind: "ended", command, status, errorLines, durationMs: Math.round(took) } as const;
-  return exitStatus === undefined ? fact : { ...fact, exitStatus };
-}
-
-function rejection(command: string, errorLines: readonly string[], exitStatus: number | undefined): AttemptError {
-  const words = errorLines.join("\n");
-  const what = exitStatus === undefined ? `the device rejected "${command}"` : `"${command}" ended with ${exitStatus}`;
-  return new AttemptError("DEVICE_REJECTED", what, {}, words === "" ? undefined : words);
-}
-
-async function enterPrivilege(session: Session, privilege: Privilege, context: AttemptContext): Promise<void> {
-  if (privilege !== Privilege.ENABLE || session.mode === "enable") return;
-  const { platform } = context.endpoint;
-  if (!platform.modes.some(({ name }) => name === "enable")) {
-    throw new AttemptError("UNSUPPORTED_BY_PLATFORM", `platform ${platform.name} has no privileged mode`);
-  }
-  await session.enterMode("enable", { signal: context.signal, beforeWrite: context.beforeWrite });
 }

@@ -5,7 +5,6 @@ import {
   type ConfigurationLine,
   type ConfigurationWish,
   createConfigurator,
-  createRedactor,
   missingConsent,
   normalConfiguration,
   planHash,
@@ -23,6 +22,7 @@ import { reconcile } from "./configure-reconcile.js";
 import { afterReturn } from "./configure-return.js";
 import { createConfigureReport } from "./configure-report.js";
 import { AttemptError } from "./failure.js";
+import { redactorOf } from "./endpoint-redactor.js";
 import { afterGrace } from "./grace.js";
 import { LeaseLostError } from "./lease.js";
 
@@ -35,7 +35,7 @@ export async function runConfigure(
   limits: { readonly outputBytes: number },
 ): Promise<Executed> {
   const { job, endpoint } = context;
-  const { platform, account } = endpoint;
+  const { platform } = endpoint;
   const confirmMs = operation.confirmTimeout ? durationMs(operation.confirmTimeout) : defaultConfirmMs;
   const timerSeconds = operation.mode === ConfigMode.APPLY_CONFIRMED ? Math.ceil(confirmMs / 1000) : undefined;
   const configurator = createConfigurator(platform, `pm-${job.id}-${job.attempt}`, timerSeconds);
@@ -48,12 +48,7 @@ export async function runConfigure(
   }
   const goesBack = operation.beforeJob !== "";
   const given = goesBack ? [] : linesOfInput(platform.name, rules, operation);
-  const redactor = createRedactor(platform.secrets, [
-    account.password,
-    account.privateKey,
-    account.passphrase,
-    account.enableSecret,
-  ]);
+  const redactor = redactorOf(context.endpoint);
   const around = [rules.candidate, timerSeconds].filter((part) => part !== undefined).length;
   const gentle = afterGrace(context);
   const changeOf = (lines: readonly ConfigurationLine[]): Change => ({

@@ -115,8 +115,10 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
   const journal = await parts.journals.open(name);
 
   function inZone(zone: string): LifeInZone {
-    const skills = skillsOf(node, []);
-    const identity = { name, zone, pid, hostname, node, version, capacity, labels, skills };
+    const { types } = parts.tools.tasks;
+    const skills = skillsOf(node, [...types.keys()]);
+    const tasks = [...types.values()];
+    const identity = { name, zone, pid, hostname, node, version, capacity, labels, skills, tasks };
     const standing = parts.standing(zone);
     const lease = createLease(clock);
     const attempts = new Map<string, Attempt>();

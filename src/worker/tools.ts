@@ -1,6 +1,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { type HttpOperation, HttpOperationSchema } from "@pointsman/sdk/v1";
 import type { ProgramRunner } from "../domain/programs.js";
+import type { TaskRunner } from "../domain/task-runner.js";
 import type { Outbound } from "../outbound/outbound.js";
 import { jobPlace } from "../secrets/login-codec.js";
 import type { Sealer } from "../secrets/sealer.js";
@@ -15,6 +16,9 @@ export interface Tools {
   /** The environment that programs get, and the folder they start in. */
   readonly programHome: { readonly env: Readonly<Record<string, string>>; readonly directory: string };
   readonly outbound: Outbound;
+  /** The machine it is, by the name that jobs call it. */
+  readonly node: string;
+  readonly tasks: TaskRunner;
 }
 
 /** The secrets of a call that were sealed apart from its job. Throws AttemptError CREDENTIAL_UNAVAILABLE. */

@@ -130,6 +130,7 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   async function begin(): Promise<void> {
+    await options.tools.tasks.start();
     life = await live();
     const { zones, capacity } = options;
     logger.info({ worker: life.name, zones, capacity }, "worker ready");
@@ -186,6 +187,7 @@ export function createWorker(options: WorkerOptions): Worker {
     const current = life;
     life = undefined;
     await current?.end(how);
+    await options.tools.tasks.stop();
     await pool.close();
     if (current) logger.info({ worker: current.name }, "worker stopped");
     hasLeft();

@@ -1,0 +1,117 @@
+/** What a task works with. */
+export interface TaskContext<Input> {
+  /** What the job was asked with. It fits the type's schema. */
+  readonly input: Input;
+  /** The job's id: the same in every attempt. */
+  readonly job: string;
+  /** 1 for the first, and so on. */
+  readonly attempt: number;
+  /** How often the job has put itself off before. */
+  readonly deferrals: number;
+  /** The job's labels. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly zone: string;
+  /** The machine that it runs on. */
+  readonly node: string;
+  /**
+   * Aborts when the job has to stop: it was cancelled, its worker stops, or changes were stopped. A task that goes on is
+   * ended some seconds later; one whose time is over is ended at once.
+   */
+  readonly signal: AbortSignal;
+  /** Writes a remark into the job's history. 10,000 of them are kept of an attempt, 1 MiB in all. Default level "info". */
+  log(message: string, level?: "debug" | "info" | "warning" | "error"): void;
+  /** Says how much is done, from 0 to 100, and what is being done. Of many in a row the latest is kept. */
+  progress(percent: number | undefined, message?: string): void;
+  /**
+   * The job's device. Throws when the job has none, or another name: a job holds one device at a time, and works on no other.
+   */
+  device(name?: string): TaskDevice;
+  /**
+   * For AT_MOST_ONCE work: the point of no return. To be awaited before the first change that is not made by
+   * `device().run`; that does it by itself, and so does the beginning of a task that has no device. After it the job is
+   * not done again, whatever happens. Rejects when the work must not go on.
+   */
+  intent(): Promise<void>;
+  /**
+   * Ends this attempt and begins the job anew after `delayMs` (1 s to 24 h), without using an attempt, as often as the type
+   * allows. Not after the point of no return. Throws: nothing behind it runs.
+   */
+  defer(delayMs: number, reason: string): never;
+}
+
+/** The device of a job. */
+export interface TaskDevice {
+  /** Its name in the inventory; its address when it is not there. */
+  readonly name: string;
+  readonly address: string;
+  readonly platform: string;
+  /**
+   * Types one command line into the job's session, one at a time, and resolves with what was printed, secrets taken out; it
+   * also stands in the job's output. Rejects with a {@link TaskDeviceError}: DEVICE_REJECTED, DISCONNECTED and the others
+   * that jobs have. A task that does not catch it fails with it.
+   */
+  run(command: string, options?: TaskCommandOptions): Promise<TaskCommandResult>;
+}
+
+/** How a command line is met. */
+export interface TaskCommandOptions {
+  /** Answers by question: literal text at the end of the line on which the device waits, such as "[confirm]". */
+  readonly answers?: Readonly<Record<string, string>> | undefined;
+  /** The longest silence to accept while it runs, in milliseconds. Default 30,000. */
+  readonly idleTimeoutMs?: number | undefined;
+  /** "enable": in the privileged mode. Default "login". */
+  readonly privilege?: "login" | "enable" | undefined;
+  /** Resolves also when the device rejects the line. Default: rejects with DEVICE_REJECTED. */
+  readonly allowRejected?: boolean | undefined;
+}
+
+/** What a command line gave. */
+export interface TaskCommandResult {
+  /** Without echo and prompt. */
+  readonly output: string;
+  readonly status: "ok" | "rejected";
+  /** The lines in which the device reports an error. */
+  readonly errorLines: readonly string[];
+  readonly durationMs: number;
+  readonly exitStatus?: number;
+}
+
+/** Why a command line could not be run. */
+export interface TaskDeviceError extends Error {
+  readonly name: "TaskDeviceError";
+  /** A stable reason, such as "DISCONNECTED". */
+  readonly reason: string;
+  /** The device's own words. */
+  readonly deviceMessage?: string;
+}
+
+/** Whether a command line failed, and not the task itself. */
+export function isTaskDeviceError(error: unknown): error is TaskDeviceError {
+  return error instanceof Error && error.name === "TaskDeviceError";
+}
+
+/** A failure with a code of the task's own, and whether another attempt may mend it. */
+export class TaskError extends Error {
+  override readonly name = "TaskError";
+  readonly code: string | undefined;
+  readonly retry: boolean;
+  readonly retryAfterMs: number | undefined;
+  /**
+   * `code`: a short word of the task's own for what went wrong; it stands in the error's metadata. `retry`: tries again as the
+   * job's retry says, not before `retryAfterMs`; default false. AT_MOST_ONCE work is not tried again after its point of
+   * no return.
+   */
+  constructor(
+    message: string,
+    options: ErrorOptions & {
+      readonly code?: string | undefined;
+      readonly retry?: boolean | undefined;
+      readonly retryAfterMs?: number | undefined;
+    } = {},
+  ) {
+    super(message, options);
+    this.code = options.code;
+    this.retry = options.retry ?? false;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}

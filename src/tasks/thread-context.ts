@@ -1,0 +1,120 @@
+import type { TaskContext, TaskDeviceError } from "@pointsman/sdk/task";
+import type { TaskCommand, TaskCommandAnswer, TaskStart } from "../domain/task-runner.js";
+import type { FromThread, ToThread } from "./messages.js";
+import type { Remarks } from "./remarks.js";
+
+const defaultIdleMs = 30_000;
+const shortestDelayMs = 1_000;
+const longestDelayMs = 86_400_000;
+/** Calls that may wait for their answer at a time. */
+const mostCalls = 1_000;
+
+/** A task puts itself off. */
+export class Deferred extends Error {
+  override readonly name = "Deferred";
+  readonly delayMs: number;
+  constructor(delayMs: number, reason: string) {
+    super(reason);
+    this.delayMs = delayMs;
+  }
+}
+
+/** A context, and what keeps it going. */
+export interface ThreadContext {
+  readonly context: TaskContext<unknown>;
+  take(message: Exclude<ToThread, { kind: "begin" }>): void;
+  /** The number of the failure that an error, or what it was caused by, comes from. */
+  failureOf(error: unknown): number | undefined;
+  /** Nothing can be asked for any more. */
+  close(): void;
+}
+
+export function createThreadContext(
+  start: TaskStart,
+  input: unknown,
+  remarks: Remarks,
+  send: (message: FromThread) => void,
+): ThreadContext {
+  const stopping = new AbortController();
+  const failures = new WeakMap<Error, number>();
+  const calls = new Map<
+    number,
+    { readonly resolve: (value: TaskCommandAnswer | undefined) => void; readonly reject: (error: Error) => void }
+  >();
+  let count = 0;
+  let closed = false;
+
+  function ask(command: TaskCommand | "intent"): Promise<TaskCommandAnswer | undefined> {
+    if (closed) return Promise.reject(new Error("the task is over"));
+    if (calls.size >= mostCalls) return Promise.reject(new Error(`${mostCalls} calls wait for their answer`));
+    const call = ++count;
+    return new Promise((resolve, reject) => {
+      calls.set(call, { resolve, reject });
+      send({ kind: "call", call, command });
+    });
+  }
+
+  function device(name?: string): ReturnType<TaskContext<unknown>["device"]> {
+    const own = start.device;
+    if (!own) throw new Error("the job has no device; create it with one");
+    if (name !== undefined && name !== own.name) {
+      throw new Error(`the job's device is ${own.name}, and it works on no other: ${name} is not locked for it`);
+    }
+    return {
+      ...own,
+      async run(command, { answers = {}, idleTimeoutMs = defaultIdleMs, privilege, allowRejected = false } = {}) {
+        const enable = privilege === "enable";
+        const answer = await ask({ command, answers: { ...answers }, idleTimeoutMs, enable, allowRejected });
+        return answer!;
+      },
+    };
+  }
+
+  return {
+    context: {
+      ...{ input, signal: stopping.signal, device },
+      job: start.job,
+      attempt: start.attempt,
+      deferrals: start.deferrals,
+      labels: start.labels,
+      zone: start.zone,
+      node: start.node,
+      log: (message, level = "info") => remarks.log(String(message), level),
+      progress: (percent, message = "") => remarks.progress(percent, message),
+      async intent() {
+        await ask("intent");
+      },
+      defer(delayMs, reason) {
+        if (!Number.isFinite(delayMs)) throw new RangeError("a delay is a number of milliseconds");
+        throw new Deferred(Math.min(longestDelayMs, Math.max(shortestDelayMs, Math.round(delayMs))), String(reason));
+      },
+    },
+    take(message) {
+      if (message.kind === "abort") {
+        stopping.abort(new DOMException(`the work has to stop: ${message.cause}`, "AbortError"));
+        return;
+      }
+      const waiting = calls.get(message.call);
+      calls.delete(message.call);
+      if (message.kind === "answer") return waiting?.resolve(message.value);
+      const { reason, deviceMessage } = message;
+      const error = Object.assign(new Error(message.message), {
+        ...{ name: "TaskDeviceError", reason },
+        ...(deviceMessage === undefined ? {} : { deviceMessage }),
+      }) as TaskDeviceError;
+      failures.set(error, message.failure);
+      waiting?.reject(error);
+    },
+    failureOf(error) {
+      for (let depth = 0; depth < 8 && error instanceof Error; depth++, error = error.cause) {
+        const failure = failures.get(error);
+        if (failure !== undefined) return failure;
+      }
+      return undefined;
+    },
+    close() {
+      closed = true;
+      calls.clear();
+    },
+  };
+}

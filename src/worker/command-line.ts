@@ -1,0 +1,129 @@
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { CommandStatus as Status, type CommandResult } from "@pointsman/sdk/v1";
+import { type CommandOutcome, createRedactingStream, type Redactor, type Session } from "../device/index.js";
+import type { CommandStatus } from "../domain/job-event.js";
+import type { AttemptContext } from "./attempt-context.js";
+import { AttemptError } from "./failure.js";
+
+/**
+ * How long a prompt must stand still before the next line may go out. A change typed into one that still runs can do
+ * harm; a read that was cut short is found out by what comes behind it, and read again.
+ */
+const changeSettleMs = 10;
+const readSettleMs = 2;
+
+/** The longest silence of a device, where nothing else is said. */
+export const defaultIdleMs = 30_000;
+
+const statuses: Readonly<Record<CommandStatus, Status>> = {
+  OK: Status.OK,
+  REJECTED: Status.REJECTED,
+  SKIPPED: Status.SKIPPED,
+  INTERRUPTED: Status.INTERRUPTED,
+};
+
+/** A line to be typed, and where what it gives goes. */
+export interface CommandLine {
+  readonly session: Session;
+  readonly redactor: Redactor;
+  /** Its number among the job's lines, from 1. */
+  readonly step: number;
+  readonly command: string;
+  readonly answers: readonly { readonly question: string; readonly answer: string }[];
+  readonly idleTimeoutMs: number;
+  readonly totalTimeoutMs: number;
+  readonly maxOutputBytes: number;
+  /** May change the device. */
+  readonly isChange: boolean;
+  readonly signal: AbortSignal;
+  /** Filled in. */
+  readonly result: CommandResult;
+  /** Told how much came, before secrets are taken out. */
+  readonly took: (bytes: number) => void;
+  /** Told of what is passed on. */
+  readonly passed?: (text: string) => void;
+  /** Whether a failure is what the line was to bring about: then it was answered. Default: none is. */
+  readonly isMeant?: (failure: unknown) => boolean;
+  /** The answer was seen; without an outcome, the failure that was meant. */
+  readonly seen: (outcome: CommandOutcome | undefined) => void | Promise<void>;
+}
+
+/**
+ * Types one line into a session; its beginning, its output and its end become facts. Undefined when it ended as it was
+ * meant to fail. Rejects as the session does, the line being noted as interrupted.
+ */
+export async function runLine(
+  { writer, beforeWrite }: Pick<AttemptContext, "writer" | "beforeWrite">,
+  line: CommandLine,
+): Promise<CommandOutcome | undefined> {
+  const { session, step, result, command, answers, idleTimeoutMs, totalTimeoutMs, maxOutputBytes, signal } = line;
+  writer.fact({ kind: "started", command: step, line: command });
+  result.status = Status.INTERRUPTED;
+  result.sessionReused = session.reused;
+  const redacting = createRedactingStream(line.redactor);
+  let came = 0;
+  const pass = (text: string): Promise<void> | undefined => {
+    if (text === "") return undefined;
+    result.outputBytes += Buffer.byteLength(text);
+    line.passed?.(text);
+    return writer.output(step, text);
+  };
+  try {
+    const outcome = await session
+      .run({
+        ...{ command, answers, idleTimeoutMs, totalTimeoutMs, maxOutputBytes, signal, beforeWrite },
+        ...(line.isChange ? { settleMs: changeSettleMs } : { settleMs: readSettleMs, refuseLeftovers: true }),
+        onOutput: (text) => {
+          came += Buffer.byteLength(text);
+          line.took(Buffer.byteLength(text));
+          return pass(redacting.push(text));
+        },
+      })
+      .catch((failure: unknown) => {
+        if (!line.isMeant?.(failure)) throw failure;
+        return undefined;
+      })
+      .finally(() => void pass(redacting.flush()));
+    await line.seen(outcome);
+    const status: CommandStatus = outcome?.status === "rejected" ? "REJECTED" : "OK";
+    result.status = statuses[status];
+    if (outcome) {
+      result.errorLines = [...outcome.errorLines];
+      result.duration = durationFromMs(Math.round(outcome.durationMs));
+      if (outcome.exitStatus !== undefined) result.exitStatus = outcome.exitStatus;
+    }
+    writer.fact(ended(step, status, outcome ?? { errorLines: [], durationMs: 0 }));
+    return outcome;
+  } catch (error) {
+    writer.fact(ended(step, "INTERRUPTED", { errorLines: [], durationMs: 0 }));
+    if (came >= maxOutputBytes) result.outputTruncated = true;
+    throw error;
+  }
+}
+
+function ended(
+  command: number,
+  status: CommandStatus,
+  outcome: { readonly errorLines: readonly string[]; readonly durationMs: number; readonly exitStatus?: number },
+) {
+  const { errorLines, durationMs: took, exitStatus } = outcome;
+  const fact = { kind: "ended", command, status, errorLines, durationMs: Math.round(took) } as const;
+  return exitStatus === undefined ? fact : { ...fact, exitStatus };
+}
+
+/** The failure of a line that the device did not take. */
+export function rejection(command: string, { errorLines, exitStatus }: CommandOutcome): AttemptError {
+  const words = errorLines.join("\n");
+  const what = exitStatus === undefined ? `the device rejected "${command}"` : `"${command}" ended with ${exitStatus}`;
+  return new AttemptError("DEVICE_REJECTED", what, {}, words === "" ? undefined : words);
+}
+
+/** Brings a session into the privileged mode. UNSUPPORTED_BY_PLATFORM where there is none. */
+export async function enterEnable(session: Session, context: AttemptContext): Promise<void> {
+  if (session.mode === "enable") return;
+  const { platform } = context.endpoint;
+  if (!platform.modes.some(({ name }) => name === "enable")) {
+    throw new AttemptError("UNSUPPORTED_BY_PLATFORM", `platform ${platform.name} has no privileged mode`);
+  }
+  await session.enterMode("enable", { signal: context.signal, beforeWrite: context.beforeWrite });
+}

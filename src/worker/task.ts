@@ -1,0 +1,233 @@
+import { create, toBinary, toJson } from "@bufbuild/protobuf";
+import { ValueSchema } from "@bufbuild/protobuf/wkt";
+import { JobResultSchema, type TaskOperation } from "@pointsman/sdk/v1";
+import { createRedactor, DeviceError, type Redactor } from "../device/index.js";
+import { type RunningTask, TaskCallError, type TaskEnd, type TaskRunner } from "../domain/task-runner.js";
+import type { EffectClass } from "../domain/job.js";
+import type { TaskType } from "../domain/task-type.js";
+import type { AttemptContext, Executed, WorkContext } from "./attempt-context.js";
+import { redactorOf } from "./endpoint-redactor.js";
+import { AttemptError, failureOf } from "./failure.js";
+import { createTaskDevice } from "./task-device.js";
+import { createTaskSteps, type TaskSteps } from "./task-steps.js";
+
+/** How long a task that was told to stop may still take, before it is ended. */
+const killGraceMs = 5_000;
+/** The longest answer of a task, in bytes. */
+const answerBytes = 1024 * 1024;
+
+/** A task put itself off. */
+export class TaskDeferredError extends AttemptError {
+  readonly delayMs: number;
+  constructor(delayMs: number, reason: string) {
+    super("TASK_DEFERRED", reason);
+    this.delayMs = delayMs;
+  }
+}
+
+/** What running a task needs. */
+export interface TaskParts {
+  readonly tasks: TaskRunner;
+  /** The machine that this worker runs on. */
+  readonly node: string;
+  readonly executionMs: number;
+  readonly outputBytes: number;
+  /** The work begins: a thread is free. */
+  readonly began: () => void;
+}
+
+/** Runs a task in a thread of its own, and does for it what it asks for. `device`: the attempt, where the job has one. */
+export async function runTask(
+  context: WorkContext,
+  device: AttemptContext | undefined,
+  operation: TaskOperation,
+  parts: TaskParts,
+): Promise<Executed> {
+  const { job, writer } = context;
+  const redactor = device ? redactorOf(device.endpoint) : createRedactor([]);
+  const steps = createTaskSteps(context);
+  const link = device && createTaskDevice(device, { ...parts, steps, redactor });
+  let output: string | undefined;
+  let error: unknown;
+  try {
+    const type = typeOf(parts.tasks, operation, job.effectClass);
+    const input: unknown = operation.input ? toJson(ValueSchema, operation.input) : {};
+    const wrong = parts.tasks.problemOf(type, "input", input);
+    if (wrong !== undefined) throw new AttemptError("TASK_INPUT_INVALID", `the input does not fit: ${wrong}`);
+    // What has no device, or may be repeated, can change things from its first line on.
+    if (job.effectClass !== "READ_ONLY" && (!link || job.effectClass === "IDEMPOTENT")) await steps.open();
+    const calls = createCalls();
+    const run = parts.tasks.run(
+      {
+        ...{ type: type.name, input, job: job.id, attempt: job.attempt, deferrals: job.deferrals ?? 0 },
+        ...{ labels: job.labels, zone: job.zone, node: parts.node },
+        outputBytes: Math.min(answerBytes, parts.outputBytes),
+        ...(device && { device: deviceOf(device) }),
+      },
+      {
+        began: parts.began,
+        log: (level, message) => writer.fact({ kind: "log", level, message: redactor.redact(message) }),
+        progress: (percent, message) =>
+          writer.fact({
+            ...{ kind: "progress", message: redactor.redact(message) },
+            ...(percent === undefined ? {} : { percent }),
+          }),
+        run: (command) => calls.call(() => link!.run(command)),
+        intent: () => calls.call(() => openSteps(steps, type)),
+      },
+    );
+    const end = await endOf(context, run, calls.fatal);
+    if (end.how !== "killed" && end.how !== "crashed") steps.settle();
+    await link?.idle();
+    if (link?.doubt !== undefined) throw link.doubt as Error;
+    output = answerOf(parts.tasks, type, end, { calls, steps, redactor, deferrals: job.deferrals ?? 0 });
+  } catch (cause) {
+    error = cause;
+    await link?.idle();
+  }
+  if (output !== undefined) void writer.output(0, output);
+  const value = {
+    outputBytes: output === undefined ? 0 : Buffer.byteLength(output),
+    commands: [...(link?.results ?? [])],
+    deferrals: job.deferrals ?? 0,
+  };
+  const result = toBinary(JobResultSchema, create(JobResultSchema, { result: { case: "task", value } }));
+  const done = { result, ...steps.now, steps: steps.now.intendedStep };
+  return error === undefined ? done : { ...done, error };
+}
+
+/** What repeating it would mean, the stricter the higher. */
+const strictness: Readonly<Record<EffectClass, number>> = { READ_ONLY: 0, IDEMPOTENT: 1, AT_MOST_ONCE: 2 };
+
+function typeOf(tasks: TaskRunner, { type: name }: TaskOperation, accepted: EffectClass): TaskType {
+  const type = tasks.types.get(name);
+  if (!type) throw new AttemptError("UNSUPPORTED_BY_PLATFORM", `this worker has not loaded a task ${name}`);
+  if (strictness[type.delivery] > strictness[accepted]) {
+    const message = `the task was accepted as ${accepted}, and declares ${type.delivery} for this worker`;
+    throw new AttemptError("EFFECT_UPGRADED", message);
+  }
+  return type;
+}
+
+function deviceOf({ job, endpoint }: AttemptContext) {
+  const { address, platform } = endpoint;
+  return { name: job.device ?? address, address, platform: platform.name };
+}
+
+async function openSteps(steps: TaskSteps, { name, delivery }: TaskType): Promise<void> {
+  if (delivery === "READ_ONLY") {
+    throw new AttemptError("TASK_MISUSED", `task ${name} declares that it only reads, and wants to change something`);
+  }
+  await steps.open();
+}
+
+/** Calls of a task. What may be its own to meet is told to it; anything else ends the attempt. */
+function createCalls() {
+  const failures = new Map<number, AttemptError | DeviceError>();
+  let isFatal: (error: unknown) => void = () => undefined;
+  const fatal = new Promise<{ readonly fatal: unknown }>((resolve) => (isFatal = (error) => resolve({ fatal: error })));
+  return {
+    fatal,
+    failure: (number: number | undefined) => (number === undefined ? undefined : failures.get(number)),
+    async call<T>(run: () => Promise<T>): Promise<T> {
+      try {
+        return await run();
+      } catch (error) {
+        const known = failureOf(error);
+        if (!known || !(error instanceof AttemptError || error instanceof DeviceError)) {
+          isFatal(error);
+          // The task hears nothing any more.
+          return await new Promise<never>(() => undefined);
+        }
+        const number = failures.size + 1;
+        failures.set(number, error);
+        throw new TaskCallError(number, known.reason, known.message, known.deviceMessage);
+      }
+    },
+  };
+}
+
+/** How it ended by itself, or was ended when it had to stop. Throws what ends the attempt whatever the task says. */
+async function endOf(
+  { signal, urgentSignal, hardSignal, timer, stopCause }: WorkContext,
+  run: RunningTask,
+  fatal: Promise<{ readonly fatal: unknown }>,
+): Promise<TaskEnd> {
+  const kill = (): void => run.kill();
+  const tell = (): void => run.abort(stopCause() ?? "stopped");
+  const hurry = (): void => timer(killGraceMs, kill);
+  const listeners = [
+    [hardSignal, kill],
+    [urgentSignal, hurry],
+    [signal, tell],
+  ] as const;
+  for (const [one, listener] of listeners) {
+    if (one.aborted) listener();
+    one.addEventListener("abort", listener, { once: true });
+  }
+  try {
+    const first = await Promise.race([run.ended, fatal]);
+    if ("how" in first) return first;
+    run.kill();
+    throw first.fatal;
+  } finally {
+    for (const [one, listener] of listeners) one.removeEventListener("abort", listener);
+  }
+}
+
+/** The answer as JSON, if there is one. Throws what the attempt fails with. */
+function answerOf(
+  tasks: TaskRunner,
+  type: TaskType,
+  end: TaskEnd,
+  course: {
+    readonly calls: ReturnType<typeof createCalls>;
+    readonly steps: TaskSteps;
+    readonly redactor: Redactor;
+    readonly deferrals: number;
+  },
+): string | undefined {
+  const { calls, steps, redactor, deferrals } = course;
+  switch (end.how) {
+    case "answered": {
+      const answer = end.output === undefined ? undefined : clean(JSON.parse(end.output), redactor);
+      const wrong = answer === undefined && !type.output ? undefined : tasks.problemOf(type, "output", answer ?? null);
+      if (wrong !== undefined) throw new AttemptError("TASK_OUTPUT_INVALID", `the answer does not fit: ${wrong}`);
+      return answer === undefined ? undefined : JSON.stringify(answer);
+    }
+    case "threw": {
+      const { name, message, code, retry, retryAfterMs, failure } = end.thrown;
+      const device = calls.failure(failure);
+      if (device !== undefined) throw device;
+      throw new AttemptError(
+        "TASK_FAILED",
+        redactor.redact(message),
+        { name, ...(code === undefined ? {} : { code }) },
+        undefined,
+        { final: retry !== true, ...(retryAfterMs === undefined ? {} : { notBeforeMs: retryAfterMs }) },
+      );
+    }
+    case "deferred": {
+      const reason = redactor.redact(end.reason);
+      if (steps.passed) {
+        throw new AttemptError("TASK_MISUSED", `what may have changed something cannot put itself off: ${reason}`);
+      }
+      if (deferrals >= type.maxDeferrals) {
+        throw new AttemptError("TASK_DEFERRED", `put itself off more than ${type.maxDeferrals} times: ${reason}`);
+      }
+      throw new TaskDeferredError(end.delayMs, reason);
+    }
+    case "crashed":
+      throw new AttemptError("TASK_CRASHED", redactor.redact(`the task's thread ended: ${end.message}`));
+    case "killed":
+      throw new AttemptError("CANCELLED", "the task was ended");
+  }
+}
+
+/** A JSON value without secrets in its texts. */
+function clean(value: unknown, redactor: Redactor): unknown {
+  if (typeof value === "string") return redactor.redact(value);
+  if (Array.isArray(value)) return value.map((item) => clean(item, redactor));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, clean(item, redactor)]));
+}
