@@ -100,6 +100,6 @@ export {
   type FieldViolation,
 } from "./errors.js";
 export { errorReasons, type ErrorReason } from "./error-reasons.js";
-export { commandResults, isFinal } from "./job-state.js";
+export { commandResults, isFinal, taskOutput } from "./job-state.js";
 export { durationFromMs, durationMs, timestampDate, timestampFromDate } from "./time.js";
 export { create, fromJson, toJson } from "@bufbuild/protobuf";

@@ -1,3 +1,5 @@
+import { toJson, type JsonValue } from "@bufbuild/protobuf";
+import { ValueSchema } from "@bufbuild/protobuf/wkt";
 import { JobState, type CommandResult, type Job } from "./v1.js";
 
 const final: ReadonlySet<JobState> = new Set([
@@ -13,7 +15,14 @@ export function isFinal(state: JobState): boolean {
   return final.has(state);
 }
 
-/** The results of a job's commands, in their order; empty for other work, and before the first ended. */
-export function commandResults(job: Job): readonly CommandResult[] {
-  return job.result?.result.case === "commands" ? job.result.result.value.commands : [];
+/** The results of a job's commands, or of its task's, in their order; empty for other work, and before the first ended. */
+export function commandResults({ result }: Job): readonly CommandResult[] {
+  const kind = result?.result;
+  return kind?.case === "commands" || kind?.case === "task" ? kind.value.commands : [];
+}
+
+/** What a job's task answered; undefined when it answered nothing, for other work, and before its end. */
+export function taskOutput({ result }: Job): JsonValue | undefined {
+  const output = result?.result.case === "task" ? result.result.value.output : undefined;
+  return output && toJson(ValueSchema, output);
 }

@@ -3,6 +3,7 @@ import { JobEventSchema, JobSchema, JobState, type Job, type JobEvent } from "@p
 import { status, type Context } from "./command.js";
 import { howToResolve } from "./doubt.js";
 import { effectName, stateName, whyName } from "./format.js";
+import { remarkOf } from "./remark.js";
 import { explainWaiting, isBlocked } from "./why-waiting.js";
 
 /** A job to follow, and the name its lines go by. */
@@ -57,10 +58,14 @@ async function followJob(
     },
   });
   let commands = 1;
+  /** What a task's device prints is the task's; the task has an answer. */
+  let isTask = false;
   let told = 0;
   for await (const item of items) {
     if (item.kind === "snapshot") {
       if (item.job.spec?.operation.case === "commands") commands = item.job.spec.operation.value.commands.length;
+      isTask = item.job.spec?.operation.case === "task";
+      if (isTask) commands = Infinity;
       told = item.job.lastEvent;
       // One job's follower is told what stands in its way; for many at once that would be as many questions.
       if (!several && !out.json && isBlocked(item.job)) {
@@ -76,7 +81,7 @@ async function followJob(
     }
     if (item.kind === "event" && item.event.event.case === "output") {
       // What belongs to no command, such as a difference, is told from the result.
-      if (item.event.event.value.command > 0) await lines.take(item.event.event.value.text);
+      if (item.event.event.value.command > 0 && !isTask) await lines.take(item.event.event.value.text);
     } else {
       // The snapshot has told the state that the history leads to.
       if (item.kind === "event" && item.event.event.case === "stateChanged" && item.event.number <= told) continue;
@@ -142,7 +147,8 @@ function eventRemark({ event, attempt }: JobEvent, commands: number): string | u
     case "commandStarted":
       return commands > 1 ? `> ${event.value.line}` : undefined;
     case "log":
-      return `${event.value.level}: ${event.value.message}`;
+    case "progress":
+      return remarkOf({ event });
     case "cancelRequested":
       return `cancelling asked for by ${event.value.caller}${event.value.reason ? `: ${event.value.reason}` : ""}`;
     case "output":

@@ -131,6 +131,7 @@ export function hostAndPort({ address, port }: { readonly address: string; reado
 export function workName(spec: JobSpec | undefined): string {
   if (spec?.operation.case === "probe") return "probe";
   if (spec?.operation.case === "configure") return configureName(spec.operation.value);
+  if (spec?.operation.case === "task") return `task ${spec.operation.value.type}`;
   if (spec?.operation.case === "http") return `POST ${spec.operation.value.url}`;
   if (spec?.operation.case === "shell") {
     const { program } = spec.operation.value;

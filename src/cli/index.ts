@@ -26,6 +26,7 @@ import { registerRuns } from "./runs.js";
 import { registerSchedules } from "./schedules.js";
 import { registerSessions } from "./sessions.js";
 import { registerShell } from "./shell.js";
+import { registerTask } from "./task.js";
 import { registerWatch } from "./watch.js";
 import { registerWebhooks } from "./webhooks.js";
 import { registerWindows } from "./windows.js";
@@ -40,6 +41,7 @@ export function registerCliCommands(program: Command, io: CliIo = processIo): vo
   registerConfigure(program, kit);
   registerShell(program, kit);
   registerHttp(program, kit);
+  registerTask(program, kit);
   registerJobs(program, kit);
   registerRuns(program, kit);
   registerJob(program, kit);

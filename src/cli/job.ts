@@ -1,6 +1,13 @@
 import type { Command } from "commander";
-import { commandResults, toJson } from "@pointsman/sdk";
-import { type ConfigureResult, JobSchema, ResolutionKind, type Job } from "@pointsman/sdk/v1";
+import { commandResults, taskOutput, toJson } from "@pointsman/sdk";
+import {
+  type ConfigureResult,
+  type Job,
+  type JobEvent,
+  JobEventSchema,
+  JobSchema,
+  ResolutionKind,
+} from "@pointsman/sdk/v1";
 import type { CommandKit, CommonOptions } from "./command.js";
 import {
   bytes,
@@ -16,12 +23,15 @@ import {
 } from "./format.js";
 import { doubtFacts } from "./doubt.js";
 import { configurationSummary } from "./configure-summary.js";
+import type { Output } from "./output.js";
+import { remarkOf } from "./remark.js";
 import { facts, table } from "./table.js";
 import { explainWaiting } from "./why-waiting.js";
 
 interface JobOptions extends CommonOptions {
   readonly output?: boolean;
   readonly transcript?: boolean;
+  readonly log?: boolean;
 }
 
 /** `job`: everything about one. */
@@ -29,9 +39,12 @@ export function registerJob(program: Command, kit: CommandKit): void {
   const command = kit
     .command(program, "job", "Show one job: where it is, why it waits, what its commands gave")
     .argument("<id>", "the job")
-    .option("--output", "print only what the device printed")
+    .option("--output", "print only what the device printed, or what the task answered")
+    .option("--log", "print only the remarks and the progress in its history")
     .option("--transcript", "print only the transcript of a job with --debug, for `pointsman replay`");
   kit.run<JobOptions>(command, async ({ client, options, out, signal, words }) => {
+    if (options.log)
+      return await printLog(client.jobs.events(words[0] ?? "", { kinds: ["log", "progress"], signal }), out);
     const job = await client.jobs.get(words[0] ?? "", { signal });
     if (out.json) return await out.document(toJson(JobSchema, job));
     if (options.transcript) {
@@ -40,6 +53,8 @@ export function registerJob(program: Command, kit: CommandKit): void {
       return await out.raw(job.transcript);
     }
     if (!options.output) return await out.line(describe(job, await explainWaiting({ client, signal }, job)));
+    const answer = taskOutput(job);
+    if (answer !== undefined) return await out.line(JSON.stringify(answer, null, out.isTerminal ? 2 : undefined));
     const results = commandResults(job);
     for (const result of results) {
       if (results.length > 1) await out.note(`> ${result.command}`);
@@ -47,6 +62,14 @@ export function registerJob(program: Command, kit: CommandKit): void {
       if (out.isTerminal && result.output !== "" && !result.output.endsWith("\n")) await out.line("");
     }
   });
+}
+
+/** The remarks of a job, one on a line. */
+async function printLog(events: AsyncIterable<JobEvent>, out: Output): Promise<void> {
+  for await (const event of events) {
+    if (out.json) await out.record(toJson(JobEventSchema, event));
+    else await out.line(`${time(event.time)} ${remarkOf(event)}`);
+  }
 }
 
 function describe(job: Job, waits: string): string {
@@ -86,6 +109,7 @@ function describe(job: Job, waits: string): string {
     probe(job),
     program(job),
     call(job),
+    task(job),
   ];
   return parts.filter((part) => part !== "").join("\n\n");
 }
@@ -93,7 +117,8 @@ function describe(job: Job, waits: string): string {
 /** What a worker has told; of one that was lost nobody knows. */
 function session({ result, error }: Job): string {
   if (result === undefined || error?.reason === "WORKER_LOST") return "";
-  if (result.result.case === "shell" || result.result.case === "http") return "";
+  const { case: kind } = result.result;
+  if (kind === "shell" || kind === "http" || (kind === "task" && result.result.value.commands.length === 0)) return "";
   return result.sessionReused ? "reused" : "new";
 }
 
@@ -193,6 +218,16 @@ function call({ result }: Job): string {
     ["address", address],
     ["took", duration(took)],
     ["body", `${bytes(bodyBytes)}${bodyTruncated ? ", cut" : ""}`],
+  ]);
+}
+
+function task(job: Job): string {
+  const answer = taskOutput(job);
+  if (job.result?.result.case !== "task") return "";
+  const { deferrals, outputExpired } = job.result.result.value;
+  return facts([
+    ["put itself off", deferrals === 0 ? "" : `${deferrals} times`],
+    ["answer", outputExpired ? "removed" : answer === undefined ? "none" : JSON.stringify(answer)],
   ]);
 }
 

@@ -1,4 +1,4 @@
-import { commandResults, toJson } from "@pointsman/sdk";
+import { commandResults, taskOutput, toJson } from "@pointsman/sdk";
 import {
   RunSchema,
   RunState,
@@ -103,7 +103,9 @@ async function tellTarget(
   const name = target.target;
   if (target.jobId !== "") {
     const job = await client.jobs.get(target.jobId, { signal });
-    for (const { output } of commandResults(job)) {
+    const answer = taskOutput(job);
+    if (answer !== undefined) await out.line(`${name}: ${JSON.stringify(answer)}`);
+    for (const { output } of job.spec?.operation.case === "task" ? [] : commandResults(job)) {
       for (const line of output.replace(/\n$/, "").split("\n")) if (output !== "") await out.raw(`${name}: ${line}\n`);
     }
   }

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { fromJson, type ScheduleChanges, type ScheduleFields } from "@pointsman/sdk";
 import { ScheduleSchema, type Schedule } from "@pointsman/sdk/v1";
 import { readTextFile, type CommonOptions } from "./command.js";
+import { parseInput } from "./task-input.js";
 import { collect, collectPairs, oneOf, parseDuration, parseInteger, UsageError } from "./parse.js";
 
 /** The options that say when and what a schedule runs. */
@@ -25,6 +26,8 @@ export interface ScheduleOptions extends CommonOptions {
   readonly node?: readonly string[];
   readonly allNodes?: boolean;
   readonly shell?: string;
+  readonly task?: string;
+  readonly input?: string;
   readonly command?: readonly string[];
   readonly label?: Readonly<Record<string, string>>;
   readonly description?: string;
@@ -68,6 +71,8 @@ export function withScheduleOptions(command: Command): Command {
     .option("--node <name>", "a node to run --shell on; may be repeated", collect)
     .option("--all-nodes", "run --shell on every node, the machines that workers run on")
     .option("--shell <line>", "a program and its arguments, divided as a shell divides words; for nodes")
+    .option("--task <type>", "a task to run, on devices or on nodes")
+    .option("--input <json>", "what --task works on: JSON, or @file (default: {})")
     .option("-c, --command <line>", "a command line; may be repeated", collect)
     .option("--label <key=value>", "label of the schedule; may be repeated", collectPairs("--label"))
     .option("--description <text>", "what it is for");
@@ -92,17 +97,28 @@ export async function scheduleInFile({ file }: ScheduleOptions): Promise<Schedul
 }
 
 /** What the options say of a schedule; `line` is the command behind the dashes. */
-export function changesOf(options: ScheduleOptions, line: string): ScheduleChanges {
+export async function changesOf(options: ScheduleOptions, line: string): Promise<ScheduleChanges> {
   const kinds = [options.cron, options.every, options.at].filter((kind) => kind !== undefined).length;
   if (kinds > 1) throw new UsageError("only one of --cron, --every and --at");
   const { cron, timeZone, every, fixedDelay, startNow, at, start, end, overlap, misfire, description, label } = options;
-  const run = runOf(options, line);
+  const run = options.task === undefined ? runOf(options, line) : await taskRun(options, options.task, line);
   const fields = {
     ...{ cron, timeZone, every, fixedDelay, startNow, at, overlap, misfire, description, run },
     ...{ jitterMs: options.jitter, startTime: start, endTime: end, misfireWindowMs: options.misfireWindow },
     ...{ pauseAfterFailures: options.pauseAfterFailures, labels: label },
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+async function taskRun(options: ScheduleOptions, type: string, line: string): Promise<ScheduleFields["run"]> {
+  const { device, selector, command = [], node = [], allNodes, shell, input } = options;
+  if (shell !== undefined || command.length > 0 || line !== "")
+    throw new UsageError("--task is all the work: leave out --shell and commands");
+  return {
+    task: { type, input: await parseInput(input) },
+    ...{ devices: device ?? [], allNodes: allNodes === true, targets: node.map((name) => ({ node: name })) },
+    ...(selector && { selector: { labels: selector } }),
+  };
 }
 
 function runOf(options: ScheduleOptions, line: string): ScheduleFields["run"] | undefined {

@@ -30,7 +30,7 @@ export function registerSchedules(program: Command, kit: CommandKit): void {
   withScheduleOptions(add).option("--request-id <id>", "makes the call safe to repeat");
   kit.run<ScheduleOptions & { readonly requestId?: string }>(add, async ({ client, options, out, signal, words }) => {
     const { name, line } = split(program, words);
-    const changes = changesOf(options, line);
+    const changes = await changesOf(options, line);
     const base = await scheduleInFile(options);
     const wanted = base ? merged(base, scheduleMessage({ ...changes, name })) : { ...changes, name };
     const created = await client.schedules.create(wanted as ScheduleInput, {
@@ -48,7 +48,7 @@ export function registerSchedules(program: Command, kit: CommandKit): void {
   );
   kit.run<ScheduleOptions & { readonly version?: number }>(update, async ({ client, options, out, signal, words }) => {
     const { name, line } = split(program, words);
-    const changes = changesOf(options, line);
+    const changes = await changesOf(options, line);
     if (Object.keys(changes).length === 0) throw new UsageError("nothing to change");
     const { version } = options;
     const schedule = await client.schedules.update(name, changes, { signal, version });

@@ -91,7 +91,8 @@ export async function runTask(
     commands: [...(link?.results ?? [])],
     deferrals: job.deferrals ?? 0,
   };
-  const result = toBinary(JobResultSchema, create(JobResultSchema, { result: { case: "task", value } }));
+  const sessionReused = link?.results[0]?.sessionReused ?? false;
+  const result = toBinary(JobResultSchema, create(JobResultSchema, { result: { case: "task", value }, sessionReused }));
   const done = { result, ...steps.now, steps: steps.now.intendedStep };
   return error === undefined ? done : { ...done, error };
 }
