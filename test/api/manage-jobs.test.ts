@@ -18,6 +18,7 @@ import {
   startTestApi,
   type TestApi,
 } from "../support/api-server.js";
+import { createKeySpace, keyOf } from "../../src/store/keys.js";
 import { worker as identity } from "../support/jobs.js";
 import { problemOf } from "./problems.js";
 
@@ -151,6 +152,26 @@ describe("cancelling", () => {
     expect((await clients.jobs.cancelJobs({ filter })).cancelledCount).toBe(0);
     const byId = await clients.jobs.cancelJobs({ filter: { ids: [ids[0]!, "0".repeat(26)], types: ["probe"] } });
     expect(byId.results).toMatchObject([{ id: ids[0], outcome: CancelOutcome.FINAL }]);
+  });
+
+  test("a change that may have been made in a history that Redis forgot is left, and named; what reads is cancelled", async () => {
+    const read = await newJob({ run: "forgotten" });
+    const change = await newJob({ run: "forgotten" }, ["clear counters"]);
+    const filter = { labels: { run: "forgotten" } };
+    const gate = keyOf(createKeySpace("pm").zone("default"), "gate");
+    const history = await api.at.redis.hget(gate, "id");
+    await api.at.redis.hset(gate, "id", "another history");
+    const answer = await clients.jobs.cancelJobs({ filter });
+    await api.at.redis.hset(gate, "id", history!);
+    expect(answer).toMatchObject({ cancelledCount: 1, cancelledIds: [read] });
+    expect(new Map(answer.results.map(({ id, outcome }) => [id, outcome]))).toEqual(
+      new Map([
+        [read, CancelOutcome.CANCELLED],
+        [change, CancelOutcome.RECONCILING],
+      ]),
+    );
+    expect((await clients.jobs.getJob({ id: change })).job?.state).toBe(JobState.QUEUED);
+    expect((await clients.jobs.cancelJobs({ filter })).cancelledIds).toEqual([change]);
   });
 
   test("by an empty filter is refused: it would mean everything", async () => {

@@ -1,11 +1,19 @@
 import { create } from "@bufbuild/protobuf";
 import { ConnectError } from "@connectrpc/connect";
-import { StopMode, StoppedJobFate, WatchWorkersRequestSchema, WorkerOrderKind, WorkerState } from "@pointsman/sdk/v1";
+import {
+  HealthStatus,
+  StopMode,
+  StoppedJobFate,
+  WatchWorkersRequestSchema,
+  WorkerOrderKind,
+  WorkerState,
+} from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { workerStateName } from "../../src/cli/format.js";
 import { reasonOf } from "../../src/errors.js";
 import type { BeatFigures } from "../../src/store/store.js";
 import { type Clients, startTestApi, type TestApi } from "../support/api-server.js";
+import { eventually } from "../support/eventually.js";
 import { claimOne, newJob, worker } from "../support/jobs.js";
 
 let api: TestApi;
@@ -67,6 +75,20 @@ describe("workers", () => {
     });
     await clients.workers.resumeWorkers({ selector: { nodes: ["n1"] } });
     expect((await clients.workers.getWorker({ name: "shown" })).worker?.state).toBe(WorkerState.BUSY);
+  });
+
+  test("that beat and do not claim are named by health", async () => {
+    await busyWorker("deaf", 0);
+    await beat("deaf", { claimAgeMs: 34_000 });
+    await eventually(async () => {
+      const { health } = await clients.health.check({});
+      const part = health?.components.find(({ name }) => name === "workers");
+      expect(part).toMatchObject({
+        status: HealthStatus.DEGRADED,
+        message: expect.stringMatching(/do not claim: .*deaf/),
+      });
+    });
+    await beat("deaf", { claimAgeMs: 0 });
   });
 
   test("are given nothing from the moment they are suspended, and are told with each beat", async () => {

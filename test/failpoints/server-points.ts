@@ -1,7 +1,7 @@
 import type { Store } from "../../src/store/store.js";
 
 /** Places at which a server can be made to stand still. */
-export const serverPoints = ["before-create", "created", "buried", "started-due"] as const;
+export const serverPoints = ["before-create", "created", "buried", "started-due", "reconciling", "opened"] as const;
 
 export type ServerPoint = (typeof serverPoints)[number];
 
@@ -29,6 +29,12 @@ export function createServerPoint(point: ServerPoint, stand: () => void): (store
       async tick(zone) {
         const answer = await store.upkeep.tick(zone);
         if (answer.worked > 0) reach("started-due");
+        return answer;
+      },
+      async reconcile(...given) {
+        const answer = await store.upkeep.reconcile(...given);
+        if (answer.state === "SHUT") reach("reconciling");
+        if (answer.state === "OPENED") reach("opened");
         return answer;
       },
       async reap(...given) {

@@ -4,14 +4,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Pointsman } from "@pointsman/sdk";
 import { JobState } from "@pointsman/sdk/v1";
+import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type PrivateRedis, startPrivateRedis } from "../../src/dev/private-redis.js";
 import { createSeededRandom } from "../../src/dev/simulator/seeded-random.js";
 import { createSimulator, type Simulator } from "../../src/dev/simulator/simulator.js";
 import { systemClock } from "../../src/system/clock.js";
 import { configurationOf, fleetOf, lineOf, login, readOf } from "../chaos/fleet.js";
+import { eventually } from "../support/eventually.js";
 import { type OurProcess, startOurs } from "../support/system.js";
 import { startTcpProxy } from "../support/tcp-proxy.js";
+import { createKeySpace, keyOf } from "../../src/store/keys.js";
 import { act, actions, type Action } from "./cases.js";
 import { serverPoints, type ServerPoint } from "./server-points.js";
 import { startStanding, type Standing } from "./stand.js";
@@ -77,7 +80,18 @@ async function ground(point: ServerPoint) {
     closes.push(() => process.stop());
     return { process, ready: await process.logged(`${role} ready`) };
   };
-  return { ...{ way, struck, first, devices, start }, other: async () => clientOf((await start("server")).ready) };
+  /** Redis has another history, and has forgotten that this change had passed its point of no return. */
+  const forget = async (job: string): Promise<void> => {
+    const direct = new Redis({ path: redis.socketPath });
+    const root = createKeySpace(env.POINTSMAN_REDIS_PREFIX).zone("default");
+    expect(await direct.hdel(keyOf(root, "job", job), "it")).toBe(1);
+    await direct.hset(keyOf(root, "gate"), "id", "another history");
+    direct.disconnect();
+  };
+  return {
+    ...{ way, struck, first, devices, start, forget },
+    other: async () => clientOf((await start("server")).ready),
+  };
 }
 
 const change = (key: string) => ({ configure: { lines: configurationOf(key), acceptUnproven: true } });
@@ -164,4 +178,35 @@ describe.concurrent("a server is struck", () => {
     },
     400_000,
   );
+
+  for (const point of ["reconciling", "opened"] as const) {
+    test.each(each)(
+      `at ${point} after Redis lost data, by $action: another brings it to its end, and nothing is sent twice`,
+      async ({ action }) => {
+        const at = await ground(point);
+        const [calm, hung] = at.devices;
+        const { process: dying } = await at.start("worker");
+        const changed = await at.first.jobs.create({ device: hung, ...change("j6") });
+        await simulator.find(({ device, line }) => device === hung && lineOf(line)?.step === 2);
+        await dying.kill();
+        await at.forget(changed.id);
+        // It opens when a worker has told the journals.
+        if (point === "opened") await at.start("worker");
+        await strike(action, at);
+        const other = await at.other();
+        if (point === "reconciling") await at.start("worker");
+        const doubt = await other.jobs.wait(changed.id, { timeoutMs: endedWithinMs });
+        expect(doubt.state).toBe(JobState.INDETERMINATE);
+        expect((await other.devices.get(hung)).status?.hold?.job).toBe(changed.id);
+        const work = { device: calm, ...change("j7") };
+        const next = await eventually(() => other.jobs.create(work, { requestId: "next" }), 60_000);
+        expect((await other.jobs.wait(next.id, { timeoutMs: endedWithinMs })).state).toBe(JobState.SUCCEEDED);
+        expect([steps(hung), steps(calm)]).toEqual([
+          [1, 2],
+          [1, 2, 3],
+        ]);
+      },
+      400_000,
+    );
+  }
 });
