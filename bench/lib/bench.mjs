@@ -11,6 +11,8 @@ const openers = {
   pointsman: openPointsman,
   "pointsman-changes": (parts) => openPointsman(parts, { changes: true }),
   "pointsman-journal": (parts) => openPointsman(parts, { changes: true, journal: true }),
+  "pointsman-no-gate": (parts) => openPointsman(parts, { changes: true, journal: true, gate: false }),
+  "pointsman-replicated": (parts) => openPointsman(parts, { replicated: true }),
   "pointsman-api": openPointsmanApi,
   bullmq: openBullmq,
   "bullmq-lock": (parts) => openBullmq(parts, { lock: true }),

@@ -8,6 +8,13 @@ const api = ["pointsman-api", "bullmq"];
 const kinds = [
   { name: "enqueue-one-by-one", title: "Enqueue one by one", count: [2_000, 10_000], concurrency: 1 },
   { name: "enqueue-c50", title: "Enqueue, 50 at a time", count: [8_000, 40_000], concurrency: 50, rounds: 4 },
+  {
+    name: "enqueue-replicated",
+    title: "What replicas cost: enqueue, 50 at a time, and each acknowledged by a replica",
+    count: [4_000, 20_000],
+    concurrency: 50,
+    sides: ["pointsman", "pointsman-replicated"],
+  },
   { name: "enqueue-bulk", title: "Enqueue in calls of 500", count: [10_000, 50_000], bulk: 500 },
   {
     name: "api-one-by-one",

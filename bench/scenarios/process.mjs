@@ -38,11 +38,11 @@ const kinds = [
   {
     name: "process-changes",
     title:
-      "What at most once costs: reads, changes with their intent, and with intent and journal, 50 at a time, no-op",
+      "What at most once costs: reads, changes with their intent, with intent and journal, and that without a gate, 50 at a time, no-op",
     count: [4_000, 20_000],
     concurrency: 50,
     batch: 50,
-    sides: ["pointsman", "pointsman-changes", "pointsman-journal"],
+    sides: ["pointsman", "pointsman-changes", "pointsman-journal", "pointsman-no-gate"],
   },
 ];
 

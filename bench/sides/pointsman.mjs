@@ -2,12 +2,22 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { addressOf, noResult } from "../lib/jobs.mjs";
+import { startReplica } from "./replica.mjs";
+import { withoutGate } from "./without-gate.mjs";
 
 /**
  * Our store, opened as the service opens it: request ids, events, fence, indexes and retention of everything are on.
  * `changes`: its jobs are changes, each of which passes its point of no return in Redis, and with `journal` on disk too.
+ * `gate: false`: Redis is never asked who it is. `replicated`: each job is accepted once a replica has acknowledged it.
  */
-export async function openPointsman({ server, dist }, { changes = false, journal: journalled = false } = {}) {
+export async function openPointsman(
+  parts,
+  { changes = false, journal: journalled = false, gate = true, replicated = false } = {},
+) {
+  const { server } = parts;
+  const ungated = gate ? undefined : await withoutGate(parts.distDir);
+  const { dist } = ungated ?? parts;
+  const replica = replicated ? await startReplica(server, dist) : undefined;
   const { createRedisStore } = await dist("store/redis-store.js");
   const { createJobId } = await dist("domain/job-id.js");
   const { systemRandom } = await dist("system/random.js");
@@ -35,6 +45,7 @@ export async function openPointsman({ server, dist }, { changes = false, journal
     priority: 0,
     labels: {},
     spec: Buffer.from(text),
+    ...(replicated && { replicated }),
     queueTimeoutMs: 86_400_000,
     maxAttempts: 3,
     idempotency: { scope: "bench/CreateJob", requestId: `request-${seq}`, fingerprint: `fingerprint-${seq}` },
@@ -80,6 +91,8 @@ export async function openPointsman({ server, dist }, { changes = false, journal
     async close() {
       await store.close();
       await journal?.close();
+      await replica?.stop();
+      await ungated?.remove();
       if (dir) await rm(dir, { recursive: true, force: true });
     },
   };
