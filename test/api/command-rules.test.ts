@@ -190,6 +190,16 @@ describe("lifting", () => {
     });
 });
 
+test("a schedule whose run holds a denied command starts no run, and says why", async () => {
+  const { schedules } = as("admin");
+  const when = { case: "cron" as const, value: "0 3 * * *" };
+  const schedule = { name: "denied", when, run: { devices: ["r1"], job: { operation: commands("wr er") } } };
+  await schedules.createSchedule({ schedule, requestId: requestId() });
+  const seen = await problemOf(schedules.triggerSchedule({ name: "denied", requestId: requestId() }));
+  expect(seen).toMatchObject({ reason: "RUN_REFUSED", metadata: { reason: "NO_TARGETS" } });
+  expect(seen.message).toContain("write erase");
+});
+
 describe("command rules", () => {
   const { DENY, ALLOW } = CommandAction;
 

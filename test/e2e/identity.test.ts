@@ -1,6 +1,8 @@
+import { hostname } from "node:os";
 import { Effect, type Job, JobState } from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runCli } from "../cli/run-cli.js";
+import { hasOpenSsh, startOpenSsh } from "../support/openssh.js";
 import { device, startSystem, type System } from "../support/system.js";
 
 let at: System;
@@ -103,4 +105,20 @@ describe("what a job expects", () => {
     expect(typed("lin")).not.toContain("echo hello");
     expect(await run(String(seen.error?.metadata["told"]))).toMatchObject({ state: JobState.SUCCEEDED });
   });
+});
+
+test.skipIf(!hasOpenSsh())("a host behind OpenSSH says its own name (needs openssh-server)", async () => {
+  const server = await startOpenSsh([]);
+  try {
+    const { username, privateKey, port, hostKey } = server;
+    await at.client.credentials.create("host", { username, privateKey });
+    const place = { address: "127.0.0.1", port, platform: "linux", credential: "host", hostKeys: [hostKey] };
+    await at.client.devices.create({ name: "host", ...place, expect: { hostName: "another-host" } });
+    const run = () => at.client.jobs.run({ device: "host", commands: ["echo hello"] });
+    expect(await run()).toMatchObject(refused(hostname().toLowerCase()));
+    await at.client.devices.update("host", { expect: { hostName: hostname() } });
+    expect(await run()).toMatchObject({ state: JobState.SUCCEEDED });
+  } finally {
+    await server.stop();
+  }
 });
