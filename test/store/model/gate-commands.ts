@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { isFinal } from "../../../src/domain/job-state.js";
 import type { JournalFact, Store } from "../../../src/store/store.js";
 import { index, one, step } from "./step.js";
 import { both, type Memory, reconcile as reconcileBoth, register as registerBoth, same, type World } from "./world.js";
@@ -72,6 +73,26 @@ const replay = fc
     ),
   );
 
+/** Tells of an attempt that the store forgot from its claim on: the job waits, or an earlier attempt of it runs. */
+const replayForgotten = fc.tuple(index, index, fc.boolean(), fc.constantFrom(...ends)).map((arg) =>
+  step(
+    "replayForgotten",
+    arg,
+    async (world) => {
+      const [which, by, live, end] = arg;
+      const known = await world.real.jobs.get(one([...world.ids].reverse(), which));
+      if (!known || isFinal(known.state)) return;
+      const { name } = one(world.workers, by);
+      const fence = String(world.model.zone.fence + 5);
+      const job = { ...known, attempt: known.attempt + 1, startMs: Math.floor(world.at.time.now) };
+      const fact = { job, worker: name, fence, intendedStep: 1, requests: [], live, ...(end && { end }) };
+      await both(world, ({ leases }) => leases.replay(zone, [fact]));
+      if (live) world.holders.push({ zone, worker: name, job: job.id, endpoint: job.endpoint, fence });
+    },
+    ({ jobs }) => jobs > 0,
+  ),
+);
+
 const settle = fc.tuple(index, fc.array(index, { maxLength: 2 })).map((arg) =>
   step("settle", arg, async (world) => {
     const [by, those] = arg;
@@ -105,6 +126,7 @@ export const gateSteps = {
   reconcile,
   registerUnseen,
   replay,
+  replayForgotten,
   settle,
   replayed,
   lift,

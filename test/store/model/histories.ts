@@ -43,7 +43,7 @@ export function lossyHistories(length: Length): Histories {
 /** About a Redis that comes back with another history: journals are told, devices held, gates opened. */
 export function returningHistories(length: Length): Histories {
   const { create, claim, intent, finish, append, reap, register, resolve, cancel, beat, tick } = steps;
-  const { newHistory, reconcile, registerUnseen, replay, settle, replayed, lift } = gateSteps;
+  const { newHistory, reconcile, registerUnseen, replay, replayForgotten, settle, replayed, lift } = gateSteps;
   const busy = [create, create, claim, claim, intent, intent, finish, newHistory, reconcile, replay, replay];
   const rest = [
     append,
@@ -56,6 +56,8 @@ export function returningHistories(length: Length): Histories {
     settle,
     replayed,
     replayed,
+    replayForgotten,
+    replayForgotten,
     reconcile,
     lift,
     registerUnseen,

@@ -174,7 +174,7 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
       }
     }
     const full = zones.frozen(zone, spec.endpoint, job.line)?.policy ?? zones.fullLimit(zone, job);
-    if (full !== undefined) job.parked = full;
+    if (full !== undefined) zones.park(zone, job, full);
     if (job.parked === undefined) zones.place(zone, spec.endpoint);
     return { job: recordOf(zone, job), replayed: false };
   }

@@ -199,7 +199,7 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
             taken.push(start(name, device, job, String(fence + taken.length + 1)));
             break;
           }
-          job.parked = full;
+          zones.park(zone, job, full);
           zones.giveBack(zone, job);
         }
       }

@@ -91,8 +91,7 @@ export function createModelUpkeep(zone: zones.ModelZone, pick: PickDevices): Omi
           zones.place(zone, device.endpoint);
         },
       );
-      const crowds = new Set([...zone.jobs.values()].flatMap(({ parked }) => (parked === undefined ? [] : [parked])));
-      for (const name of [...crowds].sort()) {
+      for (const name of [...zone.crowds].sort()) {
         zones.recall(zone, name);
         zones.admit(zone, name);
       }

@@ -137,6 +137,8 @@ export interface ModelZone {
   readonly requests: Map<string, { readonly id: string; readonly fingerprint: string }>;
   readonly dedupe: Map<string, string>;
   readonly limits: Map<string, number>;
+  /** Names under which jobs were put aside, until none was found there. */
+  readonly crowds: Set<string>;
   readonly pausedQueues: Map<string, PauseRecord>;
   readonly queues: Set<string>;
   /** What policies say of this zone, by their names. */
@@ -163,6 +165,7 @@ export function createZone(name: string, moment: () => number, identity: () => s
     requests: new Map(),
     dedupe: new Map(),
     limits: new Map(),
+    crowds: new Set(),
     pausedQueues: new Map(),
     queues: new Set(),
     freezes: new Map(),
@@ -407,12 +410,21 @@ export function admit(zone: ModelZone, name: string): void {
       (job) => job.score,
       (job) => job.id,
     );
-    if (!first) return;
+    if (!first) {
+      zone.crowds.delete(name);
+      return;
+    }
     delete first.parked;
     holdAsZone(zone, first);
     if (most !== undefined && canStart(zone, first)) first.permits.add(name);
     place(zone, first.spec.endpoint);
   }
+}
+
+/** Puts a job aside under a name. */
+export function park(zone: ModelZone, job: ModelJob, name: string): void {
+  job.parked = name;
+  zone.crowds.add(name);
 }
 
 export function giveBack(zone: ModelZone, job: ModelJob): void {
