@@ -3,6 +3,7 @@ import { createRunId, jobIdInRun, jobStamp } from "../../src/domain/job-id.js";
 import type { NewRun } from "../../src/domain/run.js";
 import type { Problem } from "../../src/store/fsck.js";
 import { systemRandom } from "../../src/system/random.js";
+import { eventually } from "../support/eventually.js";
 import { claimOne, newJob, succeed, worker } from "../support/jobs.js";
 import { openTestStore, type TestStore } from "../support/store.js";
 
@@ -102,6 +103,22 @@ describe("a run in the store", () => {
     await at.redis.zadd("{pm:default}:run-ends", 1, told[0] ?? "");
     expect(await runs.drain("default", 10)).toBe(1);
     expect((await runs.get(run.id))?.counts).toMatchObject({ PENDING: 2, STARTED: 0, SUCCEEDED: 1 });
+  });
+
+  test("tells its followers that it changed, and nobody else", async () => {
+    const { runs, watches } = at.store;
+    const [{ run }, { run: other }] = [await runs.create(newRun()), await runs.create(newRun())];
+    let [heard, others] = [0, 0];
+    const stops = [watches.onRun(run.id, () => heard++), watches.onRun(other.id, () => others++)];
+    try {
+      // Whoever begins to follow is told once, from when on nothing is missed.
+      await eventually(() => expect(heard).toBe(1));
+      await runs.end(run.id, [{ index: 0, state: "SUCCEEDED" }]);
+      await eventually(() => expect(heard).toBe(2));
+      expect(others).toBe(1);
+    } finally {
+      for (const stop of stops) stop();
+    }
   });
 
   test("is in the hands of one server at a time", async () => {
