@@ -44,7 +44,6 @@ export function createWebhookEvents(parts: WebhookEventParts): Service {
   }
 
   async function bring(zone: string | undefined): Promise<number> {
-    await webhooks.keep(zone);
     const events = await webhooks.events(zone, chunk);
     if (events.length === 0) return 0;
     // Behind the events: whoever was created before one of them is in it.
@@ -56,11 +55,12 @@ export function createWebhookEvents(parts: WebhookEventParts): Service {
   }
 
   return everyZone(parts, "bringing events to webhooks", async (zone) => {
-    const some = (await webhooks.list()).length > 0;
-    const found = await bring(zone);
     // Runs are of no zone: the one that always exists stands for all.
-    const more = zone === "default" ? await bring(undefined) : 0;
-    if (Math.max(found, more) >= chunk) return 0;
-    return some ? lookMs : watchMs;
+    const places = zone === "default" ? [zone, undefined] : [zone];
+    for (const place of places) await webhooks.keep(place);
+    if ((await webhooks.list()).length === 0) return watchMs;
+    let most = 0;
+    for (const place of places) most = Math.max(most, await bring(place));
+    return most >= chunk ? 0 : lookMs;
   });
 }
