@@ -10,10 +10,15 @@ try {
   const pack = (...args) => JSON.parse(run("npm", ["pack", "--json", "--pack-destination", dir, ...args]))[0];
   const sdk = pack("-w", "sdk");
   const service = pack();
-  for (const needed of ["dist/index.js", "dist/index.d.ts", "dist/v1.js", "README.md", "LICENSE"]) {
+  for (const needed of ["dist/index.js", "dist/index.d.ts", "dist/v1.js", "dist/task.js", "README.md", "LICENSE"]) {
     if (!sdk.files.some(({ path }) => path === needed)) throw new Error(`the SDK's package lacks ${needed}`);
   }
-  for (const needed of ["dist/main.js", "dist/store/scripts/claim.lua", "dist/device/platforms/cisco_ios.yaml"]) {
+  for (const needed of [
+    "dist/main.js",
+    "dist/tasks/thread.js",
+    "dist/store/scripts/claim.lua",
+    "dist/device/platforms/cisco_ios.yaml",
+  ]) {
     if (!service.files.some(({ path }) => path === needed)) throw new Error(`the package lacks ${needed}`);
   }
   const stray = [...sdk.files, ...service.files].filter(({ path }) =>
@@ -39,8 +44,10 @@ try {
   run("node", ["use.cjs"], dir);
   writeFileSync(
     join(dir, "use.ts"),
-    `import { Pointsman } from "@pointsman/sdk"; import type { Job } from "@pointsman/sdk/v1";
-     export async function main(): Promise<Job> { return new Pointsman().jobs.run({ device: "r1", commands: ["show version"] }); }`,
+    `import { Pointsman } from "@pointsman/sdk"; import { defineTask } from "@pointsman/sdk/task"; import type { Job } from "@pointsman/sdk/v1";
+     export async function main(): Promise<Job> { return new Pointsman().jobs.run({ device: "r1", commands: ["show version"] }); }
+     const input = { type: "object", properties: { line: { type: "string" } }, required: ["line"] } as const;
+     export const read = defineTask({ name: "read", delivery: "READ_ONLY", input, run: ({ input }) => input.line.length });`,
   );
   const flags = [
     "--noEmit",
