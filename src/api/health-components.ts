@@ -1,7 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { type HealthComponentSchema, HealthStatus, WorkerState } from "@pointsman/sdk/v1";
-import type { JudgedServer, WorkerRecord, ZoneCondition } from "../store/store.js";
+import type { JudgedServer, ScheduleStore, WorkerRecord, ZoneCondition } from "../store/store.js";
 import type { CallFigures } from "./call-figures.js";
 import { byWorker, workerState } from "./worker-view.js";
 
@@ -124,7 +124,10 @@ export function workersComponent(records: readonly WorkerRecord[], nowMs: number
 }
 
 /** What is common to all zones: lines, what happens by time, the gates, and what is held. */
-export function zoneComponents(zones: readonly ZoneCondition[]): Component[] {
+export function zoneComponents(
+  zones: readonly ZoneCondition[],
+  late: Awaited<ReturnType<ScheduleStore["lateness"]>>,
+): Component[] {
   const sum = (figure: (zone: ZoneCondition) => number): number => zones.reduce((all, one) => all + figure(one), 0);
   const most = (figure: (zone: ZoneCondition) => number): number => Math.max(0, ...zones.map(figure));
   const named = (is: (zone: ZoneCondition) => boolean): string =>
@@ -144,7 +147,14 @@ export function zoneComponents(zones: readonly ZoneCondition[]): Component[] {
       ...{ queued: sum(({ queued }) => queued), delayed: sum(({ delayed }) => delayed) },
       ...{ running: sum(({ running }) => running), oldest_age_ms: oldestMs },
     }),
-    judged("schedules", [lateMs >= lateStartMs && "what is due is started late"], { lateness_ms: lateMs }),
+    judged(
+      "schedules",
+      [
+        late.oldestMs >= lateStartMs && "schedules fire late",
+        lateMs >= lateStartMs && "jobs that are due are started late",
+      ],
+      { lateness_ms: late.oldestMs, late_schedules: late.schedules, due_jobs_lateness_ms: lateMs },
+    ),
     judged(
       "zones",
       [

@@ -33,7 +33,7 @@ const zoneParts = ["queues", "schedules", "zones", "holds"];
 
 /** A monitor of the parts "api", "redis", "workers", "queues", "schedules", "zones" and "holds". */
 export function createHealthMonitor(parts: {
-  readonly store: Pick<Store, "ping" | "workers" | "zones" | "condition" | "policies">;
+  readonly store: Pick<Store, "ping" | "workers" | "zones" | "condition" | "policies" | "schedules">;
   readonly clock: Clock;
   readonly version: string;
   readonly calls: () => CallFigures;
@@ -77,7 +77,8 @@ export function createHealthMonitor(parts: {
   const lookAtZones = async (): Promise<Component[]> => {
     const all = async () => Promise.all([...(await store.zones()).keys()].map((zone) => store.condition.zone(zone)));
     try {
-      return zoneComponents(await inTime(all()));
+      const [zones, late] = await inTime(Promise.all([all(), store.schedules.lateness()]));
+      return zoneComponents(zones, late);
     } catch {
       return zoneParts.map(unknown);
     }

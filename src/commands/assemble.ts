@@ -10,7 +10,7 @@ import { observeTogether } from "../api/call-observer.js";
 import { type ApiServer, createApiServer } from "../api/api-server.js";
 import { type Config, ConfigError } from "../config.js";
 import { createSshConnector, installedPlatforms } from "../device/index.js";
-import type { Service } from "../domain/service.js";
+import { createSwitch, type Service } from "../domain/service.js";
 import { createMetricsListener } from "../observe/metrics-listener.js";
 import { gaugeHealth } from "../observe/gauged-health.js";
 import { measureCalls } from "../observe/measured-calls.js";
@@ -172,32 +172,38 @@ export function assembleServer({ config, logger, store, sealer, metrics, tracing
   let server: ApiServer | undefined;
   gaugeHealth(() => server?.health(), metrics);
   let address = { host: config.host, port: config.port };
-  return {
-    address: () => address,
-    async start() {
-      const { tlsCertificate, tlsKey } = config;
-      const tls =
-        tlsCertificate !== undefined && tlsKey !== undefined
-          ? { cert: await readFile(tlsCertificate, "utf8"), key: await readFile(tlsKey, "utf8") }
-          : undefined;
-      server = createApiServer({
-        ...{ ...creation, calendar, addresses },
-        logger,
-        version,
-        defaultHostKeyPolicy: config.hostKeyPolicy,
-        calls,
-        ...(config.metricsPort === undefined ? { metrics: metricsText } : {}),
-        ...(tls ? { tls } : {}),
-      });
-      address = await server.listen({ host: config.host, port: config.port });
+  async function takeDown(up: ApiServer): Promise<void> {
+    await up.close(config.drainSeconds * 1000);
+    for (const loop of loops) await loop.stop();
+  }
+
+  const { start, stop } = createSwitch(async () => {
+    const { tlsCertificate, tlsKey } = config;
+    const tls =
+      tlsCertificate !== undefined && tlsKey !== undefined
+        ? { cert: await readFile(tlsCertificate, "utf8"), key: await readFile(tlsKey, "utf8") }
+        : undefined;
+    const up = createApiServer({
+      ...{ ...creation, calendar, addresses },
+      logger,
+      version,
+      defaultHostKeyPolicy: config.hostKeyPolicy,
+      calls,
+      ...(config.metricsPort === undefined ? { metrics: metricsText } : {}),
+      ...(tls ? { tls } : {}),
+    });
+    server = up;
+    try {
+      address = await up.listen({ host: config.host, port: config.port });
       for (const loop of loops) await loop.start();
-      logger.info(address, "server ready");
-    },
-    async stop() {
-      await server?.close(config.drainSeconds * 1000);
-      for (const loop of loops) await loop.stop();
-    },
-  };
+    } catch (error) {
+      await takeDown(up);
+      throw error;
+    }
+    logger.info(address, "server ready");
+    return () => takeDown(up);
+  });
+  return { address: () => address, start, stop };
 }
 
 /** Whether a process runs: also one of another user, which may not be signalled. */

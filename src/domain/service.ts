@@ -49,3 +49,53 @@ export function createLoop(run: (signal: AbortSignal) => Promise<void>, failed: 
     },
   };
 }
+
+/**
+ * Makes a service of something that is put up as a whole, and taken down as a whole by what `putUp` gives. Of calls at the
+ * same time the last one counts, and no two steps run at once. A start whose `putUp` fails rejects; nothing is up then.
+ */
+export function createSwitch(putUp: () => Promise<() => Promise<void>>): Service {
+  let wanted = false;
+  let takeDown: (() => Promise<void>) | undefined;
+  let failure: { readonly error: unknown } | undefined;
+  let work: Promise<void> | undefined;
+
+  async function settle(): Promise<void> {
+    try {
+      while (wanted !== (takeDown !== undefined)) {
+        if (takeDown) {
+          const down = takeDown;
+          takeDown = undefined;
+          await down();
+          continue;
+        }
+        try {
+          failure = undefined;
+          takeDown = await putUp();
+        } catch (error) {
+          failure = { error };
+          wanted = false;
+        }
+      }
+    } finally {
+      work = undefined;
+    }
+  }
+
+  async function run(): Promise<void> {
+    if (!work && wanted !== (takeDown !== undefined)) work = settle();
+    await work;
+  }
+
+  return {
+    async start() {
+      wanted = true;
+      await run();
+      if (failure) throw failure.error;
+    },
+    async stop() {
+      wanted = false;
+      await run();
+    },
+  };
+}

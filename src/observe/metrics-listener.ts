@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import type { Registry } from "prom-client";
-import type { Service } from "../domain/service.js";
+import { createSwitch, type Service } from "../domain/service.js";
 
 /** Where metrics are served without a key: an address that only Prometheus should reach. */
 export interface MetricsListener extends Service {
@@ -25,21 +25,21 @@ export function createMetricsListener(
       () => response.writeHead(500, { "content-type": "text/plain; charset=utf-8" }).end("not now\n"),
     );
   });
-  return {
-    get port() {
-      return (server.address() as AddressInfo | null)?.port ?? at.port;
-    },
-    async start() {
-      if (server.listening) return;
-      server.listen(at.port, at.host);
-      await once(server, "listening");
-    },
-    async stop() {
-      if (!server.listening) return;
+  const { start, stop } = createSwitch(async () => {
+    server.listen(at.port, at.host);
+    await once(server, "listening");
+    return async () => {
       const closed = once(server, "close");
       server.close();
       server.closeAllConnections();
       await closed;
+    };
+  });
+  return {
+    get port() {
+      return (server.address() as AddressInfo | null)?.port ?? at.port;
     },
+    start,
+    stop,
   };
 }

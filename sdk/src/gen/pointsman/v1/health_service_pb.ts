@@ -102,7 +102,7 @@ export type Health = Message<"pointsman.v1.Health"> & {
   status: HealthStatus;
 
   /**
-   * The parts: "api" (this server), "redis", "workers", "queues", "schedules" (what is due), "zones" (whether Redis still
+   * The parts: "api" (this server), "redis", "workers", "queues", "schedules" (whether what is due comes in time), "zones" (whether Redis still
    * knows what it was told) and "holds" (what waits for a person).
    *
    * @generated from field: repeated pointsman.v1.HealthComponent components = 2;
@@ -182,9 +182,10 @@ export type HealthComponent = Message<"pointsman.v1.HealthComponent"> & {
   /**
    * Figures. api: uptime_seconds, and of the last one to two minutes calls, faults, longest_ms. redis: processes,
    * primaries, memory_bytes, memory_limit_bytes (0: none), connections, replicas, replication_lag_bytes, append_only (1:
-   * it writes down what it is told), relaxed_durability (1: it may lose what it acknowledged last). workers: alive, suspended, draining, dead, stuck (they beat, but do not claim),
-   * heartbeat_age_ms (of the one that beat longest ago). queues: queued, delayed, running, oldest_age_ms. schedules:
-   * lateness_ms. zones: zones, shut, missing_journals. holds: unresolved_jobs, held_devices.
+   * it writes down what it is told), relaxed_durability (1: it may lose what it acknowledged last). workers: alive,
+   * suspended, draining, dead, stuck (they beat, but do not claim), heartbeat_age_ms (of the one that beat longest ago).
+   * queues: queued, delayed, running, oldest_age_ms. schedules: late_schedules (whose time is over), lateness_ms (of the
+   * latest of them), due_jobs_lateness_ms. zones: zones, shut, missing_journals. holds: unresolved_jobs, held_devices.
    *
    * @generated from field: map<string, uint64> figures = 5;
    */
