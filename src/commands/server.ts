@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import { type Config, loadConfig } from "../config.js";
 import { createLogger } from "../telemetry/logger.js";
 import { changeLogLevelOnSignal } from "./log-level-signal.js";
+import { reloadOnSignal } from "./reload-signal.js";
 import { runUntilSignal } from "./run-process.js";
 import { beatToWatcher, isWatched, runWatched } from "./watched-process.js";
 
@@ -23,9 +24,11 @@ export function registerProcesses(program: Command): void {
         ...(host === undefined ? {} : { host }),
         ...(port === undefined ? {} : { port }),
       };
-      const settings = loadConfig(config, process.env, overrides);
+      const read = (): Config => loadConfig(config, process.env, overrides);
+      const settings = read();
       const logger = createLogger(settings.logLevel);
       changeLogLevelOnSignal(logger);
+      reloadOnSignal(logger, settings, read);
       const { assembleMetrics, assembleServer, openBase } = await import("./assemble.js");
       const base = await openBase(settings, logger);
       const server = assembleServer(base);
@@ -40,13 +43,15 @@ export function registerProcesses(program: Command): void {
     .description("claim jobs and run them on devices")
     .addOption(configOption())
     .action(async ({ config }: { config?: string }) => {
-      const settings = loadConfig(config, process.env);
+      const read = (): Config => loadConfig(config, process.env);
+      const settings = read();
       if (!isWatched(process.env)) {
         process.exitCode = await runWatched();
         return;
       }
       const logger = createLogger(settings.logLevel);
       changeLogLevelOnSignal(logger);
+      reloadOnSignal(logger, settings, read);
       // The watcher, which ended above, runs for as long as the worker, and needs none of this.
       const { assembleMetrics, assembleWorker, openBase } = await import("./assemble.js");
       const base = await openBase(settings, logger);

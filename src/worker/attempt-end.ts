@@ -180,7 +180,7 @@ export async function noteDone(
   const how = { verdict, intendedStep, confirmedStep, ...(error && { error }), ...(effect && { effect }) };
   await journal
     .write({ kind: "done", timeMs: clock.now(), job, fence, ...how })
-    .catch((error: unknown) => logger.error({ err: error, job }, "the journal could not take the end of a change"));
+    .catch((error: unknown) => logger.error({ err: error }, "the journal could not take the end of a change"));
 }
 
 /**
@@ -194,7 +194,7 @@ export async function tell({ leases, clock, logger, giveUp }: TellingParts, hold
       return await leases.finish(holder, end);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      logger.warn({ job: holder.job }, "the store does not answer; the end of the attempt is told again");
+      logger.warn("the store does not answer; the end of the attempt is told again");
       await clock.sleep(storeRetryMs, giveUp);
     }
   }

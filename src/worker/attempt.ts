@@ -79,12 +79,15 @@ export interface Attempt {
 }
 
 /** Starts an attempt at a claimed job. */
-export function startAttempt(parts: AttemptParts, worker: string, claim: Claim): Attempt {
+export function startAttempt(given: AttemptParts, worker: string, claim: Claim): Attempt {
   const { job, fence } = claim;
   const holder: Holder = { zone: job.zone, worker, job: job.id, endpoint: job.endpoint, fence };
   const stopping = createStopping();
   if (job.cancelRequested) stopping.stop("cancel");
-  const logger = parts.logger.child({ job: job.id, endpoint: job.endpoint, attempt: job.attempt });
+  const { id, endpoint, attempt, device } = job;
+  const logger = given.logger.child({ job: id, endpoint, ...(device === undefined ? {} : { device }), attempt });
+  const parts = { ...given, logger };
+  logger.debug({ type: job.type }, "an attempt begins");
   const course: Course = { intent: false, keepDevice: false };
   let isQuiet: () => void = () => undefined;
   const quiet = new Promise<void>((resolve) => (isQuiet = resolve));
@@ -102,7 +105,10 @@ export function startAttempt(parts: AttemptParts, worker: string, claim: Claim):
       return undefined;
     }
   });
-  void ended.then(isQuiet);
+  void ended.then((verdict) => {
+    isQuiet();
+    logger.debug({ verdict }, "an attempt ended");
+  });
   const { stop, cut } = stopping;
   const isChange = job.effectClass !== "READ_ONLY";
   return { holder, startMs: job.startMs ?? parts.clock.now(), isChange, stop, cut, quiet, ended };

@@ -88,8 +88,9 @@ interface LifeInZone {
 
 /** Begins a life under a new name. Rejects when it cannot begin in every zone; then nothing of it is left. */
 export async function beginLife(parts: LifeParts): Promise<Life> {
-  const { store, clock, random, logger, pool, pid, hostname, node, version, capacity, labels } = parts;
+  const { store, clock, random, pool, pid, hostname, node, version, capacity, labels } = parts;
   const name = `${hostname}-${pid}-${Buffer.from(random.bytes(4)).toString("hex")}`;
+  const own = parts.logger.child({ worker: name });
   const inZones: LifeInZone[] = [];
   const giveUp = new AbortController();
   const drain = createPatience(clock);
@@ -115,6 +116,7 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
   const journal = await parts.journals.open(name);
 
   function inZone(zone: string): LifeInZone {
+    const logger = own.child({ zone });
     const { types } = parts.tools.tasks;
     const skills = skillsOf(node, [...types.keys()]);
     const tasks = [...types.values()];
@@ -233,7 +235,7 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
     await allEnded();
     drain.release();
     answers.release();
-    const failed = (error: unknown): void => logger.warn({ err: error, worker: name }, "not all of a worker was ended");
+    const failed = (error: unknown): void => own.warn({ err: error }, "not all of a worker was ended");
     await Promise.all(inZones.map(({ worker }) => worker.stop().catch(failed)));
     // Before the devices are anybody's: a device has few places for sessions.
     await pool.closeIdle(() => true).catch(failed);

@@ -39,8 +39,7 @@ export function createStopWatch({ clock, leases, zone, logger, changing, stopped
       const stop = await leases.stopped(zone);
       if (stop) stopped(stopWords(stop));
     } catch (error) {
-      if (!(error instanceof StoreError))
-        logger.error({ err: error, zone }, "whether changes are stopped is not known");
+      if (!(error instanceof StoreError)) logger.error({ err: error }, "whether changes are stopped is not known");
     } finally {
       asking = false;
       if (changing()) planned ??= clock.timer(askMs, () => void ask());

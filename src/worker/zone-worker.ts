@@ -113,7 +113,7 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
     async (signal) => {
       while (!signal.aborted && !buried) {
         await beat().catch((error: unknown) => {
-          if (error instanceof StoreError) logger.warn({ zone: identity.zone }, "no beat: %s", error.message);
+          if (error instanceof StoreError) logger.warn("no beat: %s", error.message);
           else logger.error({ err: error }, "a beat failed");
         });
         if (!buried && lease.remainingMs() <= 0) parts.lost("expired");

@@ -54,3 +54,15 @@ test("of an error its kind, words, place, code and reason are logged, and nothin
   expect(third).toEqual({ type: "object" });
   expect(text).not.toContain("hidden");
 });
+
+test("what stands under the name of a secret is not printed, at the top of a line or deeper", () => {
+  const login = { username: "ann", password: "hidden-1", privateKey: "hidden-2", enableSecret: "hidden-3" };
+  const text = logged((logger) => {
+    logger.info({ password: "hidden-4", login }, "a slip");
+    logger.child({ secret: "hidden-5" }).info({ deep: { login } }, "a slip");
+    logger.info({ headers: { authorization: "hidden-6", "x-api-key": "hidden-7" } }, "a slip");
+  });
+  expect(text).not.toContain("hidden");
+  expect(text.match(/\[secret\]/g)).toHaveLength(10);
+  expect(text).toContain('"username":"ann"');
+});
