@@ -169,6 +169,8 @@ interface TellingParts {
   readonly journal: Journal;
   readonly logger: Logger;
   readonly giveUp: AbortSignal;
+  /** How often this worker began to tell a new history of the store what it runs. */
+  readonly histories: () => number;
 }
 
 /** Notes the end in the journal. A note that is missing only makes whoever reads it more cautious, so it stops nothing. */
@@ -185,13 +187,19 @@ export async function noteDone(
 
 /**
  * Tells the store how it ended, until it has heard: an end that is told late is better than a lease that runs out.
- * After a lost answer the second call finds the device free: FENCED then means that the first was heard.
+ * After a lost answer the second call finds the device free: FENCED then means that the first was heard. What was heard
+ * while this worker told another history that the attempt goes on may be forgotten there, so that one is told as well.
  * Rejects when the store refuses it, or `giveUp` aborts.
  */
-export async function tell({ leases, clock, logger, giveUp }: TellingParts, holder: Holder, end: AttemptEnd) {
+export async function tell(parts: TellingParts, holder: Holder, end: AttemptEnd) {
+  const { leases, clock, logger, giveUp, histories } = parts;
+  let heard: "OK" | undefined;
   for (;;) {
+    const history = histories();
     try {
-      return await leases.finish(holder, end);
+      const answer = await leases.finish(holder, end);
+      if (answer !== "OK" || history === histories()) return heard ?? answer;
+      heard = answer;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       logger.warn("the store does not answer; the end of the attempt is told again");

@@ -55,6 +55,8 @@ export interface AttemptParts {
   readonly logger: Logger;
   /** Aborts when the worker ends for good: a store that is away is not waited for any more. */
   readonly giveUp: AbortSignal;
+  /** How often this worker began to tell a new history of the store what it runs. */
+  readonly histories: () => number;
   /** The store refuses to hear the end of this attempt: only a reaper can end the job. */
   readonly untold: () => void;
   /** The store heard the end of this attempt before, or took it for over: the journal may know better. */

@@ -125,6 +125,7 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
     const lease = createLease(clock);
     const attempts = new Map<string, Attempt>();
     const ends = { succeeded: 0, failed: 0 };
+    let histories = 0;
     const { leases } = store;
     const changes = () => [...attempts.values()].filter(({ isChange }) => isChange);
     const watch = createStopWatch({
@@ -151,6 +152,7 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
         lease,
         logger,
         giveUp: giveUp.signal,
+        histories: () => histories,
       };
       const attempt = startAttempt({ ...own, untold, unheard }, name, claim);
       attempts.set(claim.job.id, attempt);
@@ -188,8 +190,10 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
       draining: closing,
       ...(standing ? { standing } : {}),
       control: (control) => parts.control(zone, control),
-      replay: (rememberedMs) =>
-        replayJournals({ clock, leases, journals: parts.journals, identity, attempts }, rememberedMs),
+      replay: (rememberedMs) => {
+        histories++;
+        return replayJournals({ clock, leases, journals: parts.journals, identity, attempts }, rememberedMs);
+      },
       cancel: (job) => attempts.get(job)?.stop("cancel"),
       sessions: createSessionTeller({ pool, leases, identity }),
       closeSession: createSessionCloser({ clock, pool, attempts }),

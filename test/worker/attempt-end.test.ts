@@ -91,3 +91,19 @@ test("a change whose queue timeout passed before its intent is EXPIRED for that 
   expect(sent).toEqual([]);
   expect(ends).toMatchObject([{ verdict: "EXPIRED", effect: "NONE", error: { reason: "QUEUE_TIMEOUT" } }]);
 });
+
+test("an end that was heard while another history was told that the attempt goes on is told there too", async () => {
+  let histories = 0;
+  const heard: AttemptEnd[] = [];
+  const { attempt } = attemptAlone({
+    histories: () => histories,
+    leases: {
+      finish: (_holder, end) => {
+        if (heard.push(end) === 1) histories++;
+        return Promise.resolve(heard.length === 1 ? "OK" : "FENCED");
+      },
+    },
+  });
+  expect(await attempt.ended).toBe("SUCCEEDED");
+  expect(heard).toHaveLength(2);
+});

@@ -45,6 +45,7 @@ export interface Around {
   readonly journal?: AttemptParts["journal"]["write"];
   readonly reach?: AttemptParts["reach"];
   readonly commandRules?: readonly CommandRule[];
+  readonly histories?: AttemptParts["histories"];
   /** What a line does on the device. */
   readonly run?: (request: CommandRequest) => Promise<CommandOutcome>;
 }
@@ -85,6 +86,7 @@ export function attemptAlone(around: Around = {}): AttemptAlone {
   const parts = {
     ...{ clock, random: systemRandom, logger: pino({ level: "silent" }), lease: createLease(clock) },
     giveUp: new AbortController().signal,
+    histories: around.histories ?? (() => 0),
     untold: () => void untold++,
     unheard: () => undefined,
     pool: {
