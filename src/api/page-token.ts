@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { problem } from "../errors.js";
-import { canonicalBytes } from "./canonical-bytes.js";
+import { canonicalBytes } from "./calls/canonical-bytes.js";
 
 /** Default and largest number of rows on a page. */
 export const defaultPageSize = 50;

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import { durationFromMs, timestampDate, toJson } from "@pointsman/sdk";
 import { DeliverySchema, DeliveryStateSchema, WebhookSchema, type Delivery, type Webhook } from "@pointsman/sdk/v1";
-import type { CommandKit, CommonOptions } from "./command.js";
-import { enumName, time } from "./format.js";
-import { collect, collectPairs, parseDuration, parseInteger, UsageError } from "./parse.js";
-import { table } from "./table.js";
+import type { CommandKit, CommonOptions } from "./terminal/command.js";
+import { enumName, time } from "./terminal/format.js";
+import { collect, collectPairs, parseDuration, parseInteger, UsageError } from "./terminal/parse.js";
+import { table } from "./terminal/table.js";
 
 interface CreateOptions extends CommonOptions {
   readonly event?: readonly string[];

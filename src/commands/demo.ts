@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { registerCliCommands } from "../cli/index.js";
-import { processIo } from "../cli/io.js";
+import { processIo } from "../cli/terminal/io.js";
 import { startStack } from "../dev/stack.js";
 import { createLogger } from "../telemetry/logger.js";
 

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { createApiKey } from "../api/api-keys.js";
+import { createApiKey } from "../api/calls/api-keys.js";
 import { loadConfig } from "../config.js";
 import type { Role, Store } from "../store/store.js";
 import { systemRandom } from "../system/random.js";

@@ -1,4 +1,4 @@
-import type { PlatformCatalogue } from "../api/platform-catalogue.js";
+import type { PlatformCatalogue } from "../api/devices/platform-catalogue.js";
 import { isReadOnly, missingConsent, parseConfiguration, type Platform } from "../device/index.js";
 
 /** The platforms as the server knows them: the same definitions that drive the worker's engine. */

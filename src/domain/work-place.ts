@@ -1,3 +1,6 @@
+/** The zone of what names none; it always exists. */
+export const defaultZone = "default";
+
 /** How the endpoints begin that stand for no device: each such job has one of its own, so that none waits for another. */
 const own = "job/";
 

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import type { CallObserver, CallOutcome } from "../api/call-observer.js";
+import type { CallObserver, CallOutcome } from "../api/calls/call-observer.js";
 import { fastSeconds } from "./buckets.js";
 import { metricPrefix } from "./registry.js";
 

@@ -1,5 +1,5 @@
 import { SpanKind, SpanStatusCode, type Tracer } from "@opentelemetry/api";
-import type { CallObserver } from "../api/call-observer.js";
+import type { CallObserver } from "../api/calls/call-observer.js";
 import { contextOf, traceParentOf } from "./trace-context.js";
 
 /** What a peer did wrong is no failure of this server. */

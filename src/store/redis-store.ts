@@ -26,7 +26,8 @@ import { createUpkeepStore } from "./upkeep.js";
 import { createWatchStore } from "./watches.js";
 import { createWebhookStore } from "./webhooks.js";
 import { createWorkerStore } from "./workers.js";
-import { createZones, defaultZone } from "./zones.js";
+import { defaultZone } from "../domain/work-place.js";
+import { createZones } from "./zones.js";
 
 /** How to open the store. */
 export interface RedisStoreOptions {

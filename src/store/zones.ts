@@ -3,9 +3,6 @@ import { maxZones } from "../domain/job-id.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import type { Scripts } from "./scripts.js";
 
-/** The zone that always exists. */
-export const defaultZone = "default";
-
 /** Zones and their numbers, which job ids carry. A number, once given, stays. */
 export interface Zones {
   all(): Promise<ReadonlyMap<string, number>>;

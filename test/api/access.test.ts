@@ -16,12 +16,12 @@ import {
   WorkerService,
 } from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { accessTable, reaches } from "../../src/api/access.js";
-import { createApiKey, matchesHash, parseApiKey } from "../../src/api/api-keys.js";
+import { accessTable, reaches } from "../../src/api/calls/access.js";
+import { createApiKey, matchesHash, parseApiKey } from "../../src/api/calls/api-keys.js";
 import { Health } from "../../src/api/gen/grpc/health/v1/health_pb.js";
 import { ServerReflection } from "../../src/api/gen/grpc/reflection/v1/reflection_pb.js";
 import { ServerReflection as Alpha } from "../../src/api/gen/grpc/reflection/v1alpha/reflection_pb.js";
-import { assertSafeToServe } from "../../src/api/loopback.js";
+import { assertSafeToServe } from "../../src/api/calls/loopback.js";
 import { systemClock } from "../../src/system/clock.js";
 import { systemRandom } from "../../src/system/random.js";
 import { readSpec, startTestApi, type TestApi } from "../support/api-server.js";

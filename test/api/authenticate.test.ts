@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { createApiKey } from "../../src/api/api-keys.js";
-import { createAuthenticate } from "../../src/api/authenticate.js";
-import type { AnyRequest } from "../../src/api/one-port-server.js";
+import { createApiKey } from "../../src/api/calls/api-keys.js";
+import { createAuthenticate } from "../../src/api/http/authenticate.js";
+import type { AnyRequest } from "../../src/api/http/one-port-server.js";
 import type { ApiKeyRecord, ApiKeyStore } from "../../src/store/store.js";
 import { systemRandom } from "../../src/system/random.js";
 import { createHandClock } from "../support/hand-clock.js";

@@ -18,7 +18,7 @@ import {
 import { ConnectError } from "@connectrpc/connect";
 import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
 import { describe, expect, test } from "vitest";
-import { validateRequest } from "../../src/api/validate-request.js";
+import { validateRequest } from "../../src/api/calls/validate-request.js";
 
 const services = [
   JobService,

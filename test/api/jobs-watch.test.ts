@@ -1,4 +1,4 @@
-import { stateName } from "../../src/api/job-enums.js";
+import { stateName } from "../../src/api/jobs/job-enums.js";
 import { JobState, type WatchJobsResponse } from "@pointsman/sdk/v1";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import {

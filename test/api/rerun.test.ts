@@ -1,8 +1,8 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { ConfigMode, EffectClass, JobSpecSchema, JobState, ResolutionKind } from "@pointsman/sdk/v1";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type JobCreation } from "../../src/api/job-create.js";
-import { resolveJob } from "../../src/api/job-resolve.js";
+import type { JobCreation } from "../../src/api/jobs/job-wish.js";
+import { resolveJob } from "../../src/api/jobs/job-resolve.js";
 import type { Failure } from "../../src/domain/job.js";
 import type { Store } from "../../src/store/store.js";
 import { systemClock } from "../../src/system/clock.js";

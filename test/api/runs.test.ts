@@ -4,7 +4,7 @@ import { type MessageInitShape } from "@bufbuild/protobuf";
 import { RunService, type RunSpecSchema, RunState, RunTargetState } from "@pointsman/sdk/v1";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createRunJobs } from "../../src/api/run-jobs.js";
+import { createRunJobs } from "../../src/api/runs/run-jobs.js";
 import { createRunDriver } from "../../src/scheduler/run-driver.js";
 import { createRunEnds } from "../../src/scheduler/run-ends.js";
 import { systemClock } from "../../src/system/clock.js";

@@ -9,7 +9,7 @@ import {
   WorkerState,
 } from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { workerStateName } from "../../src/cli/format.js";
+import { workerStateName } from "../../src/cli/terminal/format.js";
 import { reasonOf } from "../../src/errors.js";
 import type { BeatFigures } from "../../src/store/store.js";
 import { type Clients, startTestApi, type TestApi } from "../support/api-server.js";

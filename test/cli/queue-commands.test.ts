@@ -2,7 +2,7 @@ import { Code } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
 import { timestampFromDate } from "@pointsman/sdk";
 import { DedupePolicy, JobState, LockScope, RetainOutput, type JobSpec } from "@pointsman/sdk/v1";
-import { time } from "../../src/cli/format.js";
+import { time } from "../../src/cli/terminal/format.js";
 import { eventually } from "../support/eventually.js";
 import { createScriptedJob, jobId } from "../sdk/scripted-job.js";
 import { serviceError } from "../sdk/scripted-server.js";

@@ -11,7 +11,7 @@ import {
   type JobService,
   type QueueService,
 } from "@pointsman/sdk/v1";
-import { time } from "../../src/cli/format.js";
+import { time } from "../../src/cli/terminal/format.js";
 import { eventually } from "../support/eventually.js";
 import { jobId } from "../sdk/scripted-job.js";
 import { serviceError } from "../sdk/scripted-server.js";

@@ -2,12 +2,12 @@ import { createHmac } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { durationFromMs, timestampFromDate } from "@pointsman/sdk";
 import { JobState } from "@pointsman/sdk/v1";
-import { parseDevices } from "../../src/cli/device-import.js";
-import { bytes, duration, stateName, time, waitingName } from "../../src/cli/format.js";
-import { knownHostKeys } from "../../src/cli/known-hosts.js";
-import { withoutControls } from "../../src/cli/output.js";
-import { collectStates, parseDuration, parseSince, parseTarget } from "../../src/cli/parse.js";
-import { facts, table } from "../../src/cli/table.js";
+import { parseDevices } from "../../src/cli/devices/device-import.js";
+import { bytes, duration, stateName, time, waitingName } from "../../src/cli/terminal/format.js";
+import { knownHostKeys } from "../../src/cli/devices/known-hosts.js";
+import { withoutControls } from "../../src/cli/terminal/output.js";
+import { collectStates, parseDuration, parseSince, parseTarget } from "../../src/cli/terminal/parse.js";
+import { facts, table } from "../../src/cli/terminal/table.js";
 
 describe("what people write", () => {
   it.each([

@@ -2,7 +2,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { RunSpecSchema } from "@pointsman/sdk/v1";
 import pino from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { createRunStarter } from "../../src/api/schedule-starter.js";
+import { createRunStarter } from "../../src/api/schedules/schedule-starter.js";
 import type { ScheduleRule } from "../../src/domain/schedule.js";
 import { nextTime } from "../../src/domain/schedule-plan.js";
 import type { Service } from "../../src/domain/service.js";

@@ -4,7 +4,7 @@ import { RunSpecSchema } from "@pointsman/sdk/v1";
 import { toBinary } from "@bufbuild/protobuf";
 import pino from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { createDescribeEvents } from "../../src/api/webhook-payload.js";
+import { createDescribeEvents } from "../../src/api/webhooks/webhook-payload.js";
 import { createRunId } from "../../src/domain/job-id.js";
 import type { Service } from "../../src/domain/service.js";
 import type { HookFilter } from "../../src/domain/webhook.js";

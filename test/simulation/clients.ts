@@ -1,8 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { ResolutionKind, ResolveJobRequestSchema } from "@pointsman/sdk/v1";
-import { type JobCreation, prepareJob } from "../../src/api/job-create.js";
-import { readSurroundings } from "../../src/api/job-surroundings.js";
-import { resolveJob } from "../../src/api/job-resolve.js";
+import { prepareJob } from "../../src/api/jobs/job-create.js";
+import type { JobCreation } from "../../src/api/jobs/job-wish.js";
+import { readSurroundings } from "../../src/api/jobs/job-surroundings.js";
+import { resolveJob } from "../../src/api/jobs/job-resolve.js";
 import type { Random } from "../../src/domain/clock.js";
 import { StoreError } from "../../src/store/store.js";
 import type { ModelJob } from "../store/model/zone.js";

@@ -1,6 +1,6 @@
 import { noTools } from "../support/no-tools.js";
 import { pino } from "pino";
-import type { JobCreation } from "../../src/api/job-create.js";
+import type { JobCreation } from "../../src/api/jobs/job-wish.js";
 import { createPlatformCatalogue } from "../../src/commands/platform-catalogue.js";
 import { builtInPlatforms } from "../../src/device/index.js";
 import type { Service } from "../../src/domain/service.js";

@@ -15,9 +15,9 @@ import {
   WorkerService,
 } from "@pointsman/sdk/v1";
 import { pino } from "pino";
-import { createApiKey } from "../../src/api/api-keys.js";
+import { createApiKey } from "../../src/api/calls/api-keys.js";
 import { type ApiServer, type ApiServerOptions, createApiServer } from "../../src/api/api-server.js";
-import type { PlatformCatalogue } from "../../src/api/platform-catalogue.js";
+import type { PlatformCatalogue } from "../../src/api/devices/platform-catalogue.js";
 import { builtInPlatforms } from "../../src/device/index.js";
 import type { EventFact } from "../../src/domain/job-event.js";
 import { createAddressRule } from "../../src/outbound/address-rule.js";

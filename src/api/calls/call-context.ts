@@ -1,0 +1,21 @@
+import { createContextKey } from "@connectrpc/connect";
+import type { Role } from "../../store/store.js";
+
+/** Who calls. */
+export interface Principal {
+  /** Name of the API key; "local" where no keys are configured. */
+  readonly name: string;
+  readonly role: Role;
+}
+
+/** The caller of a call, known before its body is read. */
+export const principalKey = createContextKey<Principal>(
+  { name: "", role: "reader" },
+  { description: "who calls, as authenticated" },
+);
+
+/** The `traceparent` that work which the call asks for belongs to; empty for none. */
+export const traceParentKey = createContextKey<string>("", { description: "trace of the call" });
+
+/** The id that the answer carries in `x-request-id` and the log with every line about the call. */
+export const requestIdKey = createContextKey<string>("", { description: "id of the HTTP request" });

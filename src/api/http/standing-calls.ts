@@ -1,0 +1,60 @@
+import { setMaxListeners } from "node:events";
+import { ConnectError } from "@connectrpc/connect";
+import type { Clock } from "../../domain/clock.js";
+import { problem } from "../../errors.js";
+import { type Access, reaches } from "../calls/access.js";
+import type { Authenticate } from "./authenticate.js";
+import type { AnyRequest } from "./one-port-server.js";
+
+/** How often those who stay are asked again who they are. Milliseconds. */
+const recheckMs = 5_000;
+
+/** Calls under way, as long as their callers may make them. */
+export interface StandingCalls {
+  /** Takes a call that was let in. Its signal aborts with the problem when the caller may not make it any more. */
+  add(request: AnyRequest, access: Access): { readonly signal: AbortSignal; end(): void };
+}
+
+/**
+ * Asks again and again, for every call under way, whether its caller may still make it: a watch can outlive its key by
+ * days. A store that cannot be asked ends no call.
+ */
+export function createStandingCalls(parts: {
+  readonly authenticate: Authenticate;
+  readonly clock: Clock;
+}): StandingCalls {
+  const { authenticate, clock } = parts;
+  const calls = new Map<AbortController, { readonly request: AnyRequest; readonly access: Access }>();
+  let cancel: (() => void) | undefined;
+
+  const recheck = async (call: AbortController, request: AnyRequest, access: Access): Promise<void> => {
+    try {
+      const { role } = await authenticate(request);
+      if (!reaches(role, access)) call.abort(problem("PERMISSION_DENIED", `the role ${role} may not call this`));
+    } catch (error) {
+      if (error instanceof ConnectError) call.abort(error);
+    }
+  };
+  const tick = (): void => {
+    void Promise.all([...calls].map(([call, { request, access }]) => recheck(call, request, access)));
+    cancel = clock.timer(recheckMs, tick);
+  };
+
+  return {
+    add(request, access) {
+      const call = new AbortController();
+      setMaxListeners(0, call.signal);
+      calls.set(call, { request, access });
+      cancel ??= clock.timer(recheckMs, tick);
+      return {
+        signal: call.signal,
+        end() {
+          calls.delete(call);
+          if (calls.size > 0) return;
+          cancel?.();
+          cancel = undefined;
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,88 @@
+import { clone } from "@bufbuild/protobuf";
+import { type JobSpec, JobSpecSchema, type RunSpec, type RunTarget } from "@pointsman/sdk/v1";
+import { invalidRequest, problem } from "../../errors.js";
+import type { DeviceRecord } from "../../store/store.js";
+
+const word = /\{\{\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9._/-]+)?)\s*\}\}/g;
+
+/** Characters that a text may have once its words are replaced: no line of a device is longer, and no label's value. */
+const longestText = 4_096;
+const longestLabel = 255;
+
+/** What words stand for, for one target. */
+export type Words = (name: string) => string | undefined;
+
+/** The words of a target: its own, then the run's, then what is known of the target. */
+export function wordsOf(spec: RunSpec, own: RunTarget | undefined, device: DeviceRecord | undefined): Words {
+  const endpoint = own?.target.case === "endpoint" ? own.target.value : undefined;
+  const known: Readonly<Record<string, string | undefined>> = {
+    device: device?.name,
+    address: device?.address ?? endpoint?.address,
+    platform: device?.platform ?? endpoint?.platform,
+    zone: device?.zone ?? endpoint?.zone,
+    node: own?.target.case === "node" ? own.target.value : undefined,
+  };
+  return (name) => {
+    if (name.startsWith("label.")) return device?.labels[name.slice("label.".length)];
+    return own?.variables[name] ?? spec.variables[name] ?? known[name];
+  };
+}
+
+/** The words that a job's operation and labels hold, each once. */
+export function wordsIn(spec: JobSpec): readonly string[] {
+  const found = new Set<string>();
+  each(spec, (text) => {
+    if (text.includes("{{")) for (const [, name = ""] of text.matchAll(word)) found.add(name);
+    return text;
+  });
+  return [...found];
+}
+
+/**
+ * The job with its words replaced. What stands for a word is one line, so a text stays what it was but for its length.
+ * WORD_MISSING, INVALID_REQUEST.
+ */
+export function withWords(spec: JobSpec, words: Words): JobSpec {
+  const filled = clone(JobSpecSchema, spec);
+  each(filled, (text, longest) => {
+    if (!text.includes("{{")) return text;
+    const changed = text.replace(word, (whole, name: string) => {
+      const value = words(name);
+      if (value === undefined) {
+        throw problem("WORD_MISSING", `${whole} has no value for this target`, { metadata: { word: name } });
+      }
+      return value;
+    });
+    if (changed !== text && changed.length > Math.max(longest, text.length)) {
+      throw invalidRequest({
+        field: "run.job",
+        description: `a text has more than ${longest} characters with its words`,
+      });
+    }
+    return changed;
+  });
+  return filled;
+}
+
+type Change = (text: string, longest: number) => string;
+
+/** Goes over every text of the operation and every value of a label. */
+function each({ operation, labels }: JobSpec, change: Change): void {
+  replace(operation.value, (text) => change(text, longestText));
+  replace(labels, (text) => change(text, longestLabel));
+}
+
+function replace(value: unknown, change: (text: string) => string): void {
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return;
+  const fields = value as Record<string, unknown>;
+  for (const [name, field] of Object.entries(fields)) {
+    // The name of a message's type and of the field that a oneof holds are no texts of the caller's.
+    if (name === "$typeName" || name === "$unknown" || name === "case") continue;
+    if (typeof field === "string") {
+      const changed = change(field);
+      if (changed !== field) fields[name] = changed;
+    } else {
+      replace(field, change);
+    }
+  }
+}
