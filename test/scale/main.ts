@@ -102,7 +102,7 @@ try {
     simulator
       .journal()
       .slice(before)
-      .filter(({ line }) => line !== "exit")
+      .filter(({ kind, line }) => kind === "connect" || (kind === "command" && line !== "exit"))
       .map((entry) => entry.device),
   );
   const untouched: string[] = [];
