@@ -229,11 +229,10 @@ function outboundOf(rule: AddressRule): Outbound {
 
 /** What a worker does work without a device with. */
 function toolsOf(config: Config): Tools {
-  const { shellCommands, allowAddresses, allowHosts } = config;
   const { PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" } = process.env;
   return {
     programs: systemPrograms,
-    shellCommands,
+    shellCommands: config.shellCommands,
     node: nodeOf(config),
     tasks: createTaskThreads({
       clock: systemClock,
@@ -243,7 +242,7 @@ function toolsOf(config: Config): Tools {
       env: environmentOfTasks(process.env),
     }),
     programHome: { env: { PATH, HOME: tmpdir(), LANG: "C.UTF-8" }, directory: tmpdir() },
-    outbound: outboundOf(createAddressRule({ allowAddresses, allowHosts })),
+    outbound: outboundOf(createAddressRule(config)),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Service } from "../domain/service.js";
+import { defaultZone } from "../domain/work-place.js";
 import type { RetentionRule, Store } from "../store/store.js";
 import { everyZone, type Parts, watchMs } from "./every-zone.js";
 
@@ -22,6 +23,6 @@ export function createRunEnds(parts: RunParts): Service {
 export function createRunRetention(parts: RunParts, rule: RetentionRule): Service {
   return everyZone(parts, "retention of runs", async (zone) =>
     // Runs are of no zone: the one that always exists stands for all.
-    zone === "default" && (await parts.store.runs.retain(rule)) > 0 ? 0 : watchMs,
+    zone === defaultZone && (await parts.store.runs.retain(rule)) > 0 ? 0 : watchMs,
   );
 }

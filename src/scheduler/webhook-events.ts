@@ -1,5 +1,6 @@
 import type { Service } from "../domain/service.js";
 import { type HookFacts, isMet } from "../domain/webhook.js";
+import { defaultZone } from "../domain/work-place.js";
 import { deliveryId } from "../store/delivery-id.js";
 import type { HookEvent, NewDelivery, Store, WebhookRecord } from "../store/store.js";
 import { everyZone, type Parts, watchMs } from "./every-zone.js";
@@ -56,7 +57,7 @@ export function createWebhookEvents(parts: WebhookEventParts): Service {
 
   return everyZone(parts, "bringing events to webhooks", async (zone) => {
     // Runs are of no zone: the one that always exists stands for all.
-    const places = zone === "default" ? [zone, undefined] : [zone];
+    const places = zone === defaultZone ? [zone, undefined] : [zone];
     for (const place of places) await webhooks.keep(place);
     if ((await webhooks.list()).length === 0) return watchMs;
     let most = 0;

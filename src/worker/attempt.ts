@@ -282,27 +282,22 @@ async function execute(
 }
 
 /** The server judged by its own platform data; this worker's may be newer and stricter. Only upwards. */
-function recheckEffect({ job }: Claim, spec: JobSpec, { platform }: ReachableEndpoint): void {
-  if (spec.operation.case === "configure") {
-    const { preChecks, postChecks } = spec.operation.value;
-    for (const { command } of [...preChecks, ...postChecks]) {
-      if (isReadOnly(platform.readOnly, command)) continue;
-      throw new AttemptError("EFFECT_UPGRADED", `"${command}" is not read-only on ${platform.name} for this worker`);
-    }
+function recheckEffect({ job }: Claim, { operation }: JobSpec, { platform }: ReachableEndpoint): void {
+  const mustRead = (command: string, answers: readonly unknown[] = []): void => {
+    if (answers.length === 0 && isReadOnly(platform.readOnly, command)) return;
+    throw new AttemptError("EFFECT_UPGRADED", `"${command}" is not read-only on ${platform.name} for this worker`);
+  };
+  if (operation.case === "configure") {
+    const { preChecks, postChecks } = operation.value;
+    for (const { command } of [...preChecks, ...postChecks]) mustRead(command);
   }
-  if (spec.operation.case !== "commands") return;
-  for (const { waitForReturn } of spec.operation.value.commands) {
-    for (const { command } of waitForReturn?.checks ?? []) {
-      if (isReadOnly(platform.readOnly, command)) continue;
-      throw new AttemptError("EFFECT_UPGRADED", `"${command}" is not read-only on ${platform.name} for this worker`);
-    }
+  if (operation.case !== "commands") return;
+  const { commands } = operation.value;
+  for (const { waitForReturn } of commands) {
+    for (const { command } of waitForReturn?.checks ?? []) mustRead(command);
   }
   if (job.effectClass !== "READ_ONLY") return;
-  for (const { command, answers } of spec.operation.value.commands) {
-    if (answers.length > 0 || !isReadOnly(platform.readOnly, command)) {
-      throw new AttemptError("EFFECT_UPGRADED", `"${command}" is not read-only on ${platform.name} for this worker`);
-    }
-  }
+  for (const { command, answers } of commands) mustRead(command, answers);
 }
 
 /** Nothing may be sent before this has resolved. */

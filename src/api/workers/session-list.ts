@@ -12,7 +12,7 @@ import { problem } from "../../errors.js";
 import type { SessionRecord, Store, WorkerRecord } from "../../store/store.js";
 import { cryptoProfileMessage } from "../devices/crypto-profiles.js";
 import { listKey, pageSize, readPageToken, writePageToken } from "../page-token.js";
-import { hostPlaces, type Place, workerNotFound } from "./worker-selection.js";
+import { hostPlaces, type Place, requireKnown } from "./worker-selection.js";
 
 type Parts = Pick<Store, "workers" | "devices" | "zones">;
 
@@ -67,12 +67,7 @@ export async function* sessionsByWorker(
 ): AsyncGenerator<readonly HeldSession[]> {
   const { zones = [], names = [], workers = [], nodes = [] } = filter ?? {};
   const all = await store.workers.list(zones.length > 0 ? zones : undefined);
-  const unknown = workers.find((name) => !all.some((worker) => worker.name === name));
-  if (unknown !== undefined) throw workerNotFound(unknown);
-  const unknownNode = nodes.find((node) => !all.some((worker) => worker.node === node));
-  if (unknownNode !== undefined) {
-    throw problem("WORKER_NOT_FOUND", `no worker on node ${unknownNode}`, { metadata: { node: unknownNode } });
-  }
+  requireKnown(all, workers, nodes);
   const meets = await sessionTest(store, filter);
   const ofNames = new Set(names.map((name) => name.slice(0, name.lastIndexOf("/"))));
   const order = (worker: { readonly zone: string; readonly name: string }): string => `${worker.zone} ${worker.name}`;

@@ -20,13 +20,18 @@ export async function filterWorkers(store: Parts, filter: ListWorkersRequest): P
 /** The workers that are meant, by name. A name or node that is not known is refused, so that no slip looks like success. */
 export async function selectWorkers(store: Parts, wanted: Wanted): Promise<WorkerRecords[]> {
   const all = await store.workers.list(zonesOf(wanted));
-  const unknownName = wanted.names.find((name) => !all.some((worker) => worker.name === name));
+  requireKnown(all, wanted.names, wanted.nodes);
+  return matching(store, wanted, all);
+}
+
+/** WORKER_NOT_FOUND for the first name, or node, that no worker has. */
+export function requireKnown(all: readonly WorkerRecord[], names: readonly string[], nodes: readonly string[]): void {
+  const unknownName = names.find((name) => !all.some((worker) => worker.name === name));
   if (unknownName !== undefined) throw workerNotFound(unknownName);
-  const unknownNode = wanted.nodes.find((node) => !all.some((worker) => worker.node === node));
+  const unknownNode = nodes.find((node) => !all.some((worker) => worker.node === node));
   if (unknownNode !== undefined) {
     throw problem("WORKER_NOT_FOUND", `no worker on node ${unknownNode}`, { metadata: { node: unknownNode } });
   }
-  return matching(store, wanted, all);
 }
 
 /** The error for a worker that is not there. */

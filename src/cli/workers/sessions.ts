@@ -2,17 +2,10 @@ import type { Command } from "commander";
 import { type SessionFilterInit, toJson } from "@pointsman/sdk";
 import { CloseSessionsResponseSchema, type Session, SessionSchema, type SessionState } from "@pointsman/sdk/v1";
 import type { CommandKit, CommonOptions } from "../terminal/command.js";
-import {
-  cryptoProfileName,
-  effectName,
-  fateName,
-  hostAndPort,
-  sessionStateName,
-  stateName,
-  time,
-} from "../terminal/format.js";
+import { cryptoProfileName, hostAndPort, sessionStateName, time } from "../terminal/format.js";
 import { collect, collectSessionStates, parseDuration, parseInteger, UsageError } from "../terminal/parse.js";
 import { table } from "../terminal/table.js";
+import { fateTable } from "./fates.js";
 
 interface FilterOptions extends CommonOptions {
   readonly device?: readonly string[];
@@ -68,13 +61,7 @@ export function registerSessions(program: Command, kit: CommandKit): void {
     for (const one of sessions)
       await out.line(`${one.name} to ${deviceOf(one)} ${validateOnly ? "would be " : ""}closed`);
     for (const one of pending) await out.line(`${one.name} to ${deviceOf(one)} is not closed yet`);
-    if (jobs.length > 0) {
-      const rows = jobs.map((job) => [
-        ...[job.id, job.device, fateName(job.fate), stateName(job.state), effectName(job.effect)],
-        job.holdsDevice ? "held" : "",
-      ]);
-      await out.line(table(["job", "device", "fate", "state", "effect", "device is"], rows));
-    }
+    if (jobs.length > 0) await out.line(fateTable(jobs));
     if (remaining > 0) await out.note(`${remaining} more are meant: call again`);
   });
 }

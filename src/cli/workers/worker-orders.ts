@@ -3,9 +3,9 @@ import { Option } from "commander";
 import { toJson } from "@pointsman/sdk";
 import { StopWorkersResponseSchema, SuspendWorkersResponseSchema, WorkerSchema, type Worker } from "@pointsman/sdk/v1";
 import type { CommandKit, CommonOptions } from "../terminal/command.js";
-import { effectName, fateName, stateName, workerStateName } from "../terminal/format.js";
+import { workerStateName } from "../terminal/format.js";
 import { collect, parseDuration, parseInteger, UsageError } from "../terminal/parse.js";
-import { table } from "../terminal/table.js";
+import { fateTable } from "./fates.js";
 
 interface SelectorOptions extends CommonOptions {
   readonly queue?: readonly string[];
@@ -64,11 +64,7 @@ export function registerWorkerOrders(group: Command, kit: CommandKit): void {
     if (out.json) return await out.document(toJson(StopWorkersResponseSchema, answer));
     await out.line(said(answer.workers, options, "told to stop", answer.affectedDevices));
     if (answer.jobs.length === 0) return;
-    const rows = answer.jobs.map((job) => [
-      ...[job.id, job.device, fateName(job.fate), stateName(job.state), effectName(job.effect)],
-      job.holdsDevice ? "held" : "",
-    ]);
-    await out.line(table(["job", "device", "fate", "state", "effect", "device is"], rows));
+    await out.line(fateTable(answer.jobs));
     if (answer.interruptedJobs.length > 0) await out.note(`${answer.interruptedJobs.length} jobs were interrupted`);
   });
 }
