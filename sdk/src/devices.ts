@@ -5,7 +5,7 @@ import { itemError, noResult, present } from "./answer.js";
 import { callUnary, type CallOptions, type Connection } from "./call.js";
 import { cryptoProfiles, type CryptoProfileName } from "./crypto-profile.js";
 import type { PointsmanError } from "./errors.js";
-import { type IdentityInput, optionalDuration } from "./job-input.js";
+import type { IdentityInput } from "./job-input.js";
 import { createPagedList, type ListOptions, type PagedList } from "./page.js";
 import {
   DeviceFilterSchema,
@@ -16,6 +16,7 @@ import {
   type Device,
   type Platform,
 } from "./v1.js";
+import { optionalDuration } from "./time.js";
 
 /** What a caller can say of a device. */
 export interface DeviceFields {

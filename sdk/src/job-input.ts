@@ -2,7 +2,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { cryptoProfiles, type CryptoProfileName } from "./crypto-profile.js";
 import { checkMessages, type ConfigCheckInput, configureMessage, type ConfigureInput } from "./configure-input.js";
 import { httpOperation, shellOperation, taskOperation, type HttpInput, type TaskInput } from "./operation-input.js";
-import { durationFromMs, timestampFromDate } from "./time.js";
+import { optionalDuration, timestampFromDate } from "./time.js";
 import {
   DedupePolicy,
   Durability,
@@ -401,12 +401,4 @@ export function loginMessage(input: LoginInput): {
     enableSecret: input.enableSecret ?? "",
     useAgent: input.useAgent ?? false,
   };
-}
-
-/** `{ [key]: duration }`, or nothing where there is no value. */
-export function optionalDuration<K extends string>(
-  key: K,
-  ms: number | undefined,
-): { [P in K]?: ReturnType<typeof durationFromMs> } {
-  return (ms === undefined ? {} : { [key]: durationFromMs(ms) }) as { [P in K]?: ReturnType<typeof durationFromMs> };
 }

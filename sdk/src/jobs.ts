@@ -5,7 +5,7 @@ import { callUnary, type CallOptions, type Connection } from "./call.js";
 import type { PointsmanError } from "./errors.js";
 import { eventKindNumbers, type JobEventKindName } from "./event-kind.js";
 import { jobFilter, type JobFilterInit } from "./job-filter.js";
-import { jobSpec, optionalDuration, type JobInput, type JobSpecInit } from "./job-input.js";
+import { jobSpec, type JobInput, type JobSpecInit } from "./job-input.js";
 import { isFinal } from "./job-state.js";
 import { listJobTypes, type JobTypeFilter, type ListJobTypesOptions } from "./job-types.js";
 import { waitForJob, type WaitOptions } from "./job-wait.js";
@@ -31,6 +31,7 @@ import {
   type JobEvent,
   type JobType,
 } from "./v1.js";
+import { optionalDuration } from "./time.js";
 
 /** A job as accepted. */
 export type CreatedJob = Job & {

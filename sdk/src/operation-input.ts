@@ -1,7 +1,7 @@
 import { fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { ValueSchema } from "@bufbuild/protobuf/wkt";
-import { optionalDuration } from "./job-input.js";
 import type { JobSpecInit } from "./job-input.js";
+import { optionalDuration } from "./time.js";
 
 /** A call of a URL: a POST with a JSON payload. */
 export interface HttpInput {

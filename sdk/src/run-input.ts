@@ -1,14 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import {
-  endpoint,
-  operation,
-  optionalDuration,
-  workSpec,
-  type EndpointInput,
-  type JobConditions,
-  type JobWork,
-} from "./job-input.js";
+import { endpoint, operation, workSpec, type EndpointInput, type JobConditions, type JobWork } from "./job-input.js";
 import { RunSpecSchema, type RunSpec } from "./v1.js";
+import { optionalDuration } from "./time.js";
 
 /** Which devices of the inventory are meant: fields are joined by AND, the values of a field by OR. */
 export interface SelectorInput {

@@ -1,7 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { runSpec, type RunInput, type RunSpecInit } from "./run-input.js";
-import { optionalDuration } from "./job-input.js";
-import { timestampFromDate } from "./time.js";
+import { timestampFromDate, optionalDuration } from "./time.js";
 import { IntervalMode, MisfirePolicy, OverlapPolicy, ScheduleSchema, type Schedule } from "./v1.js";
 
 /** When a schedule fires: one of three ways. */

@@ -12,6 +12,11 @@ export function durationFromMs(ms: number): Duration {
   return create(DurationSchema, { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1000) * 1_000_000) });
 }
 
+/** `{ [key]: duration }`, or nothing where there is no value. */
+export function optionalDuration<K extends string>(key: K, ms: number | undefined): { [P in K]?: Duration } {
+  return (ms === undefined ? {} : { [key]: durationFromMs(ms) }) as { [P in K]?: Duration };
+}
+
 /** The point in time as a Date, to the millisecond. */
 export function timestampDate(timestamp: Timestamp): Date {
   return new Date(Number(timestamp.seconds) * 1000 + Math.floor(timestamp.nanos / 1_000_000));
