@@ -22,11 +22,11 @@ export type {
   InlineBastionInput,
   JobConditions,
   JobInput,
-  JobSpecInit,
   JobTarget,
   JobWork,
   LoginInput,
 } from "./job-input.js";
+export type { JobSpecInit } from "./job-spec-init.js";
 export type { HttpInput, TaskInput } from "./operation-input.js";
 export type { JobEventKindName } from "./event-kind.js";
 export type { JobTypeFilter, ListJobTypesOptions } from "./job-types.js";

@@ -1,6 +1,7 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import { cryptoProfiles, type CryptoProfileName } from "./crypto-profile.js";
 import { checkMessages, type ConfigCheckInput, configureMessage, type ConfigureInput } from "./configure-input.js";
+import type { JobSpecInit } from "./job-spec-init.js";
 import { httpOperation, shellOperation, taskOperation, type HttpInput, type TaskInput } from "./operation-input.js";
 import { optionalDuration, timestampFromDate } from "./time.js";
 import {
@@ -230,9 +231,6 @@ export interface JobConditions {
   /** Milliseconds after which a warning is written into the history of an attempt that still runs. Default: none. */
   readonly warnAfterMs?: number | undefined;
 }
-
-/** The contract's own form, as a message or as the plain object to make one from. */
-export type JobSpecInit = MessageInitShape<typeof JobSpecSchema>;
 
 /** Brings either form of a job into the contract's. */
 export function jobSpec(input: JobInput | JobSpecInit): JobSpec {

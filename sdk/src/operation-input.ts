@@ -1,6 +1,6 @@
 import { fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { ValueSchema } from "@bufbuild/protobuf/wkt";
-import type { JobSpecInit } from "./job-input.js";
+import type { JobSpecInit } from "./job-spec-init.js";
 import { optionalDuration } from "./time.js";
 
 /** A call of a URL: a POST with a JSON payload. */

@@ -1,4 +1,5 @@
 import type { CryptoProfile } from "../domain/crypto-profile.js";
+import type { HostKeyPolicy } from "./host-key.js";
 import type { Platform } from "./platform.js";
 
 /** Who logs in. At least one of `password`, `privateKey` and `agent` is set; nothing here ever reaches a log, an error or a transcript. */
@@ -13,14 +14,6 @@ export interface Account {
   readonly enableSecret?: string;
   /** Socket of an SSH agent whose keys are offered, behind `privateKey`. */
   readonly agent?: string;
-}
-
-/** Which host keys a device may show. Keys are handed in before the connection, since the check has to be synchronous. */
-export interface HostKeyPolicy {
-  /** `strict` refuses a device without a known key; `accept-new` takes the first key that is seen and reports it. */
-  readonly mode: "strict" | "accept-new";
-  /** Public keys as in an authorized_keys file: `ssh-ed25519 AAAA…`, a comment may follow. Any of them will do. */
-  readonly known: readonly string[];
 }
 
 /** One SSH server on the way to a device, or the device's own: where, how, and as whom. */

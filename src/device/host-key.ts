@@ -1,5 +1,4 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
-import type { HostKeyPolicy } from "./endpoint.js";
 
 /** A device's public key as it showed it. */
 export interface HostKey {
@@ -28,6 +27,14 @@ export function parseHostKey(line: string): HostKey {
   const key = hostKeyFromBlob(Buffer.from(base64, "base64"));
   if (key.type !== type) throw new RangeError(`the key says it is ${key.type}, the line says ${type}`);
   return key;
+}
+
+/** Which host keys a device may show. Keys are handed in before the connection, since the check has to be synchronous. */
+export interface HostKeyPolicy {
+  /** `strict` refuses a device without a known key; `accept-new` takes the first key that is seen and reports it. */
+  readonly mode: "strict" | "accept-new";
+  /** Public keys as in an authorized_keys file: `ssh-ed25519 AAAA…`, a comment may follow. Any of them will do. */
+  readonly known: readonly string[];
 }
 
 /** What a policy says about a key. */

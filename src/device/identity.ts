@@ -1,33 +1,7 @@
 import { DeviceError } from "./device-error.js";
-import type { Reader } from "./definition-reader.js";
+import { type IdentityQuestion, told } from "./identity-rules.js";
 import type { Platform } from "./platform.js";
 import type { CommandRequest, Session } from "./session.js";
-
-/** A command that tells something of a device, and the lines of its output that do. */
-export interface IdentityQuestion {
-  readonly send: string;
-  /** Matched against each line; the group `value` is what is told. */
-  readonly tells: RegExp;
-}
-
-/** How a device of a platform says who it is. */
-export interface IdentityRules {
-  /** Undefined: its prompt tells. */
-  readonly hostName: IdentityQuestion | undefined;
-  /** Undefined: nothing tells. */
-  readonly serial: IdentityQuestion | undefined;
-}
-
-/** Reads the `identity` part of a definition. */
-export function readIdentityRules(reader: Reader): IdentityRules {
-  const fields = reader.object("host_name", "serial");
-  const question = (field: Reader): IdentityQuestion | undefined => {
-    if (field.absent) return undefined;
-    const { send, tells } = field.object("send", "tells");
-    return { send: send.text(), tells: tells.pattern(["value"]) };
-  };
-  return { hostName: question(fields.host_name), serial: question(fields.serial) };
-}
 
 const bounds = { idleTimeoutMs: 30_000, totalTimeoutMs: 60_000, maxOutputBytes: 1024 * 1024 };
 
@@ -62,12 +36,6 @@ export async function readSerials(
 export function isHostName(platform: Platform, seen: string, expected: string): boolean {
   const wanted = expected.toLowerCase();
   return seen === wanted || (platform.hostKept > 0 && seen.length >= platform.hostKept && wanted.startsWith(seen));
-}
-
-/** What a text tells by a question, in lower case. */
-export function told({ tells }: IdentityQuestion, text: string): readonly string[] {
-  const values = text.split("\n").flatMap((line) => tells.exec(line.trimEnd())?.groups?.["value"] ?? []);
-  return [...new Set(values.map((value) => value.toLowerCase()))];
 }
 
 async function ask(

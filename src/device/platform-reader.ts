@@ -1,7 +1,7 @@
 import { readCommandRules } from "./commands-reader.js";
 import { evidences, readConfiguration } from "./configuration-reader.js";
 import type { Reader } from "./definition-reader.js";
-import { readIdentityRules } from "./identity.js";
+import { readIdentityRules } from "./identity-rules.js";
 import type { Mode, Platform, Question, Transition } from "./platform.js";
 import { readVectors } from "./platform-vectors.js";
 

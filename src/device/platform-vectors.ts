@@ -1,6 +1,6 @@
 import { createCommandGuard } from "../domain/command-rules.js";
 import type { Reader } from "./definition-reader.js";
-import { told } from "./identity.js";
+import { told } from "./identity-rules.js";
 import type { Platform, PlatformVectors } from "./platform.js";
 import { matchAnyPrompt } from "./prompt.js";
 import { isReadOnly } from "./read-only.js";

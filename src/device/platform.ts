@@ -1,6 +1,6 @@
 import type { PlatformCommands } from "../domain/command-rules.js";
 import type { ConfigurationRules, Evidence } from "./configuration-rules.js";
-import type { IdentityRules } from "./identity.js";
+import type { IdentityRules } from "./identity-rules.js";
 import type { ReadOnlyRules } from "./read-only.js";
 
 /** Which of the account's texts answers a question. */

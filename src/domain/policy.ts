@@ -1,6 +1,3 @@
-import type { RecurringTimes } from "./closed-times.js";
-import type { CommandRule } from "./command-rules.js";
-
 /** Which devices a policy holds for. Fields AND, values inside a field OR; empty: every device. */
 export interface PolicyScope {
   readonly zones: readonly string[];
@@ -15,32 +12,6 @@ export interface Policy {
   readonly reason: string;
   readonly createMs: number;
 }
-
-/** A time in which no change starts; without an end, until it is taken away. */
-export interface Freeze extends Policy {
-  readonly scope: PolicyScope;
-  readonly startMs: number;
-  readonly endMs?: number;
-}
-
-/** Times in which changes may start; outside of them they wait. */
-export interface ChangeWindow extends Policy {
-  readonly scope: PolicyScope;
-  readonly times: readonly RecurringTimes[];
-}
-
-/** That no change step starts anywhere. */
-export type ChangeStop = Omit<Policy, "name">;
-
-/** Policies by kind. */
-export interface Policies {
-  readonly freeze: Freeze;
-  readonly window: ChangeWindow;
-  readonly rule: CommandRule;
-}
-
-/** Under which name jobs wait for the lifting of a stop of changes. */
-export const stopName = "stop/changes";
 
 /** Whether a policy is for some devices of a zone and not for others. */
 export function isSelective({ devices, labels }: PolicyScope): boolean {

@@ -1,6 +1,7 @@
 import type { Calendar } from "../domain/calendar.js";
 import { closedTimes, type Span } from "../domain/closed-times.js";
-import { isSelective, type Policies, type PolicyScope, stopName } from "../domain/policy.js";
+import { type Policies, stopName } from "../domain/policies.js";
+import { isSelective, type PolicyScope } from "../domain/policy.js";
 
 /** Fields of a zone's freezes that are none: of which version of the policies they are, and who stopped changes. */
 export const versionField = "#version";

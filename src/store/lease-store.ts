@@ -2,7 +2,7 @@ import type { EventFact } from "../domain/job-event.js";
 import type { Effect, Failure, JobRecord } from "../domain/job.js";
 import type { CryptoProfile } from "../domain/crypto-profile.js";
 import type { WorkerControl } from "../domain/worker-control.js";
-import type { ChangeStop } from "../domain/policy.js";
+import type { ChangeStop } from "../domain/policies.js";
 import type { TaskType } from "../domain/task-type.js";
 
 /** What a worker says of itself. */

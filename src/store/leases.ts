@@ -2,7 +2,7 @@ import { createClaimNumbers } from "./claim-numbers.js";
 import type { RedisLinks, StoreConnection } from "./connection.js";
 import { workerHold } from "../domain/hold.js";
 import type { WorkerControl } from "../domain/worker-control.js";
-import type { ChangeStop } from "../domain/policy.js";
+import type { ChangeStop } from "../domain/policies.js";
 import { factBody } from "./event-json.js";
 import { createGatheredCalls, type Item } from "./gathered-calls.js";
 import { openHintLine } from "./hint-line.js";

@@ -1,14 +1,7 @@
 import type { Calendar } from "../domain/calendar.js";
 import type { CommandRule } from "../domain/command-rules.js";
-import {
-  type ChangeStop,
-  holdsFor,
-  isSelective,
-  type Policies,
-  type PolicyScope,
-  reachesZone,
-  stopName,
-} from "../domain/policy.js";
+import { type ChangeStop, type Policies, stopName } from "../domain/policies.js";
+import { holdsFor, isSelective, type PolicyScope, reachesZone } from "../domain/policy.js";
 import type { StoreConnection } from "./connection.js";
 import { type Closure, closureOf, stopClosure, stopField, versionField } from "./freeze-text.js";
 import { type KeySpace, keyOf } from "./keys.js";

@@ -1,5 +1,5 @@
 import type { CommandRule } from "../domain/command-rules.js";
-import type { ChangeStop, Policies } from "../domain/policy.js";
+import type { ChangeStop, Policies } from "../domain/policies.js";
 import type { DeviceRecord } from "./device-store.js";
 
 /** When changes may be made. What it says of a zone is spread to it, where claims see it. */

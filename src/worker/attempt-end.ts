@@ -6,7 +6,7 @@ import type { Failure } from "../domain/job.js";
 import { backoffMs, type RetryRule } from "../domain/retry.js";
 import type { AttemptEnd, Claim, Holder, LeaseStore } from "../store/store.js";
 import { StoreError } from "../store/store.js";
-import { stopName } from "../domain/policy.js";
+import { stopName } from "../domain/policies.js";
 import { AttemptEnded, type Executed, FrozenError, type StopCause } from "./attempt-context.js";
 import { BreakerOpenError } from "./contacts.js";
 import { AttemptError, concernsDevice, failureOf } from "./failure.js";

@@ -1,5 +1,11 @@
-import { isHostName, type Platform, readHostNames, readSerials, type Session } from "../device/index.js";
-import type { WorkContext } from "./attempt-context.js";
+import {
+  type CommandRequest,
+  isHostName,
+  type Platform,
+  readHostNames,
+  readSerials,
+  type Session,
+} from "../device/index.js";
 import { AttemptError } from "./failure.js";
 
 /** Who a device is expected to be. */
@@ -16,10 +22,11 @@ export async function checkIdentity(
   session: Session,
   platform: Platform,
   expected: ExpectedIdentity,
-  { beforeWrite, signal }: Pick<WorkContext, "beforeWrite" | "signal">,
+  attempt: Required<Pick<CommandRequest, "beforeWrite" | "signal">>,
   renamed: ReadonlySet<string>,
 ): Promise<void> {
   const { hostName, serial } = expected;
+  const { beforeWrite, signal } = attempt;
   const options = { beforeWrite, signal };
   if (hostName !== undefined) {
     const seen = await readHostNames(session, platform, options);

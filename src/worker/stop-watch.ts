@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { Clock } from "../domain/clock.js";
-import type { ChangeStop } from "../domain/policy.js";
+import type { ChangeStop } from "../domain/policies.js";
 import { type LeaseStore, StoreError } from "../store/store.js";
 
 /** How often it is asked whether changes are stopped, while some run: a hint that says so can be lost. */

@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import { expect, test } from "vitest";
-import type { ChangeStop } from "../../src/domain/policy.js";
+import type { ChangeStop } from "../../src/domain/policies.js";
 import { StoreError } from "../../src/store/store.js";
 import { createStopWatch } from "../../src/worker/stop-watch.js";
 import { createHandClock } from "../support/hand-clock.js";

@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type Health, HealthSchema, HealthStatus } from "@pointsman/sdk/v1";
 import type { Clock } from "../../domain/clock.js";
-import type { ChangeStop } from "../../domain/policy.js";
+import type { ChangeStop } from "../../domain/policies.js";
 import type { Store } from "../../store/store.js";
 import type { CallFigures } from "../calls/call-figures.js";
 import {

@@ -14,7 +14,8 @@ import {
 import type { Calendar } from "../../domain/calendar.js";
 import { closedTimes, nextSpan, spanAt } from "../../domain/closed-times.js";
 import type { CommandRule } from "../../domain/command-rules.js";
-import type * as domain from "../../domain/policy.js";
+import type * as domain from "../../domain/policies.js";
+import type { PolicyScope } from "../../domain/policy.js";
 
 /** A freeze as the contract says it, at a moment. */
 export function freezeMessage(freeze: domain.Freeze, nowMs: number): Freeze {
@@ -57,7 +58,7 @@ export function stopMessage({ owner, reason, createMs }: domain.ChangeStop): Cha
   return create(ChangeStopSchema, { owner, reason, time: timestampFromMs(createMs) });
 }
 
-function scopeInit({ zones, devices, labels }: domain.PolicyScope) {
+function scopeInit({ zones, devices, labels }: PolicyScope) {
   return { zones: [...zones], devices: [...devices], labels: { ...labels } };
 }
 

@@ -1,5 +1,5 @@
 import type { CommandIo } from "./interpreter.js";
-import type { Action, NetworkSession } from "./network-actions.js";
+import type { Action, NetworkSession } from "./network-session.js";
 import { createRunningConfig } from "./running-config.js";
 
 const notInSession = "% Unavailable command (not in a configuration session)\n";

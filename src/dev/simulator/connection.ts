@@ -3,34 +3,14 @@ import type { AuthContext, Connection, Session } from "ssh2";
 import type { Clock } from "../../domain/clock.js";
 import { startExec } from "./exec-session.js";
 import type { DeviceState } from "./device-state.js";
-import type { SessionFaults } from "./faults.js";
-import type { Interpreter } from "./interpreter.js";
-import type { Journal, JournalKind } from "./journal.js";
+import type { Journal } from "./journal.js";
 import { createLogin } from "./login.js";
 import { createNetworkInterpreter } from "./network-interpreter.js";
+import type { SessionContext } from "./session-context.js";
 import { createShellInterpreter } from "./shell-interpreter.js";
 import { startShell, type TerminalSize } from "./shell-session.js";
 import type { SimulatedUser } from "./simulated-device.js";
 import type { Terminal } from "./terminal.js";
-
-/** What one SSH connection offers to the channels on it. */
-export interface SessionContext {
-  readonly device: DeviceState;
-  readonly clock: Clock;
-  /** Session name for the journal. */
-  readonly session: string;
-  readonly faults: SessionFaults;
-  record(kind: JournalKind, mode: string, line: string): void;
-  createInterpreter(options: {
-    readonly mode: string;
-    readonly setEcho: (on: boolean) => void;
-    readonly close: () => void;
-  }): Interpreter;
-  /** Cuts the connection: what was written still leaves, then TCP ends without a word of SSH. */
-  cut(): void;
-  /** Ends the connection in good order. */
-  end(): void;
-}
 
 /** A connection that is open. */
 export interface OpenConnection {

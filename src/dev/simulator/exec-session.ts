@@ -1,8 +1,8 @@
 import type { ServerChannel } from "ssh2";
-import type { SessionContext } from "./connection.js";
 import type { CommandIo } from "./interpreter.js";
 import { createOutput } from "./output.js";
 import { createScenario } from "./scenario.js";
+import type { SessionContext } from "./session-context.js";
 
 /** Runs one exec request: no echo, no prompt, no paging; then the exit status, and the channel closes. */
 export function startExec(context: SessionContext, channel: ServerChannel, command: string): void {

@@ -2,7 +2,8 @@ import type { Clock } from "../../domain/clock.js";
 import { createCommandTree, type CommandTree, type Lookup } from "./command-tree.js";
 import type { DeviceState } from "./device-state.js";
 import type { CommandIo, Interpreter } from "./interpreter.js";
-import { actions, type NetworkSession } from "./network-actions.js";
+import { actions } from "./network-actions.js";
+import type { NetworkSession } from "./network-session.js";
 import { filterOutput, splitPipe } from "./output-filter.js";
 import type { Ask, CliPersonality, CommandEntry } from "./personality.js";
 

@@ -2,18 +2,7 @@ import type { Clock } from "../../domain/clock.js";
 import type { DeviceState } from "./device-state.js";
 import type { CommandIo, Interpreter } from "./interpreter.js";
 import { programs } from "./shell-programs.js";
-
-/** State of one Unix shell. */
-export interface ShellSession {
-  readonly device: DeviceState;
-  readonly clock: Clock;
-  user: string;
-  /** `PS1` when it was set, with the few escapes that prompts use. */
-  promptText: string | undefined;
-  status: number;
-  readonly setEcho: (on: boolean) => void;
-  readonly close: () => void;
-}
+import type { ShellState } from "./shell-state.js";
 
 /** A small `sh`: words and quotes, `;` `&&` `||`, `>&2`, `$?`, and the programs of `shell-programs.ts`. */
 export function createShellInterpreter(options: {
@@ -25,7 +14,7 @@ export function createShellInterpreter(options: {
   readonly setEcho: (on: boolean) => void;
   readonly close: () => void;
 }): Interpreter {
-  const session: ShellSession = {
+  const session: ShellState = {
     device: options.device,
     clock: options.clock,
     user: options.user,
@@ -59,7 +48,7 @@ interface Part {
   readonly when: ";" | "&&" | "||";
 }
 
-function runList(parts: readonly Part[], session: ShellSession, io: CommandIo): number | Promise<number> {
+function runList(parts: readonly Part[], session: ShellState, io: CommandIo): number | Promise<number> {
   for (let at = 0; at < parts.length; at++) {
     const part = parts[at]!;
     if ((part.when === "&&" && session.status !== 0) || (part.when === "||" && session.status === 0)) continue;
@@ -75,7 +64,7 @@ function runList(parts: readonly Part[], session: ShellSession, io: CommandIo): 
   return session.status;
 }
 
-function runOne(text: string, session: ShellSession, io: CommandIo): number | Promise<number> {
+function runOne(text: string, session: ShellState, io: CommandIo): number | Promise<number> {
   const toError = /\s*1?>&2\s*$/.exec(text);
   const quiet = /\s*2>\s*(?:&1|\/dev\/null)\s*$/.exec(text);
   const words = splitWords(toError ? text.slice(0, toError.index) : quiet ? text.slice(0, quiet.index) : text, session);
@@ -122,7 +111,7 @@ function splitList(line: string): Part[] {
   return parts;
 }
 
-function splitWords(text: string, session: ShellSession): string[] {
+function splitWords(text: string, session: ShellState): string[] {
   const words: string[] = [];
   for (const [raw] of text.matchAll(/(?:'[^']*'|"[^"]*"|\\.|[^\s'"\\])+/g)) {
     words.push(

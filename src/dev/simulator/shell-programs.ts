@@ -1,9 +1,9 @@
 import { formatTime } from "./template.js";
 import type { CommandIo } from "./interpreter.js";
-import type { ShellSession } from "./shell-interpreter.js";
+import type { ShellState } from "./shell-state.js";
 
 /** A program: its arguments, the shell, its input and output; gives the exit status. */
-export type Program = (args: readonly string[], session: ShellSession, io: CommandIo) => number | Promise<number>;
+export type Program = (args: readonly string[], session: ShellState, io: CommandIo) => number | Promise<number>;
 
 /** Shows text and succeeds, at once where that is possible. */
 function say(io: CommandIo, text: string): number | Promise<number> {
@@ -83,7 +83,7 @@ export const programs: Readonly<Record<string, Program>> = {
   sudo: (args, session, io) => sudo(args, session, io),
 };
 
-function concatenate(args: readonly string[], { device }: ShellSession, io: CommandIo): number | Promise<number> {
+function concatenate(args: readonly string[], { device }: ShellState, io: CommandIo): number | Promise<number> {
   let text = "";
   let status = 0;
   for (const path of args) {
@@ -120,7 +120,7 @@ function* lines(first: number, last: number): Generator<string, void, undefined>
 }
 
 /** `sudo [-S] [-p PROMPT] [-i | COMMAND…]`: asks for the user's own password, like the real one. */
-async function sudo(args: readonly string[], session: ShellSession, io: CommandIo): Promise<number> {
+async function sudo(args: readonly string[], session: ShellState, io: CommandIo): Promise<number> {
   const rest = [...args];
   let question = `[sudo] password for ${session.user}: `;
   let login = false;

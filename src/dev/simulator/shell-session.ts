@@ -1,7 +1,7 @@
 import type { ServerChannel } from "ssh2";
-import type { SessionContext } from "./connection.js";
 import { createOutput } from "./output.js";
 import { createScenario } from "./scenario.js";
+import type { SessionContext } from "./session-context.js";
 import { createTerminal, type Terminal } from "./terminal.js";
 
 /** Size of the client's terminal; 0 rows means that it has none or does not say. */

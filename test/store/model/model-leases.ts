@@ -3,7 +3,7 @@ import type { Claim, Fenced, Holder, LeaseStore, Output, WorkerIdentity } from "
 import { StoreError } from "../../../src/store/store.js";
 import type { WorkerControl } from "../../../src/domain/worker-control.js";
 import { createClaimNumbers } from "../../../src/store/claim-numbers.js";
-import { stopName } from "../../../src/domain/policy.js";
+import { stopName } from "../../../src/domain/policies.js";
 import { closeAttempt, lose } from "./lose.js";
 import { recordOf } from "./model-jobs.js";
 import * as zones from "./zone.js";
