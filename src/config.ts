@@ -295,6 +295,12 @@ export const settings = {
   ),
 } as const;
 
+/** The settings that a running process takes over when it reads them again; every other one needs a restart. */
+export const reloadable: ReadonlySet<string> = new Set<keyof typeof settings>([
+  ...(["tlsCertificate", "tlsKey", "drainSeconds", "shellCommands", "allowAddresses", "allowHosts"] as const),
+  ...(["keepSucceededHours", "keepFailedHours", "keepJobs", "keepOutputMegabytes", "logLevel"] as const),
+]);
+
 /** The settings as they are. */
 export type Config = { readonly [K in keyof typeof settings]: (typeof settings)[K]["fallback"] };
 

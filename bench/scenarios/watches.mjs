@@ -1,60 +1,61 @@
-import { setMaxListeners } from "node:events";
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createClient } from "@connectrpc/connect";
-import { createConnectTransport } from "@connectrpc/connect-node";
 import { createJobs } from "../lib/jobs.mjs";
 import { percentile } from "../lib/statistics.mjs";
 import { openPointsman } from "../sides/pointsman.mjs";
 import { startProcess } from "../sides/process.mjs";
 
-const bareStreams = fileURLToPath(new URL("../sides/bare-streams.mjs", import.meta.url));
+const fileOf = (name) => fileURLToPath(new URL(`../sides/${name}`, import.meta.url));
 const changesPerSecond = 1_000;
-/** A server takes a bounded number of streams on one connection. */
-const perConnection = 500;
+/** How long changes may take to be seen before they count as missed, in milliseconds. */
+const patienceMs = 30_000;
+const now = () => Number(process.hrtime.bigint()) / 1e6;
 
 /** Resident bytes of a process. */
 function residentBytes(pid) {
   return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) * 1_024;
 }
 
-/** Opens a watch for each id, some at a time, and resolves when all are in step. `seen` is called when a job has ended. */
-async function openWatches(sdk, port, ids, seen) {
-  const { JobService } = await sdk("v1.js");
-  const baseUrl = `http://127.0.0.1:${port}`;
-  const clients = Array.from({ length: Math.ceil(ids.length / perConnection) }, () =>
-    createClient(JobService, createConnectTransport({ baseUrl, httpVersion: "2" })),
-  );
-  const closing = new AbortController();
-  setMaxListeners(0, closing.signal);
-  const follow = async (client, id, synced) => {
-    for await (const { item } of client.watchJob({ id, skipHistory: true }, { signal: closing.signal })) {
-      if (item.case === "synced") synced();
-      else if (item.case === "event" && item.value.event.case === "stateChanged") seen(id);
-    }
+/** Seconds of a core that a process has used. */
+function coreSeconds(pid) {
+  const [user, system] = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ").slice(11, 13);
+  return (Number(user) + Number(system)) / 100;
+}
+
+/** Opens a watch for each id, in a process of their own, and resolves when all are in step. */
+async function openWatches(port, ids) {
+  const watchers = fork(fileOf("watchers.mjs"));
+  const ask = async (message) => {
+    watchers.send(message);
+    return (await once(watchers, "message"))[0];
   };
-  for (let i = 0; i < ids.length; i += 100) {
-    await Promise.all(
-      ids.slice(i, i + 100).map(
-        (id) =>
-          new Promise((resolve, reject) => {
-            follow(clients[Math.floor(i / perConnection)], id, resolve).catch(
-              (error) => closing.signal.aborted || reject(error),
-            );
-          }),
-      ),
-    );
-  }
-  return () => closing.abort();
+  await ask({ open: { port, ids } });
+  return {
+    /** When each watch saw its job change, once all have, or when they had time enough. */
+    async seen() {
+      const until = now() + patienceMs;
+      for (;;) {
+        const { seen } = await ask({ seen: true });
+        if (now() > until || seen.every((at) => at !== null)) return seen;
+        await sleep(500);
+      }
+    },
+    async close() {
+      watchers.send({ close: true });
+      await once(watchers, "exit");
+    },
+  };
 }
 
 /** What a watch costs a server, in bytes that are resident. */
-async function bytesPerWatch(pid, open, count) {
+async function bytesPerWatch(pid, port, ids) {
   const before = residentBytes(pid);
-  const close = await open();
+  const watches = await openWatches(port, ids);
   await sleep(1_000);
-  return { bytes: (residentBytes(pid) - before) / count, close };
+  return { bytes: (residentBytes(pid) - before) / ids.length, watches };
 }
 
 const cancel = { interruptRunning: false, caller: "bench", reason: "" };
@@ -72,13 +73,9 @@ export const watchScenarios = [
     run: (bench) =>
       bench.inTurn(["pointsman-api"], async (which) => {
         const count = bench.size([500, 5_000]);
-        const bare = await startProcess([bareStreams], {}, '"ready"');
-        const nothing = await bytesPerWatch(
-          bare.pid,
-          () => openWatches(bench.sdk, bare.said.port, Array(count).fill("x"), () => undefined),
-          count,
-        );
-        nothing.close();
+        const bare = await startProcess([fileOf("bare-streams.mjs")], {}, '"ready"');
+        const nothing = await bytesPerWatch(bare.pid, bare.said.port, Array(count).fill("x"));
+        await nothing.watches.close();
         await bare.stop();
 
         const side = await bench.open(which, { devices: 100 });
@@ -86,37 +83,40 @@ export const watchScenarios = [
         const jobs = await side.enqueueMany(createJobs(count + 1, 100));
         const ids = jobs.map(({ id }) => id);
         const shared = ids.pop();
-        const sent = new Map();
-        const waits = [];
-        const see = (id) => void waits.push(performance.now() - sent.get(id));
-        const own = await bytesPerWatch(side.pid, () => openWatches(bench.sdk, side.port, ids, see), count);
-        const begin = performance.now();
+        const own = await bytesPerWatch(side.pid, side.port, ids);
+        const sent = [];
+        const begin = now();
+        const used = coreSeconds(side.pid);
         for (const [i, id] of ids.entries()) {
-          const early = begin + (i / changesPerSecond) * 1_000 - performance.now();
+          const early = begin + (i / changesPerSecond) * 1_000 - now();
           if (early > 1) await sleep(early);
-          sent.set(id, performance.now());
+          sent.push(now());
           void store.jobs.cancel(id, cancel);
         }
-        for (let tries = 0; waits.length < count && tries < 300; tries++) await sleep(100);
-        own.close();
+        const seen = await own.watches.seen();
+        const busy = coreSeconds(side.pid) - used;
+        const waits = seen.flatMap((at, i) => (at === null ? [] : [at - sent[i]]));
+        await own.watches.close();
 
-        let all = 0;
-        const closeShared = await openWatches(bench.sdk, side.port, Array(count).fill(shared), () => (all += 1));
-        const changed = performance.now();
+        const together = await openWatches(side.port, Array(count).fill(shared));
+        const changed = now();
         await store.jobs.cancel(shared, cancel);
-        while (all < count && performance.now() - changed < 30_000) await sleep(5);
-        const toAll = (performance.now() - changed) / 1_000;
-        closeShared();
+        const seenByAll = (await together.seen()).filter((at) => at !== null);
+        const toAll = (Math.max(...seenByAll) - changed) / 1_000;
+        await together.close();
         const broken = [];
         if (waits.length < count) broken.push(`${count - waits.length} changes were not seen`);
-        if (all < count) broken.push(`${count - all} watches did not see the change of their job`);
+        if (seenByAll.length < count)
+          broken.push(`${count - seenByAll.length} watches did not see the change of their job`);
         await direct.close();
         await side.close();
         return {
           numbers: {
             memory: own.bytes / nothing.bytes,
             "bytes a watch": own.bytes,
+            "ms at p50 until a change is seen": percentile(waits, 0.5),
             "ms at p99 until a change is seen": percentile(waits, 0.99),
+            "ms of the server's core for a change": (busy * 1_000) / count,
             "s until one change is seen by all": toAll,
           },
           broken,

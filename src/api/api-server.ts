@@ -1,4 +1,3 @@
-import { setMaxListeners } from "node:events";
 import type { ConnectRouter } from "@connectrpc/connect";
 import {
   CredentialService,
@@ -78,6 +77,8 @@ export interface ApiServer {
     readonly host: string;
     readonly port: number;
   }): Promise<{ readonly host: string; readonly port: number }>;
+  /** New connections get this certificate. Only where the server speaks TLS. */
+  renewTls(tls: TlsOptions): void;
   /** The state of the parts as last seen. */
   health(): ServiceHealth;
   /** Ends watches with SHUTTING_DOWN, lets other calls end, and cuts what is left after `graceMs`. */
@@ -88,8 +89,6 @@ export interface ApiServer {
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const { store, sealer, clock, random, logger } = options;
   const shutdown = new AbortController();
-  // Every call under way listens to it.
-  setMaxListeners(0, shutdown.signal);
   const counted = countCalls(clock);
   const monitor = createHealthMonitor({ store, clock, version: options.version, calls: counted.figures });
   let open = false;
@@ -128,7 +127,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const handler = createRequestHandler({
     routes,
     plain: createPlainRoutes({
-      ...{ store, clock, monitor, shutdown: shutdown.signal },
+      ...{ store, clock, monitor },
       ...(options.metrics && { metrics: options.metrics }),
     }),
     interceptors: [createCallGuard(logger)],
@@ -153,6 +152,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await monitor.start();
       return server.listen(at);
     },
+    renewTls: (tls) => server.renewTls(tls),
     health: () => monitor.current(),
     async close(graceMs) {
       monitor.stop();

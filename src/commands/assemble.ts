@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { lookup } from "node:dns/promises";
-import { readFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -24,7 +23,7 @@ import { traceCalls } from "../observe/traced-calls.js";
 import { startTracing, type Tracing } from "../observe/tracing.js";
 import { createMetricsRegistry } from "../observe/registry.js";
 import { gaugeWorker } from "../observe/worker-gauges.js";
-import { type AddressRule, createAddressRule } from "../outbound/address-rule.js";
+import type { AddressRule } from "../outbound/address-rule.js";
 import { createOutbound, type Outbound } from "../outbound/outbound.js";
 import { createPolicyKeeper } from "../scheduler/policy-keeper.js";
 import { createReconciler } from "../scheduler/reconciler.js";
@@ -41,7 +40,7 @@ import { createSealer, type Sealer } from "../secrets/sealer.js";
 import { loadSealingKey } from "../secrets/sealing-key.js";
 import type { Demand } from "../store/fitness.js";
 import { createRedisStore } from "../store/redis-store.js";
-import type { Store, StoreObserver } from "../store/store.js";
+import type { RetentionRule, Store, StoreObserver } from "../store/store.js";
 import { createCalendar } from "../system/calendar.js";
 import { systemClock } from "../system/clock.js";
 import { createLoopDelay, watchLoopDelay } from "../system/loop-delay.js";
@@ -53,7 +52,10 @@ import type { Journals } from "../worker/journal.js";
 import { createJournals } from "../worker/journals.js";
 import type { Tools } from "../worker/tools.js";
 import { createWorker, type Worker, type WorkerOptions } from "../worker/worker.js";
+import { readCertificate } from "./certificate.js";
+import { liveAddressRule } from "./live-config.js";
 import { createPlatformCatalogue } from "./platform-catalogue.js";
+import type { PrepareReload } from "./reload-signal.js";
 
 /** What both processes stand on. */
 export interface Base {
@@ -119,6 +121,8 @@ export async function openBase(config: Config, logger: Logger, createKey = false
 
 /** A server that listens, with its background loops. */
 export interface RunningServer extends Service {
+  /** Reads the certificate of new settings; the next connections get it. */
+  readonly prepareReload: PrepareReload;
   /** Where it listens, once started. */
   address(): { readonly host: string; readonly port: number };
 }
@@ -132,12 +136,7 @@ export function assembleMetrics({ config, metrics }: Base): Service[] {
 export function assembleServer({ config, logger, store, sealer, metrics, tracing }: Base): RunningServer {
   const parts = { store, clock: systemClock, logger };
   const platforms = installedPlatforms(config.platformsDir, systemClock.now());
-  const rule = {
-    succeededMs: config.keepSucceededHours * 3_600_000,
-    failedMs: config.keepFailedHours * 3_600_000,
-    jobs: config.keepJobs,
-    outputBytes: config.keepOutputMegabytes * 1_000_000,
-  };
+  const rule = retentionOf(config);
   const catalogue = createPlatformCatalogue(platforms);
   const creation = {
     store,
@@ -148,7 +147,7 @@ export function assembleServer({ config, logger, store, sealer, metrics, tracing
     forbidInlineEndpoints: config.forbidInlineEndpoints,
     replicateByDefault: config.durability === "replicated",
   };
-  const addresses = createAddressRule(config);
+  const addresses = liveAddressRule(config);
   const calendar = createCalendar();
   const starter = createRunStarter(creation);
   const loops = [
@@ -178,11 +177,7 @@ export function assembleServer({ config, logger, store, sealer, metrics, tracing
   }
 
   const { start, stop } = createSwitch(async () => {
-    const { tlsCertificate, tlsKey } = config;
-    const tls =
-      tlsCertificate !== undefined && tlsKey !== undefined
-        ? { cert: await readFile(tlsCertificate, "utf8"), key: await readFile(tlsKey, "utf8") }
-        : undefined;
+    const tls = await readCertificate(config);
     const up = createApiServer({
       ...{ ...creation, calendar, addresses },
       logger,
@@ -203,7 +198,31 @@ export function assembleServer({ config, logger, store, sealer, metrics, tracing
     logger.info(address, "server ready");
     return () => takeDown(up);
   });
-  return { address: () => address, start, stop };
+  return {
+    ...{ address: () => address, start, stop },
+    async prepareReload(next) {
+      const tls = config.tlsCertificate === undefined ? undefined : await readCertificate(next);
+      return () => tls && server?.renewTls(tls);
+    },
+  };
+}
+
+/** What is kept for how long, by what the settings say when it is asked. */
+function retentionOf(config: Config): RetentionRule {
+  return {
+    get succeededMs() {
+      return config.keepSucceededHours * 3_600_000;
+    },
+    get failedMs() {
+      return config.keepFailedHours * 3_600_000;
+    },
+    get jobs() {
+      return config.keepJobs;
+    },
+    get outputBytes() {
+      return config.keepOutputMegabytes * 1_000_000;
+    },
+  };
 }
 
 /** Whether a process runs: also one of another user, which may not be signalled. */
@@ -232,7 +251,9 @@ function toolsOf(config: Config): Tools {
   const { PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" } = process.env;
   return {
     programs: systemPrograms,
-    shellCommands: config.shellCommands,
+    get shellCommands() {
+      return config.shellCommands;
+    },
     node: nodeOf(config),
     tasks: createTaskThreads({
       clock: systemClock,
@@ -242,7 +263,7 @@ function toolsOf(config: Config): Tools {
       env: environmentOfTasks(process.env),
     }),
     programHome: { env: { PATH, HOME: tmpdir(), LANG: "C.UTF-8" }, directory: tmpdir() },
-    outbound: outboundOf(createAddressRule(config)),
+    outbound: outboundOf(liveAddressRule(config)),
   };
 }
 
@@ -294,7 +315,9 @@ export function assembleWorker(
     siteLabel: config.siteLabel,
     siteConnectsPerMinute: config.siteConnectsPerMinute,
     loopP99Ms: watchLoopDelay(),
-    drainMs: config.drainSeconds * 1000,
+    get drainMs() {
+      return config.drainSeconds * 1000;
+    },
   });
   gaugeWorker(worker, config.capacity, metrics);
   return worker;

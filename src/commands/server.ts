@@ -2,7 +2,8 @@ import { type Command, Option } from "commander";
 import { type Config, loadConfig } from "../config.js";
 import { createLogger } from "../telemetry/logger.js";
 import { changeLogLevelOnSignal } from "./log-level-signal.js";
-import { reloadOnSignal } from "./reload-signal.js";
+import { createLiveConfig } from "./live-config.js";
+import { type PrepareReload, reloadOnSignal } from "./reload-signal.js";
 import { runUntilSignal } from "./run-process.js";
 import { beatToWatcher, isWatched, runWatched } from "./watched-process.js";
 
@@ -25,13 +26,15 @@ export function registerProcesses(program: Command): void {
         ...(port === undefined ? {} : { port }),
       };
       const read = (): Config => loadConfig(config, process.env, overrides);
-      const settings = read();
-      const logger = createLogger(settings.logLevel);
+      const live = createLiveConfig(read());
+      const logger = createLogger(live.config.logLevel);
       changeLogLevelOnSignal(logger);
-      reloadOnSignal(logger, settings, read);
+      const prepare: PrepareReload[] = [];
+      reloadOnSignal({ logger, live, read, prepare });
       const { assembleMetrics, assembleServer, openBase } = await import("./assemble.js");
-      const base = await openBase(settings, logger);
+      const base = await openBase(live.config, logger);
       const server = assembleServer(base);
+      prepare.push(server.prepareReload);
       try {
         await runUntilSignal([...assembleMetrics(base), server]);
       } finally {
@@ -44,17 +47,17 @@ export function registerProcesses(program: Command): void {
     .addOption(configOption())
     .action(async ({ config }: { config?: string }) => {
       const read = (): Config => loadConfig(config, process.env);
-      const settings = read();
+      const live = createLiveConfig(read());
       if (!isWatched(process.env)) {
         process.exitCode = await runWatched();
         return;
       }
-      const logger = createLogger(settings.logLevel);
+      const logger = createLogger(live.config.logLevel);
       changeLogLevelOnSignal(logger);
-      reloadOnSignal(logger, settings, read);
+      reloadOnSignal({ logger, live, read, prepare: [] });
       // The watcher, which ended above, runs for as long as the worker, and needs none of this.
       const { assembleMetrics, assembleWorker, openBase } = await import("./assemble.js");
-      const base = await openBase(settings, logger);
+      const base = await openBase(live.config, logger);
       beatToWatcher();
       try {
         const worker = assembleWorker(base);

@@ -138,6 +138,7 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
   }
 
   const explain = createGatheredCalls(scripts, "waiting");
+  const readEvents = createGatheredCalls(scripts, "events");
 
   async function whyWaiting({ id, zone, state }: JobRecord): Promise<Waiting | undefined> {
     if (state !== "QUEUED" && state !== "DELAYED") return undefined;
@@ -227,28 +228,12 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
     },
     async events(id, from, limit) {
       const { root } = await need(id);
-      const key = keyOf(root, "events", id);
-      for (;;) {
-        // The list begins with the second event, until it is cut: what is wanted is asked for where it then stands.
-        const untrimmed = Math.max(from, 2) - 2;
-        const [[last, createMs, startMs], oldest, there] = await Promise.all([
-          redis.hmget(keyOf(root, "job", id), "n", "ct", "sa"),
-          redis.lindex(key, 0),
-          redis.lrange(key, untrimmed, untrimmed + limit - 1),
-        ]);
-        if (last === null || last === undefined) throw notFound(id);
-        // The job itself says the first event.
-        const oldestKept = oldest === null ? 2 : eventOfJson(oldest).number;
-        const first = oldestKept === 2 ? 1 : oldestKept;
-        const events = Math.max(from, first) === 1 ? [acceptance(Number(createMs), typeof startMs === "string")] : [];
-        const start = Math.max(from, oldestKept);
-        const begin = start - oldestKept;
-        const read = oldestKept === 2 ? there : await redis.lrange(key, begin, begin + limit - 1);
-        const stored = read.slice(0, limit - events.length).map(eventOfJson);
-        // The list is cut at its old end while it grows; then what was read begins later than it should.
-        if (stored[0] && stored[0].number !== start) continue;
-        return { events: [...events, ...stored], first, last: Number(last) };
-      }
+      const [last, createMs, startMs, oldest, ...stored] = list(await readEvents(root, [id, from, limit])).map(text);
+      if (last === undefined) throw notFound(id);
+      const first = oldest === "2" ? 1 : Number(oldest);
+      const before = Math.max(from, first) === 1 ? [acceptance(Number(createMs), startMs !== "")] : [];
+      const events = [...before, ...stored.map(eventOfJson)].slice(0, limit);
+      return { events, first, last: Number(last) };
     },
     async output(id, offset, length) {
       const { root } = await need(id);

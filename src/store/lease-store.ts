@@ -78,11 +78,14 @@ export interface SessionNews {
   }[];
 }
 
-/** A session that a worker is to close. */
+/** A session that a worker is to close, or an attempt that it is to cut although it has none yet. */
 export interface SessionEnd {
+  /** The session's, or one below zero that only names this order. */
   readonly number: number;
   /** A job that is to be cut for it. */
   readonly job?: string;
+  /** The job's fence, where there is no session: a later attempt is not meant. */
+  readonly fence?: string;
 }
 
 /** A job that a worker runs, as it tells. */

@@ -128,8 +128,8 @@ export async function openLeaseStore(
       if (answer === "DEAD") return { answer };
       const orders = (word: string): string[] => told.filter((_, i) => i % 2 === 1 && told[i - 1] === word);
       const closes = orders("close").map((end): SessionEnd => {
-        const [number = "", job = ""] = end.split(" ");
-        return { number: Number(number), ...(job === "" ? {} : { job }) };
+        const [number = "", job = "", fence] = end.split(" ");
+        return { number: Number(number), ...(job === "" ? {} : { job }), ...(fence === undefined ? {} : { fence }) };
       });
       const [remembered] = orders("replay");
       const [control] = orders("control");

@@ -23,6 +23,7 @@ const names = [
   "copied",
   "enqueue",
   "ensure_zone",
+  "events",
   "finish",
   "fire_schedule",
   "fsck_deliveries",

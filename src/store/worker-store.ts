@@ -29,8 +29,11 @@ export interface SessionRecord extends SessionFacts, SessionUse {
   readonly number: number;
 }
 
-/** A session by its worker's number, and the place in line of its device. */
-export type SessionPlace = Pick<SessionRecord, "number" | "endpoint">;
+/**
+ * A session by its worker's number, and the place in line of its device. Without a number: whatever runs there, which may
+ * still connect.
+ */
+export type SessionPlace = Pick<SessionRecord, "endpoint"> & Partial<Pick<SessionRecord, "number">>;
 
 /** Workers as callers see them. */
 export interface WorkerStore {

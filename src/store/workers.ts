@@ -63,7 +63,7 @@ export function createWorkerStore(redis: StoreConnection, scripts: Scripts, keys
       return numbers.filter((_, index) => typeof uses[index] === "string");
     },
     async closeSessions(zone, worker, how, sessions) {
-      const places = sessions.flatMap(({ number, endpoint }) => [number, endpoint]);
+      const places = sessions.flatMap(({ number = "", endpoint }) => [number, endpoint]);
       const reply = list(await scripts.run("close_sessions", keys.zone(zone), worker, how, ...places));
       const [answer, ...rest] = reply.map((part) => text(part));
       if (answer !== "OK" && answer !== "BUSY") return { answer: "NONE" };

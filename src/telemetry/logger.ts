@@ -32,11 +32,18 @@ function isPlain(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
+/** What waits for a reader of the log who is behind, in bytes; lines beyond it are dropped. */
+const mostBehind = 16 * 1024 * 1024;
+
 /**
  * One JSON object a line, on standard error, so that standard output stays a command's own; or on `stream`. Of an error
  * a line says no more than its kind, its words and where it was made; what is kept under the name of a secret is not printed.
+ * A reader who is slow keeps nobody waiting; what is left is written when the process exits.
  */
-export function createLogger(level: LogLevel, stream: DestinationStream = destination({ fd: 2, sync: true })): Logger {
+export function createLogger(
+  level: LogLevel,
+  stream: DestinationStream = destination({ fd: 2, sync: false, maxLength: mostBehind }),
+): Logger {
   return pino(
     {
       formatters: { log: (facts) => withoutSecrets(facts) },

@@ -8,7 +8,8 @@ const answerMs = 1_500;
 
 /**
  * Closes sessions that somebody wants closed: one that waits for work at once, one in use when its job is done with it,
- * or has been cut. Answers whether it is gone by now; a session that is being closed already is left to that.
+ * or has been cut. An attempt that has no session yet is cut while it connects. Answers whether it is gone by now; a
+ * session that is being closed already is left to that.
  */
 export function createSessionCloser({
   clock,
@@ -17,22 +18,26 @@ export function createSessionCloser({
 }: {
   readonly clock: Clock;
   readonly pool: Pick<SessionPool, "retire">;
-  readonly attempts: ReadonlyMap<string, Pick<Attempt, "stop" | "cut" | "ended">>;
+  readonly attempts: ReadonlyMap<string, Pick<Attempt, "holder" | "stop" | "cut" | "ended">>;
 }): (end: SessionEnd) => Promise<boolean> {
   const closing = new Set<number>();
 
-  async function cut(job: string): Promise<void> {
+  async function cut(job: string, fence?: string): Promise<void> {
     const attempt = attempts.get(job);
-    if (!attempt) return;
+    if (!attempt || (fence !== undefined && attempt.holder.fence !== fence)) return;
     attempt.stop("kick");
     const cancel = clock.timer(answerMs, () => attempt.cut());
     await attempt.ended.finally(cancel);
   }
 
-  return async ({ number, job }) => {
+  return async ({ number, job, fence }) => {
     if (closing.has(number)) return false;
     closing.add(number);
     try {
+      if (job !== undefined && fence !== undefined) {
+        await cut(job, fence);
+        return true;
+      }
       if (await pool.retire(number)) return true;
       if (job === undefined) return false;
       await cut(job);

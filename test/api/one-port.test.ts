@@ -1,11 +1,9 @@
-import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { PassThrough } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { JobService, type WatchJobsResponse } from "@pointsman/sdk/v1";
@@ -14,6 +12,7 @@ import { createOnePortServer } from "../../src/api/http/one-port-server.js";
 import { wholeBody } from "../../src/api/http/request-body.js";
 import { systemClock } from "../../src/system/clock.js";
 import { readSpec, startTestApi, type TestApi, transports } from "../support/api-server.js";
+import { makeCertificate } from "../support/certificate.js";
 import { eventually } from "../support/eventually.js";
 import { problemOf } from "./problems.js";
 
@@ -22,6 +21,26 @@ beforeAll(async () => {
   api = await startTestApi();
 });
 afterAll(() => api.close());
+
+test("the line of a call in the log names the job that it was about, or that it created", async () => {
+  const { jobs } = api.clients();
+  const { job } = await jobs.createJob({ job: readSpec(200) as never });
+  const { results } = await jobs.batchCreateJobs({ jobs: [readSpec(201), readSpec(202)] as never });
+  await jobs.getJob({ id: job!.id });
+  await jobs.cancelJob({ id: job!.id });
+  for await (const item of jobs.watchJob({ id: job!.id })) expect(item.cursor).not.toBe("");
+  await (await fetch(`${api.baseUrl}/v1/jobs/${job!.id}/events`)).text();
+  const ids = results.map(({ result }) => (result.value as { readonly id: string }).id);
+  await eventually(() => {
+    const lines = api.log.map((line) => JSON.parse(line) as { method?: string; job?: string; jobs?: string[] });
+    const about = (method: string): unknown[] =>
+      lines.filter((line) => line.method?.endsWith(method)).map((line) => line.job ?? line.jobs);
+    for (const method of ["/CreateJob", "/GetJob", "/CancelJob", "/WatchJob", "/events"]) {
+      expect(about(method), method).toEqual([job!.id]);
+    }
+    expect(about("/BatchCreateJobs")).toEqual([ids]);
+  });
+});
 
 describe("a body in pieces", () => {
   test("20,000 frames of one byte are read as what they are", async () => {
@@ -146,11 +165,7 @@ describe("a connection that dawdles", () => {
 describe("over TLS", () => {
   test("HTTP/2 and HTTP/1.1 are told apart by ALPN, on the same port", async () => {
     const dir = await mkdtemp(join(tmpdir(), "tls-"));
-    const [key, cert] = [join(dir, "key.pem"), join(dir, "cert.pem")];
-    const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
-    const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"];
-    await promisify(execFile)("openssl", ["req", "-x509", ...curve, "-keyout", key, "-out", cert, ...subject]);
-    const tls = { key: await readFile(key), cert: await readFile(cert) };
+    const tls = await makeCertificate(dir, "first");
     const own = await startTestApi({ tls });
     try {
       const baseUrl = `https://localhost:${own.port}`;
@@ -170,6 +185,15 @@ describe("over TLS", () => {
         plain.on("close", () => done(text));
       });
       expect(said).not.toContain("ok");
+
+      // Renewed while it runs: what is open goes on, and new connections get the new certificate.
+      const open = createClient(JobService, createGrpcTransport({ baseUrl, nodeOptions }));
+      await open.listJobs({});
+      const next = await makeCertificate(dir, "second");
+      own.server.renewTls(next);
+      expect((await open.listJobs({})).jobs).toEqual([]);
+      const renewed = createGrpcTransport({ baseUrl, nodeOptions: { ca: next.cert } });
+      expect((await createClient(JobService, renewed).listJobs({})).jobs).toEqual([]);
     } finally {
       await own.close();
       await rm(dir, { recursive: true });

@@ -70,6 +70,36 @@ describe("WatchJob", () => {
     },
   );
 
+  test("many who watch one job have its history read for them together, once for each news", async () => {
+    const id = await newJob();
+    const reads: number[] = [];
+    const { events } = api.store.jobs;
+    Object.assign(api.store.jobs, {
+      events: (of: string, from: number, limit: number) => {
+        if (of === id) reads.push(from);
+        return events(of, from, limit);
+      },
+    });
+    try {
+      const seen = Array.from({ length: 40 }, (): WatchJobResponse[] => []);
+      const watching = seen.map(async (items) => {
+        for await (const item of clients.jobs.watchJob({ id })) items.push(item);
+      });
+      await eventually(() => expect(seen.filter((items) => cases(items).includes("synced"))).toHaveLength(40));
+      const before = reads.length;
+      await clients.jobs.cancelJob({ id });
+      await Promise.all(watching);
+      for (const items of seen) {
+        expect(cases(items).slice(-1)).toEqual(["event"]);
+        expect(items.slice(1)).toEqual(seen[0]!.slice(1));
+      }
+      // A few may have been at something else when the news came.
+      expect(reads.length - before).toBeLessThan(20);
+    } finally {
+      Object.assign(api.store.jobs, { events });
+    }
+  });
+
   test("resumed behind any of its answers gives exactly what followed", async () => {
     const id = await finished();
     const whole = await all(clients.jobs.watchJob({ id }));

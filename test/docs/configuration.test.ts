@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { ConfigError, loadConfig, settings } from "../../src/config.js";
+import { ConfigError, loadConfig, reloadable, settings } from "../../src/config.js";
 
 describe("configuration", () => {
   test("every setting stands in the documentation with its default, and nothing else does", () => {
@@ -8,11 +8,12 @@ describe("configuration", () => {
       .split("\n")
       .filter((line) => line.startsWith("| `"))
       .map((line) => line.split("|").map((cell) => cell.trim().replaceAll("`", "")));
-    expect(rows.map(([, path, env, fallback, meaning]) => [path, env, fallback, meaning])).toEqual(
-      Object.values(settings).map(({ path, env, fallback, meaning }) => {
-        if (fallback === undefined) return [path, env, "none", meaning];
+    expect(rows.map((cells) => cells.slice(1, 6))).toEqual(
+      Object.entries(settings).map(([name, { path, env, fallback, meaning }]) => {
+        const again = reloadable.has(name) ? "yes" : "no";
+        if (fallback === undefined) return [path, env, "none", meaning, again];
         const text = Array.isArray(fallback) ? fallback.join(",") : JSON.stringify(fallback).replaceAll('"', "");
-        return [path, env, text, meaning];
+        return [path, env, text, meaning, again];
       }),
     );
   });

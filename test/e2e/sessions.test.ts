@@ -12,6 +12,7 @@ beforeAll(async () => {
     devices: [
       ...["r1", "r2", "r3"].map((name) => device(name, { commands })),
       ...["busy1", "busy2"].map((name) => device(name, { commands, faults: hang })),
+      device("mute", { faults: { silent: true } }),
     ],
   });
 });
@@ -93,6 +94,24 @@ test("where a job runs nothing is closed unless it may be interrupted, and then 
   await at.client.jobs.resolve(change.id, { kind: "not-applied", reason: "looked" });
 }, 60_000);
 
+test("a job that still connects is cut as well, where its device is named", async () => {
+  const job = await at.client.jobs.create({ device: "mute", commands: ["show clock"] });
+  await eventually(async () => expect((await at.client.jobs.get(job.id)).state).toBe(JobState.RUNNING));
+  const refusal = await at.client.workers.closeSessions({ devices: ["mute"] }).catch((error: unknown) => error);
+  expect(refusal).toMatchObject({ reason: "SESSIONS_IN_USE", metadata: { jobs: job.id } });
+  const { length } = (await at.client.jobs.get(job.id)).attempts;
+  const answer = await at.client.workers.closeSessions({ hosts: ["mute"] }, { interruptRunning: true });
+  expect(answer).toMatchObject({ sessions: [], pending: [], interruptedJobs: [job.id] });
+  expect(answer.jobs).toMatchObject([{ id: job.id, device: "mute", fate: StoppedJobFate.HANDED_BACK }]);
+  // It is not cut again when it goes on, although the worker is told of an order until it says that it has followed it.
+  await eventually(async () => {
+    const later = await at.client.jobs.get(job.id);
+    expect(later.state).toBe(JobState.RUNNING);
+    expect(later.attempts.length).toBeGreaterThan(length);
+  });
+  await at.client.jobs.cancel(job.id, { interruptRunning: true });
+}, 60_000);
+
 test("the commands of an operator do the same, by worker, credential and state, page by page", async () => {
   const cli = (...words: string[]) => runCli(words, { url: at.url });
   for (const name of ["r1", "r2", "r3"]) await at.client.jobs.run({ device: name, commands: ["show clock"] });
@@ -108,6 +127,9 @@ test("the commands of an operator do the same, by worker, credential and state, 
   expect(shown.stdout).toMatch(/SESSION +DEVICE +ACCOUNT/);
   expect(shown.stdout).toMatch(new RegExp(`${session!.name} +r3 +admin \\(lab\\) +idle`));
   expect((await cli("sessions", "close")).status).toBe(2);
+  const misnamed = await cli("sessions", "close", "r3");
+  expect(misnamed.status).toBe(2);
+  expect(misnamed.stderr).toContain("use --device r3");
   expect((await cli("sessions", "close", "--device", "nope")).stderr).toContain("DEVICE_NOT_FOUND");
   expect((await cli("sessions", "--worker", "nope")).stderr).toContain("WORKER_NOT_FOUND");
   expect((await cli("sessions", "close", session!.name)).stdout).toBe(`${session!.name} to r3 closed\n`);

@@ -17,5 +17,16 @@ export const principalKey = createContextKey<Principal>(
 /** The `traceparent` that work which the call asks for belongs to; empty for none. */
 export const traceParentKey = createContextKey<string>("", { description: "trace of the call" });
 
+/** What a call turned out to be about, as its line in the log says it. */
+export interface CallSubject {
+  job?: string;
+  run?: string;
+  /** Jobs that a batch created: the first of them. */
+  jobs?: readonly string[];
+}
+
+/** Filled while a call is answered. */
+export const subjectKey = createContextKey<CallSubject>({}, { description: "what the call is about" });
+
 /** The id that the answer carries in `x-request-id` and the log with every line about the call. */
 export const requestIdKey = createContextKey<string>("", { description: "id of the HTTP request" });

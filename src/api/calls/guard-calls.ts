@@ -2,13 +2,18 @@ import type { Message } from "@bufbuild/protobuf";
 import type { Interceptor } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import { toProblem } from "../../errors.js";
-import { requestIdKey } from "./call-context.js";
+import { requestIdKey, subjectKey } from "./call-context.js";
+import { noteAnswer, noteRequest } from "./call-subject.js";
 import { validateRequest } from "./validate-request.js";
 
-/** Around every method: checks its requests, and gives whatever it throws the form that callers know. */
+/**
+ * Around every method: checks its requests, gives whatever it throws the form that callers know, and notes what the call
+ * is about.
+ */
 export function createCallGuard(logger: Logger): Interceptor {
   return (next) => async (request) => {
     const requestId = request.contextValues.get(requestIdKey);
+    const subject = request.contextValues.get(subjectKey);
     const problemOf = (thrown: unknown): Error =>
       toProblem(thrown, {
         requestId,
@@ -17,9 +22,15 @@ export function createCallGuard(logger: Logger): Interceptor {
     try {
       if (!request.stream) {
         validateRequest(request.method.input, request.message);
-        return await next(request);
+        noteRequest(subject, request.method, request.message);
+        const response = await next(request);
+        if (!response.stream) noteAnswer(subject, request.method, response.message);
+        return response;
       }
-      const message = mapEach(request.message, (one) => validateRequest(request.method.input, one));
+      const message = mapEach(request.message, (one) => {
+        validateRequest(request.method.input, one);
+        noteRequest(subject, request.method, one);
+      });
       const response = await next({ ...request, message });
       return response.stream ? { ...response, message: guarded(response.message, problemOf) } : response;
     } catch (thrown) {

@@ -7,6 +7,7 @@ import { isJobId } from "../../domain/job-id.js";
 import { invalidRequest, toProblem } from "../../errors.js";
 import type { Store } from "../../store/store.js";
 import { watchJob } from "../jobs/job-watch.js";
+import type { CallSubject } from "../calls/call-context.js";
 import type { AnyRequest, AnyResponse } from "./one-port-server.js";
 import { leaveBody, writeHead } from "./protocol.js";
 import { drained, isGone } from "./send-answer.js";
@@ -40,19 +41,25 @@ export function eventStreamJob(path: string): string | undefined {
  * that ended it after that.
  */
 export async function answerEventStream(
-  parts: { readonly store: Store; readonly clock: Clock; readonly shutdown: AbortSignal },
+  parts: { readonly store: Store; readonly clock: Clock },
   request: AnyRequest,
   response: AnyResponse,
-  call: { readonly id: string; readonly requestId: string; readonly signal: AbortSignal },
+  call: {
+    readonly id: string;
+    readonly requestId: string;
+    readonly signal: AbortSignal;
+    readonly subject: CallSubject;
+  },
 ): Promise<ConnectError | undefined> {
   if (!isJobId(call.id)) throw invalidRequest({ field: "id", description: "is no job id" });
+  call.subject.job = call.id;
   const query = new URLSearchParams((request.url ?? "").split("?").slice(1).join("?"));
   const lastId = request.headers["last-event-id"];
   const cursor = (typeof lastId === "string" ? lastId : "") || (query.get("cursor") ?? "");
   if (cursor.length > 256) throw invalidRequest({ field: "cursor", description: "is no cursor" });
   const gone = new AbortController();
   response.once("close", () => gone.abort());
-  const signal = AbortSignal.any([gone.signal, call.signal, parts.shutdown]);
+  const signal = AbortSignal.any([gone.signal, call.signal]);
   const sights = watchJob(parts, { id: call.id, cursor, skipHistory: false, kinds: [] }, signal);
   let last = cursor;
   let begun = false;

@@ -1,6 +1,7 @@
 import * as http from "node:http";
 import * as http2 from "node:http2";
 import * as net from "node:net";
+import type { SecureContextOptions } from "node:tls";
 
 /** A request over HTTP/1.1 or HTTP/2. */
 export type AnyRequest = http.IncomingMessage | http2.Http2ServerRequest;
@@ -34,6 +35,8 @@ export interface OnePortServer {
     readonly host: string;
     readonly port: number;
   }): Promise<{ readonly host: string; readonly port: number }>;
+  /** New connections get this certificate. Only where the server speaks TLS. */
+  renewTls(tls: TlsOptions): void;
   /** Accepts nothing new, says goodbye (GOAWAY), waits for calls under way, and cuts what is left after `graceMs`. */
   close(graceMs: number): Promise<void>;
 }
@@ -83,16 +86,16 @@ export function createOnePortServer(options: {
   h1.on("checkContinue", handler);
   const idle: { closeIdleConnections(): void }[] = [h1];
   let front: net.Server;
+  let renewTls = (_tls: TlsOptions): void => undefined;
   if (tls) {
     const secure = http2.createSecureServer({
       ...h2Options,
       ...h1Options,
       allowHTTP1: true,
       handshakeTimeout: headMs,
-      minVersion: "TLSv1.2",
-      cert: Buffer.from(tls.cert),
-      key: Buffer.from(tls.key),
+      ...contextOf(tls),
     });
+    renewTls = (next) => secure.setSecureContext(contextOf(next));
     // Node sets these two itself, whatever the options say; they are read at every check.
     Object.assign(secure, { headersTimeout: headMs, requestTimeout: requestMs });
     watchSessions(secure);
@@ -111,6 +114,7 @@ export function createOnePortServer(options: {
   if ("closeIdleConnections" in front) idle.push(front as unknown as http.Server);
 
   return {
+    renewTls: (next) => renewTls(next),
     listen: ({ host, port }) =>
       new Promise((done, failed) => {
         front.once("error", failed);
@@ -139,6 +143,11 @@ export function createOnePortServer(options: {
       if (!tls) h1.close();
     },
   };
+}
+
+/** What a TLS server shows, and asks of its peers. */
+function contextOf({ cert, key }: TlsOptions): SecureContextOptions {
+  return { minVersion: "TLSv1.2", cert: Buffer.from(cert), key: Buffer.from(key) };
 }
 
 /** Looks at the first bytes without taking them. "PRI" is no method of HTTP/1.1, so three bytes decide. */

@@ -22,7 +22,6 @@ export function createPlainRoutes(parts: {
   readonly store: Store;
   readonly clock: Clock;
   readonly monitor: HealthMonitor;
-  readonly shutdown: AbortSignal;
   /** The metrics as text; none when they have a port of their own. */
   readonly metrics?: () => Promise<MetricsText>;
 }): PlainRoute {
@@ -36,10 +35,10 @@ export function createPlainRoutes(parts: {
       if (path === metricsPath) return parts.metrics && "reader";
       return eventStreamJob(path) === undefined ? undefined : eventStreamAccess;
     },
-    async answer(request, response, { path, requestId, signal }) {
+    async answer(request, response, { path, requestId, signal, subject }) {
       if (request.method !== "GET") throw problem("METHOD_NOT_FOUND", "this path is for GET");
       const id = eventStreamJob(path);
-      if (id !== undefined) return answerEventStream(parts, request, response, { id, requestId, signal });
+      if (id !== undefined) return answerEventStream(parts, request, response, { id, requestId, signal, subject });
       if (path === metricsPath && parts.metrics) {
         const { text, contentType } = await parts.metrics();
         leaveBody(request, response);

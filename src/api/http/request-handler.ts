@@ -12,7 +12,14 @@ import type { Clock, Random } from "../../domain/clock.js";
 import { problem, toProblem } from "../../errors.js";
 import { accessTable, reaches, type Access } from "../calls/access.js";
 import type { Authenticate } from "./authenticate.js";
-import { type Principal, principalKey, requestIdKey, traceParentKey } from "../calls/call-context.js";
+import {
+  type CallSubject,
+  type Principal,
+  principalKey,
+  requestIdKey,
+  subjectKey,
+  traceParentKey,
+} from "../calls/call-context.js";
 import type { CallObserver, ObservedCall } from "../calls/call-observer.js";
 import { completeAnswer } from "./complete-answer.js";
 import { eventStreamPattern } from "./event-stream.js";
@@ -40,6 +47,7 @@ export interface PlainRoute {
       readonly principal: Principal | undefined;
       /** Aborts, with the problem, when the caller may not go on. */
       readonly signal: AbortSignal;
+      readonly subject: CallSubject;
     },
   ): Promise<ConnectError | undefined>;
 }
@@ -49,7 +57,6 @@ const bodyDeadlineMs = 30_000;
 const maxAnswerBytes = 128 * 1024 * 1024;
 /** Events are smaller than this: compressing them would cost the server three times what sending them does. */
 const compressFromBytes = 64 * 1024;
-const neverAborts = new AbortController().signal;
 const requestIdForm = /^[\x21-\x7e]{1,128}$/;
 
 /**
@@ -73,7 +80,6 @@ export function createRequestHandler(parts: {
     compressMinBytes: compressFromBytes,
     readMaxBytes: maxRequestBytes,
     writeMaxBytes: maxAnswerBytes,
-    shutdownSignal: parts.shutdown,
     jsonOptions: { ignoreUnknownFields: false },
   });
   parts.routes(router);
@@ -104,16 +110,18 @@ export function createRequestHandler(parts: {
       if (access === undefined || (principal && !reaches(principal.role, access))) {
         throw problem("PERMISSION_DENIED", `the role ${principal?.role} may not call this`);
       }
-      if (principal) stay = standing.add(request, access);
-      const signal = stay?.signal ?? neverAborts;
+      stay = standing.add(request, access);
+      const { signal } = stay;
       if (method) {
-        const call = { requestId, protocol, principal, unexpected, signal, traceParent: line.traceParent };
+        const { subject, traceParent } = line;
+        const call = { requestId, protocol, principal, unexpected, signal, subject, traceParent };
         await answerMethod(method, request, response, call, (error) => {
           line.ended = true;
           line.error = error;
         });
       } else {
-        line.error = await parts.plain.answer(request, response, { path, requestId, principal, signal });
+        const { subject } = line;
+        line.error = await parts.plain.answer(request, response, { path, requestId, principal, signal, subject });
         line.ended = true;
       }
     } catch (thrown) {
@@ -136,11 +144,12 @@ export function createRequestHandler(parts: {
       readonly principal: Principal | undefined;
       readonly unexpected: (error: unknown) => void;
       readonly signal: AbortSignal;
+      readonly subject: CallSubject;
       readonly traceParent: string | undefined;
     },
     ended: (error: ConnectError | undefined) => void,
   ): Promise<void> => {
-    const values = createContextValues().set(requestIdKey, call.requestId);
+    const values = createContextValues().set(requestIdKey, call.requestId).set(subjectKey, call.subject);
     if (call.principal) values.set(principalKey, call.principal);
     if (call.traceParent !== undefined) values.set(traceParentKey, call.traceParent);
     let seen: Uint8Array | undefined;

@@ -9,21 +9,26 @@ import type { AnyRequest } from "./one-port-server.js";
 /** How often those who stay are asked again who they are. Milliseconds. */
 const recheckMs = 5_000;
 
-/** Calls under way, as long as their callers may make them. */
+/** Calls under way, as long as their callers may make them and the server goes on. */
 export interface StandingCalls {
-  /** Takes a call that was let in. Its signal aborts with the problem when the caller may not make it any more. */
+  /**
+   * Takes a call that was let in. Its signal aborts with the problem when the caller may not make it any more, and when
+   * the server stops.
+   */
   add(request: AnyRequest, access: Access): { readonly signal: AbortSignal; end(): void };
 }
 
 /**
  * Asks again and again, for every call under way, whether its caller may still make it: a watch can outlive its key by
- * days. A store that cannot be asked ends no call.
+ * days. A store that cannot be asked ends no call. Each call has a signal of its own: thousands that listen to the
+ * server's would each be looked for among all the others when they begin and when they end.
  */
 export function createStandingCalls(parts: {
   readonly authenticate: Authenticate;
+  readonly shutdown: AbortSignal;
   readonly clock: Clock;
 }): StandingCalls {
-  const { authenticate, clock } = parts;
+  const { authenticate, shutdown, clock } = parts;
   const calls = new Map<AbortController, { readonly request: AnyRequest; readonly access: Access }>();
   let cancel: (() => void) | undefined;
 
@@ -36,14 +41,20 @@ export function createStandingCalls(parts: {
     }
   };
   const tick = (): void => {
-    void Promise.all([...calls].map(([call, { request, access }]) => recheck(call, request, access)));
+    void Promise.all(
+      [...calls].map(([call, { request, access }]) => access !== "anyone" && recheck(call, request, access)),
+    );
     cancel = clock.timer(recheckMs, tick);
   };
+  shutdown.addEventListener("abort", () => {
+    for (const call of calls.keys()) call.abort(shutdown.reason);
+  });
 
   return {
     add(request, access) {
       const call = new AbortController();
       setMaxListeners(0, call.signal);
+      if (shutdown.aborted) call.abort(shutdown.reason);
       calls.set(call, { request, access });
       cancel ??= clock.timer(recheckMs, tick);
       return {

@@ -45,16 +45,36 @@ export function isOfKind(kinds: EventKinds, { event }: JobEvent): boolean {
 /** Events looked at for a piece of some kinds. */
 const lookAt = 1_000;
 
+/** How much of a history is read at a time. */
+export interface PieceBounds {
+  readonly limit: number;
+  /** Bytes of output, after the first event. */
+  readonly maxBytes: number;
+  readonly kinds?: EventKinds | undefined;
+}
+
+/** Pieces that were asked for in this turn of the event loop, by what was asked. */
+const asked = new WeakMap<JobStore, Map<string, Promise<EventPiece>>>();
+
 /**
  * Events from a number on, with their text: at most `limit` of them and, after the first, `maxBytes` of output. Of some
- * `kinds` alone there may be fewer, although more follow.
+ * `kinds` alone there may be fewer, although more follow. Those who ask for the same in one turn of the event loop, as
+ * the watchers of a job do when it has news, share one piece: it is read after all of them had the news. So nobody may
+ * change an event.
  */
-export async function readEvents(
-  store: JobStore,
-  id: string,
-  from: number,
-  bounds: { readonly limit: number; readonly maxBytes: number; readonly kinds?: EventKinds | undefined },
-): Promise<EventPiece> {
+export function readEvents(store: JobStore, id: string, from: number, bounds: PieceBounds): Promise<EventPiece> {
+  let pieces = asked.get(store);
+  if (!pieces) {
+    asked.set(store, (pieces = new Map()));
+    process.nextTick(() => asked.delete(store));
+  }
+  const key = [id, from, bounds.limit, bounds.maxBytes, ...(bounds.kinds ?? ["all"])].join(" ");
+  let piece = pieces.get(key);
+  if (!piece) pieces.set(key, (piece = readPiece(store, id, from, bounds)));
+  return piece;
+}
+
+async function readPiece(store: JobStore, id: string, from: number, bounds: PieceBounds): Promise<EventPiece> {
   const { limit, kinds } = bounds;
   const { events, first, last } = await store.events(id, from, kinds ? lookAt : limit);
   const wanted = kinds ? events.filter(({ fact }) => kinds.has(fact.kind)) : events;

@@ -1,6 +1,12 @@
 import { create } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import { JobState, type WatchJobRequest, type WatchJobResponse, WatchJobResponseSchema } from "@pointsman/sdk/v1";
+import {
+  type JobEvent,
+  JobState,
+  type WatchJobRequest,
+  type WatchJobResponse,
+  WatchJobResponseSchema,
+} from "@pointsman/sdk/v1";
 import type { Clock } from "../../domain/clock.js";
 import { isFinal } from "../../domain/job-state.js";
 import { problem } from "../../errors.js";
@@ -75,7 +81,7 @@ export async function* watchJob(
         if (event.event.case === "stateChanged") ended = finalStates.has(event.event.value.state);
         else if (event.event.case === "resolved") ended = true;
         if (wanted && !isOfKind(wanted, event)) continue;
-        yield answer(number, { case: "event", value: event });
+        yield eventAnswer(event, () => answer(number, { case: "event", value: event }));
         signal.throwIfAborted();
         quietSinceMs = parts.clock.monotonic();
       }
@@ -105,6 +111,15 @@ export async function* watchJob(
     signal.removeEventListener("abort", unsubscribe);
     unsubscribe();
   }
+}
+
+/** What carries an event, by the event: all watchers of a job send the same. */
+const eventAnswers = new WeakMap<JobEvent, WatchJobResponse>();
+
+function eventAnswer(event: JobEvent, make: () => WatchJobResponse): WatchJobResponse {
+  let answer = eventAnswers.get(event);
+  if (!answer) eventAnswers.set(event, (answer = make()));
+  return answer;
 }
 
 type WatchItem = NonNullable<Parameters<typeof create<typeof WatchJobResponseSchema>>[1]>["item"];

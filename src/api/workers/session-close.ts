@@ -3,7 +3,14 @@ import type { CloseSessionsRequest } from "@pointsman/sdk/v1";
 import type { Clock } from "../../domain/clock.js";
 import { problem } from "../../errors.js";
 import type { Store } from "../../store/store.js";
-import { byHolder, type HeldSession, sessionsByWorker, viewSessions } from "./session-list.js";
+import {
+  byHolder,
+  type HeldSession,
+  sessionsByWorker,
+  type UnmetDevice,
+  unmetDevices,
+  viewSessions,
+} from "./session-list.js";
 import { awaitFates, interrupted, type ToldAttempt } from "./stopped-jobs.js";
 
 /** Sessions closed in one call at most. */
@@ -30,10 +37,11 @@ export async function closeSessions(parts: ClosingParts, request: CloseSessionsR
   const chosen = all.slice(0, mostSessions);
   const remaining = all.length - chosen.length;
 
-  const running = await tell(store, chosen, "ask");
+  const meant = [...chosen, ...(await unmetDevices(store, filter, all))];
+  const running = await tell(store, meant, "ask");
   if (running.length > 0 && !interruptRunning) throw inUse(running);
   if (validateOnly) return { sessions: await viewSessions(store, chosen), remaining };
-  const told = await tell(store, chosen, interruptRunning ? "all" : "idle");
+  const told = await tell(store, meant, interruptRunning ? "all" : "idle");
 
   const timeoutMs = waitTimeout ? durationMs(waitTimeout) : waitMs;
   const [jobs, pending] = await Promise.all([
@@ -52,10 +60,10 @@ export async function closeSessions(parts: ClosingParts, request: CloseSessionsR
   };
 }
 
-/** Tells each worker, and answers with what runs on the devices. */
+/** Tells each worker, and answers with what runs on the devices, also where it still connects. */
 async function tell(
   { workers }: Pick<Store, "workers">,
-  sessions: readonly HeldSession[],
+  sessions: readonly (HeldSession | UnmetDevice)[],
   how: "ask" | "idle" | "all",
 ): Promise<ToldAttempt[]> {
   const told: ToldAttempt[] = [];

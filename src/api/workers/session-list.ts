@@ -27,8 +27,10 @@ export function sessionName({ worker, number }: Pick<HeldSession, "worker" | "nu
 }
 
 /** Sessions by the worker that holds them. */
-export function byHolder(sessions: readonly HeldSession[]): Map<WorkerRecord, HeldSession[]> {
-  const held = new Map<WorkerRecord, HeldSession[]>();
+export function byHolder<Held extends { readonly worker: WorkerRecord }>(
+  sessions: readonly Held[],
+): Map<WorkerRecord, Held[]> {
+  const held = new Map<WorkerRecord, Held[]>();
   for (const session of sessions) {
     const some = held.get(session.worker);
     if (some) some.push(session);
@@ -83,6 +85,44 @@ export async function* sessionsByWorker(
     const records = await store.workers.sessions(worker.zone, worker.name);
     yield records.map((record) => ({ ...record, worker })).filter((one) => one.number > after && meets(one));
   }
+}
+
+/** A device that a worker has, where no session of it is known. */
+export interface UnmetDevice {
+  readonly worker: WorkerRecord;
+  readonly endpoint: string;
+}
+
+/**
+ * Of the devices and hosts that a filter names those whose worker told of no session: what runs there may still connect.
+ * None where the filter asks for what only a session has.
+ */
+export async function unmetDevices(
+  store: Parts,
+  filter: SessionFilter | undefined,
+  held: readonly HeldSession[],
+): Promise<UnmetDevice[]> {
+  const { names = [], devices = [], hosts = [], credentials = [], states = [] } = filter ?? {};
+  if (names.length + credentials.length + states.length > 0 || devices.length + hosts.length === 0) return [];
+  const { zones = [], workers = [], nodes = [] } = filter ?? {};
+  const known = new Set(held.map(({ worker, endpoint }) => `${worker.zone} ${endpoint}`));
+  const ofDevices = await devicePlaces(store, devices);
+  const ofHosts = (await Promise.all(hosts.map((host) => hostPlaces(store, host)))).flat();
+  const named = (place: Place, places: readonly Place[]): boolean =>
+    places.length === 0 || places.some(({ zone, endpoint }) => zone === place.zone && endpoint === place.endpoint);
+  const meant = [...ofDevices, ...ofHosts]
+    .filter((place) => named(place, ofDevices) && named(place, ofHosts))
+    .filter(({ zone, endpoint }) => (zones.length === 0 || zones.includes(zone)) && !known.has(`${zone} ${endpoint}`));
+  if (meant.length === 0) return [];
+  const all = (await store.workers.list()).filter(
+    ({ name, node }) =>
+      (workers.length === 0 || workers.includes(name)) && (nodes.length === 0 || nodes.includes(node)),
+  );
+  const owners = await Promise.all(meant.map(({ zone, endpoint }) => store.workers.ownerOf(zone, endpoint)));
+  return meant.flatMap(({ zone, endpoint }, index) => {
+    const worker = all.find((one) => one.zone === zone && one.name === owners[index]);
+    return worker ? [{ worker, endpoint }] : [];
+  });
 }
 
 type SessionTest = (session: HeldSession) => boolean;

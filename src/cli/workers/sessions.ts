@@ -78,7 +78,17 @@ function withFilter(command: Command): Command {
     .option("--state <state>", "busy or idle", collectSessionStates);
 }
 
+/** A session's name holds a "/"; what does not is most likely a device's. */
+function requireSessionNames(names: readonly string[]): void {
+  const wrong = names.find((name) => !/\/\d+$/.test(name));
+  if (wrong === undefined) return;
+  throw new UsageError(
+    `${wrong} is no session's name ("WORKER/NUMBER", see \`pointsman sessions\`); for the sessions of a device use --device ${wrong}`,
+  );
+}
+
 function filterOf(names: readonly string[], options: FilterOptions): SessionFilterInit {
+  requireSessionNames(names);
   const { device = [], host = [], worker = [], node = [], zone = [], credential = [], state = [] } = options;
   return {
     ...{ names: [...names], devices: [...device], hosts: [...host], workers: [...worker], nodes: [...node] },

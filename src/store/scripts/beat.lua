@@ -8,7 +8,8 @@
 --       tells of itself, name and value in turn
 -- Gives {'DEAD'} · {'OK', and what it is told, word and value in turn}: replay, and the time of what is remembered: it is
 --       to tell what its journals know since then; control, and the order that stands, as a JSON object; cancel, and a
---       job; close, and the number of a session, a space, and the job that is cut for it, if one is
+--       job; close, and the number of a session, a space, and the job that is cut for it, if one is; of a job that has no
+--       session yet also a space and its fence, under a number below zero
 -- Cost  O(cancels + sessions to close + devices handed on)
 
 local worker = ARGV[2]

@@ -1,8 +1,10 @@
 #!lua flags=allow-oom
 -- Tells a worker to close sessions. It hears of it by a hint, and with each beat until it has told that they are gone.
 --
+-- What runs on an endpoint may have no session yet: then the attempt itself is what ends, under a number below zero.
+--
 -- ARGV  2 worker · 3 'ask' (only says what runs), 'idle' (not where something runs) or 'all' (what runs is cut) · then
---       number of a session and its endpoint in turn
+--       number of a session, '' for whatever runs without one, and its endpoint in turn
 -- Gives {'NONE'} (no such worker, or a dead one) · {'OK', job, attempt, endpoint, …} with what runs on the endpoints ·
 --       {'BUSY', …} the same, and nobody was told anything
 -- Cost  O(sessions)
@@ -31,6 +33,16 @@ if how == 'idle' and #reply > 1 then
   return reply
 end
 
-for i = 4, #ARGV, 2 do call('HSET', key('session-ends', worker), ARGV[i], runs[ARGV[i + 1]] or '') end
+local ends = key('session-ends', worker)
+for i = 4, #ARGV, 2 do
+  local number, endpoint = ARGV[i], ARGV[i + 1]
+  local id = runs[endpoint]
+  if number ~= '' then
+    call('HSET', ends, number, id or '')
+  elseif id then
+    local fence = call('HGET', key('ep', endpoint), 'f')
+    call('HSET', ends, -call('HINCRBY', key('worker', worker), 'unmet', 1), id .. ' ' .. fence)
+  end
+end
 call('PUBLISH', key('hint', worker), 'control')
 return reply
