@@ -25,7 +25,9 @@ export interface Reload {
 export function reloadOnSignal(parts: Reload): void {
   // One after the other: a certificate that is read late must not win over one that was read after it.
   let last = Promise.resolve();
-  process.on("SIGHUP", () => (last = last.then(() => reload(parts))));
+  process.on("SIGHUP", () => {
+    last = last.then(() => reload(parts));
+  });
 }
 
 /** What a signal does. */

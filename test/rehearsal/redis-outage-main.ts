@@ -11,15 +11,19 @@ interface Options {
   readonly seconds: number;
   readonly around: number;
   readonly rate: number;
+  readonly warmUp: number;
+  readonly memory: number;
 }
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
-const { outage, seconds, around, rate } = new Command("redis-outage")
+const { outage, seconds, around, rate, warmUp, memory } = new Command("redis-outage")
   .description("Redis is away for a while under load; health says so, nobody dies, and everything goes on by itself")
   .addOption(new Option("--outage <how>", "stop the process, or kill it").choices(["stop", "kill"]).default("stop"))
   .option("--seconds <n>", "how long Redis is away", Number, 30)
   .option("--around <n>", "seconds of load before and behind", Number, 30)
   .option("--rate <n>", "jobs created a second", Number, 20)
+  .option("--warm-up <n>", "seconds of load behind that before memory is judged", Number, 120)
+  .option("--memory <n>", "seconds of load in which memory is judged; 0: it is not", Number, 300)
   .parse()
   .opts<Options>();
 
@@ -27,7 +31,14 @@ const dir = await mkdtemp(join(tmpdir(), "pm-outage-"));
 const stand = await startStand({ dir, servers: 2, workers: 2, devices: 50 });
 let broken: string[];
 try {
-  const outcome = await redisOutage(stand, { outage, awayMs: seconds * 1_000, aroundMs: around * 1_000, rate });
+  const outcome = await redisOutage(stand, {
+    outage,
+    awayMs: seconds * 1_000,
+    aroundMs: around * 1_000,
+    rate,
+    warmUpMs: warmUp * 1_000,
+    memoryMs: memory * 1_000,
+  });
   const { noticedMs, healthyAgainMs, worksAgainMs, accepted, perState, calls, failedCalls } = outcome;
   say(`Redis was away for ${seconds} s (${outage}); health said so after ${noticedMs ?? "no"} ms`);
   say(`once it was back: healthy after ${healthyAgainMs} ms, a new job ended after ${worksAgainMs} ms`);
@@ -36,7 +47,9 @@ try {
   );
   say(
     `memory of the process that grew most: ${outcome.outageMbPerMinute} MB/min while Redis was away, ` +
-      `${outcome.overallMbPerMinute} MB/min from then to the end`,
+      (memory > 0
+        ? `${outcome.judgedMbPerMinute} MB/min in ${memory} s of steady load behind it`
+        : "not judged behind it"),
   );
   broken = brokenByOutage(outcome);
 } finally {

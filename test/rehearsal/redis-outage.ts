@@ -16,18 +16,30 @@ export interface OutageOutcome extends TrafficOutcome {
   readonly worksAgainMs: number;
   /** Processes that ended meanwhile. */
   readonly died: readonly string[];
-  /** Memory of the process that grew most while Redis was away, and of the one that grew most from before to the end. */
+  /** Memory of the process that grew most while Redis was away, and in the time that is judged, if there was one. */
   readonly outageMbPerMinute: number;
-  readonly overallMbPerMinute: number;
+  readonly judgedMbPerMinute: number | undefined;
 }
 
 const settleMs = 60_000;
+/** What a process may grow by in a minute of steady load. */
+const mostMbPerMinute = 2;
 const sampleMs = 500;
 
-/** Takes Redis away for `awayMs` under load, and looks at what everybody does. */
+/**
+ * Takes Redis away for `awayMs` under load, and looks at what everybody does. Then, when `memoryMs` is not 0, the load goes
+ * on: for `warmUpMs`, in which heaps find their size again, and for `memoryMs`, in which memory is judged.
+ */
 export async function redisOutage(
   stand: Stand,
-  how: { readonly outage: Outage; readonly awayMs: number; readonly aroundMs: number; readonly rate: number },
+  how: {
+    readonly outage: Outage;
+    readonly awayMs: number;
+    readonly aroundMs: number;
+    readonly rate: number;
+    readonly warmUpMs: number;
+    readonly memoryMs: number;
+  },
 ): Promise<OutageOutcome> {
   const { client, redis } = stand;
   const players = [...stand.servers, ...stand.workers];
@@ -56,6 +68,7 @@ export async function redisOutage(
     }),
   ]);
   await pause(how.aroundMs);
+  const judged = how.memoryMs > 0 ? await between(how.warmUpMs, how.memoryMs) : undefined;
   await traffic.settled(settleMs);
   const outcome = await traffic.stop();
   const samples = memory.stop();
@@ -66,7 +79,7 @@ export async function redisOutage(
     worksAgainMs: worksAgainMs ?? Infinity,
     died: players.filter((player, n) => player.starts !== starts[n]).map(({ name }) => name),
     outageMbPerMinute: steepest(samples, away, back),
-    overallMbPerMinute: steepest(samples, away, performance.now()),
+    judgedMbPerMinute: judged && steepest(samples, ...judged),
   };
 }
 
@@ -75,6 +88,9 @@ export function brokenByOutage({ noticedMs, died, lost, twice, unseen, ...outcom
   return [
     ...(noticedMs === undefined || noticedMs > 5_000 ? [`health said so after ${noticedMs ?? "no"} ms`] : []),
     ...(Number.isFinite(outcome.healthyAgainMs) ? [] : ["health never said that Redis is back"]),
+    ...((outcome.judgedMbPerMinute ?? 0) > mostMbPerMinute
+      ? [`a process grew by ${outcome.judgedMbPerMinute} MB a minute`]
+      : []),
     ...(Number.isFinite(outcome.worksAgainMs) ? [] : ["no job ended when Redis was back"]),
     ...died.map((name) => `${name} died`),
     ...lost.map((id) => `job ${id} has not ended`),
@@ -82,6 +98,14 @@ export function brokenByOutage({ noticedMs, died, lost, twice, unseen, ...outcom
     ...unseen.map((id) => `job ${id} succeeded, and no device received it`),
     ...outcome.watchProblems.map((problem) => `a watch was not continuous: ${problem}`),
   ];
+}
+
+/** Lets some time pass, and more. Gives the moments between which the latter passed. */
+async function between(firstMs: number, thenMs: number): Promise<readonly [number, number]> {
+  await pause(firstMs);
+  const from = performance.now();
+  await pause(thenMs);
+  return [from, performance.now()];
 }
 
 async function statusOfRedis({ client }: Stand): Promise<HealthStatus | undefined> {

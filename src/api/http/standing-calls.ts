@@ -41,9 +41,7 @@ export function createStandingCalls(parts: {
     }
   };
   const tick = (): void => {
-    void Promise.all(
-      [...calls].map(([call, { request, access }]) => access !== "anyone" && recheck(call, request, access)),
-    );
+    for (const [call, { request, access }] of calls) if (access !== "anyone") void recheck(call, request, access);
     cancel = clock.timer(recheckMs, tick);
   };
   shutdown.addEventListener("abort", () => {

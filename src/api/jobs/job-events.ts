@@ -65,7 +65,8 @@ const asked = new WeakMap<JobStore, Map<string, Promise<EventPiece>>>();
 export function readEvents(store: JobStore, id: string, from: number, bounds: PieceBounds): Promise<EventPiece> {
   let pieces = asked.get(store);
   if (!pieces) {
-    asked.set(store, (pieces = new Map()));
+    pieces = new Map<string, Promise<EventPiece>>();
+    asked.set(store, pieces);
     process.nextTick(() => asked.delete(store));
   }
   const key = [id, from, bounds.limit, bounds.maxBytes, ...(bounds.kinds ?? ["all"])].join(" ");

@@ -73,7 +73,8 @@ export type Queue = Message<"pointsman.v1.Queue"> & {
   limit: number;
 
   /**
-   * Jobs accepted a minute, over the last five to six minutes. Of a named queue only.
+   * Jobs accepted a minute, over the last five to six minutes. Of a named queue only: to count for
+   * each device would cost every job two more writes. What a device did lately, ListJobs says.
    *
    * @generated from field: double accepted_per_minute = 8;
    */

@@ -1137,7 +1137,8 @@ export type CloseSessionsRequest = Message<"pointsman.v1.CloseSessionsRequest"> 
 
   /**
    * Also where jobs run: reads and whatever has sent nothing go back to their lines; a change is given 1.5 s for the answer
-   * to its last line. Without it the call is refused with SESSIONS_IN_USE and closes nothing.
+   * to its last line. Without it the call is refused with SESSIONS_IN_USE and closes nothing. A job on a device or host that
+   * the filter names counts also while it still connects, unless the filter asks for a credential or a state.
    *
    * @generated from field: bool interrupt_running = 2;
    */
