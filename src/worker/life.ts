@@ -134,6 +134,12 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
       stopped: (words) => changes().forEach((attempt) => attempt.stop("stop", words)),
     });
 
+    const letGo = (endpoint: string): Promise<void> =>
+      pool.closeIdle((one: Endpoint) => {
+        const { zone: its, exclusive } = one as ReachableEndpoint;
+        return its === zone && exclusive === endpoint;
+      });
+
     function begin(claim: Claim): void {
       const untold = (): void => isOver("untold");
       const unheard = (): void => worker.replay();
@@ -196,13 +202,9 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
       },
       cancel: (job) => attempts.get(job)?.stop("cancel"),
       sessions: createSessionTeller({ pool, leases, identity }),
-      closeSession: createSessionCloser({ clock, pool, attempts }),
+      closeSession: createSessionCloser({ clock, pool, attempts, letGo }),
       changesStopped: () => watch.hinted(),
-      letGo: (endpoint) =>
-        void pool.closeIdle((one: Endpoint) => {
-          const { zone: its, exclusive } = one as ReachableEndpoint;
-          return its === zone && exclusive === endpoint;
-        }),
+      letGo: (endpoint) => void letGo(endpoint),
     });
     return { identity, lease, worker, attempts };
   }

@@ -8,17 +8,20 @@ const answerMs = 1_500;
 
 /**
  * Closes sessions that somebody wants closed: one that waits for work at once, one in use when its job is done with it,
- * or has been cut. An attempt that has no session yet is cut while it connects. Answers whether it is gone by now; a
+ * or has been cut. An attempt that has no session yet is cut while it connects, and one that it has by then is let go of. Answers whether it is gone by now; a
  * session that is being closed already is left to that.
  */
 export function createSessionCloser({
   clock,
   pool,
   attempts,
+  letGo,
 }: {
   readonly clock: Clock;
   readonly pool: Pick<SessionPool, "retire">;
   readonly attempts: ReadonlyMap<string, Pick<Attempt, "holder" | "stop" | "cut" | "ended">>;
+  /** Closes what waits for work at an endpoint. */
+  readonly letGo: (endpoint: string) => Promise<void>;
 }): (end: SessionEnd) => Promise<boolean> {
   const closing = new Set<number>();
 
@@ -28,6 +31,7 @@ export function createSessionCloser({
     attempt.stop("kick");
     const cancel = clock.timer(answerMs, () => attempt.cut());
     await attempt.ended.finally(cancel);
+    if (fence !== undefined) await letGo(attempt.holder.endpoint);
   }
 
   return async ({ number, job, fence }) => {
