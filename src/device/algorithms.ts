@@ -3,11 +3,11 @@ import { loadSsh2 } from "./key-exchange.js";
 
 /** The lists of one offer, best first; what the installed ssh2 cannot do is left out. */
 export interface AlgorithmOffer {
-  readonly kex: string[];
-  readonly serverHostKey: string[];
-  readonly cipher: string[];
-  readonly hmac: string[];
-  readonly compress: string[];
+  readonly kex: readonly string[];
+  readonly serverHostKey: readonly string[];
+  readonly cipher: readonly string[];
+  readonly hmac: readonly string[];
+  readonly compress: readonly string[];
 }
 
 /**
@@ -76,11 +76,25 @@ const hmac: readonly (readonly [string, CryptoProfile])[] = [
   ["hmac-md5", "legacy"],
 ];
 
+/** By what they were made for. There are a handful of them, and a session keeps its own for as long as it lives. */
+const offers = new Map<string, AlgorithmOffer>();
+
 /**
  * What to offer to a device. Host key algorithms of `knownKeyTypes` (e.g. `ssh-ed25519`) come first, so that a device
- * with several keys shows one that we can compare.
+ * with several keys shows one that we can compare. The same object for the same question.
  */
 export function algorithmOffer(profile: CryptoProfile, knownKeyTypes: readonly string[] = []): AlgorithmOffer {
+  const known = [...new Set(knownKeyTypes)].filter((type) => serverHostKey.some(([name]) => name === type)).sort();
+  const question = [profile, ...known].join(" ");
+  let offer = offers.get(question);
+  if (!offer) {
+    offer = makeOffer(profile, known);
+    offers.set(question, offer);
+  }
+  return offer;
+}
+
+function makeOffer(profile: CryptoProfile, knownKeyTypes: readonly string[]): AlgorithmOffer {
   const { supported } = loadSsh2();
   const pick = (list: readonly (readonly [string, CryptoProfile])[], can: readonly string[]): string[] =>
     list.filter(([name, least]) => reach[least] <= reach[profile] && can.includes(name)).map(([name]) => name);

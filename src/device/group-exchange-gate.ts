@@ -37,6 +37,8 @@ function createGate(stream: Duplex, offered: readonly string[], listener: DataLi
   const pass = (bytes: Buffer): void => listener.call(stream, bytes);
   const open = (): void => {
     isOpen = true;
+    // Nothing stands in between from now on, unless ssh2 has had enough of this stream meanwhile.
+    if (stream.listeners("data").includes(gate)) stream.on("data", listener).off("data", gate);
     const rest = pending;
     pending = Buffer.alloc(0);
     if (rest.length > 0) pass(rest);
@@ -93,9 +95,10 @@ function createGate(stream: Duplex, offered: readonly string[], listener: DataLi
     }
   };
 
-  return (bytes) => {
+  const gate = (bytes: Buffer): void => {
     if (isOpen) return pass(bytes);
     pending = Buffer.concat([pending, bytes]);
     if (!isBusy) take();
   };
+  return gate;
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Clock, Random } from "../domain/clock.js";
 import type { CryptoProfile } from "../domain/crypto-profile.js";
 import type { DevicePlace } from "../domain/endpoint-key.js";
@@ -169,7 +170,10 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
   /** In the order in which they became idle, so that the first is the one idle longest. */
   const idle = new Set<Member>();
   const idleByKey = new Map<string, Member[]>();
+  const membersAt = new Map<string, Set<Member>>();
   const ending = new AbortController();
+  // As many listen as connections are being set up.
+  setMaxListeners(0, ending.signal);
   let connecting = 0;
   let opened = 0;
 
@@ -186,6 +190,9 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
     member.state = "closed";
     unidle(member);
     members.delete(member.session);
+    const there = membersAt.get(member.place);
+    there?.delete(member);
+    if (there?.size === 0) membersAt.delete(member.place);
     if (wasIdle) options.onIdleClose?.(member.endpoint);
   };
   const closeMember = (member: Member): Promise<void> => {
@@ -206,9 +213,14 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
     if (most === undefined) return;
     const place = placeOf(endpoint);
     for (;;) {
-      const there = [...members.values()].filter((member) => member.place === place);
-      if (there.length < most) return;
-      const oldest = [...idle].find((member) => member.place === place);
+      const there = membersAt.get(place) ?? new Set();
+      if (there.size < most) return;
+      const oldest = [...there]
+        .filter(({ state }) => state === "idle")
+        .reduce<Member | undefined>(
+          (first, one) => (first && first.idleSince <= one.idleSince ? first : one),
+          undefined,
+        );
       if (!oldest) {
         const message = `all ${most} sessions that may be open to ${endpoint.address} at a time are in use`;
         throw new DeviceError("SESSION_LIMIT", message);
@@ -282,6 +294,9 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
       };
       session.begin({ reused: false, beforeWrite, transcript });
       members.set(session, member);
+      const there = membersAt.get(member.place);
+      if (there) there.add(member);
+      else membersAt.set(member.place, new Set([member]));
       session.onClose(() => drop(member));
       return member;
     } finally {

@@ -1,3 +1,4 @@
+import { ownText } from "./own-text.js";
 import type { Platform } from "./platform.js";
 
 /** A prompt that was recognised. */
@@ -20,7 +21,7 @@ export function matchAnyPrompt(platform: Platform, line: string, above?: string)
   for (const { name, prompt, below } of platform.modes) {
     if (above !== undefined && below && !below.test(above)) continue;
     const host = prompt.exec(line)?.groups?.["host"];
-    if (host !== undefined) return { mode: name, host, text: line };
+    if (host !== undefined) return { mode: name, host: ownText(host), text: ownText(line) };
   }
   return undefined;
 }

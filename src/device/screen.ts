@@ -1,3 +1,5 @@
+import { ownText } from "./own-text.js";
+
 /** Receives what a screen has finished: whole lines without their end, and the settled parts of very long ones. */
 export type ScreenSink = (text: string, endsLine: boolean) => void;
 
@@ -8,6 +10,8 @@ export interface Screen {
   readonly line: string;
   /** Forgets the last line, and with it the blanks by which a device is about to wipe it out (a pager's text). */
   dropLine(): void;
+  /** Lets go of what the last line was cut from. */
+  rest(): void;
 }
 
 /** A line without an end is settled in pieces of this size, so that memory stays bounded; only the rest can be overwritten. */
@@ -146,6 +150,9 @@ export function createScreen(sink: ScreenSink): Screen {
       line = "";
       column = 0;
       wiping = true;
+    },
+    rest() {
+      line = ownText(line);
     },
   };
 }

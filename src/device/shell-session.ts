@@ -192,6 +192,7 @@ export async function openShellSession(
     end(guard) {
       shell.guard = guard;
       shell.transcript = undefined;
+      shell.rest();
     },
     async refresh(signal) {
       shell.transcript?.note({ d: "refresh" });

@@ -1,5 +1,6 @@
 import { createDecoder } from "./decoder.js";
 import { DeviceError } from "./device-error.js";
+import { ownText } from "./own-text.js";
 import { createScreen } from "./screen.js";
 import type { Transcript } from "./transcript.js";
 import type { Channel } from "./transport.js";
@@ -37,6 +38,8 @@ export interface Shell {
   pause(): void;
   resume(): void;
   dropLine(): void;
+  /** Nothing will happen here for a while: what was printed is let go, also so that the next user's errors do not show it. */
+  rest(): void;
   close(): void;
 }
 
@@ -138,6 +141,11 @@ export function createShell(
     pause: () => channel.pause(),
     resume: () => channel.resume(),
     dropLine: () => screen.dropLine(),
+    rest() {
+      recent = "";
+      above = ownText(above);
+      screen.rest();
+    },
     close: () => channel.close(),
     lost,
   };

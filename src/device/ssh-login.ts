@@ -12,6 +12,7 @@ import { gateGroupExchange } from "./group-exchange-gate.js";
 import { createHostKeyVerifier, hostKeyFromBlob, parseHostKey, type HostKey, type HostKeyVerdict } from "./host-key.js";
 import { loadSsh2 } from "./key-exchange.js";
 import { privateKeyOf } from "./private-key.js";
+import { connectSparingly, settle } from "./sparing-client.js";
 
 const keepaliveMs = 30_000;
 const keepaliveMisses = 3;
@@ -150,6 +151,7 @@ export async function logIn(hop: Hop, { clock, signal, profile, over }: LogInOpt
       settled = true;
       const remoteVersion = /^SSH-[\d.]+-([^\s]*)/m.exec(preamble())?.[1] ?? "";
       release();
+      settle(client);
       resolve({
         ...{ client, stream, hostKey, hostKeyIsNew: verdict === "first", remoteVersion, cryptoProfile: agreed },
         ...{ connectMs, authMs: clock.monotonic() - started - connectMs },
@@ -162,11 +164,10 @@ export async function logIn(hop: Hop, { clock, signal, profile, over }: LogInOpt
 
     try {
       const algorithms = algorithmOffer(profile, knownTypes);
-      client.connect({
+      connectSparingly(client, algorithms, {
         sock: stream,
         username: account.username,
         ident: "Pointsman",
-        algorithms: algorithms as never,
         // Synchronous and without I/O, also at every rekey: ssh2 loses the connection at a rekey when it has to wait here.
         hostVerifier: (blob: Buffer) => {
           const shown = hostKeyFromBlob(blob);

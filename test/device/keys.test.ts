@@ -1,7 +1,9 @@
 import crypto from "node:crypto";
 import { createRequire } from "node:module";
+import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { algorithmOffer } from "../../src/device/algorithms.js";
+import { connectSparingly } from "../../src/device/sparing-client.js";
 import { createHostKeyVerifier } from "../../src/device/host-key.js";
 import { knownHostKeys, parseHostKey, parseKnownHosts } from "../../src/device/index.js";
 import { createGroupExchange } from "../../src/device/group-exchange.js";
@@ -102,6 +104,28 @@ describe("the group exchange", () => {
     expect(crypto.createDiffieHellman).toBe(before);
     expect(loadSsh2().Client).toBe(Client);
     expect(require("ssh2")).toHaveProperty("Client");
+  });
+});
+
+describe("connections through ssh2", () => {
+  test("keep one copy of an offer for all of them, and no part of the memory that others share", () => {
+    const kept = [1, 2].map(() => {
+      const { Client } = loadSsh2();
+      const client = new Client();
+      client.on("error", () => undefined);
+      connectSparingly(client, algorithmOffer("compat", ["ssh-rsa"]), {
+        sock: new PassThrough(),
+        username: "a",
+        ident: "Pointsman",
+      });
+      // What ssh2 keeps of a connection; its types do not tell.
+      const { _protocol } = client as unknown as { _protocol: { _offer: object; _identRaw: Buffer } };
+      client.destroy();
+      return _protocol;
+    });
+    expect(kept[0]?._offer).toBeTypeOf("object");
+    expect(kept[0]?._offer).toBe(kept[1]?._offer);
+    expect(kept[0]?._identRaw.buffer.byteLength).toBe("SSH-2.0-Pointsman".length);
   });
 });
 

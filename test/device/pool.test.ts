@@ -340,4 +340,23 @@ describe("a warm session on a device", () => {
     await sessions.close();
     await one.stop();
   });
+
+  test("is given on without what the last user saw of the device", async () => {
+    const answers: Record<string, string> = { "show secrets": "for your eyes only\r\nR1>", hang: "" };
+    const one = await device((line) => answers[line] ?? "R1>");
+    const sessions = pool({ trustMs: 60_000 });
+    const session = await sessions.checkout(endpoint(one.port, one.hostKey));
+    expect((await run(session, "show secrets")).output).toBe("for your eyes only\n");
+    sessions.checkin(session);
+    const again = await sessions.checkout(endpoint(one.port, one.hostKey));
+    expect(again.reused).toBe(true);
+    const { tail } = await run(again, "hang", { idleTimeoutMs: 50 }).then(
+      () => expect.fail("nothing was answered"),
+      (error: DeviceError) => error,
+    );
+    expect(tail).toContain("hang");
+    expect(tail).not.toContain("for your eyes only");
+    await sessions.close();
+    await one.stop();
+  });
 });
