@@ -20,7 +20,7 @@ const ofDevices = new Set(["ep", "reads", "changes", "reads-pass", "changes-pass
 /** Kinds whose members are endpoints. */
 const holdDevices = new Set(["ready", "handoff", "locks", "owned", "warm"]);
 /** Kinds whose members are workers. */
-const holdWorkers = new Set(["workers", "alive", "idle", "graves"]);
+const holdWorkers = new Set(["workers", "alive", "idle", "graves", "witnesses"]);
 /** Kinds each of whose members needs a reason. */
 const entries = new Set([
   ...[

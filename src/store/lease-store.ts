@@ -207,8 +207,8 @@ export interface LeaseStore {
   register(worker: WorkerIdentity, control?: WorkerControl): Promise<{ readonly rememberedMs: number }>;
   /**
    * Renews the lease. "DEAD": a reaper buried this worker; it must stop at once and may register under a new name.
-   * `cancels`: jobs it should stop. `closes`: sessions it should close, until it tells that they are gone. `control`: what it was told to do, while that stands. `rememberedMs`: it is to tell
-   * what its journals know since then.
+   * `cancels`: jobs it should stop. `closes`: sessions it should close, until it tells that they are gone. `newcomers`: workers it should write into its journal, and say so. `control`: what it was told to do,
+   * while that stands. `rememberedMs`: it is to tell what its journals know since then.
    */
   beat(
     worker: WorkerIdentity,
@@ -218,6 +218,7 @@ export interface LeaseStore {
         readonly answer: "OK";
         readonly cancels: readonly string[];
         readonly closes?: readonly SessionEnd[];
+        readonly newcomers?: readonly Newcomer[];
         readonly control?: WorkerControl;
         readonly rememberedMs?: number;
       }
@@ -238,7 +239,7 @@ export interface LeaseStore {
   }>;
   /**
    * The point of no return: recorded before the first changing byte. EXPIRED: the job's queue timeout passed meanwhile.
-   * FROZEN: a policy closed meanwhile. UNSEEN: not before a server has seen that this worker exists, which takes a second or so. `requests` go into the journal. STORE_RECONCILING, STORE_UNFIT: nothing may be sent.
+   * FROZEN: a policy closed meanwhile. UNSEEN: not before a server and another worker would remember this one, which takes a second or so. `requests` go into the journal. STORE_RECONCILING, STORE_UNFIT: nothing may be sent.
    */
   intent(
     holder: Holder,
@@ -260,8 +261,10 @@ export interface LeaseStore {
   replay(zone: string, facts: readonly JournalFact[]): Promise<number>;
   /** What the store believes to run here and is not among `live` is lost. Answers with those that it does not let go on. */
   settle(worker: WorkerIdentity, live: readonly { readonly job: string; readonly fence: string }[]): Promise<string[]>;
-  /** All is told that the journals of these workers know, the caller's own among them. */
-  replayed(worker: WorkerIdentity, journals: readonly string[]): Promise<void>;
+  /** These are in the caller's journal, safe from a loss of power: they may change devices now. */
+  noted(worker: WorkerIdentity, newcomers: readonly string[]): Promise<void>;
+  /** All is told that the journals of these workers know, the caller's own among them, and which newcomers are written down there. */
+  replayed(worker: WorkerIdentity, journals: readonly string[], newcomers?: readonly Newcomer[]): Promise<void>;
   /** Tells of sessions, for those who ask. */
   tellSessions(worker: WorkerIdentity, news: SessionNews): Promise<void>;
   /** Lets devices go that the worker owns and does not use. */
@@ -270,6 +273,12 @@ export interface LeaseStore {
   retire(worker: WorkerIdentity): Promise<void>;
   /** Calls back when there may be work, an order, a job to be cancelled, or a device to be let go. Returns how to stop. */
   onHint(worker: WorkerIdentity, hint: (message: Hint) => void): Promise<() => Promise<void>>;
+}
+
+/** A worker that is to be remembered by another, in case the store forgets it. `number`: of registrations when it asked. */
+export interface Newcomer {
+  readonly name: string;
+  readonly number: number;
 }
 
 /** A wake-up. Hints can be lost; a poll stands behind each. */

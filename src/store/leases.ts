@@ -131,12 +131,17 @@ export async function openLeaseStore(
         const [number = "", job = "", fence] = end.split(" ");
         return { number: Number(number), ...(job === "" ? {} : { job }), ...(fence === undefined ? {} : { fence }) };
       });
+      const newcomers = orders("note").map((told) => {
+        const [name = "", number = ""] = told.split(" ");
+        return { name, number: Number(number) };
+      });
       const [remembered] = orders("replay");
       const [control] = orders("control");
       return {
         answer: "OK",
         cancels: orders("cancel"),
         ...(closes.length === 0 ? {} : { closes }),
+        ...(newcomers.length === 0 ? {} : { newcomers }),
         ...(control === undefined ? {} : { control: JSON.parse(control) as WorkerControl }),
         ...(remembered === undefined ? {} : { rememberedMs: Number(remembered) }),
       };
@@ -200,8 +205,12 @@ export async function openLeaseStore(
         cursor = next;
       }
     },
-    async replayed({ zone, name }, journals) {
-      await scripts.run("replayed", keys.zone(zone), name, ...journals);
+    async noted({ zone, name }, newcomers) {
+      await scripts.run("noted", keys.zone(zone), name, ...newcomers);
+    },
+    async replayed({ zone, name }, journals, newcomers = []) {
+      const others = newcomers.flatMap((one) => [one.name, one.number]);
+      await scripts.run("replayed", keys.zone(zone), name, journals.length, ...journals, ...others);
       for (const journal of journals) await liftHolds(scripts, keys.zone(zone), workerHold(journal));
     },
     async tellSessions({ zone, name }, { anew, gone, changed }) {

@@ -41,6 +41,7 @@ const names = [
   "lift",
   "lock_device",
   "mark_deleted",
+  "noted",
   "open_endpoint",
   "open_run",
   "pause_queue",

@@ -310,7 +310,7 @@ async function passPointOfNoReturn(
   const { journal, lease, leases, clock } = parts;
   const intent = await intentOnceSeen(parts, holder, step, signal);
   if (intent.answer === "UNSEEN")
-    throw new StoreError("STORE_RECONCILING", "no server has seen this worker yet: it may not change anything");
+    throw new StoreError("STORE_RECONCILING", "too few would remember this worker yet: it may not change anything");
   if (intent.answer === "FENCED") throw new FencedError("another worker holds the device now");
   if (intent.answer === "FROZEN") throw new FrozenError(intent);
   if (intent.answer !== "OK") throw new AttemptEnded(intent.answer);
@@ -327,7 +327,7 @@ async function passPointOfNoReturn(
   }
 }
 
-/** A new worker is seen within a second or so when a server runs; the device is not kept for much longer. */
+/** A new worker is seen and written down within a second or so when others run; the device is not kept for much longer. */
 async function intentOnceSeen(
   { leases, lease, clock }: AttemptParts,
   holder: Holder,

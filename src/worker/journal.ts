@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { AttemptEnd, FactJob, KnownRequest } from "../store/store.js";
+import type { AttemptEnd, FactJob, KnownRequest, Newcomer } from "../store/store.js";
 import { type JournalFiles, nodeFiles } from "./journal-files.js";
 
 /** A change passed its point of no return. */
@@ -23,8 +23,15 @@ export interface DoneEntry extends Pick<AttemptEnd, "verdict" | "error" | "effec
   readonly fence: string;
 }
 
+/** Another worker came to a zone: whoever reads this knows of a journal that is to be heard as well. */
+export interface NewcomerEntry extends Newcomer {
+  readonly kind: "newcomer";
+  readonly timeMs: number;
+  readonly zone: string;
+}
+
 /** What a worker writes down on its own disk about work that must not be done twice. */
-export type JournalEntry = IntentEntry | DoneEntry;
+export type JournalEntry = IntentEntry | DoneEntry | NewcomerEntry;
 
 /** Kept beside Redis, because Redis may come back without its last second. */
 export interface Journal {

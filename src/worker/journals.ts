@@ -82,7 +82,7 @@ function entryOf(line: string): JournalEntry | undefined {
   if (line === "") return undefined;
   try {
     const entry = JSON.parse(line) as JournalEntry;
-    if (entry.kind === "done") return entry;
+    if (entry.kind !== "intent") return entry;
     const spec = Buffer.from(entry.job.spec as unknown as string, "base64");
     return { ...entry, job: { ...entry.job, spec } } satisfies IntentEntry;
   } catch {

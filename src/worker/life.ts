@@ -200,6 +200,10 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
         histories++;
         return replayJournals({ clock, leases, journals: parts.journals, identity, attempts }, rememberedMs);
       },
+      note: async (newcomers) => {
+        const timeMs = clock.now();
+        await Promise.all(newcomers.map((one) => journal.write({ kind: "newcomer", timeMs, zone, ...one })));
+      },
       cancel: (job) => attempts.get(job)?.stop("cancel"),
       sessions: createSessionTeller({ pool, leases, identity }),
       closeSession: createSessionCloser({ clock, pool, attempts, letGo }),

@@ -1,5 +1,5 @@
 import type { Clock } from "../domain/clock.js";
-import type { JournalFact, LeaseStore, WorkerIdentity } from "../store/store.js";
+import type { JournalFact, LeaseStore, Newcomer, WorkerIdentity } from "../store/store.js";
 import type { Attempt } from "./attempt.js";
 import type { JournalEntry, Journals } from "./journal.js";
 
@@ -14,6 +14,7 @@ const nothingSent = new Set(["RETRY", "REQUEUE", "CANCELLED", "EXPIRED"]);
 export function factsOf(entries: readonly JournalEntry[], isLive: (job: string, fence: string) => boolean) {
   const facts = new Map<string, JournalFact>();
   for (const entry of entries) {
+    if (entry.kind === "newcomer") continue;
     const { kind, fence } = entry;
     if (kind === "intent") {
       const { job, worker, step, requests } = entry;
@@ -32,6 +33,15 @@ export function factsOf(entries: readonly JournalEntry[], isLive: (job: string, 
     }
   }
   return [...facts.values()];
+}
+
+/** Workers that are written down as having come to a zone. */
+function newcomersOf(entries: readonly JournalEntry[], zone: string): readonly Newcomer[] {
+  const numbers = new Map<string, number>();
+  for (const entry of entries) {
+    if (entry.kind === "newcomer" && entry.zone === zone) numbers.set(entry.name, entry.number);
+  }
+  return [...numbers].map(([name, number]) => ({ name, number }));
 }
 
 /** What telling the store takes. */
@@ -67,5 +77,5 @@ export async function replayJournals(parts: ReplayParts, rememberedMs: number): 
       resolve();
     });
   });
-  await leases.replayed(identity, [identity.name, ...gone]);
+  await leases.replayed(identity, [identity.name, ...gone], newcomersOf(entries, identity.zone));
 }

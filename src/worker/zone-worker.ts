@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../domain/clock.js";
 import { createLoop, type Service } from "../domain/service.js";
 import type { WorkerControl } from "../domain/worker-control.js";
-import type { BeatFigures, Claim, LeaseStore, SessionEnd, WorkerIdentity } from "../store/store.js";
+import type { BeatFigures, Claim, LeaseStore, Newcomer, SessionEnd, WorkerIdentity } from "../store/store.js";
 import { StoreError } from "../store/store.js";
 import { createBell } from "./bell.js";
 import { instantOf, type Lease } from "./lease.js";
@@ -38,6 +38,8 @@ export interface ZoneWorkerParts {
   readonly control: (control: WorkerControl | undefined) => void;
   /** Tells the store what journals know since the time that it remembers. */
   readonly replay: (rememberedMs: number) => Promise<void>;
+  /** Writes newcomers into the journal, so that they are remembered where the store is not. */
+  readonly note: (newcomers: readonly Newcomer[]) => Promise<void>;
   readonly begin: (claim: Claim) => void;
   readonly cancel: (job: string) => void;
   /** Closes a session, and answers whether it is gone. Asked again with each beat until the store knows that it is. */
@@ -70,6 +72,8 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
   /** The last claim found too little: the store has this worker listed as idle, and hints when there is more. */
   let listed = false;
   let buried = false;
+  /** Newcomers are being written down. Those that come meanwhile are told again. */
+  let noting = false;
   let unsubscribe: (() => Promise<void>) | undefined;
   /** What the store remembers, when it is to be told what journals know; and when that was last done. */
   let remembered: number | undefined;
@@ -95,12 +99,28 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
     parts.control(answer.control);
     for (const job of answer.cancels) parts.cancel(job);
     for (const end of answer.closes ?? []) void close(end);
+    if (answer.newcomers && !noting) void note(answer.newcomers);
     if (answer.rememberedMs !== undefined && sent.monotonic >= replayedAt) {
       remembered = answer.rememberedMs;
       parts.sessions.forget();
       work.ring();
     }
     await parts.sessions.tell();
+  }
+
+  async function note(newcomers: readonly Newcomer[]): Promise<void> {
+    noting = true;
+    try {
+      await parts.note(newcomers);
+      await leases.noted(
+        identity,
+        newcomers.map(({ name }) => name),
+      );
+    } catch (error) {
+      logger.warn({ err: error }, "newcomers could not be written down");
+    } finally {
+      noting = false;
+    }
   }
 
   async function close(end: SessionEnd): Promise<void> {

@@ -20,8 +20,6 @@ export interface SimulatedRedis {
 
 /** Lets the Redis be what it was when a copy was kept. */
 export interface Comeback {
-  /** Whether every worker that is known now was known then: of one that was not, servers alone could tell. */
-  knowsWorkers(): boolean;
   /** Another process with the old data: a restart from an older log, or the promotion of a replica that lagged. */
   asAnother(): void;
   /** The same process, which had followed a stale primary for a while. */
@@ -83,7 +81,6 @@ export function createSimulatedRedis(timeline: Timeline, observe: CallObserver):
     copy() {
       const copy = copyOf(store.zone);
       return {
-        knowsWorkers: () => [...store.zone.workers.keys()].every((name) => copy.workers.has(name)),
         asAnother: () => comeBack(copy, true),
         asItself: () => comeBack(copy, false),
       };

@@ -117,8 +117,6 @@ export function startSwarm(parts: Parts, kinds: ReadonlySet<FaultKind>, untilMs:
   function goBack(as: "asAnother" | "asItself"): void {
     const old = redis.copy();
     timeline.plan(until(span(20, 10_000)), () => {
-      // A worker that all servers and Redis have forgotten is beyond the promise; see docs/reliability.md.
-      if (kinds.has("server-kill") && !old.knowsWorkers()) return;
       trace(`the store comes back as it was ${as === "asItself" ? "on a replica" : "before"}`);
       old[as]();
       redis.goAway(until(span(50, 3_000)));

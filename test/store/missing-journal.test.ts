@@ -1,13 +1,15 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { NewJob } from "../../src/domain/job.js";
 import { createKeySpace, keyOf } from "../../src/store/keys.js";
+import type { Newcomer, WorkerIdentity } from "../../src/store/store.js";
 import { claimOne, newJob, succeed, worker } from "../support/jobs.js";
-import { openTestStore, type TestStore } from "../support/store.js";
+import { openTestStore, see, type TestStore } from "../support/store.js";
 
 const zone = "default";
 const gate = keyOf(createKeySpace("pm").zone(zone), "gate");
 const [w1, w2] = [worker("w1"), worker("w2")];
 const change = { effectClass: "AT_MOST_ONCE", endpoint: "10.0.0.9:22" } as const;
+const figures = { running: 0, sessions: 0, closing: false, draining: false, succeeded: 0, failed: 0 };
 /** What a server remembers of the history before: w2, and a worker that Redis has forgotten. */
 const remembered = { roster: "another history 7", workers: ["w2", "w3"] };
 
@@ -91,6 +93,7 @@ test("a change that comes back into its line waits as well", async () => {
 
 test("a worker changes nothing before a server has seen it", async () => {
   const w4 = worker("w4");
+  for (const one of [w1, w2]) await at.store.leases.retire(one);
   await at.unwatched.leases.register(w4);
   await create(change);
   const holder = (await claimOne(at.store, w4))!;
@@ -100,4 +103,74 @@ test("a worker changes nothing before a server has seen it", async () => {
   expect(await at.store.leases.intent(holder, 1)).toEqual({ answer: "UNSEEN" });
   await at.store.upkeep.reconcile(zone, { roster: "roster" in gate ? gate.roster : "" });
   expect(await at.store.leases.intent(holder, 1)).toMatchObject({ answer: "OK" });
+});
+
+describe("workers remember each other", () => {
+  const w3 = worker("w3");
+
+  /** A change that a worker has claimed, alone in its line. */
+  async function claimed(by: typeof w3, endpoint: string) {
+    await create({ ...change, endpoint });
+    return (await claimOne(at.store, by))!;
+  }
+
+  /** Redis has another history and has forgotten w3; `others` have told what they know, and the rest was waited for. */
+  async function forget(newcomers: readonly Newcomer[], others: readonly WorkerIdentity[]): Promise<string> {
+    const zoneKey = (kind: string) => keyOf(createKeySpace("pm").zone(zone), kind);
+    await at.redis.srem(zoneKey("workers"), "w3");
+    await at.redis.srem(zoneKey("alive"), "w3");
+    await at.redis.del(zoneKey("worker:w3"));
+    await at.redis.hset(gate, { id: "another", roster: 2 });
+    at.time.now += 1_000;
+    await at.store.upkeep.reconcile(zone);
+    for (const one of others) await at.store.leases.replayed(one, [one.name], newcomers);
+    at.time.now += 10_000;
+    return (await at.store.upkeep.reconcile(zone)).state;
+  }
+
+  test("a worker changes nothing before another has written it down", async () => {
+    await at.unwatched.leases.register(w3);
+    await see(at.unwatched, zone);
+    const holder = await claimed(w3, "10.0.0.3:22");
+    expect(await at.store.leases.intent(holder, 1)).toEqual({ answer: "UNSEEN" });
+    const beat = await at.store.leases.beat(w1, figures);
+    expect(beat).toMatchObject({ newcomers: [{ name: "w3" }] });
+    // Of whom nobody would know either, that one is no help.
+    await at.unwatched.leases.register(worker("w4"));
+    await at.store.leases.noted(worker("w4"), ["w3"]);
+    expect(await at.store.leases.intent(holder, 1)).toEqual({ answer: "UNSEEN" });
+    await at.store.leases.noted(w1, ["w3"]);
+    expect(await at.store.leases.intent(holder, 1)).toMatchObject({ answer: "OK" });
+    expect(await at.store.leases.beat(w1, figures)).not.toHaveProperty("newcomers");
+  });
+
+  test("where there is no other, the first may go on", async () => {
+    for (const one of [w1, w2]) await at.store.leases.retire(one);
+    await at.unwatched.leases.register(w3);
+    await see(at.unwatched, zone);
+    expect(await at.store.leases.intent(await claimed(w3, "10.0.0.3:22"), 1)).toMatchObject({ answer: "OK" });
+  });
+
+  test("a worker that Redis and all servers have forgotten is waited for", async () => {
+    expect(await forget([{ name: "w3", number: 3 }], [w1, w2])).toBe("SHUT");
+    at.time.now += 30_000;
+    expect(await at.store.upkeep.reconcile(zone)).toMatchObject({ state: "OPENED", closed: ["worker/w3"] });
+    await expect(create(change)).rejects.toMatchObject({ metadata: { workers: "w3" } });
+    // Its journal tells of another, which nobody has heard of.
+    await at.store.leases.replayed(w1, ["w1", "w3"], [{ name: "w9", number: 4 }]);
+    await expect(create(change)).rejects.toMatchObject({ metadata: { workers: "w9" } });
+    await at.store.leases.replayed(w1, ["w1", "w9"]);
+    await create(change);
+  });
+
+  test("one whose registration is remembered, and one that came since, are not", async () => {
+    const newcomers = [
+      { name: "w3", number: 2 },
+      { name: "w9", number: 2_000_000 },
+    ];
+    expect(await forget(newcomers, [w1, w2])).toBe("OPENED");
+    // Nor does a journal that is told once more, to a zone that is open.
+    await at.store.leases.replayed(w1, ["w1"], [{ name: "w3", number: 3 }]);
+    await create(change);
+  });
 });

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { startPrivateRedis } from "../../src/dev/private-redis.js";
-import { createKeySpace } from "../../src/store/keys.js";
+import { createKeySpace, keyOf } from "../../src/store/keys.js";
 import { createRedisStore } from "../../src/store/redis-store.js";
 import { createCalendar } from "../../src/system/calendar.js";
 import { createScripts } from "../../src/store/scripts.js";
@@ -11,7 +11,7 @@ import type { Store } from "../../src/store/store.js";
 
 /** A store on a Redis of its own, whose scripts see the time that the test gives them. */
 export interface TestStore {
-  /** Its workers are seen by a server as soon as they register. */
+  /** Its workers are seen by a server, and written down by another, as soon as they register. */
   readonly store: Store;
   /** The same store where nobody looks. */
   readonly unwatched: Store;
@@ -50,6 +50,7 @@ export async function openTestStore(options: { readonly realTime?: boolean } = {
         async register(worker) {
           const answer = await store.leases.register(worker);
           await see(store, worker.zone);
+          await redis.sadd(keyOf(createKeySpace("pm").zone(worker.zone), "witnesses"), worker.name);
           return answer;
         },
       },

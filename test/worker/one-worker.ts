@@ -92,6 +92,7 @@ export function workerAlone(zones: readonly string[], options: Partial<WorkerOpt
     leases: {
       ...{ intent: () => Promise.resolve({ answer: "OK", requests: [] }), append: ok },
       ...{ replay: () => Promise.resolve(0), settle: () => Promise.resolve([]), replayed: () => Promise.resolve() },
+      noted: () => Promise.resolve(),
       register: (worker: WorkerIdentity) => answers.register(worker),
       beat: (worker: WorkerIdentity) => answers.beat(worker),
       claim: (worker: WorkerIdentity, limit: number) => answers.claim(worker, limit),

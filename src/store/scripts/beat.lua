@@ -7,10 +7,11 @@
 --       7 jobs that ended well · 8 jobs that ended otherwise, since it started · 9… other fields of its hash that it
 --       tells of itself, name and value in turn
 -- Gives {'DEAD'} · {'OK', and what it is told, word and value in turn}: replay, and the time of what is remembered: it is
---       to tell what its journals know since then; control, and the order that stands, as a JSON object; cancel, and a
---       job; close, and the number of a session, a space, and the job that is cut for it, if one is; of a job that has no
---       session yet also a space and its fence, under a number below zero
--- Cost  O(cancels + sessions to close + devices handed on)
+--       to tell what its journals know since then; note, and a worker that it is to write down, a space, and the number of
+--       its registration; control, and the order that stands, as a JSON object; cancel, and a job; close, and the number
+--       of a session, a space, and the job that is cut for it, if one is; of a job that has no session yet also a space
+--       and its fence, under a number below zero
+-- Cost  O(cancels + newcomers + sessions to close + devices handed on)
 
 local worker = ARGV[2]
 local me = key('worker', worker)
@@ -33,6 +34,10 @@ local function order(word, value)
 end
 local remembered = to_replay(mine[2])
 if remembered ~= '' then order('replay', remembered) end
+local newcomers = call('HRANDFIELD', key('newcomers'), 100, 'WITHVALUES')
+if #newcomers > 0 and call('SISMEMBER', key('witnesses'), worker) == 1 then
+  for i = 1, #newcomers, 2 do order('note', newcomers[i] .. ' ' .. newcomers[i + 1]) end
+end
 if mine[3] then order('control', mine[3]) end
 for _, id in ipairs(call('SRANDMEMBER', key('cancels', worker), 1000)) do order('cancel', id) end
 local ends = call('HRANDFIELD', key('session-ends', worker), 1000, 'WITHVALUES')

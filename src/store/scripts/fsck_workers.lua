@@ -19,6 +19,7 @@ local function check(name)
   listed('workers', worker.st and true or false)
   listed('alive', lives)
   if not lives or worker.closing == '1' then listed('idle', false) end
+  if not lives then listed('witnesses', false) end
   for _, skill in ipairs(call('SMEMBERS', key('skills', name))) do
     if lives and not in_set(key('skilled', skill), name) then
       found(name, 'skill-is-known', key('skilled', skill), name .. ' is not in it', function()

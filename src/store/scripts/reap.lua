@@ -18,6 +18,8 @@ if mine[1] ~= 'dead' then
   call('HSET', me, 'st', 'dead', 'dead', now_text, 'run', 0, 'ses', 0)
   call('SREM', key('alive'), worker)
   call('SREM', key('idle'), worker)
+  call('SREM', key('witnesses'), worker)
+  call('HDEL', key('newcomers'), worker)
   lose_skills(worker)
   call('UNLINK', key('sessions', worker), key('session-use', worker), key('session-ends', worker))
   call('ZADD', key('graves'), now, worker)

@@ -5,7 +5,8 @@
 -- opens for reads alone: the zone is closed for changes until the journal returns or a person gives it up.
 --
 -- Redis can also forget that a worker had existed. So each server remembers which it has seen, and a worker changes
--- nothing before one has: what a server asks with is what it remembers.
+-- nothing before one has: what a server asks with is what it remembers. Workers remember each other in their journals:
+-- see intent and replayed.
 -- @include gate, reconciling, hold, place
 --
 -- ARGV  2 '1' when the caller has known this zone before: an empty one has then lost everything · 3 the roster it
@@ -52,24 +53,15 @@ end
 local function unknown()
   local names = {}
   for i = 4, #ARGV do
-    if call('SISMEMBER', key('workers'), ARGV[i]) == 0
-      and call('SISMEMBER', key('closed'), 'worker/' .. ARGV[i]) == 0
-      and call('SISMEMBER', key('replayed'), ARGV[i]) == 0 then
-      names[#names + 1] = ARGV[i]
-    end
+    if is_unknown(ARGV[i]) then names[#names + 1] = ARGV[i] end
   end
   return names
-end
-
-local function close(name)
-  call('SADD', key('closed'), name)
-  call('HSETNX', gate, 'untold', ms(mark))
 end
 
 if facts[1] == who then
   if history == who then call('ZREMRANGEBYSCORE', key('unseen'), '-inf', seen) end
   -- A server that stood still while the gate was opened remembers whom nobody else did.
-  for _, worker in ipairs(unknown()) do close('worker/' .. worker) end
+  for _, worker in ipairs(unknown()) do close_for(worker, mark) end
   if now - mark >= MARK_MS or now < mark then call('HSET', gate, 'mark', now_text) end
   return opened('OPEN')
 end
@@ -95,7 +87,7 @@ local function ask(worker)
     missing[#missing + 1] = worker
     return
   end
-  close('worker/' .. worker)
+  close_for(worker, mark)
   if call('EXISTS', key('worker', worker)) == 1 then call('HSET', key('worker', worker), 'missing', 1) end
   if call('SCARD', key('owned', worker)) > 0 then lost[#lost + 1] = worker end
 end

@@ -273,7 +273,12 @@ const beat = fc.tuple(index, fc.constantFrom(false, false, true), fc.boolean()).
   step("beat", arg, async (world) => {
     const [by, closing, draining] = arg;
     const figures = { running: 1, sessions: 2, closing, draining, succeeded: 3, failed: 4 };
-    await both(world, ({ leases }) => leases.beat(one(world.workers, by), figures));
+    await both(world, async ({ leases }) => {
+      const answer = await leases.beat(one(world.workers, by), figures);
+      if (answer.answer === "DEAD" || !answer.newcomers) return answer;
+      // The store goes through a hash, in no order.
+      return { ...answer, newcomers: [...answer.newcomers].sort((a, b) => (a.name < b.name ? -1 : 1)) };
+    });
   }),
 );
 

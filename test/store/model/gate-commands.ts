@@ -27,7 +27,7 @@ const reconcile = fc.tuple(fc.constantFrom(0, 1_000, 5_000, 30_000), fc.constant
   }),
 );
 
-/** A worker that no server has seen. */
+/** A worker that nobody has seen or written down. */
 const registerUnseen = index.map((arg) =>
   step("registerUnseen", arg, async (world) => {
     await registerBoth(world, one(world.workers, arg), true);
@@ -103,13 +103,27 @@ const settle = fc.tuple(index, fc.array(index, { maxLength: 2 })).map((arg) =>
   }),
 );
 
-const replayed = fc.tuple(index, fc.array(index, { maxLength: 2 }), fc.boolean()).map((arg) =>
-  step("replayed", arg, async (world) => {
-    const names = [arg[0], ...arg[1]].map((which) => one(world.workers, which).name);
-    if (arg[2]) names.push(forgotten);
-    await both(world, ({ leases }) => leases.replayed(one(world.workers, arg[0]), [...new Set(names)]));
+const noted = fc.tuple(index, fc.array(index, { minLength: 1, maxLength: 2 })).map((arg) =>
+  step("noted", arg, async (world) => {
+    const names = arg[1].map((which) => one(world.workers, which).name);
+    await both(world, ({ leases }) => leases.noted(one(world.workers, arg[0]), names));
   }),
 );
+
+/** Also with newcomers in the journal: of a registration that is remembered, that may be forgotten, and of a later one. */
+const replayed = fc
+  .tuple(index, fc.array(index, { maxLength: 2 }), fc.boolean(), fc.array(fc.constantFrom(0, 1, 2_000_000)))
+  .map((arg) =>
+    step("replayed", arg, async (world) => {
+      const names = [arg[0], ...arg[1]].map((which) => one(world.workers, which).name);
+      if (arg[2]) names.push(forgotten);
+      const last = world.model.zone.gate.regs ?? 0;
+      const newcomers = arg[3].map((later, i) => ({ name: i % 2 === 0 ? `w${98 - i}` : "w2", number: last + later }));
+      await both(world, ({ leases }) => {
+        return leases.replayed(one(world.workers, arg[0]), [...new Set(names)], newcomers);
+      });
+    }),
+  );
 
 const lift = fc.tuple(fc.option(index), fc.boolean()).map((arg) =>
   step("lift", arg, async (world: World) => {
@@ -128,6 +142,7 @@ export const gateSteps = {
   replay,
   replayForgotten,
   settle,
+  noted,
   replayed,
   lift,
 };

@@ -10,9 +10,9 @@ const markMs = 1_000;
 const marginMs = 60_000;
 const restoredMs = 600_000;
 const step = 500;
-const fencesSkipped = 1_000_000;
+const skipped = 1_000_000;
 
-type ModelGate = Pick<LeaseStore, "replay" | "settle" | "replayed"> & Pick<UpkeepStore, "reconcile" | "lift">;
+type ModelGate = Pick<LeaseStore, "replay" | "settle" | "noted" | "replayed"> & Pick<UpkeepStore, "reconcile" | "lift">;
 
 function begin(zone: zones.ModelZone): void {
   const { gate } = zone;
@@ -20,8 +20,10 @@ function begin(zone: zones.ModelZone): void {
   // Of what was forgotten before, not every journal has told yet.
   const untold = gate.for !== undefined || gate.closed.size > 0;
   const fence = untold ? (gate.fence ?? zone.fence) : zone.fence;
-  Object.assign(gate, { for: zone.identity(), sinceMs: zone.now(), fence });
-  zone.fence += fencesSkipped;
+  const regs = untold ? (gate.regs ?? gate.roster) : gate.roster;
+  gate.roster += skipped;
+  Object.assign(gate, { for: zone.identity(), sinceMs: zone.now(), fence, regs, anew: gate.roster });
+  zone.fence += skipped;
   gate.replayed.clear();
   gate.unknown.clear();
   gate.walked.clear();
@@ -159,6 +161,10 @@ export function createModelGate(zone: zones.ModelZone): ModelGate {
     return { devices: devices.length, opened };
   }
 
+  function isUnknown(name: string): boolean {
+    return !zone.workers.has(name) && !gate.closed.has(workerHold(name)) && !gate.replayed.has(name);
+  }
+
   function close(worker: string): void {
     gate.closed.add(workerHold(worker));
     gate.untoldMs ??= gate.markMs ?? 0;
@@ -196,8 +202,6 @@ export function createModelGate(zone: zones.ModelZone): ModelGate {
       const { roster = "", workers } = remembered ?? {};
       const [, history, seen] = /^(.*) (\d+)$/.exec(roster) ?? [];
       if (history !== undefined && history !== zone.identity() && !workers) return { state: "ROSTER" };
-      const isUnknown = (name: string): boolean =>
-        !zone.workers.has(name) && !gate.closed.has(workerHold(name)) && !gate.replayed.has(name);
       if (gate.id === zone.identity()) {
         if (history === zone.identity()) {
           for (const [name, number] of gate.unseen) if (number <= Number(seen)) gate.unseen.delete(name);
@@ -267,10 +271,27 @@ export function createModelGate(zone: zones.ModelZone): ModelGate {
         return device?.owner === name && device.run === job && device.fence === fence ? [] : [job];
       });
     },
-    async replayed({ name }, journals) {
-      if (gate.id !== zone.identity()) begin(zone);
+    async noted({ name }, newcomers) {
+      if (!gate.witnesses.has(name)) return;
+      for (const newcomer of newcomers) {
+        gate.newcomers.delete(newcomer);
+        const its = zone.workers.get(newcomer);
+        if (its && its.state !== "dead") gate.witnesses.add(newcomer);
+      }
+    },
+    async replayed({ name }, journals, newcomers = []) {
+      const shut = gate.id !== zone.identity();
+      if (shut) begin(zone);
+      const heard = shut || journals.some((journal) => gate.closed.has(workerHold(journal)));
+      const { regs = Infinity, anew = 0 } = gate;
+      for (const newcomer of heard ? newcomers : []) {
+        if (newcomer.number <= regs || newcomer.number > anew || !isUnknown(newcomer.name)) continue;
+        if (shut) gate.unknown.add(newcomer.name);
+        else close(newcomer.name);
+      }
       for (const journal of journals) {
         gate.replayed.add(journal);
+        if (journal !== name) gate.witnesses.delete(journal);
         lift(workerHold(journal));
       }
       const worker = zone.workers.get(name);

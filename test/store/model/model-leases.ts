@@ -1,5 +1,5 @@
 import { workerHold } from "../../../src/domain/hold.js";
-import type { Claim, Fenced, Holder, LeaseStore, Output, WorkerIdentity } from "../../../src/store/store.js";
+import type { Claim, Fenced, Holder, LeaseStore, Newcomer, Output, WorkerIdentity } from "../../../src/store/store.js";
 import { StoreError } from "../../../src/store/store.js";
 import type { WorkerControl } from "../../../src/domain/worker-control.js";
 import { createClaimNumbers } from "../../../src/store/claim-numbers.js";
@@ -8,7 +8,7 @@ import { closeAttempt, lose } from "./lose.js";
 import { recordOf } from "./model-jobs.js";
 import * as zones from "./zone.js";
 
-interface ModelLeases extends Omit<LeaseStore, "onHint" | "replay" | "settle" | "replayed" | "tellSessions"> {
+interface ModelLeases extends Omit<LeaseStore, "onHint" | "replay" | "settle" | "noted" | "replayed" | "tellSessions"> {
   /** A claim by its number, as it reaches Redis: what comes late takes nothing. */
   claimNumbered(worker: WorkerIdentity, limit: number, number: number): ReturnType<LeaseStore["claim"]>;
 }
@@ -23,6 +23,8 @@ export function ownedBy(zone: zones.ModelZone, name: string): string[] {
 /** Marks a worker as dead; its devices are still to be freed. */
 export function bury(zone: zones.ModelZone, worker: zones.ModelWorker): void {
   Object.assign(worker, { state: "dead", running: 0, sessions: 0, deadMs: zone.now() });
+  zone.gate.witnesses.delete(worker.identity.name);
+  zone.gate.newcomers.delete(worker.identity.name);
 }
 
 /** Frees devices of a dead worker. */
@@ -62,6 +64,26 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
 
   function orderOf({ control }: zones.ModelWorker): { control?: WorkerControl } {
     return control ? { control } : {};
+  }
+
+  /** Whether others would remember this worker; where there is none, it is the first. */
+  function isRemembered(name: string): boolean {
+    const { witnesses, newcomers, unseen, roster } = zone.gate;
+    if (witnesses.has(name)) return true;
+    if (unseen.has(name)) return false;
+    if (witnesses.size === 0) {
+      witnesses.add(name);
+      newcomers.delete(name);
+      return true;
+    }
+    if (!newcomers.has(name)) newcomers.set(name, roster);
+    return false;
+  }
+
+  function toNote(name: string): { newcomers?: readonly Newcomer[] } {
+    const { witnesses, newcomers } = zone.gate;
+    if (!witnesses.has(name) || newcomers.size === 0) return {};
+    return { newcomers: [...newcomers].map(([newcomer, number]) => ({ name: newcomer, number })) };
   }
 
   /** What a write is answered that does not hold its device. */
@@ -166,7 +188,13 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
         for (const device of zone.devices.values()) if (device.owner === name) zones.place(zone, device.endpoint);
       }
       const cancels = [...zone.jobs.values()].filter((job) => job.state === "CANCELLING" && job.worker === name);
-      return { answer: "OK", cancels: cancels.map(({ id }) => id), ...orderOf(worker), ...toReplay(worker) };
+      return {
+        answer: "OK",
+        cancels: cancels.map(({ id }) => id),
+        ...toNote(name),
+        ...orderOf(worker),
+        ...toReplay(worker),
+      };
     },
     claim(worker, limit, requestId) {
       return this.claimNumbered(worker, limit, numbers.of(worker, requestId));
@@ -214,9 +242,9 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
       if (!job) return { answer: "FENCED" };
       if (job.cancelRequested) return { answer: "CANCELLED" };
       if (job.expireMs <= zone.now()) return { answer: "EXPIRED" };
-      if (zone.gate.unseen.has(holder.worker)) return { answer: "UNSEEN" };
       const freeze = zones.frozen(zone, holder.endpoint, "changes");
       if (freeze) return { answer: "FROZEN", ...freeze };
+      if (!isRemembered(holder.worker)) return { answer: "UNSEEN" };
       job.intentMs = zone.now();
       job.intendedStep = step;
       const known = [...zone.requests].filter(([, { id }]) => id === job.id);

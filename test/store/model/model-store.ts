@@ -10,7 +10,7 @@ import { createZone, type ModelZone } from "./zone.js";
 export interface ModelStore extends ModelControl {
   readonly zone: ModelZone;
   readonly jobs: ReturnType<typeof createModelJobs>;
-  readonly leases: ReturnType<typeof createModelLeases> & Pick<LeaseStore, "replay" | "settle" | "replayed">;
+  readonly leases: ReturnType<typeof createModelLeases> & Pick<LeaseStore, "replay" | "settle" | "noted" | "replayed">;
   readonly upkeep: UpkeepStore;
 }
 
@@ -21,11 +21,11 @@ export function createModelStore(
   identity: () => string = () => "one history",
 ): ModelStore {
   const zone = createZone("default", moment, identity);
-  const { replay, settle, replayed, reconcile, lift } = createModelGate(zone);
+  const { replay, settle, noted, replayed, reconcile, lift } = createModelGate(zone);
   return {
     zone,
     jobs: createModelJobs(zone),
-    leases: { ...createModelLeases(zone), replay, settle, replayed },
+    leases: { ...createModelLeases(zone), replay, settle, noted, replayed },
     upkeep: { ...createModelUpkeep(zone, pick), reconcile, lift },
     ...createModelControl(zone),
   };

@@ -183,7 +183,7 @@ export async function compare(world: World): Promise<void> {
   same(await see(world.real), await see(world.model as unknown as Store));
 }
 
-/** Registers a worker on both, and has a server see it unless it is to be `unseen`. */
+/** Registers a worker on both, seen by a server and written down by another unless it is to be `unseen`. */
 export async function register(world: World, identity: WorkerIdentity, unseen = false): Promise<void> {
   await both(world, async (store) => {
     const from = store === world.real ? world.at.unwatched : store;
@@ -191,6 +191,9 @@ export async function register(world: World, identity: WorkerIdentity, unseen = 
     if (!unseen) await see(from, "default");
     return answer;
   });
+  if (unseen || world.model.zone.workers.get(identity.name)?.state === "dead") return;
+  await world.at.redis.sadd(`${world.root}:witnesses`, identity.name);
+  world.model.zone.gate.witnesses.add(identity.name);
 }
 
 /** Buries on both a worker whose beat is the one seen, or goes on with one that is buried. */

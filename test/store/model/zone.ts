@@ -104,6 +104,9 @@ export interface ModelGate {
   for?: string;
   sinceMs?: number;
   fence?: number;
+  /** The last number of a registration that is remembered, and the last that may have been forgotten. */
+  regs?: number;
+  anew?: number;
   readonly replayed: Set<string>;
   /** Workers that a server remembers and the store does not. */
   readonly unknown: Set<string>;
@@ -113,6 +116,9 @@ export interface ModelGate {
   /** Counts registrations and farewells; workers that no server has seen yet, by it. */
   roster: number;
   readonly unseen: Map<string, number>;
+  /** Workers that another has written down, and those that wait for it, by the number of registrations then. */
+  readonly witnesses: Set<string>;
+  readonly newcomers: Map<string, number>;
   /** How far jobs were looked at that wait in old data, by state. */
   readonly walked: Map<string, string>;
 }
@@ -156,7 +162,7 @@ export function createZone(name: string, moment: () => number, identity: () => s
     identity,
     gate: {
       ...{ replayed: new Set(), unknown: new Set(), closed: new Set(), walked: new Map() },
-      ...{ roster: 0, unseen: new Map() },
+      ...{ roster: 0, unseen: new Map(), witnesses: new Set(), newcomers: new Map() },
     },
     now: () => Math.floor(moment()),
     jobs: new Map(),
