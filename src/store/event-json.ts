@@ -61,9 +61,37 @@ export function eventOfJson(json: string): EventRecord {
   return { number: event.n, timeMs: event.t, attempt: event.a, fact: factOf(event) };
 }
 
-/** A job's first event, which is not stored: when it was accepted, and whether it was to start later. */
-export function acceptance(timeMs: number, later: boolean): EventRecord {
-  return { number: 1, timeMs, attempt: 0, fact: { kind: "state", state: later ? "DELAYED" : "QUEUED" } };
+/** What a job's own fields say of its history. Those are not stored as events as well. */
+export interface ToldByJob {
+  readonly state: JobState;
+  /** Number of its last event. */
+  readonly last: number;
+  readonly createMs: number;
+  /** Whether it was to start later. */
+  readonly later: boolean;
+  /** The start of its first attempt. */
+  readonly start?: { readonly timeMs: number; readonly worker: string };
+  readonly end?: { readonly timeMs: number; readonly attempt: number; readonly error?: Failure };
+}
+
+/** A job's first event. */
+export function acceptance({ createMs, later }: ToldByJob): EventRecord {
+  const state = later ? "DELAYED" : "QUEUED";
+  return { number: 1, timeMs: createMs, attempt: 0, fact: { kind: "state", state } };
+}
+
+/** Its second event, unless one is stored: that its first attempt started. Undefined when it has not. */
+export function startOf({ start }: ToldByJob): EventRecord | undefined {
+  if (!start) return undefined;
+  const fact = { kind: "state", state: "RUNNING", worker: start.worker } as const;
+  return { number: 2, timeMs: start.timeMs, attempt: 1, fact };
+}
+
+/** Its last event, unless that is stored: how it ended. Undefined when it has not, or nobody knows how. */
+export function endOf({ state, last, end }: ToldByJob): EventRecord | undefined {
+  if (!end || state === "INDETERMINATE") return undefined;
+  const error = end.error && { error: end.error };
+  return { number: last, timeMs: end.timeMs, attempt: end.attempt, fact: { kind: "state", state, ...error } };
 }
 
 function factOf(event: StoredEvent): EventFact {

@@ -24,7 +24,6 @@ const holdWorkers = new Set(["workers", "alive", "idle", "graves", "witnesses"])
 /** Kinds each of whose members needs a reason. */
 const entries = new Set([
   ...[
-    "ix:all",
     "ix:state",
     "ix:device",
     "ix:run",

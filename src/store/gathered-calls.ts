@@ -1,5 +1,5 @@
 import { asStoreError } from "./connection-errors.js";
-import { pack, type Packable } from "./pack.js";
+import { type Packable, packPart } from "./pack.js";
 import { list, type ScriptName, type ScriptReply, type Scripts, text } from "./scripts.js";
 
 /** Jobs in one call at most, so that no call keeps Redis from its other work for more than some milliseconds. */
@@ -11,11 +11,12 @@ const mostUnderWay = 2;
 /** Fewer than this are not divided between two calls. */
 const fewItems = 16;
 
-/** One job's part in a call. */
+/** One job's part in a call: as many values as every other's. */
 export type Item = readonly Packable[];
 
 interface Waiting {
   readonly item: Uint8Array;
+  readonly width: number;
   readonly resolve: (answer: ScriptReply) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -54,6 +55,7 @@ export function createGatheredCalls(
         script,
         root,
         together.map(({ item }) => item),
+        together[0]?.width ?? 0,
       );
       const each = list(reply);
       together.forEach(({ resolve, reject }, i) => {
@@ -96,7 +98,7 @@ export function createGatheredCalls(
     new Promise((resolve, reject) => {
       let place = places.get(root);
       if (!place) places.set(root, (place = { waiting: [], underWay: new Set(), scheduled: false }));
-      place.waiting.push({ item: pack(item), resolve, reject });
+      place.waiting.push({ item: packPart(item), width: item.length, resolve, reject });
       schedule(root);
     });
 }

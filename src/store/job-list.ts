@@ -4,6 +4,7 @@ import type { JobRecord } from "../domain/job.js";
 import { jobIdFloor } from "../domain/job-id.js";
 import { type JobState, jobStates } from "../domain/job-state.js";
 import { type KeySpace, keyOf } from "./keys.js";
+import { list, type Scripts, text } from "./scripts.js";
 import type { JobPage, JobQuery, JobStore } from "./store.js";
 import type { Zones } from "./zones.js";
 
@@ -13,6 +14,7 @@ const chunk = 200;
 
 interface Parts {
   readonly redis: StoreConnection;
+  readonly scripts: Scripts;
   readonly keys: KeySpace;
   readonly zones: Zones;
   readonly read: (ids: readonly string[]) => Promise<(JobRecord | undefined)[]>;
@@ -22,7 +24,7 @@ interface Parts {
  * Lists over lexical indexes: members are ids, which sort by time, so a page is a range of text and stays stable while
  * jobs come and go. The narrowest index that a query names is walked; the rest of the query is checked on the jobs.
  */
-export function createJobLists({ redis, keys, zones, read }: Parts): {
+export function createJobLists({ redis, scripts, keys, zones, read }: Parts): {
   page: JobStore["list"];
   count(query: JobQuery): Promise<ReadonlyMap<JobState, number>>;
 } {
@@ -31,27 +33,38 @@ export function createJobLists({ redis, keys, zones, read }: Parts): {
     return query.zones?.length ? known.filter((zone) => query.zones?.includes(zone)) : known;
   }
 
+  /** Gives ids of an index, newest first, below `before` and from `floor` on. */
+  type Index = (before: string, floor: string, limit: number) => Promise<readonly string[]>;
+
+  const indexAt =
+    (key: string): Index =>
+    (before, floor, limit) =>
+      redis.zrange(key, `(${before}`, `[${floor}`, "BYLEX", "REV", "LIMIT", 0, limit);
+
+  /** Every job is in the index of its state, and moves from one to another. */
+  const indexOfStates =
+    (root: string, states: readonly JobState[]): Index =>
+    async (before, floor, limit) =>
+      list(await scripts.run("walk_states", root, before, floor, limit, ...states)).map(text);
+
   /** The indexes that together hold every job the query can mean. */
-  async function indexes(query: JobQuery): Promise<string[]> {
+  async function indexes(query: JobQuery): Promise<Index[]> {
     const roots = (await zonesOf(query)).map((zone) => keys.zone(zone));
     const tokens = query.devices?.length ? query.devices.map(tokensOf) : query.nodes?.map((node) => [nodeToken(node)]);
     if (tokens?.length && tokens.every((some) => some.length > 0)) {
-      return roots.flatMap((root) => [...new Set(tokens.flat())].map((token) => keyOf(root, "ix:device", token)));
+      return roots.flatMap((root) =>
+        [...new Set(tokens.flat())].map((token) => indexAt(keyOf(root, "ix:device", token))),
+      );
     }
     if (query.runs?.length) {
-      return roots.flatMap((root) => (query.runs ?? []).map((run) => keyOf(root, "ix:run", run)));
+      return roots.flatMap((root) => (query.runs ?? []).map((run) => indexAt(keyOf(root, "ix:run", run))));
     }
-    if (query.states?.length) {
-      return roots.flatMap((root) => (query.states ?? []).map((state) => keyOf(root, "ix:state", state)));
-    }
-    return roots.map((root) => keyOf(root, "ix:all"));
+    return roots.map((root) => indexOfStates(root, query.states?.length ? [...new Set(query.states)] : jobStates));
   }
 
   /** Ids of all the indexes, newest first, below `before` and from `floor` on. */
-  async function walk(sources: readonly string[], before: string, floor: string, limit: number): Promise<string[]> {
-    const parts = await Promise.all(
-      sources.map((source) => redis.zrange(source, `(${before}`, `[${floor}`, "BYLEX", "REV", "LIMIT", 0, limit)),
-    );
+  async function walk(sources: readonly Index[], before: string, floor: string, limit: number): Promise<string[]> {
+    const parts = await Promise.all(sources.map((source) => source(before, floor, limit)));
     return [...new Set(parts.flat())].sort((a, b) => (a < b ? 1 : -1)).slice(0, limit);
   }
 

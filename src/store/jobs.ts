@@ -5,8 +5,10 @@ import { isJobId, zoneOfJobId } from "../domain/job-id.js";
 import { holdReason } from "../domain/hold.js";
 import type { JobState } from "../domain/job-state.js";
 import { priorityPointMs } from "../domain/line-order.js";
-import { acceptance, eventOfJson, factBody } from "./event-json.js";
+import { factBody } from "./event-json.js";
+import { eventPage } from "./event-list.js";
 import { createGatheredCalls, type Item } from "./gathered-calls.js";
+import { someOf } from "./pack.js";
 import { acceptedJob, definitionOf, type JobHash, jobOfHash, lineOf } from "./job-hash.js";
 import { createJobLists, indexTokens } from "./job-list.js";
 import { type KeySpace, keyOf } from "./keys.js";
@@ -37,13 +39,12 @@ function itemOf(job: NewJob): Item {
   const { idempotency, dedupe } = job;
   const line = lineOf(job.effectClass);
   const worth = job.priority * priorityPointMs * 1_000;
+  const [token, second, third] = indexTokens(job);
   return [
-    ...[job.id, job.endpoint, job.effectClass, line, worth, job.queueTimeoutMs],
-    ...[indexTokens(job), definitionOf(job), job.spec],
-    {
+    ...[job.id, job.endpoint, job.effectClass, line, worth, job.queueTimeoutMs, definitionOf(job), job.spec],
+    ...[token, second, third, idempotency && requestKey(idempotency), idempotency?.fingerprint],
+    someOf({
       start: job.startAfterMs,
-      request: idempotency && requestKey(idempotency),
-      print: idempotency?.fingerprint,
       secret: job.sealedSecret,
       queue: job.queue,
       dedupe: dedupe && shortHash(dedupe.key),
@@ -53,7 +54,7 @@ function itemOf(job: NewJob): Item {
       retain: job.retain,
       skill: job.skill,
       run: job.run && `${job.run.id} ${job.run.index}`,
-    },
+    }),
   ];
 }
 
@@ -163,7 +164,7 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
     return place;
   }
 
-  const lists = createJobLists({ redis, keys, zones, read });
+  const lists = createJobLists({ redis, scripts, keys, zones, read });
 
   return {
     create,
@@ -228,12 +229,9 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
     },
     async events(id, from, limit) {
       const { root } = await need(id);
-      const [last, createMs, startMs, oldest, ...stored] = list(await readEvents(root, [id, from, limit])).map(text);
-      if (last === undefined) throw notFound(id);
-      const first = oldest === "2" ? 1 : Number(oldest);
-      const before = Math.max(from, first) === 1 ? [acceptance(Number(createMs), startMs !== "")] : [];
-      const events = [...before, ...stored.map(eventOfJson)].slice(0, limit);
-      return { events, first, last: Number(last) };
+      const parts = list(await readEvents(root, [id, from, limit])).map(text);
+      if (parts.length === 0) throw notFound(id);
+      return eventPage(parts, from, limit);
     },
     async output(id, offset, length) {
       const { root } = await need(id);

@@ -5,6 +5,7 @@ import type { WorkerControl } from "../domain/worker-control.js";
 import type { ChangeStop } from "../domain/policies.js";
 import { factBody } from "./event-json.js";
 import { createGatheredCalls, type Item } from "./gathered-calls.js";
+import { someOf } from "./pack.js";
 import { openHintLine } from "./hint-line.js";
 import { stopField } from "./freeze-text.js";
 import { countedAttempts, firstAttempt, hashOfPairs, jobOfHash } from "./job-hash.js";
@@ -63,19 +64,16 @@ function itemOf(holder: Holder, end: AttemptEnd): Item {
   return [
     ...holderArguments(holder),
     ...[end.verdict, end.intendedStep, end.confirmedStep, end.keepDevice ? 1 : 0],
-    {
-      error: end.error && JSON.stringify(end.error),
-      effect: end.effect,
-      result: end.result,
+    ...[end.error && JSON.stringify(end.error), end.effect, end.result, end.parts],
+    someOf({
       pause: end.verdict === "RETRY" ? (end.retryInMs ?? 0) : undefined,
-      parts: end.parts,
       breaker: end.breaker,
       deferred: end.deferred ? 1 : undefined,
       output: rest && rest.output.length > 0 ? rest.output : undefined,
       facts: rest && rest.facts.length > 0 ? rest.facts.map(factBody) : undefined,
       transcript: transcript && transcript.length > 0 ? transcript : undefined,
       shown: deviceFailure && shownFailure(deviceFailure, holder.job),
-    },
+    }),
   ];
 }
 

@@ -1,7 +1,13 @@
-/** What can be packed. A field that is undefined is left out. */
-export type Packable = string | number | Uint8Array | readonly Packable[] | PackableFields;
+/** What can be packed. In a list, what is undefined comes as false; a field that is undefined is left out. */
+export type Packable = string | number | Uint8Array | undefined | readonly Packable[] | PackableFields;
 export interface PackableFields {
   readonly [name: string]: Packable | undefined;
+}
+
+/** Fields, or undefined where all of them are. */
+export function someOf(fields: PackableFields): PackableFields | undefined {
+  for (const name in fields) if (fields[name] !== undefined) return fields;
+  return undefined;
 }
 
 /** Below this many characters, writing them one by one is faster than asking for a copy. */
@@ -20,16 +26,24 @@ export function pack(value: Packable): Buffer {
   return Buffer.from(scratch.subarray(0, end));
 }
 
-/** Joins packed values as one list of them. */
-export function packedList(values: readonly Uint8Array[]): Buffer {
+/** Packs values as a part of a list. */
+export function packPart(values: readonly Packable[]): Buffer {
+  end = 0;
+  for (const value of values) write(value);
+  return Buffer.from(scratch.subarray(0, end));
+}
+
+/** Joins parts as one list of `count` values. */
+export function packedList(parts: readonly Uint8Array[], count: number): Buffer {
   const header = Buffer.allocUnsafe(5);
   header[0] = 0xdd;
-  header.writeUInt32BE(values.length, 1);
-  return Buffer.concat([header, ...values]);
+  header.writeUInt32BE(count, 1);
+  return Buffer.concat([header, ...parts]);
 }
 
 function write(value: Packable): void {
-  if (typeof value === "string") writeText(value);
+  if (value === undefined) writeFalse();
+  else if (typeof value === "string") writeText(value);
   else if (typeof value === "number") writeText(String(value));
   else if (value instanceof Uint8Array) writeBytes(value);
   else if (isList(value)) {
@@ -50,6 +64,11 @@ function write(value: Packable): void {
     scratch[begin] = 0xde;
     scratch.writeUInt16BE(count, begin + 1);
   }
+}
+
+function writeFalse(): void {
+  reserve(1);
+  scratch[end++] = 0xc2;
 }
 
 function isList(value: Packable): value is readonly Packable[] {

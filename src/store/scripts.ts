@@ -80,6 +80,7 @@ const names = [
   "time",
   "unlock_device",
   "waiting",
+  "walk_states",
   "write_credential",
   "write_device",
   "write_schedule",
@@ -103,8 +104,8 @@ export type ScriptReply = Buffer | number | null | readonly ScriptReply[];
 export interface Scripts {
   /** Runs one script on the keys under `root`. */
   run(name: ScriptName, root: string, ...args: readonly ScriptArgument[]): Promise<ScriptReply>;
-  /** Runs one script that takes many items, each packed. */
-  runEach(name: ScriptName, root: string, items: readonly Uint8Array[]): Promise<ScriptReply>;
+  /** Runs one script that takes many items, each of `width` values that are packed as a part of a list. */
+  runEach(name: ScriptName, root: string, items: readonly Uint8Array[], width: number): Promise<ScriptReply>;
 }
 
 function source(name: string): string {
@@ -162,7 +163,7 @@ export function createScripts(redis: StoreConnection, timeMs?: () => number, aro
   }
   return {
     run: (name, root, ...args) => call(name, root, 1, args),
-    runEach: (name, root, items) => call(name, root, items.length, [packedList(items)]),
+    runEach: (name, root, items, width) => call(name, root, items.length, [packedList(items, items.length * width)]),
   };
 }
 

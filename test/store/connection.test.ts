@@ -231,7 +231,7 @@ describe("a connection that fails in the middle", () => {
       expect(cut).toBe(1);
       const again = await eventually(() => store.jobs.create({ ...job, id: newJob(Date.now()).id }));
       expect(again).toMatchObject({ replayed: true, job: { id: job.id } });
-      expect(await topology.nodes[0]?.redis.zcard("{pm:default}:ix:all")).toBe(1);
+      expect(await topology.nodes[0]?.redis.zcard("{pm:default}:ix:state:QUEUED")).toBe(1);
     } finally {
       await store.close();
       proxy.close();

@@ -25,14 +25,14 @@ async function fsck(...args: readonly string[]): Promise<{ status: number | null
 test("pointsman fsck ends with 0 on a whole store, with 1 while a problem is left, and prints a line for each", async () => {
   const { job } = await at.store.jobs.create(newJob(Date.now()));
   expect(await fsck()).toEqual({ status: 0, lines: [] });
-  await at.redis.zrem("{pm:default}:ix:all", job.id);
+  await at.redis.zrem("{pm:default}:ix:state:QUEUED", job.id);
   const seen = await fsck("--json");
   expect(seen.status).toBe(1);
   expect(seen.lines.map((line): unknown => JSON.parse(line))).toEqual([
     {
       zone: "default",
       invariant: "job-in-index",
-      key: "{pm:default}:ix:all",
+      key: "{pm:default}:ix:state:QUEUED",
       detail: `job ${job.id} is not in it`,
       repairable: true,
       repaired: false,
@@ -40,7 +40,7 @@ test("pointsman fsck ends with 0 on a whole store, with 1 while a problem is lef
   ]);
   expect(await fsck("--repair")).toEqual({
     status: 0,
-    lines: [`job-in-index  {pm:default}:ix:all  job ${job.id} is not in it (repaired)`],
+    lines: [`job-in-index  {pm:default}:ix:state:QUEUED  job ${job.id} is not in it (repaired)`],
   });
   expect(await fsck()).toEqual({ status: 0, lines: [] });
 });

@@ -74,7 +74,7 @@ type Zone = Awaited<ReturnType<typeof livelyZone>>;
 
 /** Each way to break the zone by hand, the invariant that must be found broken, and a look at what repair made of it. */
 const breaks: readonly [string, string, (zone: Zone) => Promise<unknown>, ((zone: Zone) => Promise<unknown>)?][] = [
-  ["a job that is in no index", "job-in-index", ({ ready }) => at.redis.zrem(`${zone}:ix:all`, ready)],
+  ["a job that is in no index", "job-in-index", ({ ready }) => at.redis.zrem(`${zone}:ix:state:QUEUED`, ready)],
   [
     "a job that is not in its state's index",
     "job-in-index",
@@ -90,7 +90,7 @@ const breaks: readonly [string, string, (zone: Zone) => Promise<unknown>, ((zone
     "job-in-index",
     ({ good }) => at.redis.zrem(`${zone}:ix:device:device/r2`, good),
   ],
-  ["an index entry without a job", "entry-has-its-reason", () => at.redis.zadd(`${zone}:ix:all`, 0, "gone")],
+  ["an index entry without a job", "entry-has-its-reason", () => at.redis.zadd(`${zone}:ix:state:FAILED`, 0, "gone")],
   [
     "a queued job in no line",
     "queued-in-line",

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { pack, packedList } from "../../src/store/pack.js";
+import { pack, packedList, packPart } from "../../src/store/pack.js";
 import { openTestStore, type TestStore } from "../support/store.js";
 
 /** What is packed here, Redis' own `cmsgpack` reads. */
@@ -27,11 +27,17 @@ test("lists of texts and bytes of any length come through as they are", async ()
   await fc.assert(
     fc.asyncProperty(items, async (given) => {
       const plain = (value: string | Uint8Array): Buffer => Buffer.from(value as string);
-      const expected = given.map((item) => item.map((part) => (Array.isArray(part) ? part.map(plain) : plain(part))));
-      expect(await read(packedList(given.map((item) => pack(item))))).toEqual(expected);
+      const expected = given.flat().map((part) => (Array.isArray(part) ? part.map(plain) : plain(part)));
+      expect(await read(packedList(given.map(packPart), expected.length))).toEqual(expected);
     }),
     { numRuns: 200 },
   );
+});
+
+test("what is missing in a list comes as false, and keeps its place", async () => {
+  const script = "local l = cmsgpack.unpack(ARGV[1]) return { #l, tostring(l[1]), l[2] }";
+  const parts = [packPart([undefined]), packPart(["a"])];
+  expect(await read(packedList(parts, 2), script)).toEqual([2, Buffer.from("false"), Buffer.from("a")]);
 });
 
 test("large texts, large bytes and long lists come through", async () => {

@@ -102,7 +102,7 @@ local running_body = state_body('RUNNING') .. ',"w":' .. cjson.encode(worker)
 local gave_back = false
 
 -- What a claim has to know of a job, by its place in what it reads.
-local ATT, N, SA, QUEUE, PERMITS, SEALED, SC, EX, CT, CLS, DEF, SPEC = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+local ATT, N, SA, QUEUE, SEALED, EX, CT, CLS, DEF, SPEC = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 
 -- The latest attempt stands in the job's own fields. An earlier one is kept beside them.
 local function keep_attempt(job, attempt)
@@ -132,17 +132,18 @@ while taken < limit and looks > 0 do
       break
     end
     job = jobs .. id
-    facts = call('HMGET', job, 'att', 'n', 'sa', 'queue', 'permits', 'sealed', 'sc', 'ex', 'ct', 'cls', 'def', 'spec')
+    facts = call('HMGET', job, 'att', 'n', 'sa', 'queue', 'sealed', 'ex', 'ct', 'cls', 'def', 'spec')
     names = (limited or facts[QUEUE]) and names_of(cjson.decode(facts[DEF]))
     call('ZREM', key(line, endpoint), id)
     if device.lock then call('ZREM', key(line .. '-pass', endpoint), id) end
     local full = frozen(endpoint, line) or (names and acquire(id, names))
     if not full then break end
-    if facts[PERMITS] then
+    local aside = call('HMGET', job, 'permits', 'sc')
+    if aside[1] then
       give_back(id, names or names_of(cjson.decode(facts[DEF])))
       gave_back = true
     end
-    park(id, endpoint, full, facts[SC], facts[EX])
+    park(id, endpoint, full, aside[2], facts[EX])
     looks = looks - 1
     if looks <= 0 then
       unseen[#unseen + 1] = endpoint
@@ -155,11 +156,14 @@ while taken < limit and looks > 0 do
   if id then
     fence = fence + 1
     taken = taken + 1
-    local mark, attempt, number = ms(fence), ms((facts[ATT] or 0) + 1), ms(facts[N] + 1)
+    local mark, attempt, number = ms(fence), '1', '2'
+    -- What was only accepted before: that its first attempt started is not stored, for the job itself says so.
+    local untold = not facts[ATT] and facts[N] == '1'
+    if not untold then attempt, number = ms((facts[ATT] or 0) + 1), ms(facts[N] + 1) end
     call('HSET', endpoints .. endpoint, 'own', worker, 'run', id, 'f', mark)
     if facts[ATT] then keep_attempt(job, facts[ATT]) end
     call('HSET', job, 'st', 'RUNNING', 'w', worker, 'f', mark, 's', now_text, 'n', number, 'att', attempt)
-    call('RPUSH', events .. id, event_json(number, attempt, running_body))
+    if not untold then call('RPUSH', events .. id, event_json(number, attempt, running_body)) end
     announce(id, number)
     write('ZREM', expire, id)
     write('ZREM', queued, id)

@@ -2,12 +2,11 @@
 -- @include gather, items, gate, memory, event, move, hold, lines, place, freezes, limits, rates, close_job
 --
 -- ARGV  for each job: its id · endpoint · class · line (reads, changes) · priority's worth in microseconds · queue timeout
---       in milliseconds · tokens of the device index · its definition, what scripts seldom need, as JSON · its spec ·
---       and by name what it has of:
---       start (time in milliseconds) · request (key) · print (fingerprint of the request) · secret (sealed) · queue
---       (named) · dedupe (key) · policy (REJECT, JOIN, REPLACE) · blocked ('fail': it is not to wait for anything but
---       its device's work) · rof (the job it retries) · retain (METADATA, NONE) · run ("<run> <target's index>")
---       skill (what it asks of a worker)
+--       in milliseconds · its definition, what scripts seldom need, as JSON · its spec · up to three tokens of the device
+--       index · request (key) · print (fingerprint of the request) · and by name, if any, what it has of:
+--       start (time in milliseconds) · secret (sealed) · queue (named) · dedupe (key) · policy (REJECT, JOIN, REPLACE)
+--       blocked ('fail': it is not to wait for anything but its device's work) · rof (the job it retries) · retain
+--       (METADATA, NONE) · run ("<run> <target's index>") · skill (what it asks of a worker)
 -- Gives for each job {state, now, expires} · {'REPLAYED', id} · {'REUSED', id} · {'CLOSED'} (the device is being
 --       removed) · {'DUPLICATE', id} · {'JOINED', id} · {'NOT_RETRYABLE', state} · {'SHUT', what the
 --       zone is closed for, …} (it is being reconciled: a change may have been accepted and forgotten) · {'HIDDEN'} (the
@@ -15,7 +14,7 @@
 -- Cost  O(jobs · log n) in the lengths of the lines and the indexes
 
 local limited = call('EXISTS', key('limits'), key('paused')) > 0
-local jobs, expire, everything, token_index = root .. ':job:', key('expire'), key('ix:all'), root .. ':ix:device:'
+local jobs, expire, token_index = root .. ':job:', key('expire'), root .. ':ix:device:'
 local full_store = is_short(MEMORY_FOR_WORK)
 
 -- Why no change is accepted, asked once a call.
@@ -68,16 +67,19 @@ local function obstacle(device, endpoint, from, own, full, ends)
   return 'LIMIT_REACHED', 'the limit of ' .. full .. ' is reached', { limit = full }
 end
 
-local function accept(item, before)
-  local id, endpoint, class, line, worth, timeout, tokens, definition, spec, options = unpack(item)
+local NOTHING_MORE = {}
+
+local function accept(before, id, endpoint, class, line, worth, timeout, definition, spec, token, second, third,
+  request_name, fingerprint, options)
+  options = options or NOTHING_MORE
   local job = jobs .. id
-  local request = options.request and key('request', options.request)
+  local request = request_name and key('request', request_name)
 
   local device = gates(endpoint)
   local refused = line == 'changes' and changes_shut()
   if request and (refused or full_store or device.closed or options.rof or options.dedupe) then
     local seen = call('GET', request)
-    if seen then return repeated(seen, options.print) end
+    if seen then return repeated(seen, fingerprint) end
   end
   if refused then return refused end
   if full_store then return { 'FULL' } end
@@ -91,12 +93,12 @@ local function accept(item, before)
   local twin = options.dedupe and call('GET', key('dedupe', options.dedupe))
   if twin and options.policy == 'REJECT' then return { 'DUPLICATE', twin } end
   if twin and options.policy == 'JOIN' then
-    if request then join(twin, options.request, options.print) end
+    if request then join(twin, request_name, fingerprint) end
     return { 'JOINED', twin }
   end
   if request then
-    local seen = call('SET', request, id .. ' ' .. options.print, 'NX', 'GET')
-    if seen then return repeated(seen, options.print) end
+    local seen = call('SET', request, id .. ' ' .. fingerprint, 'NX', 'GET')
+    if seen then return repeated(seen, fingerprint) end
   end
   if twin then
     replace(twin, id)
@@ -112,7 +114,7 @@ local function accept(item, before)
 
   local fields = { 'st', state, 'ct', now_text, 'sc', score, 'ex', expires, 'n', '1', 'ep', endpoint, 'cls', class,
     'line', line, 'def', definition, 'spec', spec }
-  if request then add(fields, 'request', options.request) end
+  if request then add(fields, 'request', request_name) end
   if later then add(fields, 'sa', ms(start)) end
   if options.retain then add(fields, 'retain', options.retain) end
   if options.run then
@@ -149,9 +151,10 @@ local function accept(item, before)
     call('HSET', key('job', options.rof), 'rby', id)
   end
   call('HSET', job, unpack(fields))
-  write('ZADD', everything, '0', id)
   write('ZADD', key('ix:state', state), '0', id)
-  for _, token in ipairs(tokens) do call('ZADD', token_index .. token, '0', id) end
+  if token then call('ZADD', token_index .. token, '0', id) end
+  if second then call('ZADD', token_index .. second, '0', id) end
+  if third then call('ZADD', token_index .. third, '0', id) end
 
   if later then
     call('ZADD', key('delayed'), ms(start), id)
@@ -164,9 +167,9 @@ local function accept(item, before)
   -- A job that a full limit or a policy blocks never gets into the way of a claim.
   local full, ends = frozen(endpoint, line)
   full = full or ((options.queue or limited) and full_limit(id, names_of(cjson.decode(definition))))
-  local from = source(endpoint, line, device)
+  local from, own_line = source(endpoint, line, device), key(line, endpoint)
   local passes = device.locker and device.locker == cjson.decode(definition).by
-  local own = passes or from == key(line, endpoint)
+  local own = passes or from == own_line
 
   if options.blocked then
     local why, what, metadata = obstacle(device, endpoint, from, own, full, ends)
@@ -183,7 +186,7 @@ local function accept(item, before)
   if full then
     park(id, endpoint, full, score, expires)
   else
-    call('ZADD', key(line, endpoint), score, id)
+    call('ZADD', own_line, score, id)
     write('ZADD', expire, expires, id)
     if passes then call('ZADD', key(line .. '-pass', endpoint), score, id) end
     -- A device that runs something is offered when that ends; one that is on offer already may have a new head.
@@ -195,4 +198,4 @@ local function accept(item, before)
   return { state, now_text, expires }
 end
 
-return for_each_item(accept)
+return for_each_item(14, accept)

@@ -3,23 +3,23 @@
 -- @include items
 --
 -- ARGV  for each job: id · number of the first event wanted · how many at most
--- Gives for each {} (there is no such job) or {number of its last event, when it was accepted, its start time or '', number
---       of the oldest event kept, events…}; the first event is not kept, the job itself says it
+-- Gives for each {} (there is no such job) or {its fields that ASKED names, each '' where it has none, number of the oldest
+--       event in its list or '', how many are there, events…}; what the job itself says of its history is not in the list
 -- Cost  O(events)
 
-local function read(item)
-  local id, from, limit = item[1], tonumber(item[2]), tonumber(item[3])
-  local job, list = call('HMGET', key('job', id), 'n', 'ct', 'sa'), key('events', id)
-  if not job[1] then return {} end
-  local head = call('LINDEX', list, 0)
-  local oldest = head and tonumber(string.match(head, '^{"n":(%d+)')) or 2
-  local first = math.max(from, oldest) - oldest
-  local answer = call('LRANGE', list, first, first + limit - 1)
-  table.insert(answer, 1, ms(oldest))
-  table.insert(answer, 1, job[3] or '')
-  table.insert(answer, 1, job[2])
-  table.insert(answer, 1, job[1])
+local ASKED = { 'n', 'st', 'ct', 'sa', 's', 'fs', 'w', 'a1', 'e', 'att', 'err' }
+
+local function read(_, id, from, limit)
+  local answer, events = call('HMGET', key('job', id), unpack(ASKED)), key('events', id)
+  if not answer[1] then return {} end
+  for i = 1, #ASKED do answer[i] = answer[i] or '' end
+  local head = call('LINDEX', events, '0')
+  local oldest = head and tonumber(string.match(head, '^{"n":(%d+)'))
+  add(answer, oldest and ms(oldest) or '', ms(call('LLEN', events)))
+  if not oldest then return answer end
+  local first = math.max(tonumber(from), oldest) - oldest
+  for _, event in ipairs(call('LRANGE', events, first, first + limit - 1)) do answer[#answer + 1] = event end
   return answer
 end
 
-return for_each_item(read)
+return for_each_item(3, read)

@@ -3,10 +3,11 @@
 -- @include gather, items, gate, move, hold, lines, place, freezes, limits, rates, close_job, memory, output, held
 --
 -- ARGV  for each attempt: worker · endpoint · job · fence · verdict · last step that may have been sent · last step whose
---       answer was seen · '1' when the worker keeps the device · and by name what it has of:
---       error (JSON) · effect · result (encoded) · pause (milliseconds before the next attempt, for RETRY) · output
---       (bytes not yet written) · parts (how many of its output were written) · facts (not yet written, each as the inside
---       of a JSON object) · transcript · shown (failure to show on the device, as the inside of a JSON object)
+--       answer was seen · '1' when the worker keeps the device · error (JSON) · effect · result (encoded) · how many parts
+--       of its output were written · and by name, if any, what it has of:
+--       pause (milliseconds before the next attempt, for RETRY) · output (bytes not yet written) · facts (not yet written,
+--       each as the inside of a JSON object) · transcript · shown (failure to show on the device, as the inside of a JSON
+--       object)
 --       breaker (that keeps it from connecting: a RETRY that counts for nothing, and does not wait longer for it)
 --       deferred ('1': the job puts itself off, a RETRY that counts for nothing but that)
 -- Gives for each OK · FENCED · SHUT (the zone is being reconciled: it may hold its device again) · {'ERROR', why}
@@ -27,8 +28,11 @@ local PART, WAS_CUT, CLS = #CLOSING + 4, #CLOSING + 5, #CLOSING + 6
 
 local FORGOTTEN = '{"reason":"WORKER_LOST","message":"Redis came back without some of the output."}'
 
-local function finish(item)
-  local worker, endpoint, id, fence, verdict, intended, confirmed, keeps, options = unpack(item)
+local NOTHING_MORE = {}
+
+local function finish(_, worker, endpoint, id, fence, verdict, intended, confirmed, keeps, failure, effect, result, parts,
+  options)
+  options = options or NOTHING_MORE
   local device = held(worker, endpoint, id, fence)
   if not device then return refused() end
 
@@ -36,8 +40,7 @@ local function finish(item)
   local facts = call('HMGET', job, unpack(ASKED))
   local from, attempt, number = facts[ST], facts[ATT], tonumber(facts[N])
   local stopped = from == 'CANCELLING'
-  local failure, effect = options.error, options.effect
-  local cut = facts[WAS_CUT] or (tonumber(facts[PART] or 0) < tonumber(options.parts or 0) and 'forgotten')
+  local cut = facts[WAS_CUT] or (tonumber(facts[PART] or 0) < tonumber(parts or 0) and 'forgotten')
     or (options.output and is_short(MEMORY_FOR_OUTPUT) and 'memory')
   if cut == 'forgotten' and verdict == 'SUCCEEDED' and facts[CLS] ~= 'AT_MOST_ONCE' then
     verdict, failure, effect = 'REQUEUE', FORGOTTEN, nil
@@ -65,7 +68,7 @@ local function finish(item)
     add(fields, 'e', now_text)
     if failure then add(fields, 'err', failure) end
     if effect then add(fields, 'eff', effect) end
-    if options.result and facts[4] ~= 'NONE' then add(fields, 'res', options.result) end
+    if result and facts[4] ~= 'NONE' then add(fields, 'res', result) end
   else
     place_of = call('HMGET', job, 'line', 'sc', 'cls', 'ex')
     expires = options.breaker and place_of[4] or expiry(id, place_of[3], place_of[4])
@@ -84,8 +87,12 @@ local function finish(item)
     end
   end
   number = number + 1
-  events[#events + 1] = event_json(number, attempt, state_body(state) .. body .. (failure and ',"x":' .. failure or ''))
-  record(id, events, number)
+  -- A job's own fields say how it ended; a doubt has events behind its end.
+  if not final or verdict == 'INDETERMINATE' then
+    events[#events + 1] = event_json(number, attempt, state_body(state) .. body .. (failure and ',"x":' .. failure or ''))
+  end
+  if #events > 0 then record(id, events, number) end
+  local number_text = ms(number)
 
   if cut then
     add(fields, 'cut', cut)
@@ -94,7 +101,7 @@ local function finish(item)
     add(fields, 'ob', facts[3])
   end
   add(fields, 'st', state)
-  add(fields, 'n', ms(number))
+  add(fields, 'n', number_text)
   call('HSET', job, unpack(fields))
   if stopped then call('SREM', key('cancels', worker), id) end
   if options.transcript then call('SET', key('transcript', id), options.transcript) end
@@ -119,7 +126,7 @@ local function finish(item)
       device.hold = call('HGET', device_key, 'hold')
     end
   end
-  announce(id, ms(number))
+  announce(id, number_text)
 
   -- While it ran, the device was on no list of devices to offer; it is now, if it has something to start.
   device.run = false
@@ -137,4 +144,4 @@ local function finish(item)
   return 'OK'
 end
 
-return for_each_item(finish)
+return for_each_item(13, finish)

@@ -29,7 +29,6 @@ end
 
 -- Whether the entry of a job is justified. The job is there.
 local justified = {
-  ['ix:all'] = function() return true end,
   ['ix:state'] = function(job) return job.st == name end,
   ['ix:device'] = function(job)
     local definition = cjson.decode(job.def)

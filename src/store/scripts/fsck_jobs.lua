@@ -8,7 +8,7 @@
 local function check(id)
   local job = key('job', id)
   local facts = read(job, 'st', 'ep', 'line', 'cls', 'sc', 'ex', 'w', 'f', 'n', 'parked', 'permits', 'queue', 'rt', 'sa',
-    'rsl', 'e', 'ob', 'gone', 'request', 'can', 'def', 'run')
+    'rsl', 's', 'e', 'ob', 'gone', 'request', 'can', 'def', 'run')
   local state, endpoint, line = facts.st, facts.ep, facts.line
   if not state then
     -- It was purged meanwhile, unless something is left under its name.
@@ -52,7 +52,6 @@ local function check(id)
       end)
     end
   end
-  index('ix:all')
   index('ix:state:' .. state)
   if definition.addr ~= '' then index('ix:device:address/' .. string.lower(definition.addr)) end
   if definition.node then index('ix:device:node/' .. definition.node) end
@@ -142,13 +141,24 @@ local function check(id)
   end
 
   local events = key('events', id)
-  -- The first event is not stored: the job says when it was accepted, and as what.
+  -- What the job itself says is not stored: when it was accepted, and as what; then that its first attempt started; and
+  -- how it ended, unless nobody knows.
   local count, last = call('LLEN', events), tonumber(facts.n)
   local function number(at)
     local stored = call('LINDEX', events, at)
     return stored and tonumber(string.match(stored, '^{"n":(%d+),'))
   end
-  if last ~= 1 and (count == 0 or number(-1) ~= last or number(0) ~= last - count + 1) then
+  local before, stored = facts.s and 2 or 1, nil
+  if count > 0 then
+    stored = number(-1)
+    -- A list that was cut begins anywhere.
+    local whole = number(0) == 2 or (number(0) == 3 and facts.s) or count >= EVENTS_KEPT
+    if not whole or number(0) ~= stored - count + 1 then stored = nil end
+  else
+    stored = before
+  end
+  local untold = FINAL[state] and state ~= 'INDETERMINATE' and facts.s
+  if last ~= stored and not (untold and last == (stored or 0) + 1) then
     found(id, 'events-have-no-gap', events, count .. ' events, the last of which should have the number ' .. (facts.n or '?'))
   end
   for request in string.gmatch(facts.request or '', '%S+') do

@@ -4,7 +4,12 @@
 -- both. nil when the server hides either.
 local function identity()
   local info = call('INFO', 'server', 'replication')
-  local run, history = string.match(info, '\nrun_id:(%w+)'), string.match(info, '\nmaster_replid:(%w+)')
+  -- A plain search first: a pattern would be tried at every byte.
+  local function told(name)
+    local _, before = string.find(info, name, 1, true)
+    return before and string.match(info, '^%w+', before + 1)
+  end
+  local run, history = told('\nrun_id:'), told('\nmaster_replid:')
   return run and history and run .. ' ' .. history
 end
 

@@ -23,7 +23,6 @@ local function recreate(fact, definition, spec)
   local id, queue = fact.j, cjson.decode(definition).queue
   call('HSET', key('job', id), 'st', 'QUEUED', 'ct', fact.o.c, 'sc', fact.o.p, 'ex', fact.o.x, 'n', '1', 'ep', fact.e,
     'cls', fact.o.k, 'line', fact.o.b, 'def', definition, 'spec', spec)
-  call('ZADD', key('ix:all'), '0', id)
   call('ZADD', key('ix:state', 'QUEUED'), '0', id)
   for token in string.gmatch(fact.t, '[^\n]+') do call('ZADD', key('ix:device', token), '0', id) end
   if queue then
@@ -39,6 +38,16 @@ local function recreate(fact, definition, spec)
   if #requests > 0 then call('HSET', key('job', id), 'request', table.concat(requests, ' ')) end
 end
 
+-- What stands in a job's own fields says that its first attempt started, until another is written there.
+local function keep_start(id, worker, start)
+  local events = key('events', id)
+  local oldest = call('LINDEX', events, '0')
+  if oldest and tonumber(string.match(oldest, '^{"n":(%d+),')) ~= 3 then return end
+  if not oldest and call('HGET', key('job', id), 'n') ~= '2' then return end
+  local body = state_body('RUNNING') .. ',"w":' .. cjson.encode(worker)
+  call('LPUSH', events, '{"n":2,"t":' .. start .. ',"a":1,' .. body .. '}')
+end
+
 -- Writes the attempt into the job, as its claim did: the latest stands in the job's own fields, an earlier one beside
 -- them.
 local function begin(fact, from)
@@ -46,6 +55,7 @@ local function begin(fact, from)
   if tonumber(fact.f) > tonumber(call('GET', key('fence')) or 0) then call('SET', key('fence'), fact.f) end
   local before = call('HMGET', job, 'att', 'w', 'f', 's')
   if before[1] then
+    if before[1] == '1' then keep_start(fact.j, before[2], before[4]) end
     call('HSETNX', job, 'fs', before[4])
     if tonumber(before[1]) < tonumber(fact.a) then
       call('HSET', job, 'a' .. before[1], '{"w":' .. cjson.encode(before[2]) .. ',"f":"' .. before[3] .. '","s":' .. before[4] .. '}')

@@ -13,7 +13,6 @@ local function purge(set, id)
   local job = key('job', id)
   local facts = call('HMGET', job, 'st', 'def', 'ob', 'gone', 'request', 'ct', 'run')
   call('ZREM', key(set), id)
-  call('ZREM', key('ix:all'), id)
   if facts[1] then
     call('ZREM', key('ix:state', facts[1]), id)
     local definition = cjson.decode(facts[2])

@@ -14,8 +14,7 @@ local function is_served(skill)
   return served
 end
 
-local function explain(item)
-  local id = item[1]
+local function explain(_, id)
   local job = call('HMGET', key('job', id), 'st', 'ep', 'line', 'sc', 'rt', 'parked', 'skill', 'bk')
   local answer = {}
   if job[1] == 'DELAYED' then
@@ -62,4 +61,4 @@ local function explain(item)
   return answer
 end
 
-return for_each_item(explain)
+return for_each_item(1, explain)
