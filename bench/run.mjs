@@ -6,6 +6,25 @@ import { readOptions, usage } from "./lib/options.mjs";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const say = (line = "") => process.stdout.write(`${line}\n`);
 
+/** Tables and verdicts of earlier runs. */
+async function tellAgain({ from, markdown }) {
+  const { gatherResults } = await import("./lib/gathered.mjs");
+  const { judge } = await import("./lib/budgets.mjs");
+  const { describeScenario, describeVerdict, markdownOf, writeBetweenMarks } = await import("./lib/report.mjs");
+  const { scenarios } = await import("./scenarios/all.mjs");
+  const tables = [];
+  for (const [fsync, { machine, results }] of gatherResults(from)) {
+    const done = new Map(scenarios.filter(({ name }) => results.has(name)).map((one) => [one, results.get(one.name)]));
+    const verdicts = judge(results);
+    say(`\nappendfsync ${fsync} · commit ${machine.commit} · load ${machine.load}`);
+    for (const [scenario, sides] of done) for (const line of describeScenario(scenario, sides)) say(line);
+    say("\nBudgets");
+    for (const verdict of verdicts) say(describeVerdict(verdict));
+    tables.push(markdownOf(machine, fsync, done, verdicts));
+  }
+  if (markdown) writeBetweenMarks(markdown, tables.join("\n\n"));
+}
+
 function stop(line) {
   process.stderr.write(`${line}\n`);
   process.exit(1);
@@ -19,6 +38,10 @@ try {
 }
 if (options.help) {
   say(usage);
+  process.exit(0);
+}
+if (options.from) {
+  await tellAgain(options);
   process.exit(0);
 }
 if (!existsSync(`${root}/bench/node_modules/bullmq`)) stop("The peers are missing: run `npm install` in bench/.");

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-export const usage = `node bench/run.mjs [--quick] [--only name,…] [--fsync always,everysec,no] [--json FILE] [--markdown FILE] [--dist DIR] [--pin] [--list]
+export const usage = `node bench/run.mjs [--quick] [--only name,…] [--fsync always,everysec,no] [--json FILE] [--markdown FILE] [--dist DIR] [--pin] [--list] [--from FILE,…]
 
   --quick     small sizes and few rounds: minutes become seconds, spreads grow
   --only      these scenarios alone (see --list)
@@ -8,7 +8,8 @@ export const usage = `node bench/run.mjs [--quick] [--only name,…] [--fsync al
   --json      where the results go, one JSON object a line. Default: bench/results.jsonl, appended
   --markdown  writes the table, with date and commit, between the marks in this file
   --dist      the compiled service to measure. Default: dist beside bench
-  --pin       Redis on the first core, everything else on the second`;
+  --pin       Redis on the first core, everything else on the second
+  --from      measures nothing: judges what --json of earlier runs has written, the latest of each scenario, as one run`;
 
 /** The command line, checked. Throws one line that says what is wrong. */
 export function readOptions(argv, root) {
@@ -22,6 +23,7 @@ export function readOptions(argv, root) {
       markdown: { type: "string" },
       dist: { type: "string" },
       pin: { type: "boolean", default: false },
+      from: { type: "string" },
       list: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -33,6 +35,7 @@ export function readOptions(argv, root) {
   return {
     ...values,
     only: values.only?.split(","),
+    from: values.from?.split(","),
     fsync,
     json: values.json ?? `${root}/bench/results.jsonl`,
     dist: values.dist ?? `${root}/dist`,

@@ -46,7 +46,7 @@ export function markdownOf(machine, fsync, scenarios, verdicts) {
   const lines = [
     `### \`appendfsync ${fsync}\`, ${machine.time.slice(0, 10)}, commit ${machine.commit}`,
     "",
-    `${machine.cpu}, Linux ${machine.kernel}, Redis ${machine.redis}, Node ${machine.node}, ioredis ${machine.ioredis}, BullMQ ${machine.bullmq}; load average ${machine.load} before.`,
+    `${machine.cpu}, Linux ${machine.kernel}, Redis ${machine.redis}, Node ${machine.node}, ioredis ${machine.ioredis}, BullMQ ${machine.bullmq}; load average ${machine.load}.`,
     "",
     "| scenario | side | median ± spread | more |",
     "|---|---|---|---|",
