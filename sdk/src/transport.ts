@@ -1,5 +1,6 @@
 import type { Transport } from "@connectrpc/connect";
-import { createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { createConnectTransport } from "@connectrpc/connect-node";
+import { createSessions } from "./sessions.js";
 
 /** A transport with the connection behind it. */
 export interface OwnedTransport {
@@ -15,7 +16,7 @@ const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/;
  * PING while calls are open, and closed after a minute without any.
  */
 export function createNodeTransport(baseUrl: string): OwnedTransport {
-  const sessionManager = new Http2SessionManager(baseUrl, {
+  const sessionManager = createSessions(baseUrl, {
     pingIntervalMs: 20_000,
     pingTimeoutMs: 10_000,
     idleConnectionTimeoutMs: 60_000,

@@ -65,6 +65,9 @@ export function createSimulatedRedis(timeline: Timeline, observe: CallObserver):
         }
       }
     }
+    if (name === "leases.intent" && zone.gate.newcomers.size > 0) {
+      for (const witness of zone.gate.witnesses) tell(witness, { kind: "control" });
+    }
     if (
       ["jobs.create", "jobs.resolve", "upkeep.reap", "leases.finish", "leases.retire", "upkeep.reconcile"].includes(
         name,
