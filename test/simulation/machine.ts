@@ -11,6 +11,8 @@ export interface SimulatedProcess {
   readonly clock: Clock;
   readonly random: Random;
   readonly alive: boolean;
+  /** Its machine sleeps: its monotonic clock stands. */
+  readonly asleep: boolean;
   /** Hands something to the process in `ms` milliseconds: later while it is paused, never when it is dead. */
   deliver(ms: number, run: () => void): void;
   /** Ends it at once: nothing of it ever goes on. */
@@ -32,6 +34,7 @@ export function startProcess(timeline: Timeline, name: string, wall: WallClock):
   let alive = true;
   let pausedUntil = 0;
   let sleptMs = 0;
+  let asleepUntil = 0;
   let kills: (() => void)[] = [];
   /** What came while it was paused: it sees its timers before its sockets. */
   const late = { timers: [] as (() => void)[], answers: [] as (() => void)[] };
@@ -80,6 +83,9 @@ export function startProcess(timeline: Timeline, name: string, wall: WallClock):
     get alive() {
       return alive;
     },
+    get asleep() {
+      return timeline.now < asleepUntil;
+    },
     deliver: (ms, run) => timeline.plan(ms, () => arrive("answers", run)),
     kill() {
       if (!alive) return;
@@ -90,6 +96,7 @@ export function startProcess(timeline: Timeline, name: string, wall: WallClock):
     pause(ms, asleep) {
       if (asleep) sleptMs += Math.max(0, timeline.now + ms - Math.max(pausedUntil, timeline.now));
       pausedUntil = Math.max(pausedUntil, timeline.now + ms);
+      if (asleep) asleepUntil = pausedUntil;
       timeline.plan(ms, resume);
     },
     onKill: (run) => void kills.push(run),

@@ -174,3 +174,13 @@ describe("workers remember each other", () => {
     await create(change);
   });
 });
+
+test("a server that has just started does not open a zone for which another waits", async () => {
+  await at.redis.flushall();
+  await at.store.ensureZone(zone);
+  expect(await at.store.upkeep.reconcile(zone, remembered)).toMatchObject({ state: "SHUT", missing: ["w2", "w3"] });
+  at.time.now += 10_000;
+  expect(await at.store.upkeep.reconcile(zone)).toMatchObject({ state: "SHUT" });
+  at.time.now += 21_000;
+  expect(await at.store.upkeep.reconcile(zone)).toMatchObject({ state: "OPENED", closed: ["worker/w2", "worker/w3"] });
+});

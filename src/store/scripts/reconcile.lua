@@ -31,7 +31,7 @@ local STEP = 500
 
 local who, gate = identity(), key('gate')
 if not who then return { 'HIDDEN' } end
-local facts = call('HMGET', gate, 'id', 'mark', 'roster')
+local facts = call('HMGET', gate, 'id', 'mark', 'roster', 'for')
 local mark = tonumber(facts[2] or 0)
 local history, seen = string.match(ARGV[3], '^(.*) (%d+)$')
 
@@ -73,7 +73,8 @@ local function open()
   return opened('OPENED')
 end
 
-if not facts[1] and ARGV[2] ~= '1' then return open() end
+-- A new zone has nothing to wait for; one that somebody knew, and that is being reconciled, has.
+if not facts[1] and not facts[4] and ARGV[2] ~= '1' then return open() end
 
 begin_reconciling(who)
 for _, worker in ipairs(unknown()) do call('SADD', key('unknown'), worker) end

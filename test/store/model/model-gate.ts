@@ -217,7 +217,7 @@ export function createModelGate(zone: zones.ModelZone): ModelGate {
         gate.unknown.clear();
         return open("OPENED", roster);
       };
-      if (gate.id === undefined && !remembered) return opened();
+      if (gate.id === undefined && gate.for === undefined && !remembered) return opened();
       begin(zone);
       for (const name of (workers ?? []).filter(isUnknown)) gate.unknown.add(name);
       const markMsKnown = gate.markMs ?? 0;
