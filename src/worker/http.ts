@@ -22,6 +22,7 @@ export async function runHttp(
   const steps = { steps: 1, changed: true };
   let sent = 0;
   try {
+    if (context.signal.aborted) throw new AttemptError("CANCELLED", "stopped before it was sent");
     context.beforeWrite();
     const answer = await outbound.post({
       url: operation.url,
@@ -29,7 +30,8 @@ export async function runHttp(
       headers: headersOf(operation, secrets, context.job.id, body, clock.now()),
       timeoutMs: operation.timeout ? durationMs(operation.timeout) : defaultTimeoutMs,
       maxBytes: Math.min(bodyBytes, outputBytes),
-      signal: context.signal,
+      // Whoever stops changes lets a call that is under way be answered.
+      signal: context.urgentSignal,
       onSend: () => {
         sent = 1;
         context.writer.intended(1);

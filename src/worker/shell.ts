@@ -63,7 +63,7 @@ export async function runShell(
     return done(past, new AttemptError("OUTPUT_TOO_LARGE", `more than ${outputBytes} bytes of output; it was killed`));
   }
   if (ended.exitStatus === 0) return done(past);
-  if (context.signal.aborted) return done(past, interrupted(context));
+  if (context.urgentSignal.aborted) return done(past, interrupted(context));
   return done(past, failure(program, ended));
 }
 
@@ -94,7 +94,10 @@ function failure(program: string, { exitStatus, signal }: { exitStatus?: number;
   return new AttemptError("PROGRAM_FAILED", `"${program}" ${how}`, metadata);
 }
 
-/** How it ended; an error when it was not started; "unseen" when it was killed and its end did not come. */
+/**
+ * How it ended; an error when it was not started; "unseen" when it was killed and its end did not come. Whoever stops
+ * changes lets what is under way take its time.
+ */
 async function endOf(context: WorkContext, running: RunningProgram) {
   let given = (): void => undefined;
   const unseen = new Promise<"unseen">((resolve) => {
@@ -108,7 +111,7 @@ async function endOf(context: WorkContext, running: RunningProgram) {
     running.kill("SIGTERM");
     context.timer(killGraceMs, finish);
   };
-  const { signal, hardSignal } = context;
+  const { urgentSignal: signal, hardSignal } = context;
   if (hardSignal.aborted) finish();
   else if (signal.aborted) begin();
   signal.addEventListener("abort", begin, { once: true });

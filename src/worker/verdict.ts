@@ -45,7 +45,10 @@ const stopFailures: Readonly<Record<StopCause, Failure>> = {
  * was sent has been seen, the work FAILED with a known effect; when one is missing, its outcome is unknown.
  */
 export function decide(facts: AttemptFacts, rule: RetryRule, random: Random): Verdict {
-  const { failure, stopCause, intent, confirmedStep, intendedStep, steps, changed, effectClass } = facts;
+  const { failure, intent, confirmedStep, intendedStep, steps, changed, effectClass } = facts;
+  // Changes were stopped while all of this one was answered: it failed by itself.
+  const isTooLate = facts.stopCause === "stop" && failure !== undefined && confirmedStep >= steps;
+  const stopCause = isTooLate ? undefined : facts.stopCause;
   const error = stopCause === undefined ? failure : { ...stopFailures[stopCause], ...said(facts) };
   const mayHaveSent = intendedStep === undefined || intendedStep > 0;
   // At-most-once work sends nothing that counts before its intent; IDEMPOTENT work has none to go by.

@@ -1,13 +1,27 @@
-import { CommandStatus, type ConfigureResult, Effect, type Job, JobState, WaitingReason } from "@pointsman/sdk/v1";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import {
+  CommandStatus,
+  type ConfigureResult,
+  Effect,
+  type Job,
+  JobState,
+  type ShellResult,
+  WaitingReason,
+} from "@pointsman/sdk/v1";
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { runCli } from "../cli/run-cli.js";
+import { eventually } from "../support/eventually.js";
 import { device, startSystem, type System } from "../support/system.js";
 
 let at: System;
 beforeAll(async () => {
   at = await startSystem({
     devices: [...["r1", "r2", "r3", "r4", "r5"].map((name) => device(name)), device("sw1", { platform: "arista_eos" })],
+    workers: 0,
   });
+  await at.startWorker({ POINTSMAN_NODE: "alpha", POINTSMAN_SHELL_COMMANDS: "sh" });
 });
 afterAll(() => at.close());
 afterEach(async () => {
@@ -61,6 +75,20 @@ describe("stopping changes", () => {
     expect(job).toMatchObject({ state: JobState.FAILED, effect: Effect.PARTIAL, lastConfirmedStep: 3 });
     expect(job.error?.reason).toBe("CHANGES_STOPPED");
     expect(running("r2")).not.toContain("x.net");
+  });
+
+  test("lets a program that runs come to its end", async () => {
+    const go = join(await mkdtemp(join(tmpdir(), "pointsman-stop-")), "go");
+    onTestFinished(() => rm(dirname(go), { recursive: true }));
+    const script = `echo begun; while [ ! -e ${go} ]; do sleep 0.1; done; echo done; exit 3`;
+    const { id } = await at.client.jobs.create({ node: "alpha", shell: ["sh", "-c", script] });
+    await eventually(async () => expect((await at.client.jobs.get(id)).outputBytes).toBeGreaterThan(0));
+    const other = await stopDuring("r4", configure("r4"));
+    expect(other.error?.reason).toBe("CHANGES_STOPPED");
+    await writeFile(go, "");
+    const job = await at.client.jobs.wait(id);
+    expect(job).toMatchObject({ state: JobState.FAILED, error: { reason: "PROGRAM_FAILED" } });
+    expect((job.result?.result.value as ShellResult).stdout).toBe("begun\ndone\n");
   });
 
   test("keeps changes waiting that come later, and says why; reads and plans go on", async () => {

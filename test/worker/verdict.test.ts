@@ -32,3 +32,11 @@ test("a change of which nobody knows whether anything was sent is INDETERMINATE;
     effect: "NONE",
   });
 });
+
+test("changes that were stopped when a call was answered already have no part in how it failed", () => {
+  const failure = { reason: "CALLBACK_FAILED", message: "the URL answered with status 503" };
+  const facts = { ...wentWell, effectClass: "IDEMPOTENT", intent: false, stopCause: "stop", failure } as const;
+  expect(decide(facts, rule, systemRandom)).toMatchObject({ verdict: "RETRY", error: failure });
+  const unanswered = decide({ ...facts, confirmedStep: 1 }, rule, systemRandom);
+  expect(unanswered).toMatchObject({ verdict: "FAILED", error: { reason: "CHANGES_STOPPED" } });
+});
