@@ -5,7 +5,7 @@ import type { CommandRequest } from "./session.js";
 export interface OutputGauge {
   /** Throws OUTPUT_TOO_LARGE behind the limit, after the caller got all that fits. */
   take(text: string): void | Promise<void>;
-  readonly truncated: boolean;
+  isTruncated(): boolean;
 }
 
 /** Hands output to `request.onOutput` up to exactly `maxOutputBytes` bytes of UTF-8, never half a character. */
@@ -30,9 +30,7 @@ export function createOutputGauge(request: CommandRequest): OutputGauge {
         throw new DeviceError("OUTPUT_TOO_LARGE", `the output is larger than ${request.maxOutputBytes} bytes`);
       })();
     },
-    get truncated() {
-      return truncated;
-    },
+    isTruncated: () => truncated,
   };
 }
 

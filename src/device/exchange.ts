@@ -81,6 +81,9 @@ type Phase = "echo" | "block" | "output" | "probe" | "interrupted" | "done";
  * line, so that a prompt-like line of output is not mistaken for the end.
  *
  * Afterwards `shell.state` tells whether the device is known to be at its prompt.
+ *
+ * What is made for one command has methods and no getters: each object literal with a getter has a shape of its own, which
+ * the engine keeps, with all that the getter sees, until its next full collection.
  */
 export function exchange(context: ExchangeContext, request: ExchangeRequest): Promise<PromptMatch> {
   const { shell, platform, matcher, clock } = context;
@@ -126,7 +129,7 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
       cancelIdle = clock.timer(ms, () => {
         // After a stall of our own event loop the bytes may be here already, unread: let them be read first.
         const check = setImmediate(() => {
-          if (outlet.busy) heard = clock.monotonic();
+          if (outlet.isBusy()) heard = clock.monotonic();
           const left = request.idleTimeoutMs - (clock.monotonic() - heard);
           if (left > 0.5) watchIdle(left);
           else interrupt(timeoutError());
@@ -297,8 +300,8 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
       const line = shell.line;
       if (line === "") {
         // A message out of turn may have taken the prompt's place.
-        if (phase === "output" && mark.isOver === mark.isSet) still(stillness.question, () => mark.set(""));
-        if (phase === "output" && hold.promptBehind) still(stillness.foreignPrompt, () => probe(""));
+        if (phase === "output" && mark.isOver() === mark.isSet()) still(stillness.question, () => mark.set(""));
+        if (phase === "output" && hold.isPromptBehind()) still(stillness.foreignPrompt, () => probe(""));
         return;
       }
       if (phase === "probe") return lookAfterProbe(line);
@@ -307,8 +310,8 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
         if (prompt) still(stillness.interrupted, () => arrive(prompt));
         return;
       }
-      if (prompt && !mark.isOver) {
-        return still(mark.isSet ? stillness.question : stillness.text, () => mark.set(line));
+      if (prompt && !mark.isOver()) {
+        return still(mark.isSet() ? stillness.question : stillness.text, () => mark.set(line));
       }
       if (prompt) {
         const settleMs = Math.max(

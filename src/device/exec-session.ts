@@ -183,7 +183,7 @@ function runInChannel(context: ExecContext): Promise<Omit<CommandOutcome, "durat
         resolve({
           status: ok ? "ok" : "rejected",
           errorLines: lines.slice(-mostErrorLines).map((line) => redactor.redact(line)),
-          truncated: gauge.truncated,
+          truncated: gauge.isTruncated(),
           ...(end.exitStatus === undefined ? {} : { exitStatus: end.exitStatus }),
         });
       });
@@ -216,7 +216,7 @@ function runInChannel(context: ExecContext): Promise<Omit<CommandOutcome, "durat
       cancelIdle = clock.timer(ms, () => {
         // After a stall of our own event loop the bytes may be here already, unread: let them be read first.
         const check = setImmediate(() => {
-          if (outlet.busy) heard = clock.monotonic();
+          if (outlet.isBusy()) heard = clock.monotonic();
           const left = request.idleTimeoutMs - (clock.monotonic() - heard);
           if (left > 0.5) watchIdle(left);
           else interrupt(problem("OUTPUT_TIMEOUT", `nothing came for ${request.idleTimeoutMs} ms`));

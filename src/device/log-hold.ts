@@ -4,7 +4,7 @@ export interface LogHold {
   /** A settled part of a very long line. */
   part(text: string): void;
   /** Our prompt was printed, then log messages, and nothing since. */
-  readonly promptBehind: boolean;
+  isPromptBehind(): boolean;
   /** The command is over: what is held was a log message behind the prompt and is dropped, or output and is let go. */
   end(): void;
 }
@@ -44,9 +44,7 @@ export function createLogHold(
       letGo();
       emit(text, false);
     },
-    get promptBehind() {
-      return logged;
-    },
+    isPromptBehind: () => logged,
     end() {
       if (logged) held = [];
       letGo();

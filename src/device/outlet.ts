@@ -1,7 +1,7 @@
 /** Hands text to a consumer in order, one call at a time, and holds the source back while the consumer is busy. */
 export interface Outlet {
   push(text: string): void;
-  readonly busy: boolean;
+  isBusy(): boolean;
   /** Resolves when everything has been taken. Never rejects: failures go to `onFailure`. */
   drained(): Promise<void>;
 }
@@ -52,9 +52,7 @@ export function createOutlet(
         fail(error);
       }
     },
-    get busy() {
-      return running !== undefined;
-    },
+    isBusy: () => running !== undefined,
     drained: async () => {
       while (running) await running;
     },

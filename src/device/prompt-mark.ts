@@ -1,9 +1,9 @@
 /** Finds the end of a command where the prompt comes back before its answer. */
 export interface PromptMark {
   /** A prompt that is seen now is the end. */
-  readonly isOver: boolean;
+  isOver(): boolean;
   /** A line was typed whose echo is awaited. */
-  readonly isSet: boolean;
+  isSet(): boolean;
   /** Types an empty line at the last line of the screen. */
   set(line: string): void;
   /** Whether this finished line is the echo: what is printed behind it is the prompt. */
@@ -22,12 +22,8 @@ export function createPromptMark(
   let at: string | undefined;
   let isOver = !isNeeded;
   return {
-    get isOver() {
-      return isOver;
-    },
-    get isSet() {
-      return at !== undefined;
-    },
+    isOver: () => isOver,
+    isSet: () => at !== undefined,
     set(line) {
       at = line;
       typeEmptyLine();

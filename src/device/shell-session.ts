@@ -111,7 +111,7 @@ export async function openShellSession(
       status: errors.lines.length > 0 ? "rejected" : "ok",
       errorLines: errors.lines,
       durationMs: clock.monotonic() - from,
-      truncated: gauge.truncated,
+      truncated: gauge.isTruncated(),
     };
   };
 

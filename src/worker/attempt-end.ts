@@ -81,7 +81,7 @@ export function endOf(
       ...(error instanceof AttemptError ? error.again : {}),
       // What somebody asked to stop is not handed on by the worker that is stopping as well.
       ...(stopping.words() === undefined ? {} : { stopWords: stopping.words() ?? "" }),
-      ...(cause === undefined ? {} : { stopCause: handsOn(cause) && stopping.cancelled ? "cancel" : cause }),
+      ...(cause === undefined ? {} : { stopCause: handsOn(cause) && stopping.isCancelled() ? "cancel" : cause }),
     },
     ruleOf(spec, job.maxAttempts),
     random,

@@ -21,7 +21,7 @@ export interface Stopping {
   /** What whoever stopped changes said. */
   words(): string | undefined;
   /** Somebody asked for the stop, whatever came on top of it. */
-  readonly cancelled: boolean;
+  isCancelled(): boolean;
   /** Aborts at the first cause. */
   readonly signal: AbortSignal;
   /** Aborts at the first cause that does not let what is under way take its time. */
@@ -54,9 +54,7 @@ export function createStopping(): Stopping {
     },
     cause: () => hardest,
     words: () => said,
-    get cancelled() {
-      return cancelled;
-    },
+    isCancelled: () => cancelled,
     signal: soft.signal,
     urgentSignal: urgent.signal,
     hardSignal: hard.signal,
