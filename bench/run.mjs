@@ -81,9 +81,10 @@ for (const fsync of options.fsync) {
   if (machine.load > 0.3)
     say("The machine is not quiet: read the spreads, and trust counts and ratios more than rates.");
   const bench = createBench({ server, dist, distDir: resolve(options.dist), sdk, quick: options.quick });
-  await bench.warmUp();
+  if (chosen.some(({ withoutStore }) => !withoutStore)) await bench.warmUp();
   const done = new Map();
   for (const scenario of chosen) {
+    if (scenario.withoutStore && fsync !== options.fsync[0]) continue;
     const results = await scenario.run(bench.for(scenario));
     if (!results) {
       say(`${scenario.title}\n  not measured: the peer is not installed`);

@@ -24,6 +24,7 @@ export function createBench({ server, dist, distDir, sdk, quick }) {
   return {
     server,
     dist,
+    distDir,
     sdk,
     cost: costPerJob,
     /** The first of the two in a quick run, else the second. */

@@ -80,6 +80,40 @@ const budgets = [
     most: 5,
     ratio: (of) => of("recovery", "pointsman", "seconds"),
   },
+  ...[100, 1_000].flatMap((count) =>
+    [
+      ["ssh2", 0.7],
+      ["paramiko", 4],
+      ["netmiko", 4],
+      ["ansible", 100],
+    ].map(([peer, least]) => ({
+      what: `${count.toLocaleString("en")} devices, logged in, against ${peer}`,
+      least,
+      ratio: (of) => of(`ssh-${count}`, "engine", "warm") / of(`ssh-${count}`, peer, "warm"),
+    })),
+  ),
+  {
+    what: "a warm show through the API, ms at p50 beyond bare ssh2's",
+    most: 5,
+    ratio: (of) => of("api-show", "pointsman-api", "p50") - of("api-show", "ssh2", "p50"),
+  },
+  ...["3k", "10k"].flatMap((size) => [
+    {
+      what: `memory of ${size} held sessions against bare ssh2's`,
+      most: 2,
+      ratio: (of) => of(`held-sessions-${size}`, "engine", "KiB") / of(`held-sessions-${size}`, "ssh2", "KiB"),
+    },
+  ]),
+  {
+    what: "growth while sessions come and go, MB a minute",
+    most: 2,
+    ratio: (of) => of("session-churn", "engine", "slope"),
+  },
+  {
+    what: "event loop beside group exchanges of 8,192 bits, ms late at p99",
+    most: 200,
+    ratio: (of) => of("group-exchange", "engine", "p99"),
+  },
 ];
 
 function redisTime(of, side, number = "scriptMicros") {

@@ -1,4 +1,5 @@
 import { percentile } from "../lib/statistics.mjs";
+import { bareShow } from "./ssh.mjs";
 
 /** One `show` on a simulated device through the whole service, from the call to its result, and back to the caller. */
 export const showScenarios = [
@@ -8,9 +9,9 @@ export const showScenarios = [
     unit: "ms at p50, one at a time",
     main: "p50",
     lowerIsBetter: true,
-    ownOnly: true,
     run: (bench) =>
-      bench.inTurn(["pointsman-api"], async (which) => {
+      bench.inTurn(["pointsman-api", "ssh2"], async (which) => {
+        if (which === "ssh2") return { numbers: await bareShow(bench, bench.size([100, 400])) };
         const side = await bench.open(which, { fleet: 20 });
         const broken = [];
         const show = async (device) => {
