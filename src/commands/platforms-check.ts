@@ -24,9 +24,9 @@ name up to "#": the name of a platform, or another that its definition lists und
 
 This is how tests/ of ntc-templates and spec/model/data/ of Oxidized are laid out. Every definition is also held against
 its own tests. Ends with 1 when anything is found: a prompt or a rejection inside output, a prompt that is not
-recognised, a recorded command whose end is not found, a secret that is not redacted. A prompt in the last line of an
-output was recorded with it, and a rejection that is all of an output, or stands below a caret, is the device's own:
-these are no findings.`;
+recognised, a recorded command whose end is not found, or that comes out otherwise when the session's bytes come one by
+one or in other pieces, a secret that is not redacted. A prompt in the last line of an output was recorded with it, and
+a rejection that is all of an output, or stands below a caret, is the device's own: these are no findings.`;
 
 /** `pointsman platforms check`: definitions against their own tests, and against data that others have gathered. */
 export function registerPlatformsCheck(platforms: Command): void {
@@ -68,7 +68,7 @@ function report(definitions: number, checks: readonly PlatformCheck[]): string {
     ].join(", ");
     lines.push(
       `${platform}: ${checked}: ${of("prompt")} false prompts, ${of("error")} false errors, ${of("missed")} missed prompts, ` +
-        `${of("stuck")} stuck, ${of("secret")} secrets left`,
+        `${of("stuck")} stuck, ${of("pieces")} different in pieces, ${of("secret")} secrets left`,
       ...findings.map(({ kind, file, line, text }) => `  ${kind} ${file}:${line}: ${text}`),
     );
   }

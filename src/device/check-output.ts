@@ -6,9 +6,10 @@ import { createScreen } from "./screen.js";
 export interface Finding {
   /**
    * `prompt`: a prompt inside output. `error`: a rejection in output. `missed`: a prompt that is not recognised.
-   * `stuck`: a recorded command whose end is not found. `secret`: a secret that is not redacted.
+   * `stuck`: a recorded command whose end is not found. `secret`: a secret that is not redacted. `pieces`: a recorded
+   * command that comes out otherwise when its bytes come in other pieces.
    */
-  readonly kind: "prompt" | "error" | "missed" | "stuck" | "secret";
+  readonly kind: "prompt" | "error" | "missed" | "stuck" | "secret" | "pieces";
   /** From 1, in the file as text; of a recorded session the number of the step. */
   readonly line: number;
   readonly text: string;

@@ -60,22 +60,36 @@ export interface RecordedDevice {
   readonly unsaid: number;
 }
 
-/** Plays a recording, each line in turns of the event loop of its own, so that whoever reads has time to be wrong. */
-export function createRecordedDevice({ greeting, turns }: RecordedSession, prompt: string): RecordedDevice {
+/**
+ * Plays a recording, each line in turns of the event loop of its own, so that whoever reads has time to be wrong; with
+ * `pieceLength`, which is asked before each piece, in pieces of so many bytes.
+ */
+export function createRecordedDevice(
+  { greeting, turns }: RecordedSession,
+  prompt: string,
+  pieceLength: () => number = () => Infinity,
+): RecordedDevice {
   let listener: ChannelListener | undefined;
   let at = 0;
   let typed = "";
-  const lines: string[] = [];
+  const pieces: Buffer[] = [];
   let isSpeaking = false;
   const say = (text: string): void => {
-    lines.push(...text.split(/(?<=\n)/));
+    for (const line of text.split(/(?<=\n)/)) {
+      let rest = Buffer.from(line, "utf8");
+      do {
+        const length = pieceLength();
+        pieces.push(rest.subarray(0, length));
+        rest = rest.subarray(length);
+      } while (rest.length > 0);
+    }
     if (!isSpeaking) speak();
   };
   const speak = (): void => {
-    const line = lines.shift();
-    isSpeaking = line !== undefined;
-    if (line === undefined) return;
-    listener?.data(Buffer.from(line, "utf8"), "out");
+    const piece = pieces.shift();
+    isSpeaking = piece !== undefined;
+    if (piece === undefined) return;
+    listener?.data(piece, "out");
     setImmediate(() => setImmediate(() => setImmediate(speak)));
   };
   const channel: Channel = {
@@ -110,7 +124,7 @@ export function createRecordedDevice({ greeting, turns }: RecordedSession, promp
       return turns[at];
     },
     get unsaid() {
-      return lines.reduce((sum, line) => sum + line.length, 0);
+      return pieces.reduce((sum, piece) => sum + piece.length, 0);
     },
     transport: {
       hostKey: { type: "none", fingerprint: "", line: "" },

@@ -60,7 +60,7 @@ test("good data passes, whatever others call the platform, and what was looked a
   await put({
     "cisco_xr/show_version/a.raw": "Cisco IOS XR Software\n  0 input errors\n",
     "deep/er/ios/show_x/b.raw": "one\ntwo\nrouter1#",
-    "nxos#mine#simulation.yaml": session("Cisco Nexus"),
+    "nxos#mine#simulation.yaml": session("Cisco Nexus in Zürich, not sw1# "),
     "nxos#mine#secret.yaml": "fail: [hunter2]\n",
     "eos#generic#prompt.yaml": "pass: ['sw1#']\nfail: ['sw1: ']\n",
     "routeros#bare#simulation.yaml": 'init_prompt:\ncommands:\n  "/export\\n": |-\n    # by RouterOS\n',
