@@ -1,3 +1,4 @@
+import type { Message } from "@bufbuild/protobuf";
 import { createContextKey } from "@connectrpc/connect";
 import type { Role } from "../../store/store.js";
 
@@ -27,6 +28,17 @@ export interface CallSubject {
 
 /** Filled while a call is answered. */
 export const subjectKey = createContextKey<CallSubject>({}, { description: "what the call is about" });
+
+/** The short way for the answers of a call that streams. */
+export interface DirectAnswers {
+  /** Writes a message. False: this one has to go through the framework, behind those that were written before. */
+  write(message: Message): boolean;
+  /** Resolves when the reader has taken what was written, or is gone. At once when there is room. */
+  room(): Promise<void>;
+}
+
+/** Set for calls that stream. */
+export const directKey = createContextKey<DirectAnswers | undefined>(undefined, { description: "the short way" });
 
 /** The id that the answer carries in `x-request-id` and the log with every line about the call. */
 export const requestIdKey = createContextKey<string>("", { description: "id of the HTTP request" });

@@ -2,7 +2,7 @@ import type { Message } from "@bufbuild/protobuf";
 import type { Interceptor } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import { toProblem } from "../../errors.js";
-import { requestIdKey, subjectKey } from "./call-context.js";
+import { type DirectAnswers, directKey, requestIdKey, subjectKey } from "./call-context.js";
 import { noteAnswer, noteRequest } from "./call-subject.js";
 import { validateRequest } from "./validate-request.js";
 
@@ -32,7 +32,9 @@ export function createCallGuard(logger: Logger): Interceptor {
         noteRequest(subject, request.method, one);
       });
       const response = await next({ ...request, message });
-      return response.stream ? { ...response, message: guarded(response.message, problemOf) } : response;
+      return response.stream
+        ? { ...response, message: guarded(response.message, request.contextValues.get(directKey), problemOf) }
+        : response;
     } catch (thrown) {
       throw problemOf(thrown);
     }
@@ -46,9 +48,16 @@ async function* mapEach<T extends Message>(messages: AsyncIterable<T>, check: (o
   }
 }
 
-async function* guarded<T>(messages: AsyncIterable<T>, problemOf: (thrown: unknown) => Error): AsyncGenerator<T> {
+async function* guarded<T extends Message>(
+  messages: AsyncIterable<T>,
+  direct: DirectAnswers | undefined,
+  problemOf: (thrown: unknown) => Error,
+): AsyncGenerator<T> {
   try {
-    yield* messages;
+    for await (const message of messages) {
+      if (direct?.write(message)) await direct.room();
+      else yield message;
+    }
   } catch (thrown) {
     throw problemOf(thrown);
   }

@@ -12,8 +12,10 @@ import type { Clock, Random } from "../../domain/clock.js";
 import { problem, toProblem } from "../../errors.js";
 import { accessTable, reaches, type Access } from "../calls/access.js";
 import type { Authenticate } from "./authenticate.js";
+import { createDirectAnswers } from "./direct-answers.js";
 import {
   type CallSubject,
+  directKey,
   type Principal,
   principalKey,
   requestIdKey,
@@ -74,14 +76,18 @@ export function createRequestHandler(parts: {
   readonly random: Random;
   readonly calls?: CallObserver;
 }): AnyHandler {
-  const router = createConnectRouter({
-    interceptors: parts.interceptors,
-    acceptCompression: [compressionGzip, compressionBrotli],
+  const writing = {
     compressMinBytes: compressFromBytes,
     readMaxBytes: maxRequestBytes,
     writeMaxBytes: maxAnswerBytes,
     jsonOptions: { ignoreUnknownFields: false },
+  };
+  const router = createConnectRouter({
+    ...writing,
+    interceptors: parts.interceptors,
+    acceptCompression: [compressionGzip, compressionBrotli],
   });
+  const direct = createDirectAnswers(writing);
   parts.routes(router);
   const standing = createStandingCalls(parts);
   const methods = new Map<string, UniversalHandler>(router.handlers.map((method) => [method.requestPath, method]));
@@ -150,6 +156,8 @@ export function createRequestHandler(parts: {
     ended: (error: ConnectError | undefined) => void,
   ): Promise<void> => {
     const values = createContextValues().set(requestIdKey, call.requestId).set(subjectKey, call.subject);
+    if (method.method.methodKind === "server_streaming")
+      values.set(directKey, direct(method.method, request, response));
     if (call.principal) values.set(principalKey, call.principal);
     if (call.traceParent !== undefined) values.set(traceParentKey, call.traceParent);
     let seen: Uint8Array | undefined;
