@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import {
@@ -92,7 +93,11 @@ export async function* watchJob(
         yield answer(number, { case: "synced", value: {} });
         quietSinceMs = parts.clock.monotonic();
       }
-      if (ended) return;
+      if (ended) {
+        // An end costs more than an event: nobody waits for an event until the watches of others have been closed.
+        await nextTurn();
+        return;
+      }
       if (events.length === 0) {
         const job = await jobs.get(id);
         if (!job) throw jobNotFound(id);
