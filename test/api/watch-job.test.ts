@@ -70,6 +70,26 @@ describe("WatchJob", () => {
     },
   );
 
+  test.each(["gRPC over HTTP/2", "gRPC-Web over HTTP/1.1", "Connect binary over HTTP/2"])(
+    "over %s what is large enough to be compressed keeps its place among the rest",
+    async (name) => {
+      const { jobs } = api.clients(transports(api.baseUrl)[name]);
+      const id = await newJob();
+      const seen: WatchJobResponse[] = [];
+      const watching = (async () => {
+        for await (const item of jobs.watchJob({ id })) seen.push(item);
+      })();
+      await eventually(() => expect(cases(seen)).toContain("synced"));
+      const worker = await claimNext(api.store);
+      const parts = ["one\n", `${"zwei ".repeat(20_000)}\n`, "three\n", `${"four ".repeat(20_000)}\n`, "five\n"];
+      for (const part of parts) await worker.print(1, part);
+      await worker.end({ result: commandsResult({ command: "show version", outputBytes: parts.join("").length }) });
+      await watching;
+      expect(text(seen)).toBe(parts.join(""));
+      expect(numbers(seen)).toEqual(numbers(seen).map((_, index) => index + 1));
+    },
+  );
+
   test("many who watch one job have its history read for them together, once for each news", async () => {
     const id = await newJob();
     const reads: number[] = [];
