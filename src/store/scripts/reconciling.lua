@@ -17,7 +17,8 @@ local function begin_reconciling(who)
     'regs', untold and known[3] or number, 'anew', ms(number + SKIPPED), 'roster', ms(number + SKIPPED))
   call('HDEL', gate, 'walked-DELAYED', 'walked-QUEUED')
   call('SET', key('fence'), ms(fence + SKIPPED))
-  call('UNLINK', key('replayed'), key('unknown'))
+  -- Who was unknown and waited for still is: whoever named them may be gone.
+  call('UNLINK', key('replayed'))
 end
 
 -- Whether a worker is one that this Redis neither knows, nor waits for, nor has heard.

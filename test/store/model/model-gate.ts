@@ -25,7 +25,6 @@ function begin(zone: zones.ModelZone): void {
   Object.assign(gate, { for: zone.identity(), sinceMs: zone.now(), fence, regs, anew: gate.roster });
   zone.fence += skipped;
   gate.replayed.clear();
-  gate.unknown.clear();
   gate.walked.clear();
 }
 
