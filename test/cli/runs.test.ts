@@ -1,4 +1,11 @@
-import { RunState, RunTargetState, type CreateRunRequest, type GetRunOutputsRequest } from "@pointsman/sdk/v1";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type CreateRunRequest,
+  type GetRunOutputsRequest,
+  type RunOutputSchema,
+  RunState,
+  RunTargetState,
+} from "@pointsman/sdk/v1";
 import { describe, expect, it } from "vitest";
 import { startServices } from "../sdk/services.js";
 import { runCli } from "./run-cli.js";
@@ -101,6 +108,10 @@ describe("runs", () => {
     const seen: GetRunOutputsRequest[] = [];
     const target = (name: string) => ({ index: 0, target: name, state: RunTargetState.SUCCEEDED });
     const commands = [{ command: "show clock", output: "12:00\n" }];
+    const ofNodes: MessageInitShape<typeof RunOutputSchema>[] = [
+      { target: target("n1"), result: { result: { case: "shell", value: { stdout: "out\n", stderr: "err\n" } } } },
+      { target: target("n2"), result: { result: { case: "http", value: { status: 200, body: "pong" } } } },
+    ];
     const server = await startServices({
       runs: {
         getRunOutputs(request) {
@@ -114,13 +125,16 @@ describe("runs", () => {
                 compared: request.compareWith.case !== undefined,
               },
               { target: target("r2"), missing: "its job runs" },
+              ...(request.compareWith.case === undefined ? ofNodes : []),
             ],
           };
         },
       },
     });
     const plain = await runCli(["runs", "outputs", id], server);
-    expect(plain.stdout).toBe("== r1\n$ show clock\n12:00\n== r2: missing: its job runs\n");
+    expect(plain.stdout).toBe(
+      "== r1\n$ show clock\n12:00\n== r2: missing: its job runs\n== n1\nout\nerr\n== n2\npong\n",
+    );
     const compared = await runCli(["runs", "outputs", id, "--diff"], server);
     expect(seen[1]?.compareWith).toEqual({ case: "previous", value: true });
     expect(compared.stdout).toBe("== r1\n-11:00\n+12:00\n== r2: missing: its job runs\n");

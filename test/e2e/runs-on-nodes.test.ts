@@ -103,6 +103,9 @@ test("the same from the command line, and the run that waits for a dead node end
     expect(lastRun).not.toBe("");
     return lastRun;
   });
+  // Followed, each target's output goes by its name.
+  const followed = await runCli(["runs", "watch", run], { url: at.url });
+  expect(followed.stdout).toBe("alpha: again\n");
   const targets = [];
   await eventually(async () => expect((await at.client.runs.get(run)).endTime).toBeDefined(), 60_000);
   for await (const { target } of at.client.runs.outputs(run)) targets.push([target?.target, target?.state]);

@@ -18,6 +18,7 @@ const workers = Number(process.argv[3] ?? 2);
 const failing = 20;
 const command = "show ip route";
 const limit = 10;
+const failures = ["FAILED", "EXPIRED", "INDETERMINATE"] as const;
 
 function say(what: string, value: string | number): void {
   process.stdout.write(`${what.padEnd(52)} ${value}\n`);
@@ -52,6 +53,19 @@ function must(holds: boolean, what: string): void {
   failed = true;
   say("DOES NOT HOLD", what);
 }
+/** Why targets failed, most often first, with one example for each reason that none of them had to have. */
+async function sayFailures(run: string): Promise<void> {
+  const reasons = new Map<string, { count: number; readonly example: string }>();
+  for await (const { target, error } of client.runs.targets(run, { states: failures, pageSize: 1_000 })) {
+    const reason = error?.reason ?? "no reason";
+    const known = reasons.get(reason);
+    if (known) known.count++;
+    else reasons.set(reason, { count: 1, example: `${target}: ${error?.deviceMessage || error?.message || ""}` });
+  }
+  for (const [reason, { count, example }] of [...reasons].sort(([, a], [, b]) => b.count - a.count))
+    say(`  ${reason}`, reason === "DEVICE_REJECTED" ? count : `${count}, such as ${example}`);
+}
+
 try {
   await Promise.all(others.map((worker) => worker.logged("worker ready")));
   await client.credentials.create("lab", login);
@@ -85,6 +99,7 @@ try {
   say("ended in", seconds(askedMs));
   say("ends streamed", streamed);
   say("succeeded, failed", `${whole.counts?.succeeded ?? 0}, ${whole.counts?.failed ?? 0}`);
+  await sayFailures(all.id);
   must(streamed === total, "every end is streamed once");
   must(whole.counts?.failed === Math.floor(total / failing), "those fail that do not know the command");
 
@@ -97,6 +112,7 @@ try {
   });
   say("a run over all of them by name, accepted in", seconds(namedMs));
   const stopped = await client.runs.wait(stopping);
+  await sayFailures(stopping.id);
   // Sessions of the run before, which were idle for long enough, take their leave meanwhile.
   const touched = new Set(
     simulator

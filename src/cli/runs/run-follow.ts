@@ -1,4 +1,4 @@
-import { commandResults, taskOutput, toJson } from "@pointsman/sdk";
+import { toJson } from "@pointsman/sdk";
 import {
   RunSchema,
   RunState,
@@ -10,6 +10,7 @@ import {
 } from "@pointsman/sdk/v1";
 import { status, type Context } from "../terminal/command.js";
 import { runStateName, targetStateName } from "../terminal/format.js";
+import { printedLines } from "../terminal/result-lines.js";
 import { table } from "../terminal/table.js";
 
 /** Cells of a progress bar. */
@@ -103,11 +104,7 @@ async function tellTarget(
   const name = target.target;
   if (target.jobId !== "") {
     const job = await client.jobs.get(target.jobId, { signal });
-    const answer = taskOutput(job);
-    if (answer !== undefined) await out.line(`${name}: ${JSON.stringify(answer)}`);
-    for (const { output } of job.spec?.operation.case === "task" ? [] : commandResults(job)) {
-      for (const line of output.replace(/\n$/, "").split("\n")) if (output !== "") await out.raw(`${name}: ${line}\n`);
-    }
+    for (const line of printedLines(job.result)) await out.raw(`${name}: ${line}\n`);
   }
   if (target.state === RunTargetState.SUCCEEDED) return;
   const why = target.error ? `: ${target.error.message} (${target.error.reason})` : "";
