@@ -79,7 +79,7 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
         : { banner: only.state.definition.banner.replaceAll("\n", "\r\n") }),
     });
     server.on("connection", (connection, info) => {
-      const socket = waiting.get(`${info.ip}:${info.port}`);
+      const socket = waiting.get(wayOf(info.ip, info.port, only ? only.port : commonPort));
       if (!socket) return connection.end();
       serveConnection({
         ...{ connection, socket, clock, journal },
@@ -103,16 +103,17 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
     });
     return server;
   };
+  // By both ends: the system gives one port of a client to connections to several devices.
   const waiting = new Map<string, Socket>();
 
   const take = (socket: Socket, member: Member | undefined, ssh: () => SshServer): void => {
-    const name = `${socket.remoteAddress}:${socket.remotePort}`;
+    const way = wayOf(socket.remoteAddress, socket.remotePort, socket.localPort);
     sockets.add(socket);
     socket.on("error", () => undefined);
     if (member) member.sockets++;
     socket.once("close", () => {
       sockets.delete(socket);
-      waiting.delete(name);
+      if (waiting.get(way) === socket) waiting.delete(way);
       if (member) member.sockets--;
     });
     const faults = member?.state.faults.current ?? {};
@@ -125,7 +126,7 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
     } else if (faults.maxConnections !== undefined && member!.sockets > faults.maxConnections) {
       socket.destroy();
     } else if (!faults.silent) {
-      waiting.set(name, socket);
+      waiting.set(way, socket);
       ssh().injectSocket(socket);
     } else socket.resume();
   };
@@ -184,6 +185,11 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
     find: journal.find,
     close,
   };
+}
+
+/** Names a connection by its client and the port that it came to. */
+function wayOf(address: string | undefined, port: number | undefined, to: number | undefined): string {
+  return `${address}:${port} ${to}`;
 }
 
 function listen(server: TcpServer, host: string, port: number): Promise<number> {
