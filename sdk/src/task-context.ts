@@ -28,7 +28,8 @@ export interface TaskContext<Input> {
   device(name?: string): TaskDevice;
   /**
    * For AT_MOST_ONCE work: the point of no return. To be awaited before the first change that is not made by
-   * `device().run`; that does it by itself, and so does the beginning of a task that has no device. After it the job is
+   * the device's `run` or `configure`; those do it by themselves, and so does the beginning of a task that has no device and
+   * does not say that it `declaresIntent`. After it the job is
    * not done again, whatever happens. Rejects when the work must not go on.
    */
   intent(): Promise<void>;
@@ -51,6 +52,31 @@ export interface TaskDevice {
    * that jobs have. A task that does not catch it fails with it.
    */
   run(command: string, options?: TaskCommandOptions): Promise<TaskCommandResult>;
+  /**
+   * Enters the configuration, types lines of it (a text, or one by one), commits them where that is the platform's way, and
+   * leaves it, as a job of the kind `configure` does. It stops at the first line that is rejected, and rejects with
+   * DEVICE_REJECTED: what is not in force by then never is; where each line is at once, those before it are.
+   */
+  configure(lines: string | readonly string[], options?: TaskConfigureOptions): Promise<TaskConfigureResult>;
+}
+
+/** How a configuration is made. */
+export interface TaskConfigureOptions {
+  /** Only says what it would change; READ_ONLY tasks may, too. Default false. */
+  readonly plan?: boolean | undefined;
+  /** Saves what runs behind it. Default false. */
+  readonly save?: boolean | undefined;
+  /** Also where the platform's way to do it is known from documents alone. Default false. */
+  readonly acceptUnproven?: boolean | undefined;
+}
+
+/** What became of a configuration. */
+export interface TaskConfigureResult {
+  /** What it changed, in the device's own words where it has a candidate; of a plan always. Else empty. */
+  readonly diff: string;
+  /** It took effect. */
+  readonly committed: boolean;
+  readonly saved: boolean;
 }
 
 /** How a command line is met. */

@@ -8,6 +8,8 @@ export {
   isTaskDeviceError,
   type TaskCommandOptions,
   type TaskCommandResult,
+  type TaskConfigureOptions,
+  type TaskConfigureResult,
   type TaskContext,
   type TaskDevice,
   type TaskDeviceError,
@@ -51,6 +53,11 @@ export interface TaskInit<
    * IDEMPOTENT may change things, and may be done again. AT_MOST_ONCE is not done again once it may have changed something.
    */
   readonly delivery: "READ_ONLY" | "IDEMPOTENT" | "AT_MOST_ONCE";
+  /**
+   * Of AT_MOST_ONCE work without a device: it awaits `intent()` itself before its first change, so that it can put itself off
+   * and begin anew before that. Default: its first line of code is taken for its first change.
+   */
+  readonly declaresIntent?: boolean;
   /** How often a job may put itself off. 0 to 1,000; default 100. */
   readonly maxDeferrals?: number;
   /** Does the work. What it throws ends the job FAILED. */
@@ -61,7 +68,7 @@ export interface TaskInit<
 export interface TaskDefinition<
   Input extends TaskSchemaInit | undefined = TaskSchemaInit | undefined,
   Output extends TaskSchemaInit | undefined = TaskSchemaInit | undefined,
-> extends Required<Pick<TaskInit, "name" | "description" | "labels" | "delivery" | "maxDeferrals">> {
+> extends Required<Pick<TaskInit, "name" | "description" | "labels" | "delivery" | "maxDeferrals" | "declaresIntent">> {
   readonly input: Input;
   readonly output: Output;
   readonly run: (context: TaskContext<TaskInput<Input>>) => TaskOutput<Output> | Promise<TaskOutput<Output>>;
@@ -77,7 +84,7 @@ export function defineTask<
   const Input extends TaskSchemaInit | undefined = undefined,
   const Output extends TaskSchemaInit | undefined = undefined,
 >(init: TaskInit<Input, Output>): TaskDefinition<Input, Output> {
-  const { name, description = "", labels = {}, delivery, maxDeferrals = 100 } = init;
+  const { name, description = "", labels = {}, delivery, maxDeferrals = 100, declaresIntent = false } = init;
   const check = (fits: boolean, what: string): void => {
     if (!fits) throw new TypeError(`task ${JSON.stringify(name)}: ${what}`);
   };
@@ -94,7 +101,7 @@ export function defineTask<
   );
   check(typeof init.run === "function", "has no run");
   return {
-    ...{ name, description, labels, delivery, maxDeferrals, isPointsmanTask: true },
+    ...{ name, description, labels, delivery, maxDeferrals, declaresIntent, isPointsmanTask: true },
     input: init.input as Input,
     output: init.output as Output,
     run: (context) => init.run(context),

@@ -37,6 +37,22 @@ export interface TaskCommandAnswer {
   readonly exitStatus?: number;
 }
 
+/** A change of the device's configuration that a task asks for. */
+export interface TaskConfiguration {
+  readonly lines: readonly string[];
+  /** Only what it would change. */
+  readonly plan: boolean;
+  readonly save: boolean;
+  readonly acceptUnproven: boolean;
+}
+
+/** What became of it. */
+export interface TaskConfigurationAnswer {
+  readonly diff: string;
+  readonly committed: boolean;
+  readonly saved: boolean;
+}
+
 /** What a task is told of a call that failed. `failure` finds the error again when the task fails with it. */
 export class TaskCallError extends Error {
   override readonly name = "TaskCallError";
@@ -59,6 +75,8 @@ export interface TaskHooks {
   progress(percent: number | undefined, message: string): void;
   /** Rejects with TaskCallError. */
   run(command: TaskCommand): Promise<TaskCommandAnswer>;
+  /** Rejects with TaskCallError. */
+  configure(configuration: TaskConfiguration): Promise<TaskConfigurationAnswer>;
   /** Rejects with TaskCallError. */
   intent(): Promise<void>;
 }

@@ -17,6 +17,8 @@ export interface TaskType {
   readonly output?: TaskSchema;
   /** What repeating its work would mean. */
   readonly delivery: EffectClass;
+  /** Of AT_MOST_ONCE work: it says by itself when it passes its point of no return, also where it has no device. */
+  readonly declaresIntent?: boolean;
   /** How often a job of it may put itself off. */
   readonly maxDeferrals: number;
 }

@@ -47,11 +47,12 @@ export async function messageValues(definitions: Iterable<TaskDefinition>): Prom
 
 /** What others are told of a definition. */
 export function typeOf(definition: TaskDefinition, messages: MessageValues | undefined): TaskType {
-  const { name, description, labels, input, output, delivery, maxDeferrals } = definition;
+  const { name, description, labels, input, output, delivery, maxDeferrals, declaresIntent } = definition;
   const schemaOf = (schema: TaskSchemaInit): TaskSchema =>
     isMessage(schema) ? messages!.messageSchema(schema) : { kind: "json", schema: JSON.stringify(schema) };
   return {
     ...{ name, description, labels, delivery, maxDeferrals },
+    ...(declaresIntent && { declaresIntent }),
     ...(input && { input: schemaOf(input) }),
     ...(output && { output: schemaOf(output) }),
   };

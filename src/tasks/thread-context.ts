@@ -1,6 +1,7 @@
 import type { TaskContext, TaskDeviceError } from "@pointsman/sdk/task";
-import type { TaskCommand, TaskCommandAnswer, TaskStart } from "../domain/task-runner.js";
-import type { FromThread, ToThread } from "./messages.js";
+import type { TaskCommandAnswer, TaskConfigurationAnswer, TaskStart } from "../domain/task-runner.js";
+import { textLines } from "../domain/text-lines.js";
+import type { FromThread, TaskAnswer, TaskAsk, ToThread } from "./messages.js";
 import type { Remarks } from "./remarks.js";
 
 const defaultIdleMs = 30_000;
@@ -39,18 +40,18 @@ export function createThreadContext(
   const failures = new WeakMap<Error, number>();
   const calls = new Map<
     number,
-    { readonly resolve: (value: TaskCommandAnswer | undefined) => void; readonly reject: (error: Error) => void }
+    { readonly resolve: (value: TaskAnswer) => void; readonly reject: (error: Error) => void }
   >();
   let count = 0;
   let closed = false;
 
-  function ask(command: TaskCommand | "intent"): Promise<TaskCommandAnswer | undefined> {
+  function ask(what: TaskAsk): Promise<TaskAnswer> {
     if (closed) return Promise.reject(new Error("the task is over"));
     if (calls.size >= mostCalls) return Promise.reject(new Error(`${mostCalls} calls wait for their answer`));
     const call = ++count;
     return new Promise((resolve, reject) => {
       calls.set(call, { resolve, reject });
-      send({ kind: "call", call, command });
+      send({ kind: "call", call, ask: what });
     });
   }
 
@@ -65,7 +66,11 @@ export function createThreadContext(
       async run(command, { answers = {}, idleTimeoutMs = defaultIdleMs, privilege, allowRejected = false } = {}) {
         const enable = privilege === "enable";
         const answer = await ask({ command, answers: { ...answers }, idleTimeoutMs, enable, allowRejected });
-        return answer!;
+        return answer as TaskCommandAnswer;
+      },
+      async configure(text, { plan = false, save = false, acceptUnproven = false } = {}) {
+        const lines = typeof text === "string" ? textLines(text) : [...text];
+        return (await ask({ lines, plan, save, acceptUnproven })) as TaskConfigurationAnswer;
       },
     };
   }

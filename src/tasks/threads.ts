@@ -150,8 +150,10 @@ export function createTaskThreads({ clock, modules, threads, memoryMegabytes, en
       if (message.kind === "log") hooks.log(message.level, message.message);
       else if (message.kind === "progress") hooks.progress(message.percent, message.message);
       else if (message.kind === "call") {
-        const { call, command } = message;
-        void answer(call, command === "intent" ? hooks.intent() : hooks.run(command));
+        const { call, ask } = message;
+        if (ask === "intent") void answer(call, hooks.intent());
+        else if ("lines" in ask) void answer(call, hooks.configure(ask));
+        else void answer(call, hooks.run(ask));
       } else if (message.kind === "end" && thread) {
         const done = thread;
         finish(message.end);

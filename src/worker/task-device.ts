@@ -1,11 +1,17 @@
 import { create } from "@bufbuild/protobuf";
 import { CommandResultSchema, type CommandResult } from "@pointsman/sdk/v1";
 import { isReadOnly, type Redactor, type Session } from "../device/index.js";
-import type { TaskCommand, TaskCommandAnswer } from "../domain/task-runner.js";
+import type {
+  TaskCommand,
+  TaskCommandAnswer,
+  TaskConfiguration,
+  TaskConfigurationAnswer,
+} from "../domain/task-runner.js";
 import type { AttemptContext } from "./attempt-context.js";
 import { enterEnable, rejection, runLine } from "./command-line.js";
 import { AttemptError } from "./failure.js";
 import { afterGrace } from "./grace.js";
+import { checkedConfiguration, configureInTask } from "./task-configure.js";
 import type { TaskSteps } from "./task-steps.js";
 
 const longestLine = 4_096;
@@ -19,6 +25,7 @@ export interface TaskDeviceLink {
   /** Why a change has no answer, where one has none: whatever the task makes of it, its outcome is not known. */
   readonly doubt: unknown;
   run(command: TaskCommand): Promise<TaskCommandAnswer>;
+  configure(configuration: TaskConfiguration): Promise<TaskConfigurationAnswer>;
   /** Resolves when nothing of it touches the device any more. */
   idle(): Promise<void>;
 }
@@ -36,6 +43,10 @@ function checked(asked: TaskCommand): TaskCommand {
     throw new AttemptError("TASK_MISUSED", "idleTimeoutMs is a number of milliseconds, at most an hour");
   }
   return asked;
+}
+
+function inDoubt(): AttemptError {
+  return new AttemptError("TASK_MISUSED", "the answer to an earlier change was not seen: nothing more is changed");
 }
 
 /** What it works with, beside the attempt. */
@@ -64,9 +75,7 @@ export function createTaskDevice(context: AttemptContext, { steps, redactor, ...
       const message = `"${command}" is not read-only on ${endpoint.platform.name}, and the task declares that it only reads`;
       throw new AttemptError("TASK_MISUSED", message);
     }
-    if (isChange && doubt !== undefined) {
-      throw new AttemptError("TASK_MISUSED", "the answer to an earlier change was not seen: nothing more is changed");
-    }
+    if (isChange && doubt !== undefined) throw inDoubt();
     if (signal.aborted) throw new AttemptError("CANCELLED", "the work has to stop; nothing was sent");
     session ??= await context.checkout({ fresh: false });
     let awaited = false;
@@ -100,14 +109,49 @@ export function createTaskDevice(context: AttemptContext, { steps, redactor, ...
       const answer = { output: printed.join(""), status, errorLines, durationMs };
       return exitStatus === undefined ? answer : { ...answer, exitStatus };
     } catch (error) {
-      // What a session does after a failure of its own is not known: the next line gets another.
-      if (session && !(error instanceof AttemptError)) {
-        context.discard(session);
-        session = undefined;
-      }
+      leave(error);
       if (awaited) doubt ??= error;
       throw error;
     }
+  }
+
+  async function configure(given: TaskConfiguration): Promise<TaskConfigurationAnswer> {
+    const asked = checkedConfiguration(given);
+    if (!asked.plan && job.effectClass === "READ_ONLY") {
+      throw new AttemptError("TASK_MISUSED", "the task declares that it only reads, and wants to configure the device");
+    }
+    if (!asked.plan && doubt !== undefined) throw inDoubt();
+    if (signal.aborted) throw new AttemptError("CANCELLED", "the work has to stop; nothing was sent");
+    session ??= await context.checkout({ fresh: false });
+    try {
+      const change = { session, asked, steps, before: step, outputBytes: bytesLeft };
+      const { answer, results: lines, took, error, doubtful } = await configureInTask(context, change);
+      step += took;
+      for (const line of lines) {
+        bytesLeft -= line.outputBytes;
+        if (results.push(line) > keptResults) results.shift();
+      }
+      if (doubtful && job.effectClass === "AT_MOST_ONCE") doubt ??= error;
+      if (error !== undefined) throw error as Error;
+      return answer;
+    } catch (error) {
+      leave(error);
+      throw error;
+    }
+  }
+
+  /** What a session does after a failure of its own is not known: what comes next gets another. */
+  function leave(error: unknown): void {
+    if (!session || error instanceof AttemptError) return;
+    context.discard(session);
+    session = undefined;
+  }
+
+  /** One after the other. */
+  function inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const mine = last.then(act);
+    last = mine.catch(() => undefined);
+    return mine;
   }
 
   return {
@@ -115,11 +159,8 @@ export function createTaskDevice(context: AttemptContext, { steps, redactor, ...
     get doubt() {
       return doubt;
     },
-    run(asked) {
-      const mine = last.then(() => type(asked));
-      last = mine.catch(() => undefined);
-      return mine;
-    },
+    run: (asked) => inTurn(() => type(asked)),
+    configure: (asked) => inTurn(() => configure(asked)),
     async idle() {
       await last;
     },

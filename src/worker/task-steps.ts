@@ -7,6 +7,8 @@ export interface TaskSteps {
    * resolves. From then on its answer is waited for.
    */
   intend(step: number): Promise<void>;
+  /** The line of this number leaves now: behind the point of no return, or into what is not in force before it. */
+  sent(step: number): void;
   /** The answer to the line of this number was seen. */
   confirm(step: number): void;
   /** From here on what the task does itself may change things: until it ends nobody knows what took effect. */
@@ -44,6 +46,11 @@ export function createTaskSteps({ job, writer, intent }: Pick<WorkContext, "job"
   return {
     async intend(step) {
       await pass(step);
+      unseen.add(step);
+    },
+    sent(step) {
+      intended = Math.max(intended, step);
+      writer.intended(intended);
       unseen.add(step);
     },
     confirm(step) {

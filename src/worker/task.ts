@@ -54,8 +54,9 @@ export async function runTask(
     const input: unknown = operation.input ? toJson(ValueSchema, operation.input) : {};
     const wrong = parts.tasks.problemOf(type, "input", input);
     if (wrong !== undefined) throw new AttemptError("TASK_INPUT_INVALID", `the input does not fit: ${wrong}`);
-    // What has no device, or may be repeated, can change things from its first line on.
-    if (job.effectClass !== "READ_ONLY" && (!link || job.effectClass === "IDEMPOTENT")) await steps.open();
+    // What has no device, or may be repeated, can change things from its first line on, unless it says when.
+    const says = link !== undefined || type.declaresIntent === true;
+    if (job.effectClass === "IDEMPOTENT" || (job.effectClass === "AT_MOST_ONCE" && !says)) await steps.open();
     const calls = createCalls();
     const run = parts.tasks.run(
       {
@@ -73,6 +74,7 @@ export async function runTask(
             ...(percent === undefined ? {} : { percent }),
           }),
         run: (command) => calls.call(() => link!.run(command)),
+        configure: (configuration) => calls.call(() => link!.configure(configuration)),
         intent: () => calls.call(() => openSteps(steps, type)),
       },
     );

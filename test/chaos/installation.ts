@@ -89,7 +89,10 @@ export async function startInstallation(options: InstallationOptions): Promise<I
 
     const workers = await Promise.all(
       Array.from({ length: options.workers }, (_, n) =>
-        member(`worker-${n}`, "worker", { POINTSMAN_JOURNAL_DIR: join(dir, `journal-${n}`), POINTSMAN_CAPACITY: "15" }),
+        member(`worker-${n}`, "worker", {
+          ...{ POINTSMAN_JOURNAL_DIR: join(dir, `journal-${n}`), POINTSMAN_CAPACITY: "15" },
+          ...{ POINTSMAN_TASK_MODULES: "test/chaos/tasks.mjs", POINTSMAN_TASK_THREADS: "2" },
+        }),
       ),
     );
     await Promise.all(workers.map((worker) => worker.ready()));

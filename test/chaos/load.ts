@@ -37,6 +37,8 @@ const creators = 64;
 const paceMs = 22;
 /** Every so many-th job is watched as well. */
 const watchEvery = 40;
+/** Every so many-th job is a task. */
+const taskEvery = 6;
 /** Codes of calls that may be repeated under their request id. */
 const repeatable: ReadonlySet<string> = new Set([
   "unavailable",
@@ -46,6 +48,19 @@ const repeatable: ReadonlySet<string> = new Set([
   "canceled",
   "unknown",
 ]);
+
+/** What a job does; some do the same as a task. */
+function workOf({ key, kind }: Entry) {
+  const isTask = Number(key.slice(1)) % taskEvery === 0;
+  if (kind === "configure") {
+    const lines = configurationOf(key);
+    return isTask
+      ? { task: { type: "chaos.change", input: { lines } } }
+      : { configure: { lines, acceptUnproven: true } };
+  }
+  const command = readOf(key);
+  return isTask ? { task: { type: "chaos.read", input: { command } } } : { commands: [command] };
+}
 
 /** Keeps `target` jobs open at a time, on devices drawn by the seed. */
 export function startLoad(at: Installation, seed: string, target: number): Load {
@@ -92,11 +107,8 @@ export function startLoad(at: Installation, seed: string, target: number): Load 
   }
 
   async function submit(entry: Entry): Promise<void> {
-    const { key, device, kind } = entry;
-    const work =
-      kind === "configure"
-        ? { configure: { lines: configurationOf(key), acceptUnproven: true } }
-        : { commands: [readOf(key)] };
+    const { key, device } = entry;
+    const work = workOf(entry);
     try {
       const job = await insist((client) => {
         entry.sentAtLoss = at.redis.lost;

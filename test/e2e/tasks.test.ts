@@ -19,6 +19,8 @@ beforeAll(async () => {
     devices: [
       device("r1", { commands: [leak, { command: /^wipe/, output: "wiped\n" }] }),
       device("r3", { faults: { disconnectOnCommand: { matching: "wipe it", times: 1 } } }),
+      device("a1", { platform: "arista_eos" }),
+      device("r4", { faults: { disconnectOnCommand: { matching: /description lost/, times: 1 } } }),
       device("r2", { commands: [{ command: /^stuck/, output: "", delayMs: 3_600_000 }] }),
     ],
     workers: 0,
@@ -106,6 +108,54 @@ describe("a task", () => {
     const job = await run({ device: "r1", task: { type: "lab.change", input: { lines: ["reload"] } } });
     expect(job).toMatchObject({ state: JobState.FAILED, effect: Effect.NONE, error: { reason: "COMMAND_DENIED" } });
     expect(at.simulator.device("r1").commands()).not.toContain("reload");
+  });
+
+  test("configures a device as a job of that kind does, with the lines among its own", async () => {
+    for (const name of ["r1", "a1"]) {
+      const lines = ["interface Loopback7", "description by a task"];
+      const planned = await run({ device: name, task: { type: "lab.plan", input: { lines } } });
+      expect(planned).toMatchObject({ state: JobState.SUCCEEDED, effect: Effect.NONE });
+      expect(answerOf(planned)).toMatchObject({ diff: expect.stringContaining("by a task"), committed: false });
+      expect(at.simulator.device(name).runningConfig).not.toContain("by a task");
+
+      const done = await run({ device: name, task: { type: "lab.configure", input: { lines, save: true } } });
+      expect(done, JSON.stringify(done.error)).toMatchObject({ state: JobState.SUCCEEDED, effect: Effect.COMPLETE });
+      expect(answerOf(done)).toMatchObject({ committed: true, saved: true });
+      expect(at.simulator.device(name).runningConfig).toContain("by a task");
+      const { commands } = resultOf(done);
+      expect(commands.map(({ command }) => command.trim())).toEqual(["show version", ...lines, "show clock"]);
+      expect(commands.at(-1)?.output).toMatch(/\d\d:\d\d/);
+
+      // What is rejected ends it: of a candidate nothing is in force.
+      const wrong = ["interface Loopback8", "description half", "no such line"];
+      const failed = await run({ device: name, task: { type: "lab.configure", input: { lines: wrong } } });
+      const effect = name === "r1" ? Effect.PARTIAL : Effect.NONE;
+      expect(failed).toMatchObject({ state: JobState.FAILED, effect, error: { reason: "DEVICE_REJECTED" } });
+      expect(at.simulator.device(name).runningConfig.includes("description half")).toBe(name === "r1");
+    }
+    const lines = ["interface Loopback9"];
+    const misused = await run({ device: "r1", task: { type: "lab.plan", input: { lines, apply: true } } });
+    expect(misused).toMatchObject({ state: JobState.FAILED, error: { reason: "TASK_MISUSED" } });
+    expect(at.simulator.device("r1").runningConfig).not.toContain("Loopback9");
+  });
+
+  test("that loses a device in the middle of a configuration is in doubt, whatever it makes of that", async () => {
+    const lines = ["interface Loopback7", "description lost on the way", "no shutdown"];
+    const job = await run({ device: "r4", task: { type: "lab.configure", input: { lines, forgive: true } } });
+    expect(job).toMatchObject({ state: JobState.INDETERMINATE, lastIntendedStep: 3, lastConfirmedStep: 2 });
+    expect((await at.client.devices.get("r4")).status?.hold?.job).toBe(job.id);
+    const sent = at.simulator.device("r4").commands();
+    expect(sent.filter((line) => /description lost/.test(line))).toHaveLength(1);
+    expect(sent).not.toContain("no shutdown");
+  });
+
+  test("without a device puts itself off before its intent where it says that, and not behind it", async () => {
+    const patient = (input: JsonValue): JobInput => ({ task: { type: "lab.patient", input } });
+    const done = await run(patient({}));
+    expect([done.state, answerOf(done)]).toEqual([JobState.SUCCEEDED, 1]);
+    expect(await run(patient({ early: true }))).toMatchObject({
+      ...{ state: JobState.FAILED, error: { reason: "TASK_MISUSED" } },
+    });
   });
 
   test("cannot make good a change whose answer was lost by looking away", async () => {
@@ -241,9 +291,12 @@ describe("a job of it", () => {
     for await (const type of at.client.jobs.listTypes({ text: "lab." })) types.push([type.name, type.workers.length]);
     expect(types).toEqual([
       ["lab.change", 1],
+      ["lab.configure", 1],
       ["lab.odd", 1],
       ["lab.other", 1],
       ["lab.outside", 1],
+      ["lab.patient", 1],
+      ["lab.plan", 1],
       ["lab.policy", 1],
       ["lab.version", 1],
     ]);

@@ -45,6 +45,39 @@ export const change = defineTask({
   },
 });
 
+/** Configures a device, looks at it, and goes on however that went where it is told to. */
+export const configure = defineTask({
+  name: "lab.configure",
+  delivery: "AT_MOST_ONCE",
+  async run({ input, device }) {
+    await device().run("show version");
+    const done = device().configure(input.lines, { save: input.save, acceptUnproven: true });
+    const answer = await (input.forgive ? done.catch((error) => ({ reason: error.reason })) : done);
+    await device().run("show clock");
+    return answer;
+  },
+});
+
+/** Says what a configuration would change, and makes it where it is told to. */
+export const plan = defineTask({
+  name: "lab.plan",
+  delivery: "READ_ONLY",
+  run: ({ input, device }) => device().configure(input.lines, { plan: !input.apply, acceptUnproven: true }),
+});
+
+/** Waits before its change, without a device. */
+export const patient = defineTask({
+  name: "lab.patient",
+  delivery: "AT_MOST_ONCE",
+  declaresIntent: true,
+  async run({ deferrals, defer, intent, input }) {
+    if (input.early) await intent();
+    if (deferrals === 0) defer(1_000, "not now");
+    await intent();
+    return deferrals;
+  },
+});
+
 /** Does what its input says, without a device. */
 export const odd = defineTask({
   name: "lab.odd",
