@@ -71,6 +71,10 @@ export async function* walk(redis: Redis, root: string): AsyncGenerator<Batch> {
       if (kind === "worker") gather("workers", name);
       if (ofDevices.has(kind)) gather("devices", name);
       if (parts.has(kind)) gather(kind, name);
+      if (kind === "frozen") gather("freezes", name);
+      if (kind === "freezes") {
+        for (const policy of await redis.hkeys(key)) if (!policy.startsWith("#")) gather("freezes", policy);
+      }
       if (!entries.has(kind) && !holdDevices.has(kind) && !holdWorkers.has(kind)) continue;
       for await (const members of membersOf(redis, key)) {
         if (entries.has(kind)) yield* batches("fsck_entries", [kind, name], members);
@@ -79,7 +83,7 @@ export async function* walk(redis: Redis, root: string): AsyncGenerator<Batch> {
       }
     }
     for (const [group, things] of named) {
-      if (group === "jobs" || group === "workers" || group === "devices")
+      if (group === "jobs" || group === "workers" || group === "devices" || group === "freezes")
         yield* batches(`fsck_${group}`, [], [...things]);
       else yield* batches("fsck_parts", [group, String(requestIdMs)], [...things]);
     }

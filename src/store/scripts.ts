@@ -36,6 +36,7 @@ const names = [
   "fsck_runs",
   "fsck_schedules",
   "fsck_workers",
+  "fsck_freezes",
   "hook_events",
   "intent",
   "lift",

@@ -67,6 +67,8 @@ async function livelyZone() {
   await devices.lock({ name: "r9", zone: "default", endpoint: endpoint(9) }, lock);
   await leases.register(worker("w3"));
   await upkeep.reap("default", "w3", 1, 100);
+  const scope = { zones: [], devices: [], labels: { site: "lab" } };
+  await at.store.policies.create("freeze", { name: "lab", owner: "ann", reason: "works", scope, startMs: 0 });
   return { ended, good, doubtful, stopping, running, warm, held, ready, later, parked, locked };
 }
 
@@ -74,6 +76,21 @@ type Zone = Awaited<ReturnType<typeof livelyZone>>;
 
 /** Each way to break the zone by hand, the invariant that must be found broken, and a look at what repair made of it. */
 const breaks: readonly [string, string, (zone: Zone) => Promise<unknown>, ((zone: Zone) => Promise<unknown>)?][] = [
+  [
+    "a freeze that cannot be read",
+    "freeze-is-readable",
+    () => at.redis.hset(`${zone}:freezes`, "freeze/lab", "perhaps"),
+    async () => {
+      await at.store.policies.keep("default");
+      expect(await at.redis.hget(`${zone}:freezes`, "freeze/lab")).toBe("some 0-");
+    },
+  ],
+  [
+    "devices that a freeze holds which is gone",
+    "frozen-has-its-policy",
+    () => at.redis.sadd(`${zone}:frozen:freeze/gone`, endpoint(1)),
+    async () => expect(await at.redis.exists(`${zone}:frozen:freeze/gone`)).toBe(0),
+  ],
   ["a job that is in no index", "job-in-index", ({ ready }) => at.redis.zrem(`${zone}:ix:state:QUEUED`, ready)],
   [
     "a job that is not in its state's index",
