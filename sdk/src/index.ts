@@ -68,7 +68,7 @@ export type {
 export type { InZone, Queues, ZoneFilter } from "./queues.js";
 export type { ChangeWindowInput, CommandRuleInput, FreezeInput, Policies } from "./policies.js";
 export type { Credentials } from "./credentials.js";
-export type { ListDeliveriesOptions, RedeliverResult, WebhookInput, Webhooks } from "./webhooks.js";
+export type { ListDeliveriesOptions, RedeliverResult, WebhookChanges, WebhookInput, Webhooks } from "./webhooks.js";
 export {
   verifyWebhook,
   WebhookVerificationError,

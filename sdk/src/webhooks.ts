@@ -1,4 +1,5 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { present } from "./answer.js";
 import { callUnary, type CallOptions, type Connection } from "./call.js";
@@ -7,6 +8,9 @@ import { DeliveryState, type Delivery, type Webhook, WebhookSchema, WebhookServi
 
 /** A webhook to make: name and url, and what it is told of and for how long it is tried where that matters. */
 export type WebhookInput = MessageInitShape<typeof WebhookSchema>;
+
+/** What of a webhook is to change; what is left out stays. */
+export type WebhookChanges = Pick<WebhookInput, "url" | "filter" | "retryFor" | "description" | "paused">;
 
 /** Which deliveries are listed. */
 export interface ListDeliveriesOptions {
@@ -25,6 +29,21 @@ export interface RedeliverResult {
 export interface Webhooks {
   /** Registers a URL; `secret` is what deliveries are signed with, at least 16 characters. */
   create(webhook: WebhookInput, secret: string, options?: CallOptions): Promise<Webhook>;
+  /** Changes a webhook, what is pending included. */
+  update(name: string, changes: WebhookChanges, options?: CallOptions): Promise<Webhook>;
+  /** Posts nothing until `resume`; what happens meanwhile waits. */
+  pause(name: string, options?: CallOptions): Promise<Webhook>;
+  /** Posts again, first what has waited. */
+  resume(name: string, options?: CallOptions): Promise<Webhook>;
+  /**
+   * Signs with a new secret, and for `keepPreviousMs` (default a day, at most a week) with the one before it as well: give
+   * `verifyWebhook` both, then the new one alone.
+   */
+  rotateSecret(
+    name: string,
+    secret: string,
+    options?: CallOptions & { readonly keepPreviousMs?: number | undefined },
+  ): Promise<Webhook>;
   /** The webhooks by name, without their secrets. */
   list(options?: CallOptions): Promise<Webhook[]>;
   /** Forgets a webhook and its deliveries. */
@@ -35,10 +54,33 @@ export interface Webhooks {
   redeliver(name: string, ids: readonly string[] | "dead", options?: CallOptions): Promise<RedeliverResult>;
 }
 
+/** Names of fields in an update mask. */
+const paths: Readonly<Record<string, string>> = {
+  ...{ url: "url", filter: "filter", retryFor: "retry_for", description: "description", paused: "paused" },
+};
+
 /** Makes the webhooks' part of a client. */
 export function createWebhooks(connection: Connection): Webhooks {
   const client = createClient(WebhookService, connection.transport);
+  async function update(name: string, changes: WebhookChanges, options: CallOptions = {}): Promise<Webhook> {
+    const webhook = create(WebhookSchema, { ...changes, name });
+    const fields = (Object.keys(changes) as (keyof WebhookChanges)[]).filter((field) => changes[field] !== undefined);
+    if (fields.length === 0) throw new TypeError("no change is given");
+    const request = { webhook, updateMask: { paths: fields.flatMap((field) => paths[field] ?? []) } };
+    return present((await callUnary(connection, options, (call) => client.updateWebhook(request, call))).webhook);
+  }
+
   return {
+    update,
+    pause: (name, options) => update(name, { paused: true }, options),
+    resume: (name, options) => update(name, { paused: false }, options),
+    async rotateSecret(name, secret, { keepPreviousMs, ...options } = {}) {
+      const keepPrevious = keepPreviousMs === undefined ? undefined : durationFromMs(keepPreviousMs);
+      const request = { name, secret, ...(keepPrevious && { keepPrevious }) };
+      return present(
+        (await callUnary(connection, options, (call) => client.rotateWebhookSecret(request, call))).webhook,
+      );
+    },
     async create(init, secret, options = {}) {
       const request = { webhook: create(WebhookSchema, init), secret };
       return present((await callUnary(connection, options, (call) => client.createWebhook(request, call))).webhook);

@@ -1,18 +1,30 @@
 import type { Command } from "commander";
-import { durationFromMs, timestampDate, toJson } from "@pointsman/sdk";
+import { durationFromMs, timestampDate, toJson, type WebhookChanges } from "@pointsman/sdk";
 import { DeliverySchema, DeliveryStateSchema, WebhookSchema, type Delivery, type Webhook } from "@pointsman/sdk/v1";
-import type { CommandKit, CommonOptions } from "./terminal/command.js";
+import type { CommandKit, CommonOptions, Context } from "./terminal/command.js";
 import { enumName, time } from "./terminal/format.js";
 import { collect, collectPairs, parseDuration, parseInteger, UsageError } from "./terminal/parse.js";
 import { table } from "./terminal/table.js";
 
-interface CreateOptions extends CommonOptions {
+type Output = Context<unknown>["out"];
+
+interface FilterOptions {
   readonly event?: readonly string[];
   readonly queue?: readonly string[];
   readonly label?: Record<string, string>;
   readonly device?: readonly string[];
   readonly zone?: readonly string[];
+}
+
+interface CreateOptions extends CommonOptions, FilterOptions {
   readonly retryFor?: number;
+  readonly description?: string;
+}
+
+interface UpdateOptions extends CreateOptions {
+  readonly to?: string;
+  /** False: of everything. */
+  readonly filter: boolean;
 }
 
 interface DeliveriesOptions extends CommonOptions {
@@ -35,34 +47,78 @@ export function registerWebhooks(program: Command, kit: CommandKit): void {
     const rows = webhooks.map((one) => [
       ...[one.name, one.url, filterText(one), `${one.status?.pending ?? 0}`, `${one.status?.dead ?? 0}`],
       ...[`${one.status?.failures ?? 0}`, time(one.status?.lastSuccessTime) || "never"],
+      ...[one.paused ? "paused" : "active", one.description],
     ]);
-    await out.line(table(["name", "url", "told of", "pending", "given up", "failures in a row", "last success"], rows));
+    const heads = [
+      "name",
+      "url",
+      "told of",
+      "pending",
+      "given up",
+      "failures in a row",
+      "last success",
+      "state",
+      "for",
+    ];
+    await out.line(table(heads, rows));
   });
 
-  const create = kit
-    .command(group, "create", "Register a URL; asks for the secret that deliveries are signed with")
-    .argument("<name>", "its name")
-    .argument("<url>", "where events are posted")
-    .option("--event <kind>", "kind of event, such as job.failed; may be repeated (default: all)", collect)
-    .option("--queue <name>", "only jobs of this queue; may be repeated", collect)
-    .option("--label <key=value>", "only what has this label; may be repeated", collectPairs("--label"))
-    .option("--device <name>", "only this device; may be repeated", collect)
-    .option("--zone <name>", "only this zone; may be repeated", collect)
-    .option("--retry-for <duration>", "how long a delivery is tried (default: 3d)", parseDuration)
-    .addHelpText("after", "\nAsks for the secret, or reads it from standard input: 16 characters at least.");
+  const create = withSettings(
+    kit
+      .command(group, "create", "Register a URL; asks for the secret that deliveries are signed with")
+      .argument("<name>", "its name")
+      .argument("<url>", "where events are posted"),
+  ).addHelpText("after", secretHelp);
   kit.run<CreateOptions>(create, async ({ client, options, out, signal, words, secrets }) => {
     const [name = "", url = ""] = words;
-    const { event = [], queue = [], label = {}, device = [], zone = [], retryFor } = options;
     const secret = await secrets.ask("signing secret");
-    const filter = { events: [...event], queues: [...queue], labels: label, devices: [...device], zones: [...zone] };
-    const webhook = await client.webhooks.create(
-      { name, url, filter, ...(retryFor !== undefined && { retryFor: durationFromMs(retryFor) }) },
-      secret,
-      { signal },
-    );
-    if (out.json) return await out.document(toJson(WebhookSchema, webhook));
-    await out.line(`${webhook.name}: ${webhook.url} is told of ${filterText(webhook)}`);
+    const webhook = await client.webhooks.create({ name, url, ...settingsOf(options) }, secret, { signal });
+    await tell(out, webhook);
   });
+
+  const update = withSettings(kit.command(group, "update", "Change what is given").argument("<name>", "the webhook"))
+    .option("--to <url>", "where events are posted")
+    .option("--no-filter", "tell it of everything")
+    .addHelpText("after", "\nOptions that say what it is told of take the place of all that said so before.");
+  kit.run<UpdateOptions>(update, async ({ client, options, out, signal, words }) => {
+    const { to: url } = options;
+    const changes = {
+      ...settingsOf(options),
+      ...(url !== undefined && { url }),
+      ...(!options.filter && { filter: {} }),
+    };
+    if (Object.keys(changes).length === 0) throw new UsageError("nothing to change");
+    await tell(out, await client.webhooks.update(words[0] ?? "", changes, { signal }));
+  });
+
+  const pause = kit.command(group, "pause", "Post nothing until it is resumed; what happens meanwhile waits");
+  kit.run<CommonOptions>(pause.argument("<name>", "the webhook"), async ({ client, out, signal, words }) =>
+    tell(out, await client.webhooks.pause(words[0] ?? "", { signal })),
+  );
+  const resume = kit.command(group, "resume", "Post again, first what has waited");
+  kit.run<CommonOptions>(resume.argument("<name>", "the webhook"), async ({ client, out, signal, words }) =>
+    tell(out, await client.webhooks.resume(words[0] ?? "", { signal })),
+  );
+
+  const rotate = kit
+    .command(group, "rotate-secret", "Sign with a new secret, and for some time with the old one as well")
+    .argument("<name>", "the webhook")
+    .option(
+      "--keep-previous <duration>",
+      "how long the old secret signs, too; 0s: no longer (default: 1d)",
+      parseDuration,
+    )
+    .addHelpText("after", secretHelp);
+  kit.run<CommonOptions & { readonly keepPrevious?: number }>(
+    rotate,
+    async ({ client, options: { keepPrevious }, out, signal, words, secrets }) => {
+      const secret = await secrets.ask("new signing secret");
+      const how = { keepPreviousMs: keepPrevious, signal };
+      const webhook = await client.webhooks.rotateSecret(words[0] ?? "", secret, how);
+      if (out.json) return await out.document(toJson(WebhookSchema, webhook));
+      await out.line(`${webhook.name}: the old secret signs, too, until ${time(webhook.previousSecretExpireTime)}`);
+    },
+  );
 
   const remove = kit.command(group, "delete", "Forget a webhook and its deliveries").argument("<name>", "the webhook");
   kit.run<CommonOptions>(remove, async ({ client, out, signal, words }) => {
@@ -108,6 +164,41 @@ export function registerWebhooks(program: Command, kit: CommandKit): void {
     await out.line(`${result.count} tried again`);
     for (const id of result.skipped) await out.note(`${id} is pending already, or not kept`);
   });
+}
+
+const secretHelp = "\nAsks for the secret, or reads it from standard input: 16 characters at least.";
+
+/** Gives a command the options that say what a webhook is told of, and for how long. */
+function withSettings(command: Command): Command {
+  return command
+    .option("--event <kind>", "kind of event, such as job.failed; may be repeated (default: all)", collect)
+    .option("--queue <name>", "only jobs of this queue; may be repeated", collect)
+    .option("--label <key=value>", "only what has this label; may be repeated", collectPairs("--label"))
+    .option("--device <name>", "only this device; may be repeated", collect)
+    .option("--zone <name>", "only this zone; may be repeated", collect)
+    .option("--retry-for <duration>", "how long a delivery is tried (default: 3d)", parseDuration)
+    .option("--description <text>", "what it is for");
+}
+
+function settingsOf(options: CreateOptions): WebhookChanges {
+  const { event, queue, label, device, zone, retryFor, description } = options;
+  const filters = [event, queue, label, device, zone].some((given) => given !== undefined);
+  return {
+    ...(filters && {
+      filter: {
+        ...{ events: [...(event ?? [])], queues: [...(queue ?? [])], labels: { ...label } },
+        ...{ devices: [...(device ?? [])], zones: [...(zone ?? [])] },
+      },
+    }),
+    ...(retryFor !== undefined && { retryFor: durationFromMs(retryFor) }),
+    ...(description !== undefined && { description }),
+  };
+}
+
+async function tell(out: Output, webhook: Webhook): Promise<void> {
+  if (out.json) return await out.document(toJson(WebhookSchema, webhook));
+  const paused = webhook.paused ? "; it is paused" : "";
+  await out.line(`${webhook.name}: ${webhook.url} is told of ${filterText(webhook)}${paused}`);
 }
 
 function collectStates(text: string, before: DeliveriesOptions["state"] = []): DeliveriesOptions["state"] {

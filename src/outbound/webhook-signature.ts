@@ -2,20 +2,22 @@ import { createHmac } from "node:crypto";
 
 /**
  * The headers of a delivery, as Standard Webhooks has them: the id, the time of this attempt in seconds, and the
- * HMAC-SHA256 of "<id>.<time>.<body>" in base64 behind "v1,".
+ * HMAC-SHA256 of "<id>.<time>.<body>" in base64 behind "v1,", for each of the secrets.
  */
 export function webhookHeaders(
-  secret: string,
+  secrets: readonly string[],
   delivery: { readonly id: string; readonly body: string },
   nowMs: number,
 ): Readonly<Record<string, string>> {
   const seconds = String(Math.floor(nowMs / 1_000));
   const signed = `${delivery.id}.${seconds}.${delivery.body}`;
-  const signature = createHmac("sha256", webhookKey(secret)).update(signed).digest("base64");
+  const signatures = secrets.map((secret) => {
+    return `v1,${createHmac("sha256", webhookKey(secret)).update(signed).digest("base64")}`;
+  });
   return {
     "webhook-id": delivery.id,
     "webhook-timestamp": seconds,
-    "webhook-signature": `v1,${signature}`,
+    "webhook-signature": signatures.join(" "),
     "idempotency-key": delivery.id,
   };
 }

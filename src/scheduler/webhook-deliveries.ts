@@ -45,8 +45,7 @@ export function createWebhookDeliveries(parts: WebhookDeliveryParts): Service {
 
   async function post(webhook: WebhookRecord, delivery: TakenDelivery): Promise<HookAnswer & { error?: string }> {
     try {
-      const secret = new TextDecoder().decode(sealer.open(webhook.sealed, webhookPlace(webhook.uid)));
-      const headers = webhookHeaders(secret, delivery, clock.now());
+      const headers = webhookHeaders(secretsOf(webhook), delivery, clock.now());
       const { url } = webhook;
       const answer = await outbound.post({ url, body: delivery.body, headers, timeoutMs, maxBytes: answerBytes });
       const pauseMs = retryAfterMs(answer.headers["retry-after"], clock.now());
@@ -55,6 +54,12 @@ export function createWebhookDeliveries(parts: WebhookDeliveryParts): Service {
       if (!(error instanceof OutboundError || error instanceof SealError)) throw error;
       return { status: 0, error: error.message.slice(0, shownError) };
     }
+  }
+
+  /** The present secret, and the one before it for as long as that signs as well. */
+  function secretsOf({ uid, sealed, previous }: WebhookRecord): string[] {
+    const signing = previous && clock.now() < previous.untilMs ? [sealed, previous.sealed] : [sealed];
+    return signing.map((one) => new TextDecoder().decode(sealer.open(one, webhookPlace(uid))));
   }
 
   async function deliver(webhook: WebhookRecord, delivery: TakenDelivery): Promise<void> {
@@ -73,7 +78,9 @@ export function createWebhookDeliveries(parts: WebhookDeliveryParts): Service {
   async function step(): Promise<number> {
     if (clock.monotonic() - swept >= sweepMs && (await webhooks.sweep()) === 0) swept = clock.monotonic();
     const all = await webhooks.list();
-    const rooms = all.map(({ uid }) => ({ uid, room: roomEach - (underWay.get(uid)?.size ?? 0) }));
+    const rooms = all.flatMap(({ uid, paused }) =>
+      paused ? [] : [{ uid, room: roomEach - (underWay.get(uid)?.size ?? 0) }],
+    );
     const taken = await webhooks.take(
       rooms.filter(({ room }) => room > 0),
       holdMs,

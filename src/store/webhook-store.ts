@@ -8,11 +8,22 @@ export interface WebhookRecord {
   readonly url: string;
   readonly filter: HookFilter;
   readonly retryForMs: number;
+  /** For people. */
+  readonly description?: string;
+  /** Nothing is posted; deliveries wait. */
+  readonly paused?: boolean;
   /** The signing secret, sealed for `webhookPlace(uid)`. */
   readonly sealed: Uint8Array;
+  /** The secret before it, sealed alike, which signs as well until then. */
+  readonly previous?: { readonly sealed: Uint8Array; readonly untilMs: number };
   readonly creator: string;
   readonly createMs: number;
 }
+
+/** What of a webhook can be changed. */
+export type WebhookChange = Partial<
+  Pick<WebhookRecord, "url" | "filter" | "retryForMs" | "description" | "paused" | "sealed" | "previous">
+>;
 
 /** How the deliveries of a webhook stand. */
 export interface WebhookStatusRecord {
@@ -87,6 +98,11 @@ export interface DeliveryRecord extends Omit<NewDelivery, "uid"> {
 export interface WebhookStore {
   /** WEBHOOK_EXISTS, TOO_MANY_WEBHOOKS. What happens after this has resolved is noted for it, in every zone. */
   create(webhook: Omit<WebhookRecord, "createMs">): Promise<WebhookRecord>;
+  /**
+   * WEBHOOK_NOT_FOUND. Makes of a webhook, as it stands, what `change` says; called again when another change came in
+   * between. What happens after this has resolved is noted as the new filter asks.
+   */
+  update(name: string, change: (webhook: WebhookRecord) => WebhookChange): Promise<WebhookRecord>;
   /** By name. */
   list(): Promise<readonly WebhookRecord[]>;
   /** In turn. */

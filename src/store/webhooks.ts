@@ -24,7 +24,10 @@ const versionField = "#version";
 const states: readonly DeliveryState[] = ["PENDING", "DELIVERED", "DEAD"];
 
 /** A webhook as it is kept. */
-type Stored = Omit<WebhookRecord, "sealed" | "name"> & { readonly sealed: string };
+type Stored = Omit<WebhookRecord, "sealed" | "previous" | "name"> & {
+  readonly sealed: string;
+  readonly previous?: { readonly sealed: string; readonly untilMs: number };
+};
 
 /** All webhooks, as of one moment. */
 interface Snapshot {
@@ -47,8 +50,11 @@ export function createWebhookStore(parts: {
     const webhooks = Object.keys(stored)
       .sort()
       .map((name): WebhookRecord => {
-        const webhook = JSON.parse(stored[name] ?? "") as Stored;
-        return { ...webhook, name, sealed: Buffer.from(webhook.sealed, "base64") };
+        const { previous, ...webhook } = JSON.parse(stored[name] ?? "") as Stored;
+        return {
+          ...{ ...webhook, name, sealed: Buffer.from(webhook.sealed, "base64") },
+          ...(previous && { previous: { ...previous, sealed: Buffer.from(previous.sealed, "base64") } }),
+        };
       });
     return { version, webhooks };
   }
@@ -78,9 +84,9 @@ export function createWebhookStore(parts: {
   }
 
   return {
-    async create({ name, sealed, ...webhook }) {
-      const body = JSON.stringify({ ...webhook, sealed: Buffer.from(sealed).toString("base64") }).slice(1, -1);
-      const reply = list(await scripts.run("write_webhook", root, name, body, "", mostWebhooks));
+    async create(webhook) {
+      const { name } = webhook;
+      const reply = list(await scripts.run("write_webhook", root, name, bodyOf(webhook), "", mostWebhooks, ""));
       switch (text(reply[0])) {
         case "EXISTS":
           throw new StoreError("WEBHOOK_EXISTS", `webhook ${name} exists`, { webhook: name });
@@ -88,7 +94,21 @@ export function createWebhookStore(parts: {
           throw new StoreError("TOO_MANY_WEBHOOKS", `an installation can have ${mostWebhooks} webhooks at most`);
       }
       await spread();
-      return { ...webhook, name, sealed, createMs: Number(text(reply[1])) };
+      return { ...webhook, createMs: Number(text(reply[1])) };
+    },
+    async update(name, change) {
+      for (;;) {
+        const { version, webhooks } = await read();
+        const before = webhooks.find((one) => one.name === name);
+        if (!before) throw missing(name);
+        const webhook = { ...before, ...change(before) };
+        const args = [name, bodyOf(webhook), before.uid, mostWebhooks, version] as const;
+        const answer = text(list(await scripts.run("write_webhook", root, ...args))[0]);
+        if (answer === "NONE") throw missing(name);
+        if (answer === "CHANGED") continue;
+        await spread();
+        return webhook;
+      }
     },
     async list() {
       return (await read()).webhooks;
@@ -109,7 +129,7 @@ export function createWebhookStore(parts: {
       ),
     async remove(name) {
       const { uid } = await need(name);
-      const reply = list(await scripts.run("write_webhook", root, name, "", uid, mostWebhooks));
+      const reply = list(await scripts.run("write_webhook", root, name, "", uid, mostWebhooks, ""));
       if (text(reply[0]) === "NONE") throw missing(name);
       await spread();
     },
@@ -205,6 +225,16 @@ export function createWebhookStore(parts: {
     ]);
     return deliveryOf(id, fields, due);
   }
+}
+
+/** A webhook as the inside of a JSON object. */
+function bodyOf({ name: _name, sealed, previous, ...webhook }: Omit<WebhookRecord, "createMs">): string {
+  const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
+  const secrets = {
+    sealed: base64(sealed),
+    ...(previous && { previous: { ...previous, sealed: base64(previous.sealed) } }),
+  };
+  return JSON.stringify({ ...webhook, ...secrets }).slice(1, -1);
 }
 
 function missing(name: string): StoreError {

@@ -98,6 +98,46 @@ describe("CreateWebhook", () => {
   });
 });
 
+describe("UpdateWebhook", () => {
+  test("changes the fields of the mask alone, all without one, and none that cannot be", async () => {
+    const filter = { events: ["job.failed"], labels: { site: "fra" } };
+    await client().createWebhook({ webhook: { name: "ops", url, filter, description: "pager" }, secret });
+    const paused = await client().updateWebhook({
+      webhook: { name: "ops", paused: true },
+      updateMask: { paths: ["paused"] },
+    });
+    expect(paused.webhook).toMatchObject({ url, filter, paused: true, description: "pager" });
+    expect((await client().updateWebhook({ webhook: { name: "ops", url: `${url}/v2` } })).webhook).toMatchObject({
+      ...{ url: `${url}/v2`, paused: false, description: "", retryFor: { seconds: 259_200n } },
+      filter: { events: [], labels: {} },
+    });
+    const before = await api.at.dump();
+    for (const [request, problem] of [
+      [{ webhook: { name: "ops" }, updateMask: "creator" }, "update_mask.paths[0]"],
+      [{ webhook: { name: "ops", url: "http://[::ffff:a9fe:a9fe]/" }, updateMask: "url" }, "webhook.url"],
+      [{ webhook: { name: "ops", paused: true } }, "webhook.url"],
+      [{ webhook: { name: "ops", retryFor: "30s" }, updateMask: "retryFor" }, "webhook.retry_for"],
+      [{ webhook: { name: "nobody", paused: true }, updateMask: "paused" }, "WEBHOOK_NOT_FOUND"],
+    ] as const) {
+      expect((await post("UpdateWebhook", request)).text).toContain(problem);
+    }
+    expect(await api.at.dump()).toEqual(before);
+  });
+
+  test("a new secret is checked, sealed and given to nobody", async () => {
+    await client().createWebhook({ webhook: { name: "ops", url }, secret });
+    expect((await post("RotateWebhookSecret", { name: "ops", secret: "short" })).text).toContain('"secret"');
+    const next = "canary-77e0d3-secret";
+    const { status, text } = await post("RotateWebhookSecret", { name: "ops", secret: next, keepPrevious: "3600s" });
+    expect([status, text]).toEqual([200, expect.stringContaining("previousSecretExpireTime")]);
+    const seen = JSON.stringify([text, (await post("ListWebhooks", {})).text, await api.at.dump(), api.log]);
+    for (const one of [secret, next]) {
+      expect(seen).not.toContain(one);
+      expect(seen).not.toContain(Buffer.from(one).toString("base64").slice(0, 20));
+    }
+  });
+});
+
 describe("deliveries", () => {
   test("are listed by page and state, and tried again by id or all at once", async () => {
     await client().createWebhook({ webhook: { name: "ops", url }, secret });

@@ -49,6 +49,23 @@ describe("webhooks of real servers", () => {
     expect(all.stdout).toContain(`ops   ${endpoint.url}  job.succeeded`);
     const seen = [made, listed, all, await runCli(["webhooks", "--json"], setting)];
     expect(JSON.stringify(seen) + system.server.log.join("\n")).not.toContain(secret);
+
+    const update = (...words: string[]) => runCli(["webhooks", ...words], setting);
+    expect((await update("update", "ops", "--label", "site=fra", "--description", "the pager")).stdout).toBe(
+      `ops: ${endpoint.url} is told of everything with site=fra\n`,
+    );
+    expect((await update("pause", "ops")).stdout).toContain("; it is paused\n");
+    expect((await update("resume", "ops")).stdout).toContain("with site=fra\n");
+    expect((await update("update", "ops", "--no-filter")).stdout).toContain("is told of everything\n");
+    expect((await update("update", "ops")).stderr).toContain("nothing to change");
+    const rotated = await runCli(["webhooks", "rotate-secret", "ops"], { ...setting, stdin: `${secret}-2\n` });
+    expect(rotated.stdout).toContain("ops: the old secret signs, too, until 20");
+    await show();
+    await eventually(() => expect(endpoint.received).toHaveLength(3));
+    const both = endpoint.received[2]!;
+    for (const one of [secret, `${secret}-2`])
+      expect(verifyWebhook(both.body, both.headers, { secret: one }).id).toBeTruthy();
+    expect((await update("list")).stdout).toContain("the pager");
     expect(await runCli(["webhooks", "delete", "ops"], setting)).toMatchObject({ stdout: "ops is removed\n" });
     expect((await runCli(["webhooks", "deliveries", "ops"], setting)).stderr).toBe(
       "error: no webhook ops (WEBHOOK_NOT_FOUND)\n",

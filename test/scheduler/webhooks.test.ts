@@ -114,6 +114,32 @@ describe("an endpoint", () => {
     expect(endpoint.received).toHaveLength(3);
   });
 
+  test("that is paused is told when it is resumed, and a new secret signs beside the old one while that is kept", async () => {
+    const next = "the-secret-that-comes-next";
+    await startServers();
+    await hook("a");
+    const { webhooks } = at.store;
+    await webhooks.update("a", () => ({ paused: true }));
+    await endOne();
+    await eventually(async () => expect((await standing()).pending).toBe(1));
+    await webhooks.update("a", ({ uid, sealed }) => ({
+      ...{ paused: false, sealed: sealer.seal(Buffer.from(next), webhookPlace(uid)) },
+      previous: { sealed, untilMs: at.time.now + 60_000 },
+    }));
+    await eventually(async () => expect(await standing()).toMatchObject({ delivered: 1, pending: 0 }));
+    // Nothing was tried before.
+    expect((await webhooks.deliveries("a", { states: [], limit: 1 })).deliveries[0]?.attempt).toBe(1);
+    at.time.now += 60_000;
+    await endOne();
+    await eventually(async () => expect((await standing()).delivered).toBe(2));
+    const [both, alone] = endpoint.received;
+    const read = ({ body, headers }: typeof both & object, one: string, now: number) =>
+      verifyWebhook(body, headers, { secret: one, now });
+    for (const one of [secret, next]) expect(read(both!, one, at.time.now).type).toBe("job.succeeded");
+    expect(read(alone!, next, at.time.now).type).toBe("job.succeeded");
+    expect(() => read(alone!, secret, at.time.now)).toThrow("does not fit");
+  });
+
   test("that is down for ten minutes gets its webhooks after that, once per id, with a valid signature", async () => {
     await endpoint.stop();
     await hook("a");

@@ -6,12 +6,12 @@ import { webhookHeaders, webhookSecretProblem } from "../../src/outbound/webhook
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const now = 1_614_265_330_000;
 const body = '{"type":"job.failed","timestamp":"2021-02-25T15:02:10.000Z","data":{"job":{"id":"j1"}}}';
-const signed = () => webhookHeaders(secret, { id: "msg_1", body }, now);
+const signed = () => webhookHeaders([secret], { id: "msg_1", body }, now);
 
 describe("a signature", () => {
   test("is that of Standard Webhooks' published example", () => {
     const example = { id: "msg_p5jXN8AQM9LWM0D4loKWxJek", body: '{"test": 2432232314}' };
-    expect(webhookHeaders(secret, example, now)).toMatchObject({
+    expect(webhookHeaders([secret], example, now)).toMatchObject({
       "webhook-id": example.id,
       "webhook-timestamp": "1614265330",
       "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
@@ -20,7 +20,7 @@ describe("a signature", () => {
 
   test("of a secret without the prefix is made with its characters", () => {
     const hmac = createHmac("sha256", "sixteen characters").update("msg_1.1.b").digest("base64");
-    expect(webhookHeaders("sixteen characters", { id: "msg_1", body: "b" }, 1_000)).toMatchObject({
+    expect(webhookHeaders(["sixteen characters"], { id: "msg_1", body: "b" }, 1_000)).toMatchObject({
       "webhook-signature": `v1,${hmac}`,
     });
   });

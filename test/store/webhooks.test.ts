@@ -142,6 +142,20 @@ describe("webhooks", () => {
     expect(await at.store.webhooks.list()).toHaveLength(100);
   });
 
+  test("take changes one after the other, and note what the last of them asks for", async () => {
+    await hook("a", { events: ["job.failed"] });
+    const { webhooks } = at.store;
+    const change = (events: HookKind[]) =>
+      webhooks.update("a", ({ filter }) => ({ filter: { ...filter, events: [...filter.events, ...events] } }));
+    await Promise.all([change(["job.expired"]), change(["run.failed"])]);
+    const [stored] = await webhooks.list();
+    expect([...stored!.filter.events].sort()).toEqual(["job.expired", "job.failed", "run.failed"]);
+    await webhooks.update("a", () => ({ description: "ours", paused: true }));
+    expect(await webhooks.list()).toEqual([{ ...stored, description: "ours", paused: true }]);
+    expect(await at.redis.hget("{pm:default}:hooks", "kinds")).toBe(" job.failed job.expired run.failed ");
+    await expect(webhooks.update("b", () => ({}))).rejects.toMatchObject({ reason: "WEBHOOK_NOT_FOUND" });
+  });
+
   test("leave nothing behind when they are removed", async () => {
     const before = Object.keys(await at.dump());
     await hook("a");

@@ -83,6 +83,8 @@ export const accessTable: Readonly<Record<string, Access>> = {
   "/pointsman.v1.CredentialService/DeleteCredential": "admin",
   "/pointsman.v1.WebhookService/CreateWebhook": "admin",
   "/pointsman.v1.WebhookService/ListWebhooks": "reader",
+  "/pointsman.v1.WebhookService/UpdateWebhook": "admin",
+  "/pointsman.v1.WebhookService/RotateWebhookSecret": "admin",
   "/pointsman.v1.WebhookService/DeleteWebhook": "admin",
   "/pointsman.v1.WebhookService/ListDeliveries": "reader",
   "/pointsman.v1.WebhookService/Redeliver": "operator",

@@ -2,7 +2,7 @@ import { type DescMessage, isMessage, type Message } from "@bufbuild/protobuf";
 import { pathToString, reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
 import { DurationSchema, FieldMaskSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { createValidator, type Violation } from "@bufbuild/protovalidate";
-import { UpdateDeviceRequestSchema } from "@pointsman/sdk/v1";
+import { UpdateDeviceRequestSchema, UpdateWebhookRequestSchema } from "@pointsman/sdk/v1";
 import { type FieldProblem, invalidFields } from "../../errors.js";
 
 const validator = createValidator();
@@ -32,9 +32,11 @@ export function validateRequest(desc: DescMessage, message: Message, within = ""
 
 /** An update with a mask need not bring the fields it does not change. */
 function isLeftOut(message: Message, violation: Violation): boolean {
-  if (!isMessage(message, UpdateDeviceRequestSchema) || !message.updateMask?.paths.length) return false;
+  const masked = isMessage(message, UpdateDeviceRequestSchema) || isMessage(message, UpdateWebhookRequestSchema);
+  if (!masked || !message.updateMask?.paths.length) return false;
   const [outer, inner] = violation.field;
-  if (!outer || !("name" in outer) || outer.name !== "device" || !inner || !("name" in inner)) return false;
+  const whole = outer && "name" in outer && (outer.name === "device" || outer.name === "webhook");
+  if (!whole || !inner || !("name" in inner)) return false;
   return inner.name !== "name" && !message.updateMask.paths.includes(inner.name);
 }
 

@@ -1,52 +1,91 @@
 import { isIP } from "node:net";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
-import { ListDeliveriesRequestSchema, type WebhookFilter, type WebhookService } from "@pointsman/sdk/v1";
-import type { Random } from "../../domain/clock.js";
+import { ListDeliveriesRequestSchema, type Webhook, type WebhookFilter, type WebhookService } from "@pointsman/sdk/v1";
+import type { Clock, Random } from "../../domain/clock.js";
 import type { HookFilter, HookKind } from "../../domain/webhook.js";
 import { type FieldProblem, invalidRequest } from "../../errors.js";
 import type { AddressRule } from "../../outbound/address-rule.js";
 import { webhookSecretProblem } from "../../outbound/webhook-signature.js";
 import type { Sealer } from "../../secrets/sealer.js";
 import { webhookPlace } from "../../secrets/webhook-place.js";
-import type { Store } from "../../store/store.js";
+import type { Store, WebhookRecord } from "../../store/store.js";
 import { principalKey } from "../calls/call-context.js";
 import { listKey, pageSize, readPageToken, writePageToken } from "../page-token.js";
 import { deliveryMessage, deliveryStates, webhookMessage } from "./webhook-view.js";
 
 const defaultRetryForMs = 3 * 86_400_000;
+const defaultKeepMs = 86_400_000;
+/** What UpdateWebhook can change. */
+const changeable: readonly string[] = ["url", "filter", "retry_for", "description", "paused"];
 
 /** What the service needs. */
 export interface WebhookServiceParts {
   readonly store: Pick<Store, "webhooks" | "zones">;
   readonly sealer: Sealer;
   readonly random: Random;
+  readonly clock: Clock;
   /** Which addresses may be called. */
   readonly addresses: AddressRule;
 }
 
 /** Keeps the URLs that are told of what happens: their secrets are sealed before they leave this process. */
 export function createWebhookService(parts: WebhookServiceParts): ServiceImpl<typeof WebhookService> {
-  const { store, sealer, random, addresses } = parts;
+  const { store, sealer, random, clock, addresses } = parts;
   const { webhooks } = store;
+
+  async function withStatus(some: readonly WebhookRecord[]): Promise<Webhook[]> {
+    const standing = await webhooks.status(some.map(({ uid }) => uid));
+    return some.map((one, i) => webhookMessage(one, standing[i]));
+  }
 
   return {
     async createWebhook({ webhook, secret }, context) {
-      const { name, url, filter, retryFor } = webhook!;
+      const { name, url, filter, retryFor, description, paused } = webhook!;
       const bad = [...urlProblems(addresses, url), ...secretProblems(secret)];
       if (bad.length > 0) throw invalidRequest(...bad);
       const uid = Buffer.from(random.bytes(12)).toString("hex");
       const made = await webhooks.create({
         ...{ name, uid, url, filter: filterOf(filter), creator: context.values.get(principalKey).name },
-        retryForMs: retryFor ? durationMs(retryFor) : defaultRetryForMs,
+        ...{ retryForMs: retryFor ? durationMs(retryFor) : defaultRetryForMs, description, paused },
         sealed: sealer.seal(new TextEncoder().encode(secret), webhookPlace(uid)),
       });
       return { webhook: webhookMessage(made) };
     },
     async listWebhooks() {
-      const all = await webhooks.list();
-      const standing = await webhooks.status(all.map(({ uid }) => uid));
-      return { webhooks: all.map((one, i) => webhookMessage(one, standing[i])) };
+      return { webhooks: await withStatus(await webhooks.list()) };
+    },
+    async updateWebhook({ webhook, updateMask }) {
+      const { name, url, filter, retryFor, description, paused } = webhook!;
+      const named = updateMask?.paths ?? [];
+      const paths = named.length > 0 ? named : changeable;
+      const bad = named.flatMap((path, index) =>
+        changeable.includes(path)
+          ? []
+          : [{ field: `update_mask.paths[${index}]`, description: "is no field that can be changed" }],
+      );
+      if (paths.includes("url")) bad.push(...urlProblems(addresses, url));
+      if (bad.length > 0) throw invalidRequest(...bad);
+      const wanted = {
+        ...{ url, filter: filterOf(filter), description, paused },
+        retry_for: retryFor ? durationMs(retryFor) : defaultRetryForMs,
+      };
+      const { retry_for: retryForMs, ...change } = pick(wanted, paths);
+      const stored = await webhooks.update(name, () => ({
+        ...change,
+        ...(retryForMs !== undefined && { retryForMs }),
+      }));
+      return { webhook: (await withStatus([stored]))[0] };
+    },
+    async rotateWebhookSecret({ name, secret, keepPrevious }) {
+      const bad = secretProblems(secret);
+      if (bad.length > 0) throw invalidRequest(...bad);
+      const untilMs = clock.now() + (keepPrevious ? durationMs(keepPrevious) : defaultKeepMs);
+      const stored = await webhooks.update(name, ({ uid, sealed }) => ({
+        sealed: sealer.seal(new TextEncoder().encode(secret), webhookPlace(uid)),
+        previous: { sealed, untilMs },
+      }));
+      return { webhook: (await withStatus([stored]))[0] };
     },
     async deleteWebhook({ name }) {
       await webhooks.remove(name);
@@ -78,6 +117,10 @@ export function createWebhookService(parts: WebhookServiceParts): ServiceImpl<ty
       };
     },
   };
+}
+
+function pick<T extends object>(from: T, names: readonly string[]): Partial<T> {
+  return Object.fromEntries(Object.entries(from).filter(([name]) => names.includes(name))) as Partial<T>;
 }
 
 function filterOf(filter: WebhookFilter | undefined): HookFilter {

@@ -19,10 +19,12 @@ export const deliveryStates: Readonly<Record<DeliveryStateNumber, DeliveryState 
 
 /** A webhook as the contract says it, without its secret. */
 export function webhookMessage(webhook: WebhookRecord, status?: WebhookStatusRecord): Webhook {
-  const { name, url, filter, retryForMs, creator, createMs } = webhook;
+  const { name, url, filter, retryForMs, creator, createMs, description = "", paused = false, previous } = webhook;
   const { events, queues, labels, devices, zones } = filter;
   return create(WebhookSchema, {
     ...{ name, url, creator, createTime: timestampFromMs(createMs), retryFor: durationFromMs(retryForMs) },
+    ...{ description, paused },
+    ...(previous && { previousSecretExpireTime: timestampFromMs(previous.untilMs) }),
     filter: {
       ...{ events: [...events], queues: [...queues], labels: { ...labels } },
       ...{ devices: [...devices], zones: [...zones] },

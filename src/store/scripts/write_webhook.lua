@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Stores a webhook of the installation, or takes it away: its deliveries are then swept up. KEYS[1] is the installation's
+-- Stores a webhook of the installation, changes it, or takes it away: its deliveries are then swept up. KEYS[1] is the installation's
 -- root.
 --
 -- webhooks              hash: by name each webhook, JSON, and '#version', which grows with every change
@@ -15,17 +15,22 @@
 -- deliveries-ended      zset of "<uid> <id>": the others by when they are purged
 -- hook-events, hook-told, hooks   as in a zone
 --
--- ARGV  2 name · 3 the webhook as the inside of a JSON object, or '' to take it away · 4 its uid, to take it away
---       5 how many there may be
--- Gives {'OK', time} · {'EXISTS'} · {'FULL'} · {'NONE'}
+-- ARGV  2 name · 3 the webhook as the inside of a JSON object, or '' to take it away · 4 its uid, to take it away or to change
+--       it, or '' · 5 how many there may be · 6 to change it, the version of the webhooks that the change was made of
+-- Gives {'OK', time} · {'EXISTS'} · {'FULL'} · {'NONE'} · {'CHANGED'} (there is a later version)
 -- Cost  O(1)
 
 local webhooks, name = key('webhooks'), ARGV[2]
-if ARGV[3] == '' then
+if ARGV[4] ~= '' then
   local before = call('HGET', webhooks, name)
   if not before or cjson.decode(before).uid ~= ARGV[4] then return { 'NONE' } end
-  call('HDEL', webhooks, name)
-  call('SADD', key('webhooks-gone'), ARGV[4])
+  if ARGV[3] == '' then
+    call('HDEL', webhooks, name)
+    call('SADD', key('webhooks-gone'), ARGV[4])
+  else
+    if call('HGET', webhooks, '#version') ~= ARGV[6] then return { 'CHANGED' } end
+    call('HSET', webhooks, name, '{' .. ARGV[3] .. '}')
+  end
 else
   if call('HEXISTS', webhooks, name) == 1 then return { 'EXISTS' } end
   if call('HLEN', webhooks) > tonumber(ARGV[5]) then return { 'FULL' } end

@@ -5,6 +5,8 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import type { Duration, FieldMask } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_field_mask } from "@bufbuild/protobuf/wkt";
 import type { Delivery, DeliveryState, Webhook } from "./webhook_pb.js";
 import { file_pointsman_v1_webhook } from "./webhook_pb.js";
 import type { Message } from "@bufbuild/protobuf";
@@ -13,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file pointsman/v1/webhook_service.proto.
  */
 export const file_pointsman_v1_webhook_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJwb2ludHNtYW4vdjEvd2ViaG9va19zZXJ2aWNlLnByb3RvEgxwb2ludHNtYW4udjEibwoUQ3JlYXRlV2ViaG9va1JlcXVlc3QSLgoHd2ViaG9vaxgBIAEoCzIVLnBvaW50c21hbi52MS5XZWJob29rQga6SAPIAQESJwoGc2VjcmV0GAIgASgJQheAAQG6SBFyDxAQGIACMgheWyEtfl0qJCI/ChVDcmVhdGVXZWJob29rUmVzcG9uc2USJgoHd2ViaG9vaxgBIAEoCzIVLnBvaW50c21hbi52MS5XZWJob29rIhUKE0xpc3RXZWJob29rc1JlcXVlc3QiPwoUTGlzdFdlYmhvb2tzUmVzcG9uc2USJwoId2ViaG9va3MYASADKAsyFS5wb2ludHNtYW4udjEuV2ViaG9vayIvChREZWxldGVXZWJob29rUmVxdWVzdBIXCgRuYW1lGAEgASgJQgm6SAZyBBABGD8iFwoVRGVsZXRlV2ViaG9va1Jlc3BvbnNlIq4BChVMaXN0RGVsaXZlcmllc1JlcXVlc3QSGgoHd2ViaG9vaxgBIAEoCUIJukgGcgQQARg/Ej4KBnN0YXRlcxgCIAMoDjIbLnBvaW50c21hbi52MS5EZWxpdmVyeVN0YXRlQhG6SA6SAQsQAyIHggEEEAEgABIbCglwYWdlX3NpemUYAyABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YBCABKAlCCLpIBXIDGIAIIl0KFkxpc3REZWxpdmVyaWVzUmVzcG9uc2USKgoKZGVsaXZlcmllcxgBIAMoCzIWLnBvaW50c21hbi52MS5EZWxpdmVyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiwAEKEFJlZGVsaXZlclJlcXVlc3QSGgoHd2ViaG9vaxgBIAEoCUIJukgGcgQQARg/Eh4KA2lkcxgCIAMoCUIRukgOkgELEOgHIgZyBBABGEASEAoIYWxsX2RlYWQYAyABKAg6XrpIWxpZChlyZWRlbGl2ZXIuaWRzX29yX2FsbF9kZWFkEhVnaXZlIGlkcywgb3IgYWxsX2RlYWQaJXRoaXMuYWxsX2RlYWQgIT0gKHNpemUodGhpcy5pZHMpID4gMCkiQQoRUmVkZWxpdmVyUmVzcG9uc2USDQoFY291bnQYASABKA0SDAoEbW9yZRgCIAEoCBIPCgdza2lwcGVkGAMgAygJMtADCg5XZWJob29rU2VydmljZRJYCg1DcmVhdGVXZWJob29rEiIucG9pbnRzbWFuLnYxLkNyZWF0ZVdlYmhvb2tSZXF1ZXN0GiMucG9pbnRzbWFuLnYxLkNyZWF0ZVdlYmhvb2tSZXNwb25zZRJaCgxMaXN0V2ViaG9va3MSIS5wb2ludHNtYW4udjEuTGlzdFdlYmhvb2tzUmVxdWVzdBoiLnBvaW50c21hbi52MS5MaXN0V2ViaG9va3NSZXNwb25zZSIDkAIBElgKDURlbGV0ZVdlYmhvb2sSIi5wb2ludHNtYW4udjEuRGVsZXRlV2ViaG9va1JlcXVlc3QaIy5wb2ludHNtYW4udjEuRGVsZXRlV2ViaG9va1Jlc3BvbnNlEmAKDkxpc3REZWxpdmVyaWVzEiMucG9pbnRzbWFuLnYxLkxpc3REZWxpdmVyaWVzUmVxdWVzdBokLnBvaW50c21hbi52MS5MaXN0RGVsaXZlcmllc1Jlc3BvbnNlIgOQAgESTAoJUmVkZWxpdmVyEh4ucG9pbnRzbWFuLnYxLlJlZGVsaXZlclJlcXVlc3QaHy5wb2ludHNtYW4udjEuUmVkZWxpdmVyUmVzcG9uc2ViBnByb3RvMw", [file_buf_validate_validate, file_pointsman_v1_webhook]);
+  fileDesc("CiJwb2ludHNtYW4vdjEvd2ViaG9va19zZXJ2aWNlLnByb3RvEgxwb2ludHNtYW4udjEibwoUQ3JlYXRlV2ViaG9va1JlcXVlc3QSLgoHd2ViaG9vaxgBIAEoCzIVLnBvaW50c21hbi52MS5XZWJob29rQga6SAPIAQESJwoGc2VjcmV0GAIgASgJQheAAQG6SBFyDxAQGIACMgheWyEtfl0qJCI/ChVDcmVhdGVXZWJob29rUmVzcG9uc2USJgoHd2ViaG9vaxgBIAEoCzIVLnBvaW50c21hbi52MS5XZWJob29rIhUKE0xpc3RXZWJob29rc1JlcXVlc3QiPwoUTGlzdFdlYmhvb2tzUmVzcG9uc2USJwoId2ViaG9va3MYASADKAsyFS5wb2ludHNtYW4udjEuV2ViaG9vayJ3ChRVcGRhdGVXZWJob29rUmVxdWVzdBIuCgd3ZWJob29rGAEgASgLMhUucG9pbnRzbWFuLnYxLldlYmhvb2tCBrpIA8gBARIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siPwoVVXBkYXRlV2ViaG9va1Jlc3BvbnNlEiYKB3dlYmhvb2sYASABKAsyFS5wb2ludHNtYW4udjEuV2ViaG9vayKgAQoaUm90YXRlV2ViaG9va1NlY3JldFJlcXVlc3QSFwoEbmFtZRgBIAEoCUIJukgGcgQQARg/EicKBnNlY3JldBgCIAEoCUIXgAEBukgRcg8QEBiAAjIIXlshLX5dKiQSQAoNa2VlcF9wcmV2aW91cxgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgPUkMgAiRQobUm90YXRlV2ViaG9va1NlY3JldFJlc3BvbnNlEiYKB3dlYmhvb2sYASABKAsyFS5wb2ludHNtYW4udjEuV2ViaG9vayIvChREZWxldGVXZWJob29rUmVxdWVzdBIXCgRuYW1lGAEgASgJQgm6SAZyBBABGD8iFwoVRGVsZXRlV2ViaG9va1Jlc3BvbnNlIq4BChVMaXN0RGVsaXZlcmllc1JlcXVlc3QSGgoHd2ViaG9vaxgBIAEoCUIJukgGcgQQARg/Ej4KBnN0YXRlcxgCIAMoDjIbLnBvaW50c21hbi52MS5EZWxpdmVyeVN0YXRlQhG6SA6SAQsQAyIHggEEEAEgABIbCglwYWdlX3NpemUYAyABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YBCABKAlCCLpIBXIDGIAIIl0KFkxpc3REZWxpdmVyaWVzUmVzcG9uc2USKgoKZGVsaXZlcmllcxgBIAMoCzIWLnBvaW50c21hbi52MS5EZWxpdmVyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiwAEKEFJlZGVsaXZlclJlcXVlc3QSGgoHd2ViaG9vaxgBIAEoCUIJukgGcgQQARg/Eh4KA2lkcxgCIAMoCUIRukgOkgELEOgHIgZyBBABGEASEAoIYWxsX2RlYWQYAyABKAg6XrpIWxpZChlyZWRlbGl2ZXIuaWRzX29yX2FsbF9kZWFkEhVnaXZlIGlkcywgb3IgYWxsX2RlYWQaJXRoaXMuYWxsX2RlYWQgIT0gKHNpemUodGhpcy5pZHMpID4gMCkiQQoRUmVkZWxpdmVyUmVzcG9uc2USDQoFY291bnQYASABKA0SDAoEbW9yZRgCIAEoCBIPCgdza2lwcGVkGAMgAygJMpYFCg5XZWJob29rU2VydmljZRJYCg1DcmVhdGVXZWJob29rEiIucG9pbnRzbWFuLnYxLkNyZWF0ZVdlYmhvb2tSZXF1ZXN0GiMucG9pbnRzbWFuLnYxLkNyZWF0ZVdlYmhvb2tSZXNwb25zZRJaCgxMaXN0V2ViaG9va3MSIS5wb2ludHNtYW4udjEuTGlzdFdlYmhvb2tzUmVxdWVzdBoiLnBvaW50c21hbi52MS5MaXN0V2ViaG9va3NSZXNwb25zZSIDkAIBElgKDVVwZGF0ZVdlYmhvb2sSIi5wb2ludHNtYW4udjEuVXBkYXRlV2ViaG9va1JlcXVlc3QaIy5wb2ludHNtYW4udjEuVXBkYXRlV2ViaG9va1Jlc3BvbnNlEmoKE1JvdGF0ZVdlYmhvb2tTZWNyZXQSKC5wb2ludHNtYW4udjEuUm90YXRlV2ViaG9va1NlY3JldFJlcXVlc3QaKS5wb2ludHNtYW4udjEuUm90YXRlV2ViaG9va1NlY3JldFJlc3BvbnNlElgKDURlbGV0ZVdlYmhvb2sSIi5wb2ludHNtYW4udjEuRGVsZXRlV2ViaG9va1JlcXVlc3QaIy5wb2ludHNtYW4udjEuRGVsZXRlV2ViaG9va1Jlc3BvbnNlEmAKDkxpc3REZWxpdmVyaWVzEiMucG9pbnRzbWFuLnYxLkxpc3REZWxpdmVyaWVzUmVxdWVzdBokLnBvaW50c21hbi52MS5MaXN0RGVsaXZlcmllc1Jlc3BvbnNlIgOQAgESTAoJUmVkZWxpdmVyEh4ucG9pbnRzbWFuLnYxLlJlZGVsaXZlclJlcXVlc3QaHy5wb2ludHNtYW4udjEuUmVkZWxpdmVyUmVzcG9uc2ViBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_field_mask, file_pointsman_v1_webhook]);
 
 /**
  * Asks to register a URL.
@@ -102,6 +104,113 @@ export const ListWebhooksResponseSchema: GenMessage<ListWebhooksResponse> = /*@_
   messageDesc(file_pointsman_v1_webhook_service, 3);
 
 /**
+ * Asks to change a webhook.
+ *
+ * @generated from message pointsman.v1.UpdateWebhookRequest
+ */
+export type UpdateWebhookRequest = Message<"pointsman.v1.UpdateWebhookRequest"> & {
+  /**
+   * The webhook: its name says which, its fields what. Fields that are output only are not looked at, so that a webhook can
+   * be sent back as ListWebhooks gave it.
+   *
+   * @generated from field: pointsman.v1.Webhook webhook = 1;
+   */
+  webhook?: Webhook | undefined;
+
+  /**
+   * The fields to change: "url", "filter", "retry_for", "description" and "paused". Empty: all of them.
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 2;
+   */
+  updateMask?: FieldMask | undefined;
+};
+
+/**
+ * Describes the message pointsman.v1.UpdateWebhookRequest.
+ * Use `create(UpdateWebhookRequestSchema)` to create a new message.
+ */
+export const UpdateWebhookRequestSchema: GenMessage<UpdateWebhookRequest> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_webhook_service, 4);
+
+/**
+ * The webhook as stored.
+ *
+ * @generated from message pointsman.v1.UpdateWebhookResponse
+ */
+export type UpdateWebhookResponse = Message<"pointsman.v1.UpdateWebhookResponse"> & {
+  /**
+   * The webhook.
+   *
+   * @generated from field: pointsman.v1.Webhook webhook = 1;
+   */
+  webhook?: Webhook | undefined;
+};
+
+/**
+ * Describes the message pointsman.v1.UpdateWebhookResponse.
+ * Use `create(UpdateWebhookResponseSchema)` to create a new message.
+ */
+export const UpdateWebhookResponseSchema: GenMessage<UpdateWebhookResponse> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_webhook_service, 5);
+
+/**
+ * Asks for a new secret.
+ *
+ * @generated from message pointsman.v1.RotateWebhookSecretRequest
+ */
+export type RotateWebhookSecretRequest = Message<"pointsman.v1.RotateWebhookSecretRequest"> & {
+  /**
+   * Name of the webhook.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The new secret, as in CreateWebhookRequest.
+   *
+   * @generated from field: string secret = 2;
+   */
+  secret: string;
+
+  /**
+   * How long the old secret signs, too: at most 7 days; 0: no longer at all. Default 24 hours. One that is older still signs
+   * no more.
+   *
+   * @generated from field: google.protobuf.Duration keep_previous = 3;
+   */
+  keepPrevious?: Duration | undefined;
+};
+
+/**
+ * Describes the message pointsman.v1.RotateWebhookSecretRequest.
+ * Use `create(RotateWebhookSecretRequestSchema)` to create a new message.
+ */
+export const RotateWebhookSecretRequestSchema: GenMessage<RotateWebhookSecretRequest> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_webhook_service, 6);
+
+/**
+ * The webhook as stored.
+ *
+ * @generated from message pointsman.v1.RotateWebhookSecretResponse
+ */
+export type RotateWebhookSecretResponse = Message<"pointsman.v1.RotateWebhookSecretResponse"> & {
+  /**
+   * The webhook.
+   *
+   * @generated from field: pointsman.v1.Webhook webhook = 1;
+   */
+  webhook?: Webhook | undefined;
+};
+
+/**
+ * Describes the message pointsman.v1.RotateWebhookSecretResponse.
+ * Use `create(RotateWebhookSecretResponseSchema)` to create a new message.
+ */
+export const RotateWebhookSecretResponseSchema: GenMessage<RotateWebhookSecretResponse> = /*@__PURE__*/
+  messageDesc(file_pointsman_v1_webhook_service, 7);
+
+/**
  * Asks to forget a webhook.
  *
  * @generated from message pointsman.v1.DeleteWebhookRequest
@@ -120,7 +229,7 @@ export type DeleteWebhookRequest = Message<"pointsman.v1.DeleteWebhookRequest"> 
  * Use `create(DeleteWebhookRequestSchema)` to create a new message.
  */
 export const DeleteWebhookRequestSchema: GenMessage<DeleteWebhookRequest> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_webhook_service, 4);
+  messageDesc(file_pointsman_v1_webhook_service, 8);
 
 /**
  * It is gone.
@@ -135,7 +244,7 @@ export type DeleteWebhookResponse = Message<"pointsman.v1.DeleteWebhookResponse"
  * Use `create(DeleteWebhookResponseSchema)` to create a new message.
  */
 export const DeleteWebhookResponseSchema: GenMessage<DeleteWebhookResponse> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_webhook_service, 5);
+  messageDesc(file_pointsman_v1_webhook_service, 9);
 
 /**
  * Asks for deliveries.
@@ -177,7 +286,7 @@ export type ListDeliveriesRequest = Message<"pointsman.v1.ListDeliveriesRequest"
  * Use `create(ListDeliveriesRequestSchema)` to create a new message.
  */
 export const ListDeliveriesRequestSchema: GenMessage<ListDeliveriesRequest> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_webhook_service, 6);
+  messageDesc(file_pointsman_v1_webhook_service, 10);
 
 /**
  * A page of deliveries.
@@ -205,7 +314,7 @@ export type ListDeliveriesResponse = Message<"pointsman.v1.ListDeliveriesRespons
  * Use `create(ListDeliveriesResponseSchema)` to create a new message.
  */
 export const ListDeliveriesResponseSchema: GenMessage<ListDeliveriesResponse> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_webhook_service, 7);
+  messageDesc(file_pointsman_v1_webhook_service, 11);
 
 /**
  * Asks to try deliveries again.
@@ -240,7 +349,7 @@ export type RedeliverRequest = Message<"pointsman.v1.RedeliverRequest"> & {
  * Use `create(RedeliverRequestSchema)` to create a new message.
  */
 export const RedeliverRequestSchema: GenMessage<RedeliverRequest> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_webhook_service, 8);
+  messageDesc(file_pointsman_v1_webhook_service, 12);
 
 /**
  * What is tried again.
@@ -275,7 +384,7 @@ export type RedeliverResponse = Message<"pointsman.v1.RedeliverResponse"> & {
  * Use `create(RedeliverResponseSchema)` to create a new message.
  */
 export const RedeliverResponseSchema: GenMessage<RedeliverResponse> = /*@__PURE__*/
-  messageDesc(file_pointsman_v1_webhook_service, 9);
+  messageDesc(file_pointsman_v1_webhook_service, 13);
 
 /**
  * Tells URLs of what happens: that jobs and runs ended, that devices are held.
@@ -302,6 +411,28 @@ export const WebhookService: GenService<{
     methodKind: "unary";
     input: typeof ListWebhooksRequestSchema;
     output: typeof ListWebhooksResponseSchema;
+  },
+  /**
+   * Changes a webhook. What it is told from then on goes by the new filter, all that is posted from then on to the new URL,
+   * what was pending before included.
+   *
+   * @generated from rpc pointsman.v1.WebhookService.UpdateWebhook
+   */
+  updateWebhook: {
+    methodKind: "unary";
+    input: typeof UpdateWebhookRequestSchema;
+    output: typeof UpdateWebhookResponseSchema;
+  },
+  /**
+   * Gives a webhook a new secret. For some time deliveries bear a signature of the old one beside that of the new one, so
+   * that the receiver can change over without losing any.
+   *
+   * @generated from rpc pointsman.v1.WebhookService.RotateWebhookSecret
+   */
+  rotateWebhookSecret: {
+    methodKind: "unary";
+    input: typeof RotateWebhookSecretRequestSchema;
+    output: typeof RotateWebhookSecretResponseSchema;
   },
   /**
    * Forgets a webhook and its deliveries.
