@@ -197,3 +197,17 @@ test("who was waited for still is when Redis loses data again, also when whoever
   at.time.now += 10_000;
   expect(await at.store.upkeep.reconcile(zone)).toEqual({ state: "SHUT", missing: ["w3"] });
 });
+
+test("a worker that has not told its journal does not retire while it is waited for", async () => {
+  const id = await create(change);
+  const holder = (await claimOne(at.store, w1))!;
+  await at.redis.hset(gate, "id", "another");
+  await at.store.upkeep.reconcile(zone);
+  // It had passed its point of no return, and that is forgotten.
+  await at.store.leases.retire(w1);
+  expect((await at.store.jobs.get(id))?.state).toBe("RUNNING");
+  await at.store.leases.settle(w1, [holder]);
+  await at.store.leases.replayed(w1, ["w1"]);
+  await at.store.leases.retire(w1);
+  expect((await at.store.jobs.get(id))?.state).toBe("QUEUED");
+});

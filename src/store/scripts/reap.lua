@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- Buries a worker whose beat has not changed while a reaper watched, and frees its devices, a bounded number a call.
 -- Also ends the registration of one that retires: then the beat is not asked for. While the zone is being reconciled,
--- only who is given up is buried: one whose journal is missing, and whose devices are held for it.
+-- only who is given up is buried: one whose journal is missing, and whose devices are held for it. Nor does one retire
+-- then whose journal was not told to this history: what it did may be forgotten, and is not to be taken for nothing.
 -- @include gate, event, move, hold, lines, place, freezes, limits, rates, close_job, lose, skills
 --
 -- ARGV  2 worker · 3 the beat the reaper saw, or 'retire' · 4 devices to free at most
@@ -10,9 +11,9 @@
 
 local worker, limit = ARGV[2], tonumber(ARGV[4])
 local me = key('worker', worker)
-local mine = call('HMGET', me, 'st', 'beat', 'missing')
+local mine = call('HMGET', me, 'st', 'beat', 'missing', 'settled')
 if not mine[1] then return { '1', 0 } end
-if not mine[3] and ARGV[3] ~= 'retire' and gate_shut() == 'SHUT' then return { '0', 0 } end
+if not mine[3] and gate_shut() == 'SHUT' and (ARGV[3] ~= 'retire' or mine[4] ~= identity()) then return { '0', 0 } end
 if mine[1] ~= 'dead' then
   if ARGV[3] ~= 'retire' and not mine[3] and mine[2] ~= ARGV[3] then return { '0', 0 } end
   call('HSET', me, 'st', 'dead', 'dead', now_text, 'run', 0, 'ses', 0)

@@ -329,6 +329,7 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
     },
     async retire({ name }) {
       const worker = zone.workers.get(name);
+      if (worker && !worker.missing && zones.isShut(zone) && worker.settled !== zone.identity()) return;
       if (worker && worker.state !== "dead") bury(zone, worker);
       if (worker) free(zone, worker, ownedBy(zone, name));
     },
