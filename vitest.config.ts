@@ -5,8 +5,9 @@ export default defineConfig({
   resolve: { conditions: ["pointsman-source", "node", "import", "default"] },
   test: {
     include: ["test/**/*.test.ts"],
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // No measure of speed: what hangs is ended, and a busy machine may take its time.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     maxWorkers: 2,
     globalSetup: ["test/support/build.ts"],
   },

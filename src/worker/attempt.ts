@@ -111,7 +111,11 @@ export function startAttempt(given: AttemptParts, worker: string, claim: Claim):
     isQuiet();
     logger.debug({ verdict }, "an attempt ended");
   });
-  const { stop, cut } = stopping;
+  const { cut } = stopping;
+  const stop = (cause: StopCause, words?: string): void => {
+    logger.debug({ cause }, "an attempt is told to stop");
+    stopping.stop(cause, words);
+  };
   const isChange = job.effectClass !== "READ_ONLY";
   return { holder, startMs: job.startMs ?? parts.clock.now(), isChange, stop, cut, quiet, ended };
 }

@@ -125,9 +125,14 @@ describe("GET /v1/jobs/{id}/events", () => {
     const own = await startTestApi();
     const { job } = await own.clients().jobs.createJob({ job: readSpec() as never });
     const response = await fetch(`${own.baseUrl}/v1/jobs/${job!.id}/events`);
-    const text = response.text();
-    await own.server.close(1_000);
-    const events = parse(await text);
+    let text = "";
+    const reading = (async () => {
+      for await (const piece of response.body!) text += Buffer.from(piece as Uint8Array).toString();
+    })();
+    await eventually(() => expect(parse(text).map(({ event }) => event)).toEqual(["state"]));
+    await own.server.close(60_000);
+    await reading;
+    const events = parse(text);
     expect(events.map(({ event }) => event)).toEqual(["state", "failure"]);
     expect(events[1]?.data).toMatchObject({ code: "unavailable" });
     await own.at.close();

@@ -76,7 +76,7 @@ describe("a body in pieces", () => {
     const request = Object.assign(new PassThrough(), { headers: {} });
     const pieces: Uint8Array[] = [];
     const reading = (async () => {
-      const options = { clock: systemClock, deadlineMs: 10_000 };
+      const options = { clock: systemClock, deadlineMs: 120_000 };
       for await (const piece of wholeBody(request as never, {} as never, options)) pieces.push(piece);
     })();
     for (let sent = 0; sent < 500; sent++) {
@@ -208,6 +208,15 @@ describe("stopping", () => {
       const own = await startTestApi();
       const { jobs } = own.clients(transports(own.baseUrl)[name]);
       const { job } = await jobs.createJob({ job: readSpec() as never });
+      // Both calls that are about the job follow it, once the server has begun them.
+      let followers = 0;
+      const { onJob } = own.store.watches;
+      Object.assign(own.store.watches, {
+        onJob: (...given: Parameters<typeof onJob>) => {
+          followers++;
+          return onJob(...given);
+        },
+      });
       const synced: string[] = [];
       const watch = async (
         stream: AsyncIterable<{ item: WatchJobsResponse["item"] | { case?: string } }>,
@@ -219,8 +228,8 @@ describe("stopping", () => {
         problemOf(watch(jobs.watchJobs({}) as never)),
         problemOf(jobs.getJob({ id: job!.id, waitTimeout: { seconds: 60n } })),
       ];
-      await eventually(() => expect(synced).toHaveLength(2));
-      await own.server.close(2_000);
+      await eventually(() => expect([synced.length, followers]).toEqual([2, 2]));
+      await own.server.close(60_000);
       for (const problem of await Promise.all(calls)) {
         expect(problem).toMatchObject({ code: "Unavailable", reason: "SHUTTING_DOWN" });
       }

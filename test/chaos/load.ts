@@ -129,7 +129,7 @@ export function startLoad(at: Installation, seed: string, target: number): Load 
   async function watch(entry: Entry, id: string): Promise<void> {
     const losses = at.redis.lost;
     const problem = await watchToItsEnd(anyClient(), id, watching.signal);
-    if (watching.signal.aborted || at.redis.lost !== losses) return;
+    if (watching.signal.aborted || lostSince(losses)) return;
     watched++;
     if (problem !== undefined) entry.problems.push(problem);
   }
@@ -161,14 +161,13 @@ export function startLoad(at: Installation, seed: string, target: number): Load 
     }
   }
 
+  /** Whether data was lost after so many losses, or is this very moment. */
+  const lostSince = (losses: number): boolean => at.redis.losing || at.redis.lost !== losses;
+
   async function missing(entry: Entry, losses: number): Promise<void> {
     again.add(entry);
-    if (at.redis.lost === entry.sentAtLoss && losses === entry.sentAtLoss) {
-      // It may be lost this very moment: what took it away has not been counted yet.
-      await pause(3_000);
-      if (at.redis.lost === entry.sentAtLoss)
-        entry.problems.push("was accepted, and is not known, though no data was lost");
-    }
+    if (losses === entry.sentAtLoss && !lostSince(losses))
+      entry.problems.push("was accepted, and is not known, though no data was lost");
     repeated++;
     await submit(entry);
     again.delete(entry);

@@ -10,16 +10,18 @@ interface Options {
   readonly seed: string;
   readonly devices: number;
   readonly without: string;
+  readonly heal: number;
   readonly enough?: boolean;
 }
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
-const { minutes, seed, devices, without, enough } = new Command("chaos")
+const { minutes, seed, devices, without, heal, enough } = new Command("chaos")
   .description("everything fails at once, and the promises are judged by what the devices saw")
   .option("--minutes <n>", "how long faults strike", Number, 1)
   .option("--seed <s>", "decides which faults strike when", String(Date.now()))
   .option("--devices <n>", "simulated devices", Number, 300)
   .option("--without <kinds>", "kinds of faults that do not strike, by commas", "")
+  .option("--heal <s>", "seconds in which everything must have ended when the faults are over", Number, 30)
   .option("--enough", "go on until 1,500 jobs, 20 killed workers and 3 losses of data, at most six times as long")
   .parse()
   .opts<Options>();
@@ -27,7 +29,7 @@ const { minutes, seed, devices, without, enough } = new Command("chaos")
 const dir = await mkdtemp(join(tmpdir(), "pm-chaos-"));
 say(`chaos of ${minutes} min, seed ${seed}, in ${dir}`);
 const outcome = await runChaos({
-  ...{ seed, devices, dir, say, durationMs: minutes * 60_000 },
+  ...{ seed, devices, dir, say, durationMs: minutes * 60_000, healMs: heal * 1_000 },
   without: without.split(","),
   ...(enough ? { enough: { jobs: 1_500, kills: 20, losses: without.includes("roll-back") ? 0 : 3 } } : {}),
 });

@@ -15,6 +15,8 @@ export interface RedisPair {
   readonly port: number;
   /** How often it came back with older data, and with the same. */
   readonly lost: number;
+  /** It is about to come back with older data, or has: this time is not counted yet. */
+  readonly losing: boolean;
   readonly restarted: number;
   /** Copies the primary's log, waits, kills the primary, and starts it on the copy: what came after it is gone. */
   rollBack(ageMs: number): Promise<void>;
@@ -44,6 +46,7 @@ export async function startRedisPair(dir: string, random: Random, moved: (port: 
   const binary = findServerBinary(process.env["PATH"] ?? "");
   let turn: Promise<unknown> = Promise.resolve();
   let lost = 0;
+  let losing = false;
   let restarted = 0;
 
   function run({ port, dir: home }: Pick<Node, "port" | "dir">, following?: number): ChildProcess {
@@ -74,7 +77,7 @@ export async function startRedisPair(dir: string, random: Random, moved: (port: 
       const facts = await redis.info("persistence");
       if (!/loading:0/.test(facts)) throw new Error(`Redis is loading: ${facts}`);
       if (/aof_rewrite_(in_progress|scheduled):1/.test(facts)) throw new Error("Redis is rewriting its log");
-    }, 60_000);
+    }, 180_000);
   }
 
   async function kill({ child }: Node): Promise<void> {
@@ -91,7 +94,7 @@ export async function startRedisPair(dir: string, random: Random, moved: (port: 
     eventually(async () => {
       if (!/master_link_status:up/.test(await replica.redis.info("replication"))) throw new Error("not replicating");
       await answers(replica);
-    }, 60_000);
+    }, 180_000);
   await follows();
 
   async function compact(): Promise<void> {
@@ -116,18 +119,21 @@ export async function startRedisPair(dir: string, random: Random, moved: (port: 
     await rm(then, { recursive: true, force: true });
     await cp(now, then, { recursive: true });
     await pause(ageMs);
+    losing = true;
     await kill(primary);
     await rm(now, { recursive: true });
     await rename(then, now);
     primary.child = run(primary);
     await answers(primary);
     lost++;
+    losing = false;
   }
 
   async function promote(ageMs: number): Promise<void> {
     await follows();
     link.set({ hold: "both" });
     await pause(ageMs);
+    losing = true;
     await kill(primary);
     link.cut();
     link.set({});
@@ -135,6 +141,7 @@ export async function startRedisPair(dir: string, random: Random, moved: (port: 
     [primary, replica] = [replica, primary];
     link.redirect({ host: "127.0.0.1", port: primary.port });
     lost++;
+    losing = false;
     moved(primary.port);
     await rm(join(replica.dir, logs), { recursive: true, force: true });
     replica.child = run(replica, link.port);
@@ -161,6 +168,9 @@ export async function startRedisPair(dir: string, random: Random, moved: (port: 
     },
     get lost() {
       return lost;
+    },
+    get losing() {
+      return losing;
     },
     get restarted() {
       return restarted;

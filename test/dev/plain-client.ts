@@ -24,7 +24,7 @@ export async function connect(config: ConnectConfig): Promise<ssh2.Client> {
     client.on("ready", resolve);
     client.on("error", reject);
     client.on("close", () => reject(new Error("closed")));
-    client.connect({ host: "127.0.0.1", ...config });
+    client.connect({ host: "127.0.0.1", readyTimeout: 60_000, ...config });
   });
   client.setNoDelay(true);
   return client;
@@ -61,7 +61,7 @@ export async function openShell(config: ConnectConfig, rows = 0): Promise<PlainS
       return new Promise((resolve, reject) => {
         const timer = setTimeout(
           () => reject(new Error(`no ${String(end)} after ${JSON.stringify(seen.slice(read).slice(-300))}`)),
-          10_000,
+          60_000,
         );
         look = () => {
           if (!matches(seen.slice(read), end)) return;

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import type { Faults } from "../../src/dev/simulator/faults.js";
 import { generatedText } from "../../src/dev/simulator/simulated-device.js";
 import { eventually } from "../support/eventually.js";
+import { freePort } from "../support/free-port.js";
 import { connect, exec, openShell, type PlainShell } from "./plain-client.js";
 import { access, ADMIN, device, simulate } from "./simulate.js";
 
@@ -203,7 +204,7 @@ test("resets, closes or ignores connections", async () => {
 });
 
 test("stops listening, so that connections are refused, and listens again on the same port", async () => {
-  const simulator = await simulate([device("linux")]);
+  const simulator = await simulate([device("linux", { port: await freePort() })]);
   const server = simulator.device("r1");
   const held = await connect(access(simulator));
   server.stopListening();
@@ -299,9 +300,7 @@ test("Ctrl-C ends a command that waits for the test, and the terminal goes on", 
 test("a simulator that cannot have a port closes what it had opened", async () => {
   const simulator = await simulate([device("linux")]);
   const taken = simulator.device("r1").port;
-  const probe = await simulate([device("linux", { name: "probe" })]);
-  const free = probe.device("probe").port;
-  await probe.close();
+  const free = await freePort();
   const both = [device("linux", { name: "a", port: free }), device("linux", { name: "b", port: taken })];
   await expect(simulate(both)).rejects.toThrow(/EADDRINUSE/);
   await expect(connect({ port: free, ...ADMIN })).rejects.toThrow(/ECONNREFUSED/);
@@ -367,8 +366,8 @@ test("faults of one device leave its neighbour alone", async () => {
 });
 
 test("the port of a stopped simulator is free again", async () => {
-  const simulator = await simulate([device("linux")]);
-  const { port } = simulator.device("r1");
+  const port = await freePort();
+  const simulator = await simulate([device("linux", { port })]);
   await openShell(access(simulator));
   await simulator.close();
   const server = createServer();

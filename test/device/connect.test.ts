@@ -43,7 +43,7 @@ describe("a device that cannot be reached", () => {
   test("a host that never answers is DEVICE_UNREACHABLE at the connect timeout", async () => {
     const sockets: Socket[] = [];
     const { port, server } = await listening((socket) => sockets.push(socket));
-    const error = await failure(endpoint(port, "ssh-rsa AAAAB3NzaC1yc2E=", { connectTimeoutMs: 200 }));
+    const error = await failure(endpoint(port, "ssh-rsa AAAAB3NzaC1yc2E=", { connectTimeoutMs: 2_000 }));
     expect(error).toMatchObject({ reason: "DEVICE_UNREACHABLE", credentialOffered: false });
     expect(error.message).toContain("identification");
     for (const socket of sockets) socket.destroy();
@@ -51,9 +51,7 @@ describe("a device that cannot be reached", () => {
   });
 
   test("a name that does not exist is DEVICE_UNREACHABLE", async () => {
-    const error = await failure(
-      endpoint(22, "ssh-rsa AAAAB3NzaC1yc2E=", { address: "no-such-host.invalid", connectTimeoutMs: 5_000 }),
-    );
+    const error = await failure(endpoint(22, "ssh-rsa AAAAB3NzaC1yc2E=", { address: "no-such-host.invalid" }));
     expect(error.reason).toBe("DEVICE_UNREACHABLE");
   });
 
@@ -89,8 +87,8 @@ describe("the host key", () => {
   test.each(["strict", "accept-new"] as const)(
     "another key than the known one is HOST_KEY_CHANGED in mode %s, and no login is tried",
     async (mode) => {
-      const first = await startScriptedDevice({ shell: ios() }, { freshKey: true });
-      const { port } = first;
+      const port = await freePort();
+      const first = await startScriptedDevice({ shell: ios() }, { freshKey: true, port });
       await first.stop();
       const second = await startScriptedDevice({ shell: ios() }, { freshKey: true, port });
       const error = await failure(endpoint(port, "", { hostKeys: { mode, known: [first.hostKey] } }));
@@ -118,7 +116,7 @@ describe("the login", () => {
   async function attempt(options: ScriptedDeviceOptions, changes: Partial<Endpoint> = {}) {
     const device = await startScriptedDevice({ shell: ios(), ...options });
     const error = await sessions
-      .checkout(endpoint(device.port, device.hostKey, { loginTimeoutMs: 5_000, ...changes }))
+      .checkout(endpoint(device.port, device.hostKey, { loginTimeoutMs: 60_000, ...changes }))
       .then(
         (session) => {
           sessions.discard(session);
@@ -189,7 +187,7 @@ describe("the login", () => {
       await one.key();
       await one.key();
     };
-    const { error } = await attempt({ shell }, { loginTimeoutMs: 500 });
+    const { error } = await attempt({ shell }, { loginTimeoutMs: 2_000 });
     expect(error).toMatchObject({ reason: "PROMPT_NOT_FOUND", expected: "a prompt of cisco_ios" });
     expect(error?.tail).toContain("System is initialising");
   });
@@ -211,9 +209,7 @@ describe("the login", () => {
         await shell.key();
       };
     expect((await attempt({ shell: login(true) })).error).toBeUndefined();
-    expect((await attempt({ shell: login(false) }, { loginTimeoutMs: 2_000 })).error?.reason).toBe(
-      "AUTHENTICATION_FAILED",
-    );
+    expect((await attempt({ shell: login(false) })).error?.reason).toBe("AUTHENTICATION_FAILED");
   });
 });
 
@@ -316,7 +312,7 @@ describe("a command on a device", () => {
         return "";
       },
       async (session) => {
-        const error: unknown = await run(session, "show hang", { idleTimeoutMs: 300 }).catch(
+        const error: unknown = await run(session, "show hang", { idleTimeoutMs: 2_000 }).catch(
           (caught: unknown) => caught,
         );
         expect(error).toMatchObject({ reason: "OUTPUT_TIMEOUT", expected: "a prompt of cisco_ios" });

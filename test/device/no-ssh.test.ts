@@ -6,7 +6,7 @@ import { endpoint, pool } from "../support/device-engine.js";
 const sessions = pool();
 afterAll(() => sessions.close());
 
-async function failure(port: number, connectTimeoutMs = 5_000): Promise<DeviceError> {
+async function failure(port: number, connectTimeoutMs = 60_000): Promise<DeviceError> {
   const target = endpoint(port, "ssh-rsa AAAAB3NzaC1yc2E=", { connectTimeoutMs });
   const error: unknown = await sessions.checkout(target).then(
     () => undefined,
@@ -40,7 +40,7 @@ test.each([
 
 test("a service that is not SSH and goes on waiting is DEVICE_UNREACHABLE at the timeout, with its words", async () => {
   const { port, server } = await listening((socket) => socket.write("220 mail.example.net ESMTP\r\n"));
-  expect(await failure(port, 300)).toMatchObject({
+  expect(await failure(port, 2_000)).toMatchObject({
     reason: "DEVICE_UNREACHABLE",
     deviceMessage: "220 mail.example.net ESMTP",
   });

@@ -104,7 +104,7 @@ describe.skipIf(!hasOpenSsh())("a Linux host behind OpenSSH (needs openssh-serve
     await expect(run(session, "sleep 60", { idleTimeoutMs: 150 })).rejects.toMatchObject({ reason: "OUTPUT_TIMEOUT" });
     const chatter = "while :; do echo x; sleep 0.05; done";
     const again = await sessions.checkout(target(server));
-    await expect(run(again, chatter, { idleTimeoutMs: 5_000, totalTimeoutMs: 400 })).rejects.toMatchObject({
+    await expect(run(again, chatter, { totalTimeoutMs: 400 })).rejects.toMatchObject({
       reason: "EXECUTION_TIMEOUT",
     });
     sessions.discard(again);
@@ -241,7 +241,7 @@ describe.skipIf(!hasOpenSsh())("OpenSSH set up like odd devices (needs openssh-s
   });
 
   test("a host that takes no more connections is CONNECT_RATE_LIMITED, with its words", async () => {
-    const server = await startOpenSsh(["MaxStartups 1:100:1", "LoginGraceTime 30"]);
+    const server = await startOpenSsh(["MaxStartups 1:100:1", "LoginGraceTime 120"]);
     // The place may still be taken by the connection that found out whether the server is up.
     const holder = await eventually(async () => {
       const socket = connect(server.port, "127.0.0.1");

@@ -34,7 +34,7 @@ const cli = (...args: string[]) => runCli(args, { url: at.url });
 
 test(
   "every example compiles, its input and output being of the types that the schemas say",
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   () => {
     const wrong = (examples[0] ?? "").replace("version === input.wanted", "version === input.wnated");
     const files = new Map([...examples, wrong].map((code, i) => [resolve(`test/docs/task-example-${i}.ts`), code]));

@@ -51,16 +51,16 @@ test("Redis comes back with older data: what was changed is known again, what go
   await comeBack({ withCopy: true });
 
   // The change is known by its request again, and is not made again.
-  const repeated = await eventually(() => client.jobs.create(change, { requestId: "first" }), 40_000);
+  const repeated = await eventually(() => client.jobs.create(change, { requestId: "first" }), 120_000);
   expect(repeated.id).toBe(made.id);
   expect(repeated.state).toBe(JobState.SUCCEEDED);
-  const ended = await client.jobs.wait(going.id, { timeoutMs: 40_000 });
+  const ended = await client.jobs.wait(going.id, { timeoutMs: 120_000 });
   expect(ended.state).toBe(JobState.SUCCEEDED);
   expect(ended.attempts).toHaveLength(1);
   await client.jobs.run({ device: "r1", commands: ["clear counters 2"] });
   const lines = ["clear counters 0", "clear counters 1", "slow reload", "clear counters 2"];
   expect(lines.map(sent)).toEqual([1, 1, 1, 1]);
-}, 120_000);
+});
 
 test("a worker that is gone and whose claim is forgotten: its successor reads its journal, and nothing is sent twice", async () => {
   const slow = { command: /^slow/, output: "done\n", delayMs: 3_600_000 };
@@ -73,12 +73,12 @@ test("a worker that is gone and whose claim is forgotten: its successor reads it
   await lost.kill();
   await comeBack({ withCopy: true });
   await at.startWorker();
-  const doubt = await client.jobs.wait(job.id, { timeoutMs: 60_000 });
+  const doubt = await client.jobs.wait(job.id, { timeoutMs: 120_000 });
   expect(doubt.state).toBe(JobState.INDETERMINATE);
   expect(doubt.attempts).toHaveLength(1);
   expect((await client.devices.get("r1")).status?.hold?.job).toBe(job.id);
   expect(sent("slow reload")).toBe(1);
-}, 120_000);
+});
 
 test("a journal that stays away: no device takes a change before it returns or somebody gives it up, and reads go on", async () => {
   const slow = { command: /^slow/, output: "done\n", delayMs: 3_600_000 };
@@ -98,14 +98,14 @@ test("a journal that stays away: no device takes a change before it returns or s
   await rm(dir, { recursive: true });
   await comeBack({ withCopy: false });
   await at.startWorker();
-  const doubt = await client.jobs.wait(job.id, { timeoutMs: 60_000 });
+  const doubt = await client.jobs.wait(job.id, { timeoutMs: 120_000 });
   expect(doubt.state).toBe(JobState.INDETERMINATE);
   const held = (await client.devices.get("r2")).status?.hold;
   expect(held).toMatchObject({ worker: name, job: "" });
 
   // What Redis forgot of that worker may be about any device, also one of which it is not known to have had a session.
   const elsewhere = { device: "r3", commands: ["clear counters"] };
-  await expect(client.jobs.create(elsewhere, { timeoutMs: 5_000 })).rejects.toMatchObject({
+  await expect(client.jobs.create(elsewhere)).rejects.toMatchObject({
     reason: "STORE_RECONCILING",
     metadata: { workers: name },
   });
@@ -117,4 +117,4 @@ test("a journal that stays away: no device takes a change before it returns or s
   expect((await client.devices.get("r1")).status?.hold?.job).toBe(job.id);
   await client.jobs.resolve(job.id, { kind: "applied", reason: "looked" });
   await expect(client.workers.forget("nobody-1-00")).rejects.toMatchObject({ reason: "WORKER_NOT_FOUND" });
-}, 150_000);
+});

@@ -45,7 +45,7 @@ function waits(id: string, text: string): Promise<string> {
   });
 }
 
-const ends = async (id: string): Promise<JobState> => (await client.jobs.wait(id, { timeoutMs: 20_000 })).state;
+const ends = async (id: string): Promise<JobState> => (await client.jobs.wait(id, { timeoutMs: 120_000 })).state;
 const reaches = (name: string, line: string) =>
   at.simulator.find((entry) => entry.device === name && entry.line === line);
 

@@ -9,6 +9,7 @@ import {
   JobState,
 } from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createDoor } from "../support/door.js";
 import { eventually } from "../support/eventually.js";
 import { device, startSystem, type System } from "../support/system.js";
 
@@ -126,10 +127,14 @@ describe("where each line takes effect at once", () => {
   );
 
   test("a cancel in the middle lets the line finish, leaves the configuration, and reports what took effect", async () => {
-    at.simulator.device("r-cancel").setFaults({ delay: { matching: "description by pointsman", ms: 1_500 } });
+    const answer = createDoor();
+    const delay = { matching: "description by pointsman", until: answer.opened };
+    at.simulator.device("r-cancel").setFaults({ delay });
     const { id } = await at.client.jobs.create({ device: "r-cancel", configure: { lines, acceptUnproven: true } });
     await at.simulator.find((entry) => entry.device === "r-cancel" && entry.line.trim() === "description by pointsman");
     await at.client.jobs.cancel(id, { interruptRunning: true });
+    await at.toldToStop(id);
+    answer.open();
     const job = await at.client.jobs.wait(id);
     expect(job).toMatchObject({ state: JobState.FAILED, effect: Effect.PARTIAL, lastConfirmedStep: 2 });
     expect(job.error?.reason).toBe("CANCELLED");
@@ -276,26 +281,33 @@ describe("where lines wait in a candidate", () => {
 
   test("a cancel in the middle drops the candidate and ends CANCELLED", async () => {
     const before = running("sw-cancel");
-    at.simulator.device("sw-cancel").setFaults({ delay: { matching: "description by pointsman", ms: 1_500 } });
+    const answer = createDoor();
+    const delay = { matching: "description by pointsman", until: answer.opened };
+    at.simulator.device("sw-cancel").setFaults({ delay });
     const { id } = await at.client.jobs.create({
       device: "sw-cancel",
       configure: { lines: eosLines, acceptUnproven: true },
     });
     await at.simulator.find((entry) => entry.device === "sw-cancel" && entry.line.trim().startsWith("description"));
     await at.client.jobs.cancel(id, { interruptRunning: true });
+    await at.toldToStop(id);
+    answer.open();
     expect(await at.client.jobs.wait(id)).toMatchObject({ state: JobState.CANCELLED });
     expect(running("sw-cancel")).toBe(before);
     expect(sent("sw-cancel").slice(-1)).toEqual(["abort"]);
   });
 
   test("a cancel while it is committing waits for the answer, and the work is done", async () => {
-    at.simulator.device("sw-late").setFaults({ delay: { matching: "commit", ms: 1_500 } });
+    const answer = createDoor();
+    at.simulator.device("sw-late").setFaults({ delay: { matching: "commit", until: answer.opened } });
     const { id } = await at.client.jobs.create({
       device: "sw-late",
       configure: { lines: eosLines, acceptUnproven: true },
     });
     await at.simulator.find((entry) => entry.device === "sw-late" && entry.line === "commit");
     await at.client.jobs.cancel(id, { interruptRunning: true });
+    await at.toldToStop(id);
+    answer.open();
     expect(await at.client.jobs.wait(id)).toMatchObject({ state: JobState.SUCCEEDED, effect: Effect.COMPLETE });
     const kinds = at.simulator.journal().filter((entry) => entry.device === "sw-late" && entry.kind === "interrupt");
     expect(kinds).toEqual([]);
@@ -350,7 +362,7 @@ describe("where lines wait in a candidate", () => {
       configure: {
         lines: eosLines,
         mode: "apply-confirmed",
-        confirmTimeoutMs: 2_000,
+        confirmTimeoutMs: 6_000,
         postChecks: [{ command: "show clock" }],
         acceptUnproven: true,
       },

@@ -76,7 +76,7 @@ describe("a program on a node", () => {
     const asked = await at.client.jobs.create({
       node: "alpha",
       shell: ["sh", "-c", script],
-      ...(how === "timeout" ? { executionTimeoutMs: 700 } : {}),
+      ...(how === "timeout" ? { executionTimeoutMs: 4_000 } : {}),
     });
     const child = await eventually(async () => {
       for await (const { event } of at.client.jobs.events(asked.id)) {
@@ -85,7 +85,7 @@ describe("a program on a node", () => {
       throw new Error("it has printed nothing yet");
     });
     if (how === "cancel") await at.client.jobs.cancel(asked.id, { interruptRunning: true });
-    const job = await at.client.jobs.get(asked.id, { waitMs: 20_000 });
+    const job = await at.client.jobs.get(asked.id, { waitMs: 120_000 });
     expect(job).toMatchObject({ state: JobState.FAILED, effect: Effect.PARTIAL, error: { reason } });
     // What nobody has buried yet is dead all the same.
     const state = spawnSync("ps", ["-o", "stat=", "-p", String(child)], { encoding: "utf8" }).stdout;
@@ -107,7 +107,7 @@ describe("a program on a node", () => {
     const jobs = await Promise.all(Array.from({ length: 20 }, (_, i) => run({ node: "alpha", shell: `echo ${i}` })));
     expect(jobs.map((job) => shellOf(job).stdout)).toEqual(jobs.map((_, i) => `${i}\n`));
     await at.client.jobs.cancel(long.id, { interruptRunning: true });
-    await at.client.jobs.get(long.id, { waitMs: 20_000 });
+    await at.client.jobs.get(long.id, { waitMs: 120_000 });
   });
 
   test.each([
@@ -131,7 +131,7 @@ describe("a program on a node", () => {
     const waiting = await at.client.jobs.create({ node: "gamma", shell: "echo late" });
     expect((await at.client.jobs.get(waiting.id)).waitingReason).toBe(WaitingReason.NO_WORKER);
     await at.startWorker(env);
-    const job = await at.client.jobs.get(waiting.id, { waitMs: 20_000 });
+    const job = await at.client.jobs.get(waiting.id, { waitMs: 120_000 });
     expect(shellOf(job).stdout).toBe("late\n");
     const listed = [];
     for await (const one of at.client.jobs.list({ nodes: ["gamma"] })) listed.push(one.id);

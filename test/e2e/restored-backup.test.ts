@@ -50,7 +50,7 @@ test("an old backup is restored: nothing at-most-once runs by itself, what the j
   // The backup.
   await cp(log(join(at.dir, "redis")), log(join(at.dir, "backup")), { recursive: true });
 
-  expect((await client.jobs.wait(made.id, { timeoutMs: 30_000 })).state).toBe(JobState.SUCCEEDED);
+  expect((await client.jobs.wait(made.id, { timeoutMs: 120_000 })).state).toBe(JobState.SUCCEEDED);
   const change = { device: "r4", commands: ["clear counters after"] };
   const after = await client.jobs.run(change, { requestId: "after" });
   await client.jobs.cancel(withdrawn.id);
@@ -76,20 +76,20 @@ test("an old backup is restored: nothing at-most-once runs by itself, what the j
   later.push(async () => restored.close());
 
   // What was made since the backup is known by the journals; by its request id also to whoever asks again.
-  await eventually(async () => expect((await restored.jobs.get(made.id)).state).toBe(JobState.SUCCEEDED), 60_000);
-  const repeated = await eventually(() => restored.jobs.create(change, { requestId: "after" }), 60_000);
+  await eventually(async () => expect((await restored.jobs.get(made.id)).state).toBe(JobState.SUCCEEDED), 120_000);
+  const repeated = await eventually(() => restored.jobs.create(change, { requestId: "after" }), 120_000);
   expect([repeated.id, repeated.replayed, repeated.state]).toEqual([after.id, true, JobState.SUCCEEDED]);
   // What nobody but Redis knew of waits, although its time has come, and says why; reads go on beside it.
   await eventually(async () => {
     const { state, waitingReason } = await restored.jobs.get(withdrawn.id);
     expect([state, waitingReason]).toEqual([JobState.QUEUED, WaitingReason.HELD]);
-  }, 90_000);
+  }, 180_000);
   // So does what servers make by themselves.
   const [fired] = await eventually(async () => {
     const { items: jobs } = await restored.jobs.list({ devices: ["r5"] });
     expect(jobs).toMatchObject([{ state: JobState.QUEUED, waitingReason: WaitingReason.HELD }]);
     return jobs;
-  }, 90_000);
+  }, 180_000);
   for (const name of names) {
     const read = await restored.jobs.run({ device: name, commands: ["show clock"] });
     expect([name, read.state]).toEqual([name, JobState.SUCCEEDED]);
@@ -103,9 +103,9 @@ test("an old backup is restored: nothing at-most-once runs by itself, what the j
   const admit = startOurs(["admit-restored"], at.env);
   await new Promise((resolve) => admit.child.once("close", resolve));
   expect(admit.log).toEqual([expect.stringMatching(/^zone default: 2 devices take changes again$/)]);
-  expect((await restored.jobs.wait(withdrawn.id, { timeoutMs: 60_000 })).state).toBe(JobState.SUCCEEDED);
-  expect((await restored.jobs.wait(fired!.id, { timeoutMs: 60_000 })).state).toBe(JobState.SUCCEEDED);
+  expect((await restored.jobs.wait(withdrawn.id, { timeoutMs: 120_000 })).state).toBe(JobState.SUCCEEDED);
+  expect((await restored.jobs.wait(fired!.id, { timeoutMs: 120_000 })).state).toBe(JobState.SUCCEEDED);
   for (const word of ["before", "waiting", "after", "anew", "withdrawn", "scheduled"]) {
     expect([word, sent(`clear counters ${word}`)]).toEqual([word, 1]);
   }
-}, 300_000);
+}, 600_000);

@@ -20,4 +20,4 @@ test("servers and workers are replaced one after the other, and a caller sees no
     await stand.close();
     await rm(dir, { recursive: true, force: true });
   }
-}, 180_000);
+}, 400_000);

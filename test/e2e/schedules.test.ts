@@ -17,7 +17,7 @@ beforeAll(async () => {
   });
   ({ client } = system);
   for (const name of ["fra-r1", "fra-r2"]) await client.devices.update(name, { labels: { site: "fra" } });
-}, 60_000);
+});
 afterAll(() => system.close());
 
 const cli = (...words: readonly string[]) => runCli(words, { url: system.url });
@@ -122,7 +122,7 @@ test("from the command line: created, listed, previewed, triggered, paused, back
     const read = await cli("outputs", "clock", "--json");
     expect(read.status).toBe(0);
     return JSON.parse(read.stdout) as { run: { id: string }; outputs: { target: string; stdout: string }[] };
-  }, 30_000);
+  }, 60_000);
   expect(outputs.outputs.map(({ target }) => target).sort()).toEqual(["fra-r1", "fra-r2"]);
   expect((await client.schedules.latestOutput("clock")).outputs[0]?.stdout).not.toBe("");
 
@@ -139,11 +139,13 @@ test("from the command line: created, listed, previewed, triggered, paused, back
   expect((await cli("schedules", "backfill", "clock", ...range)).stdout.match(/had it before/g)).toHaveLength(2);
   const history = await cli("schedules", "history", "clock", "--json");
   const causes = (JSON.parse(history.stdout) as { entries: { cause: string }[] }).entries.map(({ cause }) => cause);
-  expect(causes.sort()).toEqual(["FIRING_CAUSE_BACKFILL", "FIRING_CAUSE_BACKFILL", "FIRING_CAUSE_TRIGGER"]);
+  // It may be three in the morning in Berlin just now.
+  const asked = causes.filter((cause) => cause !== "FIRING_CAUSE_TIME");
+  expect(asked.sort()).toEqual(["FIRING_CAUSE_BACKFILL", "FIRING_CAUSE_BACKFILL", "FIRING_CAUSE_TRIGGER"]);
 
   expect(await cli("schedules", "delete", "clock")).toMatchObject({ stdout: "clock is removed\n" });
   expect((await cli("schedules", "show", "clock")).stderr).toBe("error: no schedule clock (SCHEDULE_NOT_FOUND)\n");
-}, 60_000);
+});
 
 test("the curl examples of the documentation work as they are written", async () => {
   const text = readFileSync("docs/schedules.md", "utf8");
@@ -161,11 +163,11 @@ test("the curl examples of the documentation work as they are written", async ()
       outputs: ["fra-r1", "fra-r2"].map((target) => ({ target, stdout: expect.stringMatching(/\d/) as string })),
       completionTime: expect.any(String) as string,
     });
-  }, 30_000);
+  }, 60_000);
   await eventually(async () => {
     expect(await shell(helloOutput!)).toMatchObject({
       outputs: [{ target: "here", stdout: "hello world\n", exitStatus: 0 }],
     });
-  }, 30_000);
+  }, 60_000);
   for (const name of ["clock", "hello"]) await client.schedules.delete(name);
-}, 90_000);
+});

@@ -22,11 +22,12 @@ async function sessionsOf(name: string): Promise<readonly Session[]> {
   return (await at.client.workers.sessions({ devices: [name] })).items;
 }
 
-/** The session of a device, once its worker has told of it in this state. */
-async function sessionOf(name: string, state: SessionState): Promise<Session> {
+/** The session of a device, once its worker has told of it in this state; another than `before`. */
+async function sessionOf(name: string, state: SessionState, before?: Session): Promise<Session> {
   return eventually(async () => {
     const [session] = await sessionsOf(name);
     expect(session).toMatchObject({ state });
+    expect(session!.name).not.toBe(before?.name);
     return session!;
   });
 }
@@ -46,9 +47,9 @@ test("a session is shown with its login, its use and its worker, and closed poli
   expect(session.cryptoProfile).not.toBe(0);
   expect(job.worker).toBe(worker!.name);
 
-  const answer = await at.client.workers.closeSessions({ devices: ["r1"] });
+  const answer = await at.client.workers.closeSessions({ devices: ["r1"] }, { waitMs: 60_000 });
   expect(answer).toMatchObject({ sessions: [{ name: session.name }], pending: [], jobs: [], remaining: 0 });
-  expect(ran("r1", /^exit/)).toBe(true);
+  await eventually(() => expect(ran("r1", /^exit/)).toBe(true));
   expect(await sessionsOf("r1")).toEqual([]);
   await eventually(async () => {
     expect((await at.client.devices.get("r1")).status?.owner).toBe("");
@@ -56,8 +57,8 @@ test("a session is shown with its login, its use and its worker, and closed poli
 
   // What comes later has a session of its own.
   await at.client.jobs.run({ device: "r1", commands: ["show clock"] });
-  expect((await sessionOf("r1", SessionState.IDLE)).name).not.toBe(session.name);
-}, 60_000);
+  await sessionOf("r1", SessionState.IDLE, session);
+});
 
 test("where a job runs nothing is closed unless it may be interrupted, and then the answer says what became of it", async () => {
   const read = await at.client.jobs.create({ device: "busy1", commands: ["show slow"] });
@@ -79,7 +80,7 @@ test("where a job runs nothing is closed unless it may be interrupted, and then 
   expect((await at.client.workers.closeSessions({ devices }, dry)).sessions).toHaveLength(3);
   expect((await at.client.jobs.get(read.id)).state).toBe(JobState.RUNNING);
 
-  const answer = await at.client.workers.closeSessions({ devices }, { interruptRunning: true });
+  const answer = await at.client.workers.closeSessions({ devices }, { interruptRunning: true, waitMs: 60_000 });
   expect(answer.pending).toEqual([]);
   expect(answer.sessions.map(({ device }) => device).sort()).toEqual(devices.sort());
   const fates = new Map(answer.jobs.map((job) => [job.id, job]));
@@ -88,11 +89,11 @@ test("where a job runs nothing is closed unless it may be interrupted, and then 
   expect([...answer.interruptedJobs].sort()).toEqual([read.id, change.id].sort());
   expect((await at.client.jobs.get(change.id)).error?.reason).toBe("SESSION_CLOSED");
   // The worker itself goes on, with a session of its own for the read that was cut.
-  await sessionOf("busy1", SessionState.BUSY).then((session) => expect(session.name).not.toBe(before.name));
+  await sessionOf("busy1", SessionState.BUSY, before);
   expect(at.workers[0]!.child.exitCode).toBeNull();
   await at.client.jobs.cancel(read.id, { interruptRunning: true });
   await at.client.jobs.resolve(change.id, { kind: "not-applied", reason: "looked" });
-}, 60_000);
+});
 
 test("a job that still connects is cut as well, where its device is named", async () => {
   const job = await at.client.jobs.create({ device: "mute", commands: ["show clock"] });
@@ -136,4 +137,4 @@ test("the commands of an operator do the same, by worker, credential and state, 
   const rest = await cli("sessions", "close", "--credential", "lab", "--state", "idle", "--worker", session!.worker);
   expect(rest.stdout.match(/closed$/gm)!.length).toBeGreaterThanOrEqual(2);
   expect((await cli("sessions", "--state", "idle")).stderr).toContain("no session");
-}, 60_000);
+});

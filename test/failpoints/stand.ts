@@ -42,7 +42,7 @@ export function startStanding(role: "worker" | "server", point: string, env: Env
       const line = log.find((one) => one.includes(words));
       if (line === undefined) throw new Error(`no "${words}" in: ${log.join("\n")}`);
       return line;
-    }, 120_000);
+    }, 300_000);
   return {
     log,
     ready: async () => JSON.parse(await said(`"msg":"${role} ready"`)) as Record<string, unknown>,

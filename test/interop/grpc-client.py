@@ -88,11 +88,11 @@ request.job.endpoint.platform = "cisco_ios"
 request.job.endpoint.secret.username = "ann"
 request.job.endpoint.secret.password = "pw"
 request.job.commands.commands.add(command="show version")
-job = create(request, timeout=10, compression=grpc.Compression.Gzip).job
+job = create(request, timeout=60, compression=grpc.Compression.Gzip).job
 seen["created"] = job.id
 
-seen["invalid"] = failure(lambda: get(GetJob(id="?"), timeout=10))
-seen["missing"] = failure(lambda: get(GetJob(id="0" * 26), timeout=10))
+seen["invalid"] = failure(lambda: get(GetJob(id="?"), timeout=60))
+seen["missing"] = failure(lambda: get(GetJob(id="0" * 26), timeout=60))
 
 started = time.monotonic()
 waiting = GetJob(id=job.id)
@@ -101,7 +101,7 @@ try:
     get(waiting, timeout=0.3)
 except grpc.RpcError as error:
     seen["deadline"] = error.code().name
-seen["deadline_in_time"] = time.monotonic() - started < 10
+seen["deadline_in_time"] = time.monotonic() - started < 25
 
 stream = watch(WatchJob(id=job.id))
 seen["stream"] = [next(stream).WhichOneof("item") for _ in range(3)]
@@ -115,20 +115,25 @@ except grpc.RpcError as error:
 
 def nothing_at(path):
     call = channel.unary_unary("/" + path, GetJob.SerializeToString, GetJob.FromString)
-    return failure(lambda: call(GetJob(id=job.id), timeout=10))
+    return failure(lambda: call(GetJob(id=job.id), timeout=60))
 
 
 seen["no_method"] = nothing_at(jobs + "Nope")
 seen["no_service"] = nothing_at("pointsman.v1.NoService/Get")
 unauthenticated = locked.unary_unary("/" + jobs + "GetJob", GetJob.SerializeToString, GetJob.FromString)
-seen["unauthenticated"] = failure(lambda: unauthenticated(GetJob(id=job.id), timeout=10))
+seen["unauthenticated"] = failure(lambda: unauthenticated(GetJob(id=job.id), timeout=60))
 forbidden = locked.unary_unary("/" + jobs + "CancelJob", CancelJob.SerializeToString, CancelJob.FromString)
 reader = [("authorization", "Bearer " + reader_key)]
-seen["forbidden"] = failure(lambda: forbidden(CancelJob(id=job.id), timeout=10, metadata=reader))
+seen["forbidden"] = failure(lambda: forbidden(CancelJob(id=job.id), timeout=60, metadata=reader))
 
-cancel(CancelJob(id=job.id), timeout=10)
-seen["rest"] = [item.WhichOneof("item") for item in watch(WatchJob(id=job.id), timeout=10)]
-seen["health"] = health(HealthCheck(), timeout=10).status
-answers = reflect(iter([Reflect(list_services="*")]), timeout=10)
+cancel(CancelJob(id=job.id), timeout=60)
+seen["rest"] = [item.WhichOneof("item") for item in watch(WatchJob(id=job.id), timeout=60)]
+# It looks again and again, and may find that a busy machine kept it waiting.
+for _ in range(60):
+    seen["health"] = health(HealthCheck(), timeout=60).status
+    if seen["health"] == 1:
+        break
+    time.sleep(1)
+answers = reflect(iter([Reflect(list_services="*")]), timeout=60)
 seen["services"] = [service.name for answer in answers for service in answer.list_services_response.service]
 print(json.dumps(seen))

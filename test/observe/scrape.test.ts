@@ -46,7 +46,13 @@ describe("metrics", () => {
       executionTimeoutMs: 1_500,
       retry: { maxAttempts: 1 },
     });
-    const samples = await worker();
+    // An end is told before it is counted.
+    const samples = await eventually(async () => {
+      const some = await worker();
+      expect(sum(some, "pointsman_attempts_total")).toBe(3);
+      expect(sum(some, "pointsman_worker_sessions", { state: "idle" })).toBe(2);
+      return some;
+    });
     expect(sum(samples, "pointsman_attempts_total", { type: "commands", outcome: "SUCCEEDED" })).toBe(2);
     expect(sum(samples, "pointsman_attempts_total", { outcome: "FAILED" })).toBe(1);
     expect(sum(samples, "pointsman_attempt_failures_total")).toBe(1);
@@ -66,14 +72,18 @@ describe("metrics", () => {
     const missing = await fetch(`${at.url}/nothing/${"x".repeat(40)}`);
     await missing.text();
     await at.client.jobs.get("00000000000000000000000000").catch(() => undefined);
-    const samples = await server();
+    // A call is counted behind its answer.
+    const samples = await eventually(async () => {
+      const some = await server();
+      expect(sum(some, "pointsman_rpc_inflight")).toBe(1);
+      return some;
+    });
     const method = "pointsman.v1.JobService/GetJob";
     expect(sum(samples, "pointsman_rpc_requests_total", { method, code: "not_found" })).toBe(1);
     expect(sum(samples, "pointsman_rpc_requests_total", { method: "other" })).toBe(1);
     expect(sum(samples, "pointsman_rpc_duration_seconds_count", { method: "pointsman.v1.JobService/CreateJob" })).toBe(
       3,
     );
-    expect(sum(samples, "pointsman_rpc_inflight")).toBe(1);
     expect(sum(samples, "pointsman_watch_streams")).toBe(0);
   });
 

@@ -45,7 +45,7 @@ function outbound(names: Readonly<Record<string, readonly string[]>> = {}, allow
   });
 }
 
-const call = (url: string) => ({ url, body: "{}", headers: {}, timeoutMs: 5_000, maxBytes: 1_000 });
+const call = (url: string) => ({ url, body: "{}", headers: {}, timeoutMs: 60_000, maxBytes: 1_000 });
 
 describe("a call", () => {
   test.each([

@@ -15,7 +15,7 @@ export interface RollingOutcome extends TrafficOutcome {
 /** Between two restarts: long enough that what one upsets would show. */
 const betweenMs = 2_000;
 /** How long the last jobs may take. */
-const settleMs = 60_000;
+const settleMs = 180_000;
 
 /**
  * Replaces servers and workers one after the other with SIGTERM, while a caller that knows all servers creates `rate` jobs

@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { Code } from "@connectrpc/connect";
 import { Pointsman, type PointsmanOptions, UnavailableError } from "@pointsman/sdk";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { eventually } from "../support/eventually.js";
 import { jobId } from "./scripted-job.js";
 import { type ScriptedServer, serviceError } from "./scripted-server.js";
 import { afterwards, type Services, startServices, thrownBy } from "./services.js";
@@ -113,9 +114,14 @@ describe("several servers", () => {
         },
       },
     }));
-    const { jobs } = client();
-    for (let i = 0; i < 10; i++) await jobs.get(jobId(1));
-    expect(asked).toEqual([1, 10]);
+    // Half a second later it is rightly asked again: a machine that stands still for so long has another try.
+    const { jobs } = await eventually(async () => {
+      asked.fill(0);
+      const one = client();
+      for (let i = 0; i < 10; i++) await one.jobs.get(jobId(1));
+      expect(asked).toEqual([1, 10]);
+      return one;
+    }, 120_000);
     stopping = false;
     while (asked[0]! < 5) await jobs.get(jobId(1));
   });

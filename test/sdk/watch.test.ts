@@ -3,13 +3,15 @@ import { describe, expect, it } from "vitest";
 import { isFinal, Pointsman, PointsmanError, UnavailableError, type JobWatchItem } from "@pointsman/sdk";
 import { JobService, JobState } from "@pointsman/sdk/v1";
 import { eventually } from "../support/eventually.js";
+import { freePort } from "../support/free-port.js";
 import { createScriptedJob, jobId, type ScriptedJob } from "./scripted-job.js";
 import { startScriptedServer, type ScriptedServer } from "./scripted-server.js";
 import { afterwards } from "./services.js";
 
-async function serve(job: ScriptedJob): Promise<ScriptedServer> {
-  const server = await startScriptedServer((router) =>
-    router.service(JobService, { watchJob: job.watchJob, getJob: () => ({ job: job.job() }) }),
+async function serve(job: ScriptedJob, port = 0): Promise<ScriptedServer> {
+  const server = await startScriptedServer(
+    (router) => router.service(JobService, { watchJob: job.watchJob, getJob: () => ({ job: job.job() }) }),
+    port,
   );
   afterwards(() => server.close());
   return server;
@@ -76,7 +78,7 @@ describe("watching one job", () => {
   it("goes on from its cursor on another server at the same address", async () => {
     const job = createScriptedJob(jobId(1));
     job.append({ log: "one" });
-    const first = await serve(job);
+    const first = await serve(job, await freePort());
     const client = connect(first);
     const items: JobWatchItem[] = [];
     let restarted: Promise<void> | undefined;
@@ -167,13 +169,13 @@ describe("watching one job", () => {
       afterwards(() => server.close());
       let cuts = 0;
       const client = connect(server);
-      for await (const item of client.jobs.watch(job.id, { heartbeatMs: 60, onReconnect: () => cuts++ })) {
+      for await (const item of client.jobs.watch(job.id, { heartbeatMs: 200, onReconnect: () => cuts++ })) {
         expect(["snapshot", "synced", "event"]).toContain(item.kind);
       }
       return cuts === 0 ? beats : 0;
     };
     // A machine that stands still for a moment cuts a watch rightly; one that heartbeats do not keep is always cut.
-    await eventually(async () => expect(await beatsOfAnUncutWatch()).toBeGreaterThanOrEqual(10));
+    await eventually(async () => expect(await beatsOfAnUncutWatch()).toBeGreaterThanOrEqual(10), 120_000);
   });
 
   it("ends the call on the server when the loop is left", async () => {
@@ -206,7 +208,7 @@ describe("watching one job", () => {
 
   it("gives up on a service that was never there", async () => {
     const job = createScriptedJob(jobId(1));
-    const server = await serve(job);
+    const server = await serve(job, await freePort());
     await server.close();
     const watching = connect(server).jobs.watch(job.id).next();
     await expect(watching).rejects.toBeInstanceOf(UnavailableError);

@@ -184,4 +184,4 @@ test("whatever is done with schedules, runs and webhooks, what the store keeps o
     }),
     { numRuns: 50, endOnFailure: true },
   );
-}, 120_000);
+});

@@ -75,8 +75,8 @@ test("3,000 claims whose replies get lost: every job is somebody's and known to 
     }),
   );
 
-  expect(proxy.eaten).toBeGreaterThanOrEqual(30);
-  expect(failed).toBeGreaterThanOrEqual(20);
+  expect(proxy.eaten).toBeGreaterThanOrEqual(15);
+  expect(failed).toBeGreaterThanOrEqual(10);
   expect(new Set(held.flat()).size).toBe(jobs);
   const running = await at.store.jobs.count({ states: ["RUNNING"] });
   expect(running.get("RUNNING")).toBe(held.flat().length);

@@ -27,9 +27,9 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), "pm-replicated-"));
   redis = await startPrivateRedis({ dir: join(dir, "primary") });
   replica = await startReplica(redis.socketPath, join(dir, "replica"));
-  store = await open(20_000);
+  store = await open(60_000);
   hasty = await open(1_000);
-}, 60_000);
+});
 afterAll(async () => {
   await store.close();
   await hasty.close();
@@ -54,22 +54,26 @@ describe("work that replicas are to know of", () => {
     expect((await store.jobs.get(job.id))?.state).toBe("QUEUED");
     // An earlier answer does not stand for the replicas either.
     await expect(hasty.jobs.create(change({ endpoint: "10.0.1.2:22", idempotency }))).rejects.toMatchObject(late);
-    // Of many, each for itself; and what nobody asked replicas for does not wait for those that do.
+    // Of many, each for itself.
     const slow = hasty.jobs.createMany([
       change({ endpoint: "10.0.1.3:22" }),
       change({ endpoint: "10.0.1.4:22", replicated: false }),
     ]);
-    const quick = hasty.jobs.create(newJob(Date.now(), { endpoint: "10.0.1.5:22" }));
-    expect(await Promise.race([slow.then(() => "slow"), quick.then(() => "quick")])).toBe("quick");
     expect((await slow).map((one) => ("reason" in one ? one.reason : "accepted"))).toEqual([
       "NOT_REPLICATED",
       "accepted",
     ]);
+    // What nobody asked replicas for does not wait for what does.
+    let waits = true;
+    const patient = store.jobs.create(change({ endpoint: "10.0.1.6:22" })).finally(() => (waits = false));
+    await store.jobs.create(newJob(Date.now(), { endpoint: "10.0.1.5:22" }));
+    expect(waits).toBe(true);
 
     replica.thaw();
+    await patient;
     const again = await store.jobs.create(change({ endpoint: "10.0.1.2:22", idempotency }));
     expect([again.job.id, again.replayed]).toEqual([job.id, true]);
-  }, 30_000);
+  });
 
   test("an intent is known to them, or it is not said to be; nor is one that is not there", async () => {
     const identity = { ...worker("w1"), capacity: 100 };
@@ -90,24 +94,24 @@ describe("work that replicas are to know of", () => {
     await expect(store.leases.replicated({ ...holder, fence: "999" })).rejects.toMatchObject({
       reason: "NOT_REPLICATED",
     });
-  }, 30_000);
+  });
 
   test("many at once share the waiting", async () => {
     replica.freeze();
     const started = performance.now();
     const all = Array.from({ length: 200 }, (_, i) => hasty.jobs.create(change({ endpoint: `10.0.2.${i}:22` })));
     const answers = await Promise.allSettled(all);
-    // One after the other they would take a minute; this is no measure of speed.
-    expect(performance.now() - started).toBeLessThan(30_000);
+    // One after the other they would take more than three minutes; this is no measure of speed.
+    expect(performance.now() - started).toBeLessThan(100_000);
     expect(answers.every(({ status }) => status === "rejected")).toBe(true);
     replica.thaw();
-  }, 60_000);
+  });
 
   test("a connection that was lost is made again", async () => {
     const { Redis } = await import("ioredis");
     const operator = new Redis({ path: redis.socketPath });
     await operator.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
-    await eventually(() => store.jobs.create(change({ endpoint: "10.0.3.1:22" })), 20_000);
+    await eventually(() => store.jobs.create(change({ endpoint: "10.0.3.1:22" })), 120_000);
     operator.disconnect();
-  }, 30_000);
+  });
 });

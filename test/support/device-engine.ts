@@ -25,7 +25,7 @@ export function endpoint(port: number, hostKey: string, changes: Partial<Endpoin
     platform: platform("cisco_ios"),
     account: { username: "admin", password: "secret", enableSecret: "topsecret" },
     accountKey: "1",
-    connectTimeoutMs: 10_000,
+    connectTimeoutMs: 60_000,
     hostKeys: { mode: "strict", known: [hostKey] },
     ...changes,
   };
@@ -41,8 +41,8 @@ export async function run(session: Session, command: string, changes: Partial<Co
   let output = "";
   const outcome = await session.run({
     command,
-    idleTimeoutMs: 10_000,
-    totalTimeoutMs: 20_000,
+    idleTimeoutMs: 60_000,
+    totalTimeoutMs: 120_000,
     maxOutputBytes: 64 * 1024 * 1024,
     onOutput: (text) => void (output += text),
     ...changes,

@@ -62,13 +62,13 @@ export async function reopen(
   workers: readonly WorkerIdentity[],
   time: { now: number } = { now: 0 },
 ): Promise<void> {
-  for (const one of workers) await eventually(() => store.leases.replayed(one, [one.name]), 20_000);
+  for (const one of workers) await eventually(() => store.leases.replayed(one, [one.name]), 60_000);
   for (const zone of new Set(workers.map((one) => one.zone))) {
     await eventually(async () => {
       const { state } = await store.upkeep.reconcile(zone);
       // Where the time moves by hand only, some pass now.
       if (state === "SHUT") time.now += 1_000;
       expect(state).toMatch(/^OPEN/);
-    }, 20_000);
+    }, 120_000);
   }
 }

@@ -103,6 +103,7 @@ export function answers(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: "127.0.0.1", port });
     socket.once("error", reject);
+    socket.once("close", () => reject(new Error("it hung up without a word")));
     socket.once("data", () => {
       socket.destroy();
       resolve();

@@ -23,7 +23,7 @@ export async function startReplica(primarySocket: string, dir: string): Promise<
   await eventually(async () => {
     // Acknowledged once means that it follows.
     if ((await primary.wait(1, 1_000)) < 1) throw new Error(await primary.info("replication"));
-  }, 30_000);
+  }, 120_000);
   primary.disconnect();
   return {
     freeze: () => signal("SIGSTOP"),

@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis, type RedisOptions } from "ioredis";
 import { findServerBinary } from "../../src/dev/private-redis.js";
 import { slotCount } from "../../src/store/slot.js";
 import { eventually } from "./eventually.js";
+import { freePort } from "./free-port.js";
 import { clearText, type RedisSpeech, speakTls } from "./redis-speech.js";
 
 /** One server process of a topology. */
@@ -27,13 +27,27 @@ export interface Topology {
   close(): Promise<void>;
 }
 
+/** A topology in which one process takes over from another. */
+export interface Guarded extends Topology {
+  /**
+   * Has a process that does not answer given up after `ms`. Until this is called it is given a minute: a busy machine is not to be
+   * taken for a dead one.
+   */
+  giveUpAfter(ms: number): Promise<void>;
+}
+
+/** For how long a process of a topology may be silent while no test is about that. */
+const patienceMs = 60_000;
+
 interface Ground {
   readonly dir: string;
   readonly stops: (() => Promise<void>)[];
 }
 
 /** Builds a topology; whatever was started is ended when building fails. */
-async function raise(build: (ground: Ground) => Promise<Omit<Topology, "close">>): Promise<Topology> {
+async function raise<T extends Omit<Topology, "close">>(
+  build: (ground: Ground) => Promise<T>,
+): Promise<T & Pick<Topology, "close">> {
   const dir = await mkdtemp(join(tmpdir(), "pm-redis-"));
   const stops: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
@@ -121,7 +135,7 @@ export async function startSecured(): Promise<Topology & { readonly password: st
     const users = shipped.replace(/^user pointsman on/m, `user pointsman on >${password}`);
     await writeFile(join(dir, "users.acl"), `${users}user operator on >operator ~* &* +@all\n`);
     await copyFile("deploy/redis/redis.conf", join(dir, "redis.conf"));
-    const [port = 0] = await freePorts(1);
+    const port = await freePort();
     const own = ["--bind", "127.0.0.1", "--aclfile", join(dir, "users.acl"), "--maxmemory", "256mb"];
     const node = await startNode(ground, {
       port,
@@ -135,12 +149,12 @@ export async function startSecured(): Promise<Topology & { readonly password: st
   return { ...topology, password };
 }
 
-/** A primary, a replica and three Sentinels that fail over within a second or two. The primary is the first node. */
-export function startSentinel({ tls = false } = {}): Promise<Topology> {
+/** A primary, a replica and three Sentinels. The primary is the first node. */
+export function startSentinel({ tls = false } = {}): Promise<Guarded> {
   return raise(async (ground) => {
     const speech = tls ? await speakTls(ground.dir) : clearText;
     const { look } = speech;
-    const [one = 0, two = 0, ...sentinelPorts] = await freePorts(5);
+    const [one, two] = [await freePort(), await freePort()];
     const args = (port: number): string[] => [...plain, ...speech.listen(port), "--repl-diskless-sync-delay", "0"];
     const primary = await startNode(ground, { port: one, args: args(one), look });
     const follow = ["--replicaof", "127.0.0.1", String(one)];
@@ -148,29 +162,31 @@ export function startSentinel({ tls = false } = {}): Promise<Topology> {
     await eventually(async () => {
       if (!/master_link_status:up/.test(await replica.redis.info("replication"))) throw new Error("not replicating");
     });
-    const sentinels = await Promise.all(sentinelPorts.map((port) => startOneSentinel(ground, speech, port, one)));
+    const sentinels = await Promise.all([1, 2, 3].map(() => startOneSentinel(ground, speech, one)));
     // A failover needs Sentinels that know each other and the replica.
     await eventually(async () => {
       for (const { redis } of sentinels) {
         const facts = await redis.info("sentinel");
         if (!/slaves=1,sentinels=3/.test(facts)) throw new Error(facts);
       }
-    }, 20_000);
-    const hosts = sentinelPorts.map((port) => `127.0.0.1:${port}`).join(",");
-    return { url: `redis${tls ? "s" : ""}-sentinel://${hosts}/main${speech.query}`, nodes: [primary, replica] };
+    }, 120_000);
+    const hosts = sentinels.map(({ port }) => `127.0.0.1:${port}`).join(",");
+    return {
+      url: `redis${tls ? "s" : ""}-sentinel://${hosts}/main${speech.query}`,
+      nodes: [primary, replica],
+      async giveUpAfter(ms) {
+        for (const { redis } of sentinels) await redis.call("SENTINEL", "SET", "main", "down-after-milliseconds", ms);
+      },
+    };
   });
 }
 
-async function startOneSentinel(
-  ground: Ground,
-  speech: RedisSpeech,
-  port: number,
-  primary: number,
-): Promise<RedisNode> {
+async function startOneSentinel(ground: Ground, speech: RedisSpeech, primary: number): Promise<RedisNode> {
+  const port = await freePort();
   const file = join(ground.dir, `sentinel-${port}.conf`);
   const lines = [
     `sentinel monitor main 127.0.0.1 ${primary} 2`,
-    "sentinel down-after-milliseconds main 500",
+    `sentinel down-after-milliseconds main ${patienceMs}`,
     "sentinel failover-timeout main 3000",
   ];
   await writeFile(file, `${lines.join("\n")}\n`);
@@ -179,12 +195,12 @@ async function startOneSentinel(
 }
 
 /** Primaries that share the slots evenly, each with as many replicas as asked for; the primaries come first. */
-export function startCluster(primaries = 3, replicas = 0, { tls = false } = {}): Promise<Topology> {
+export function startCluster(primaries = 3, replicas = 0, { tls = false } = {}): Promise<Guarded> {
   return raise(async (ground) => {
     const speech = tls ? await speakTls(ground.dir) : clearText;
     const count = primaries * (1 + replicas);
-    const ports = await freePorts(2 * count);
-    const places = Array.from({ length: count }, (_, i) => ({ port: ports[i] ?? 0, bus: ports[count + i] ?? 0 }));
+    const places: { readonly port: number; readonly bus: number }[] = [];
+    while (places.length < count) places.push({ port: await freePort(), bus: await freePort() });
     const nodes = await Promise.all(
       places.map(({ port, bus }) =>
         startNode(ground, {
@@ -192,6 +208,7 @@ export function startCluster(primaries = 3, replicas = 0, { tls = false } = {}):
           args: [
             ...[...plain, ...speech.listen(port), ...(tls ? ["--tls-cluster", "yes"] : [])],
             ...["--cluster-enabled", "yes", "--cluster-port", String(bus)],
+            // They get to know each other sooner the less patient they are.
             ...["--cluster-node-timeout", "1000", "--cluster-require-full-coverage", "no"],
             ...["--repl-diskless-sync-delay", "0"],
           ],
@@ -209,26 +226,19 @@ export function startCluster(primaries = 3, replicas = 0, { tls = false } = {}):
     for (const [i, { redis }] of nodes.slice(primaries).entries()) {
       const primary = await nodes[i % primaries]?.redis.cluster("MYID");
       // A node can follow another only after it has heard of it.
-      await eventually(() => redis.call("CLUSTER", "REPLICATE", primary ?? ""), 20_000);
+      await eventually(() => redis.call("CLUSTER", "REPLICATE", primary ?? ""), 60_000);
     }
     await eventually(async () => {
       for (const { redis } of nodes) {
         const facts = await redis.cluster("INFO");
         if (!/cluster_state:ok/.test(facts) || !facts.includes(`cluster_known_nodes:${count}`)) throw new Error(facts);
       }
-    }, 20_000);
+    }, 120_000);
+    const giveUpAfter = async (ms: number): Promise<void> => {
+      for (const { redis } of nodes) await redis.config("SET", "cluster-node-timeout", String(ms));
+    };
+    await giveUpAfter(patienceMs);
     const hosts = nodes.slice(0, 2).map(({ port }) => `127.0.0.1:${port}`);
-    return { url: `redis${tls ? "s" : ""}-cluster://${hosts.join(",")}${speech.query}`, nodes };
+    return { url: `redis${tls ? "s" : ""}-cluster://${hosts.join(",")}${speech.query}`, nodes, giveUpAfter };
   });
-}
-
-/** Ports on loopback that were free a moment ago, all different. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const listen = (server: Server): Promise<void> =>
-    new Promise((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
-  await Promise.all(servers.map(listen));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

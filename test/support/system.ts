@@ -8,6 +8,8 @@ import { type PrivateRedis, startPrivateRedis } from "../../src/dev/private-redi
 import type { SimulatedDevice } from "../../src/dev/simulator/simulated-device.js";
 import { createSimulator, type Simulator } from "../../src/dev/simulator/simulator.js";
 import { systemClock } from "../../src/system/clock.js";
+import { eventually } from "./eventually.js";
+import { freePort } from "./free-port.js";
 
 /** A process of ours, with everything it logged. */
 export interface OurProcess {
@@ -32,6 +34,8 @@ export interface System {
   readonly workers: OurProcess[];
   readonly env: Readonly<Record<string, string>>;
   startWorker(env?: Readonly<Record<string, string>>): Promise<OurProcess>;
+  /** Resolves when the worker that runs a job knows that it is to stop. */
+  toldToStop(job: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -53,8 +57,10 @@ export function startOurs(args: readonly string[], env: Readonly<Record<string, 
   const log: string[] = [];
   const listeners = new Set<() => void>();
   let ended = false;
-  const exit = new Promise<void>((resolve) => {
-    child.once("exit", () => {
+  const exit = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  // Only then is everything read that it has said.
+  const closed = new Promise<void>((resolve) => {
+    child.once("close", () => {
       ended = true;
       for (const look of listeners) look();
       resolve();
@@ -87,7 +93,7 @@ export function startOurs(args: readonly string[], env: Readonly<Record<string, 
     },
     async stop() {
       if (!ended) child.kill("SIGTERM");
-      await exit;
+      await closed;
     },
   };
 }
@@ -100,7 +106,9 @@ export async function startSystem(options: {
 }): Promise<System> {
   const dir = await mkdtemp(join(tmpdir(), "pm-system-"));
   const redis = await startPrivateRedis({ dir: join(dir, "redis") });
-  const simulator = await createSimulator({ clock: systemClock, devices: options.devices });
+  // Some leave their ports and come back to them.
+  const devices = await Promise.all(options.devices.map(async (one) => ({ port: await freePort(), ...one })));
+  const simulator = await createSimulator({ clock: systemClock, devices });
   const env = {
     POINTSMAN_REDIS_URL: redis.socketPath,
     POINTSMAN_SEALING_KEY: Buffer.alloc(32, 7).toString("base64"),
@@ -130,6 +138,12 @@ export async function startSystem(options: {
   for (let i = 0; i < (options.workers ?? 1); i++) await startWorker();
   return {
     ...{ dir, redis, server, url, client, simulator, workers, env, startWorker },
+    toldToStop: (job) =>
+      eventually(() => {
+        const lines = workers.flatMap(({ log }) => log);
+        if (!lines.some((line) => line.includes(job) && line.includes("an attempt is told to stop")))
+          throw new Error(`no worker was told that ${job} is to stop`);
+      }),
     async close() {
       client.close();
       await Promise.all([...workers, server].map((one) => one.stop()));

@@ -128,7 +128,7 @@ test("the server with all its loops", async () => {
   await server.stop();
   await nothingMore(before);
   expect((await look.keys("*")).sort()).toEqual(keys);
-}, 120_000);
+});
 
 test("workers, each of which stays stopped once it was", async () => {
   const one = (): ReturnType<typeof assembleWorker> => {
@@ -154,4 +154,4 @@ test("workers, each of which stays stopped once it was", async () => {
   // What is left of a worker is its grave, which is shown for an hour.
   const left = (await look.keys("*")).filter((key) => /:(owned|warm|cancels|sessions|skills)/.test(key));
   expect(left).toEqual([]);
-}, 120_000);
+});

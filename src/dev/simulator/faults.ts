@@ -33,8 +33,8 @@ export interface Faults {
   readonly disconnectOnCommand?: CommandSelector & { readonly when?: "before-answer" | "in-answer" | "after-answer" };
   /** Such a command is received and never answered; not even Ctrl-C helps. */
   readonly hang?: CommandSelector;
-  /** Milliseconds before such a command is answered. Ctrl-C ends the wait. */
-  readonly delay?: CommandSelector & { readonly ms: number };
+  /** Milliseconds before such a command is answered, or what has to resolve before it is. Ctrl-C ends the wait. */
+  readonly delay?: CommandSelector & ({ readonly ms: number } | { readonly until: Promise<unknown> });
   /** Such a command ends with a question that nobody expects; any line answers it. */
   readonly question?: CommandSelector & { readonly text: string };
   /** Every authentication is refused, as with a wrong password. */

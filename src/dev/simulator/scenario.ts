@@ -44,19 +44,20 @@ export function createScenario(options: ScenarioOptions): (line: string, io: Com
     }
     if (cutting && when === "in-answer") options.cutAfter(1 + Math.floor(options.random.number() * (line.length + 40)));
     if (faults.strikes("hang", line)) return never();
-    const delay = faults.strikes("delay", line) ? now.delay!.ms : 0;
+    const delay = faults.strikes("delay", line) ? now.delay : undefined;
     const question = faults.strikes("question", line) ? now.question!.text : undefined;
     // After the prompt at the latest, which follows in the same turn.
     const ended = (status: number): number => {
       if (cutting) setImmediate(options.cut);
       return status;
     };
-    if (delay === 0 && question === undefined) {
+    if (!delay && question === undefined) {
       const status = obey(line, io);
       return typeof status === "number" ? ended(status) : status.then(ended);
     }
     return (async () => {
-      if (delay > 0) await clock.sleep(delay, io.signal).catch(() => undefined);
+      if (delay && "ms" in delay) await clock.sleep(delay.ms, io.signal).catch(() => undefined);
+      else if (delay) await Promise.race([delay.until, interrupted(io.signal)]);
       if (io.signal.aborted) return 130;
       const status = await obey(line, io);
       if (question !== undefined) await io.ask(question, false);
