@@ -201,14 +201,14 @@ export type FactJob = Pick<
  */
 export interface LeaseStore {
   /**
-   * Answers with the time up to which the store remembers; the worker tells what its journals know before it claims.
+   * Answers with what the worker is to tell of its journals before it claims.
    * `control`: what stands, for a worker that goes on under another name.
    */
-  register(worker: WorkerIdentity, control?: WorkerControl): Promise<{ readonly rememberedMs: number }>;
+  register(worker: WorkerIdentity, control?: WorkerControl): Promise<{ readonly toTell: Telling }>;
   /**
    * Renews the lease. "DEAD": a reaper buried this worker; it must stop at once and may register under a new name.
    * `cancels`: jobs it should stop. `closes`: sessions it should close, until it tells that they are gone. `newcomers`: workers it should write into its journal, and say so. `control`: what it was told to do,
-   * while that stands. `rememberedMs`: it is to tell what its journals know since then.
+   * while that stands. `toTell`: what its journals know is to be told.
    */
   beat(
     worker: WorkerIdentity,
@@ -220,13 +220,13 @@ export interface LeaseStore {
         readonly closes?: readonly SessionEnd[];
         readonly newcomers?: readonly Newcomer[];
         readonly control?: WorkerControl;
-        readonly rememberedMs?: number;
+        readonly toTell?: Telling;
       }
     | { readonly answer: "DEAD" }
   >;
   /**
    * Takes up to `limit` jobs; MORE: ask again at once; SHUT: nothing is given out while the zone is being reconciled. A
-   * call repeated under the same request id gets the same answer. `rememberedMs`: as of a beat.
+   * call repeated under the same request id gets the same answer. `toTell`: as of a beat.
    */
   claim(
     worker: WorkerIdentity,
@@ -235,7 +235,7 @@ export interface LeaseStore {
   ): Promise<{
     readonly claims: readonly Claim[];
     readonly answer: "OK" | "MORE" | "SHUT" | "DEAD";
-    readonly rememberedMs?: number;
+    readonly toTell?: Telling;
   }>;
   /**
    * The point of no return: recorded before the first changing byte. EXPIRED: the job's queue timeout passed meanwhile.
@@ -257,14 +257,32 @@ export interface LeaseStore {
   append(holder: Holder, part: OutputPart): Promise<Fenced | "CUT">;
   /** What may be repeated goes round again instead of ending well when parts of its output were forgotten. */
   finish(holder: Holder, end: AttemptEnd): Promise<Fenced>;
-  /** Tells what journals know. Answers with how many facts the store did not know. */
+  /**
+   * Tells what journals know. Answers with how many facts the store did not know. It does no harm late: what a journal
+   * knows is true whatever the store remembers.
+   */
   replay(zone: string, facts: readonly JournalFact[]): Promise<number>;
-  /** What the store believes to run here and is not among `live` is lost. Answers with those that it does not let go on. */
-  settle(worker: WorkerIdentity, live: readonly { readonly job: string; readonly fence: string }[]): Promise<string[]>;
+  /**
+   * What the store believes to run here and is not among `live` is lost. Answers with those that it does not let go on.
+   * STORE_RECONCILING: by now it has another history than the one that was told.
+   */
+  settle(
+    worker: WorkerIdentity,
+    history: string,
+    live: readonly { readonly job: string; readonly fence: string }[],
+  ): Promise<string[]>;
   /** These are in the caller's journal, safe from a loss of power: they may change devices now. */
   noted(worker: WorkerIdentity, newcomers: readonly string[]): Promise<void>;
-  /** All is told that the journals of these workers know, the caller's own among them, and which newcomers are written down there. */
-  replayed(worker: WorkerIdentity, journals: readonly string[], newcomers?: readonly Newcomer[]): Promise<void>;
+  /**
+   * All is told to this history that the journals of these workers know, the caller's own among them, and which newcomers
+   * are written down there. STORE_RECONCILING: by now the store has another, which is to be told as well.
+   */
+  replayed(
+    worker: WorkerIdentity,
+    history: string,
+    journals: readonly string[],
+    newcomers?: readonly Newcomer[],
+  ): Promise<void>;
   /** Tells of sessions, for those who ask. */
   tellSessions(worker: WorkerIdentity, news: SessionNews): Promise<void>;
   /** Lets devices go that the worker owns and does not use. */
@@ -273,6 +291,16 @@ export interface LeaseStore {
   retire(worker: WorkerIdentity): Promise<void>;
   /** Calls back when there may be work, an order, a job to be cancelled, or a device to be let go. Returns how to stop. */
   onHint(worker: WorkerIdentity, hint: (message: Hint) => void): Promise<() => Promise<void>>;
+}
+
+/**
+ * What a worker is to tell the store: what its journals know since the time up to which that remembers, and the history
+ * that asks. A call can be late, and reach the next history: that one is not to take itself for told.
+ */
+export interface Telling {
+  /** Opaque. */
+  readonly history: string;
+  readonly sinceMs: number;
 }
 
 /** A worker that is to be remembered by another, in case the store forgets it. `number`: of registrations when it asked. */

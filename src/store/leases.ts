@@ -15,7 +15,17 @@ import { list, type ScriptArgument, type ScriptReply, type Scripts, text } from 
 import { reconciling, unfit } from "./gate-errors.js";
 import { factArguments, piecesOf } from "./journal-facts.js";
 import { liftHolds } from "./lift-holds.js";
-import type { AttemptEnd, Claim, Fenced, Hint, Holder, KnownRequest, LeaseStore, SessionEnd } from "./store.js";
+import type {
+  AttemptEnd,
+  Claim,
+  Fenced,
+  Hint,
+  Holder,
+  KnownRequest,
+  LeaseStore,
+  SessionEnd,
+  Telling,
+} from "./store.js";
 import type { WorkerIdentity } from "./store.js";
 
 /** A session that is open beats a device that waits, unless that one has waited longer by more than this. */
@@ -24,6 +34,12 @@ const warmBonusMicros = 2_000_000;
 const releaseChunk = 1_000;
 /** Devices freed in one call when a worker retires. */
 const retireChunk = 100;
+
+/** What is to be told, as scripts say it. */
+function tellingOf(told: string): Telling {
+  const space = told.indexOf(" ");
+  return { sinceMs: Number(told.slice(0, space)), history: told.slice(space + 1) };
+}
 
 function holderArguments(holder: Holder): ScriptArgument[] {
   return [holder.worker, holder.endpoint, holder.job, holder.fence];
@@ -113,7 +129,7 @@ export async function openLeaseStore(
       const args = [name, skills.join("\n"), tasks.length, ...types, ...facts];
       const [answer, remembered] = list(await scripts.run("register", keys.zone(worker.zone), ...args));
       if (text(answer) !== "OK") throw new Error(`worker ${name} was buried; start it under a new name`);
-      return { rememberedMs: Number(text(remembered)) };
+      return { toTell: tellingOf(text(remembered)) };
     },
     async beat(worker, { running, sessions, closing, draining, succeeded, failed, ...more }) {
       const { loopDelayMs, claimAgeMs, jobs } = more;
@@ -133,7 +149,7 @@ export async function openLeaseStore(
         const [name = "", number = ""] = told.split(" ");
         return { name, number: Number(number) };
       });
-      const [remembered] = orders("replay");
+      const [toTell] = orders("replay");
       const [control] = orders("control");
       return {
         answer: "OK",
@@ -141,15 +157,15 @@ export async function openLeaseStore(
         ...(closes.length === 0 ? {} : { closes }),
         ...(newcomers.length === 0 ? {} : { newcomers }),
         ...(control === undefined ? {} : { control: JSON.parse(control) as WorkerControl }),
-        ...(remembered === undefined ? {} : { rememberedMs: Number(remembered) }),
+        ...(toTell === undefined ? {} : { toTell: tellingOf(toTell) }),
       };
     },
     async claim(worker, limit, requestId) {
       const args = [worker.name, limit, numbers.of(worker, requestId), warmBonusMicros];
       const [answer, now, ...claims] = list(await scripts.run("claim", keys.zone(worker.zone), ...args));
       if (text(answer) === "SHUT") {
-        const remembered = text(now);
-        return { answer: "SHUT", claims: [], ...(remembered ? { rememberedMs: Number(remembered) } : {}) };
+        const toTell = text(now);
+        return { answer: "SHUT", claims: [], ...(toTell ? { toTell: tellingOf(toTell) } : {}) };
       }
       const startMs = now === undefined ? 0 : Number(text(now));
       return {
@@ -194,11 +210,12 @@ export async function openLeaseStore(
       }
       return changed;
     },
-    async settle({ zone, name }, live) {
+    async settle({ zone, name }, history, live) {
       const attempts = live.flatMap(({ job, fence }) => [job, fence]);
       for (let cursor = "0"; ;) {
-        const reply = list(await scripts.run("settle", keys.zone(zone), name, cursor, ...attempts));
+        const reply = list(await scripts.run("settle", keys.zone(zone), name, history, cursor, ...attempts));
         const [next = "0", ...strangers] = reply.map((part) => text(part));
+        if (next === "ANOTHER") throw reconciling(zone);
         if (next === "0") return strangers;
         cursor = next;
       }
@@ -206,10 +223,14 @@ export async function openLeaseStore(
     async noted({ zone, name }, newcomers) {
       await scripts.run("noted", keys.zone(zone), name, ...newcomers);
     },
-    async replayed({ zone, name }, journals, newcomers = []) {
+    async replayed({ zone, name }, history, journals, newcomers = []) {
       const others = newcomers.flatMap((one) => [one.name, one.number]);
-      await scripts.run("replayed", keys.zone(zone), name, journals.length, ...journals, ...others);
-      for (const journal of journals) await liftHolds(scripts, keys.zone(zone), workerHold(journal));
+      const args = [name, history, journals.length, ...journals, ...others];
+      if (text(await scripts.run("replayed", keys.zone(zone), ...args)) === "ANOTHER") throw reconciling(zone);
+      for (const journal of journals) {
+        const lifted = await liftHolds(scripts, keys.zone(zone), workerHold(journal), history);
+        if (lifted === "ANOTHER") throw reconciling(zone);
+      }
     },
     async tellSessions({ zone, name }, { anew, gone, changed }) {
       const told = changed.flatMap(({ number, facts, use }) => [

@@ -26,7 +26,10 @@ export function createUpkeepStore(scripts: Scripts, keys: KeySpace): UpkeepStore
       if (end < 0) return { state, roster: its, closed: names };
       return { state, roster: its, closed: names.slice(0, end), workers: names.slice(end + 1) };
     },
-    lift: (zone, reason) => liftHolds(scripts, keys.zone(zone), reason),
+    async lift(zone, reason) {
+      const lifted = await liftHolds(scripts, keys.zone(zone), reason);
+      return lifted === "ANOTHER" ? { devices: 0, opened: false } : lifted;
+    },
     async tick(zone) {
       const [worked, next] = list(await scripts.run("tick", keys.zone(zone), tickLimit)).map(Number);
       const due = next === undefined || next < 0 ? longestMs : next;

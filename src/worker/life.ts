@@ -196,9 +196,9 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
       draining: closing,
       ...(standing ? { standing } : {}),
       control: (control) => parts.control(zone, control),
-      replay: (rememberedMs) => {
+      replay: (telling) => {
         histories++;
-        return replayJournals({ clock, leases, journals: parts.journals, identity, attempts }, rememberedMs);
+        return replayJournals({ clock, leases, journals: parts.journals, identity, attempts }, telling);
       },
       note: async (newcomers) => {
         const timeMs = clock.now();

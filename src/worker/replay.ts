@@ -1,5 +1,5 @@
 import type { Clock } from "../domain/clock.js";
-import type { JournalFact, LeaseStore, Newcomer, WorkerIdentity } from "../store/store.js";
+import type { JournalFact, LeaseStore, Newcomer, Telling, WorkerIdentity } from "../store/store.js";
 import type { Attempt } from "./attempt.js";
 import type { JournalEntry, Journals } from "./journal.js";
 
@@ -58,17 +58,18 @@ const noticeMs = 5_000;
 
 /**
  * Tells the store of one zone what the journals in reach know, and brings both views of what runs here together: what
- * the store does not let go on is stopped, what it believes to run and does not is lost. May be repeated.
+ * the store does not let go on is stopped, what it believes to run and does not is lost. May be repeated. Rejects with
+ * STORE_RECONCILING when the store has another history by now than the one that asked.
  */
-export async function replayJournals(parts: ReplayParts, rememberedMs: number): Promise<void> {
+export async function replayJournals(parts: ReplayParts, { history, sinceMs }: Telling): Promise<void> {
   const { clock, leases, journals, identity, attempts } = parts;
   const isLive = (job: string, fence: string): boolean => attempts.get(job)?.holder.fence === fence;
-  const { entries, gone } = await journals.read(rememberedMs);
+  const { entries, gone } = await journals.read(sinceMs);
   const facts = factsOf(entries, isLive).filter(({ job }) => job.zone === identity.zone);
   if (facts.length > 0) await leases.replay(identity.zone, facts);
 
   const live = [...attempts.values()].map(({ holder }) => ({ job: holder.job, fence: holder.fence }));
-  const strangers = (await leases.settle(identity, live)).flatMap((job) => attempts.get(job) ?? []);
+  const strangers = (await leases.settle(identity, history, live)).flatMap((job) => attempts.get(job) ?? []);
   for (const attempt of strangers) attempt.stop("lease");
   await new Promise<void>((resolve) => {
     const cancel = clock.timer(noticeMs, resolve);
@@ -77,5 +78,5 @@ export async function replayJournals(parts: ReplayParts, rememberedMs: number): 
       resolve();
     });
   });
-  await leases.replayed(identity, [identity.name, ...gone], newcomersOf(entries, identity.zone));
+  await leases.replayed(identity, history, [identity.name, ...gone], newcomersOf(entries, identity.zone));
 }

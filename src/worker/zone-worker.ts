@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../domain/clock.js";
 import { createLoop, type Service } from "../domain/service.js";
 import type { WorkerControl } from "../domain/worker-control.js";
-import type { BeatFigures, Claim, LeaseStore, Newcomer, SessionEnd, WorkerIdentity } from "../store/store.js";
+import type { BeatFigures, Claim, LeaseStore, Newcomer, SessionEnd, Telling, WorkerIdentity } from "../store/store.js";
 import { StoreError } from "../store/store.js";
 import { createBell } from "./bell.js";
 import { instantOf, type Lease } from "./lease.js";
@@ -36,8 +36,8 @@ export interface ZoneWorkerParts {
   readonly standing?: WorkerControl;
   /** Told with each beat what somebody wants of this worker; undefined: nothing but work. */
   readonly control: (control: WorkerControl | undefined) => void;
-  /** Tells the store what journals know since the time that it remembers. */
-  readonly replay: (rememberedMs: number) => Promise<void>;
+  /** Tells the store what journals know. */
+  readonly replay: (telling: Telling) => Promise<void>;
   /** Writes newcomers into the journal, so that they are remembered where the store is not. */
   readonly note: (newcomers: readonly Newcomer[]) => Promise<void>;
   readonly begin: (claim: Claim) => void;
@@ -75,8 +75,9 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
   /** Newcomers are being written down. Those that come meanwhile are told again. */
   let noting = false;
   let unsubscribe: (() => Promise<void>) | undefined;
-  /** What the store remembers, when it is to be told what journals know; and when that was last done. */
-  let remembered: number | undefined;
+  /** What the store is to be told of the journals; what it was asked for last, and when that was last done. */
+  let toTell: Telling | undefined;
+  let asked: Telling | undefined;
   let replayedAt = -Infinity;
 
   function dead(): void {
@@ -100,8 +101,8 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
     for (const job of answer.cancels) parts.cancel(job);
     for (const end of answer.closes ?? []) void close(end);
     if (answer.newcomers && !noting) void note(answer.newcomers);
-    if (answer.rememberedMs !== undefined && sent.monotonic >= replayedAt) {
-      remembered = answer.rememberedMs;
+    if (answer.toTell && sent.monotonic >= replayedAt) {
+      toTell = answer.toTell;
       parts.sessions.forget();
       work.ring();
     }
@@ -143,14 +144,17 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
     (error) => logger.error({ err: error }, "the beat of the lease stopped"),
   );
 
-  /** Nothing is claimed before the store knows what the journals know, nor while it is told. */
-  async function replay(sinceMs: number, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && !buried) {
+  /**
+   * Nothing is claimed before the store knows what the journals know, nor while it is told. Each time it is told what it
+   * asked for last: meanwhile it may have come back with another history.
+   */
+  async function replay(signal: AbortSignal): Promise<void> {
+    while (toTell && !signal.aborted && !buried) {
       try {
-        await parts.replay(sinceMs);
-        remembered = undefined;
+        asked = toTell;
+        await parts.replay(asked);
+        if (toTell.history === asked.history) toTell = undefined;
         replayedAt = clock.monotonic();
-        return;
       } catch (error) {
         if (!(error instanceof StoreError)) logger.error({ err: error }, "the journals could not be told");
         await clock.sleep(storeRetryMs, signal).catch(() => undefined);
@@ -174,12 +178,12 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
     while (!signal.aborted) {
       try {
         const sent = clock.monotonic();
-        const { answer, claims, rememberedMs } = await leases.claim(identity, room, request);
+        const { answer, claims, toTell: told } = await leases.claim(identity, room, request);
         lookedAt = clock.monotonic();
         for (const claim of claims) parts.begin(claim);
         places.release();
         if (answer === "DEAD") dead();
-        if (rememberedMs !== undefined && sent >= replayedAt) remembered = rememberedMs;
+        if (told && sent >= replayedAt) toTell = told;
         listed = answer === "OK" && claims.length < room;
         return claims.length === room || answer === "MORE" ? room : 0;
       } catch (error) {
@@ -196,8 +200,8 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
     async (signal) => {
       while (!signal.aborted) {
         work.silence();
-        if (remembered !== undefined) await replay(remembered, signal);
-        if ((await take(signal)) === 0 && remembered === undefined) await work.wait(pollMs, signal);
+        if (toTell) await replay(signal);
+        if ((await take(signal)) === 0 && !toTell) await work.wait(pollMs, signal);
       }
     },
     (error) => logger.error({ err: error }, "claiming stopped"),
@@ -208,7 +212,7 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
       if (!listed) work.ring();
     },
     replay() {
-      remembered ??= clock.now();
+      toTell ??= asked && { ...asked, sinceMs: clock.now() };
       work.ring();
     },
     async stopClaiming() {
@@ -218,7 +222,7 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
     },
     async start() {
       const sent = instantOf(clock);
-      remembered = (await leases.register(identity, parts.standing)).rememberedMs;
+      ({ toTell } = await leases.register(identity, parts.standing));
       lease.renewed(sent);
       unsubscribe = await leases.onHint(identity, (hint) => {
         if (hint.kind === "work") {

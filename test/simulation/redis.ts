@@ -20,6 +20,8 @@ export interface SimulatedRedis {
 
 /** Lets the Redis be what it was when a copy was kept. */
 export interface Comeback {
+  /** Whether the zone had not been opened for the first time: nothing in it says that it is not a new one. */
+  readonly isNew: boolean;
   /** Another process with the old data: a restart from an older log, or the promotion of a replica that lagged. */
   asAnother(): void;
   /** The same process, which had followed a stale primary for a while. */
@@ -84,6 +86,7 @@ export function createSimulatedRedis(timeline: Timeline, observe: CallObserver):
     copy() {
       const copy = copyOf(store.zone);
       return {
+        isNew: store.zone.gate.id === undefined,
         asAnother: () => comeBack(copy, true),
         asItself: () => comeBack(copy, false),
       };

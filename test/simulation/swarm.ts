@@ -116,12 +116,17 @@ export function startSwarm(parts: Parts, kinds: ReadonlySet<FaultKind>, untilMs:
     trace(`the store is away for ${ms.toFixed(0)} ms`);
     redis.goAway(ms);
   });
-  /** Redis comes back, after a while without it, as it was up to ten seconds before. */
+  /**
+   * Redis comes back, after a while without it, as it was up to ten seconds before; but not as it was before the zone was
+   * opened for the first time: a server that has just started would take it for a new one. See docs/reliability.md.
+   */
   function goBack(as: "asAnother" | "asItself"): void {
     const old = redis.copy();
     timeline.plan(until(span(20, 10_000)), () => {
-      trace(`the store comes back as it was ${as === "asItself" ? "on a replica" : "before"}`);
-      old[as]();
+      if (!old.isNew) {
+        trace(`the store comes back as it was ${as === "asItself" ? "on a replica" : "before"}`);
+        old[as]();
+      }
       redis.goAway(until(span(50, 3_000)));
     });
   }

@@ -271,10 +271,10 @@ test("of an intent that Redis forgot, and a journal told, the step is known when
 test("a device that a journal gives back to its worker is on offer to nobody else", async () => {
   const holder = await started(amo);
   const job = (await at.store.jobs.get(holder.job))!;
-  await at.store.leases.register(w2);
+  const { history } = (await at.store.leases.register(w2)).toTell;
   await at.store.jobs.create(newJob(at.time.now, amo));
   // Redis forgot that it runs, and let the device go.
-  await at.store.leases.settle(w1, []);
+  await at.store.leases.settle(w1, history, []);
   await at.store.leases.release(w1, [holder.endpoint]);
   const fact = { job, worker: w1.name, fence: holder.fence, intendedStep: 1, requests: [], live: true };
   expect(await at.store.leases.replay("default", [fact])).toBe(1);

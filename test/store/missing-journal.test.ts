@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { NewJob } from "../../src/domain/job.js";
 import { createKeySpace, keyOf } from "../../src/store/keys.js";
+import { createScripts } from "../../src/store/scripts.js";
 import type { Newcomer, WorkerIdentity } from "../../src/store/store.js";
 import { claimOne, newJob, succeed, worker } from "../support/jobs.js";
 import { openTestStore, see, type TestStore } from "../support/store.js";
@@ -14,14 +15,19 @@ const figures = { running: 0, sessions: 0, closing: false, draining: false, succ
 const remembered = { roster: "another history 7", workers: ["w2", "w3"] };
 
 let at: TestStore;
+let history: string;
 beforeAll(async () => {
   at = await openTestStore();
 });
 afterAll(() => at.close());
 beforeEach(async () => {
   await at.empty();
-  for (const one of [w1, w2]) await at.store.leases.register(one);
+  for (const one of [w1, w2]) ({ history } = (await at.store.leases.register(one)).toTell);
 });
+
+/** A worker has told the history that there is what these journals know. */
+const tell = (by: WorkerIdentity, journals: readonly string[], newcomers?: readonly Newcomer[]): Promise<void> =>
+  at.store.leases.replayed(by, history, journals, newcomers);
 
 const create = async (part: Partial<NewJob>) => (await at.store.jobs.create(newJob(at.time.now, part))).job.id;
 
@@ -30,7 +36,7 @@ async function loseHistory(names: typeof remembered | undefined): Promise<void> 
   await at.redis.hset(gate, "id", "another");
   at.time.now += 1_000;
   await at.store.upkeep.reconcile(zone, names);
-  await at.store.leases.replayed(w1, ["w1"]);
+  await tell(w1, ["w1"]);
   at.time.now += 31_000;
   for (let left = 10; left > 0; left--) {
     const { state } = await at.store.upkeep.reconcile(zone, names);
@@ -68,7 +74,7 @@ test.each([
     expect(await at.store.upkeep.lift(zone, reason)).toEqual({ devices: 1, opened: true });
   await expect(create(change)).rejects.toMatchObject({ reason: "STORE_RECONCILING" });
   // The first comes back by itself: another life on its node tells what it had written.
-  await at.store.leases.replayed(w1, ["w1", missing[0]!]);
+  await tell(w1, ["w1", missing[0]!]);
   await create(change);
   expect((await claimOne(at.store, w1))?.job).toBe(waiting);
 });
@@ -79,8 +85,8 @@ test("a change that comes back into its line waits as well", async () => {
   await at.redis.hset(gate, "id", "another");
   at.time.now += 1_000;
   await at.store.upkeep.reconcile(zone);
-  await at.store.leases.settle(w1, [holder]);
-  await at.store.leases.replayed(w1, ["w1"]);
+  await at.store.leases.settle(w1, history, [holder]);
+  await tell(w1, ["w1"]);
   at.time.now += 31_000;
   await expect.poll(async () => (await at.store.upkeep.reconcile(zone)).state).toBe("OPENED");
   await expect(at.store.leases.intent(holder, 1)).rejects.toMatchObject({ reason: "STORE_RECONCILING" });
@@ -123,7 +129,7 @@ describe("workers remember each other", () => {
     await at.redis.hset(gate, { id: "another", roster: 2 });
     at.time.now += 1_000;
     await at.store.upkeep.reconcile(zone);
-    for (const one of others) await at.store.leases.replayed(one, [one.name], newcomers);
+    for (const one of others) await tell(one, [one.name], newcomers);
     at.time.now += 10_000;
     return (await at.store.upkeep.reconcile(zone)).state;
   }
@@ -157,9 +163,9 @@ describe("workers remember each other", () => {
     expect(await at.store.upkeep.reconcile(zone)).toMatchObject({ state: "OPENED", closed: ["worker/w3"] });
     await expect(create(change)).rejects.toMatchObject({ metadata: { workers: "w3" } });
     // Its journal tells of another, which nobody has heard of.
-    await at.store.leases.replayed(w1, ["w1", "w3"], [{ name: "w9", number: 4 }]);
+    await tell(w1, ["w1", "w3"], [{ name: "w9", number: 4 }]);
     await expect(create(change)).rejects.toMatchObject({ metadata: { workers: "w9" } });
-    await at.store.leases.replayed(w1, ["w1", "w9"]);
+    await tell(w1, ["w1", "w9"]);
     await create(change);
   });
 
@@ -170,7 +176,7 @@ describe("workers remember each other", () => {
     ];
     expect(await forget(newcomers, [w1, w2])).toBe("OPENED");
     // Nor does a journal that is told once more, to a zone that is open.
-    await at.store.leases.replayed(w1, ["w1"], [{ name: "w3", number: 3 }]);
+    await tell(w1, ["w1"], [{ name: "w3", number: 3 }]);
     await create(change);
   });
 });
@@ -193,7 +199,7 @@ test("who was waited for still is when Redis loses data again, also when whoever
   expect(told).toMatchObject({ state: "SHUT", missing: expect.arrayContaining(["w3"]) as string[] });
   // The history being reconciled with is over as well.
   await at.redis.hset(gate, "for", "yet another");
-  for (const one of [w1, w2]) await at.store.leases.replayed(one, [one.name]);
+  for (const one of [w1, w2]) await tell(one, [one.name]);
   at.time.now += 10_000;
   expect(await at.store.upkeep.reconcile(zone)).toEqual({ state: "SHUT", missing: ["w3"] });
 });
@@ -206,8 +212,42 @@ test("a worker that has not told its journal does not retire while it is waited 
   // It had passed its point of no return, and that is forgotten.
   await at.store.leases.retire(w1);
   expect((await at.store.jobs.get(id))?.state).toBe("RUNNING");
-  await at.store.leases.settle(w1, [holder]);
-  await at.store.leases.replayed(w1, ["w1"]);
+  await at.store.leases.settle(w1, history, [holder]);
+  await tell(w1, ["w1"]);
   await at.store.leases.retire(w1);
   expect((await at.store.jobs.get(id))?.state).toBe("QUEUED");
+});
+
+test("what a worker told the history before does not count for this one", async () => {
+  await create(change);
+  const holder = (await claimOne(at.store, w1))!;
+  const { leases, jobs } = at.store;
+  await at.redis.hset(gate, "id", "another");
+  at.time.now += 1_000;
+  await at.store.upkeep.reconcile(zone);
+  const before = "another process, another history";
+  // Both were sent to a Redis that is no more, and were late.
+  await expect(leases.settle(w1, before, [])).rejects.toMatchObject({ reason: "STORE_RECONCILING" });
+  for (const one of [w1, w2]) {
+    await expect(leases.replayed(one, before, [one.name])).rejects.toMatchObject({ reason: "STORE_RECONCILING" });
+  }
+  expect((await jobs.get(holder.job))?.state).toBe("RUNNING");
+  at.time.now += 10_000;
+  const { missing } = (await at.store.upkeep.reconcile(zone)) as { missing: readonly string[] };
+  expect([...missing].sort()).toEqual(["w1", "w2"]);
+  // It is asked for again.
+  const beat = await leases.beat(w1, figures);
+  expect(beat).toMatchObject({ toTell: { history } });
+  for (const one of [w1, w2]) await tell(one, [one.name]);
+  expect(await at.store.upkeep.reconcile(zone)).toMatchObject({ state: "OPENED" });
+});
+
+test("a zone stays closed for a journal that was told to the history before", async () => {
+  await loseHistory(undefined);
+  const lift = (of: string) =>
+    createScripts(at.redis, () => at.time.now).run("lift", createKeySpace("pm").zone(zone), "worker/w2", 100, of);
+  await lift("another process, another history");
+  await expect(create(change)).rejects.toMatchObject({ metadata: { workers: "w2" } });
+  await lift(history);
+  await create(change);
 });

@@ -62,7 +62,13 @@ export async function reopen(
   workers: readonly WorkerIdentity[],
   time: { now: number } = { now: 0 },
 ): Promise<void> {
-  for (const one of workers) await eventually(() => store.leases.replayed(one, [one.name]), 60_000);
+  const idle = { running: 0, sessions: 0, closing: false, draining: false, succeeded: 0, failed: 0 };
+  for (const one of workers) {
+    await eventually(async () => {
+      const beat = await store.leases.beat(one, idle);
+      if ("toTell" in beat && beat.toTell) await store.leases.replayed(one, beat.toTell.history, [one.name]);
+    }, 60_000);
+  }
   for (const zone of new Set(workers.map((one) => one.zone))) {
     await eventually(async () => {
       const { state } = await store.upkeep.reconcile(zone);

@@ -67,7 +67,7 @@ export function workerAlone(zones: readonly string[], options: Partial<WorkerOpt
   const told: SessionNews[] = [];
   let open = 0;
   const answers: Answers = {
-    register: () => Promise.resolve({ rememberedMs: 0 }),
+    register: () => Promise.resolve({ toTell: { history: "one", sinceMs: 0 } }),
     beat: () => Promise.resolve({ answer: "OK", cancels: [] }),
     claim: () => Promise.resolve(nothing),
     finish: () => Promise.resolve("OK"),

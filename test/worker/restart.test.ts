@@ -17,7 +17,9 @@ test("a worker that was buried comes back under another name, also when the stor
   const first = bury(at);
   let refused = 0;
   answers.register = ({ zone }) =>
-    zone === "b" && ++refused <= 5 ? Promise.reject(storeAway()) : Promise.resolve({ rememberedMs: 0 });
+    zone === "b" && ++refused <= 5
+      ? Promise.reject(storeAway())
+      : Promise.resolve({ toTell: { history: "one", sinceMs: 0 } });
   await clock.advance(120_000);
   expect(refused).toBe(6);
   expect(worker.name).not.toBe("");
@@ -33,7 +35,7 @@ test("of a life that could not begin in every zone nothing goes on", async () =>
   answers.register = ({ zone, name }) => {
     if (zone === "b" && begun.length === 1) return Promise.reject(storeAway());
     begun.push(`${zone}/${name}`);
-    return Promise.resolve({ rememberedMs: 0 });
+    return Promise.resolve({ toTell: { history: "one", sinceMs: 0 } });
   };
   const claimants = new Set<string>();
   await clock.advance(5_000);
@@ -57,7 +59,7 @@ test("a worker that is stopped while it comes back is stopped: its last beat is 
   let asked: WorkerIdentity | undefined;
   answers.register = (life) => {
     asked = life;
-    return new Promise((resolve) => (go = () => resolve({ rememberedMs: 0 })));
+    return new Promise((resolve) => (go = () => resolve({ toTell: { history: "one", sinceMs: 0 } })));
   };
   await clock.advance(8_000);
   expect(asked).toBeDefined();

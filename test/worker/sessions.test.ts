@@ -90,7 +90,11 @@ test("a store that may have forgotten is told of every session anew", async () =
   answers.beat = () => {
     const first = !remembered;
     remembered = true;
-    return Promise.resolve({ answer: "OK", cancels: [], ...(first ? { rememberedMs: 1 } : {}) });
+    return Promise.resolve({
+      answer: "OK",
+      cancels: [],
+      ...(first ? { toTell: { history: "another", sinceMs: 1 } } : {}),
+    });
   };
   await clock.advance(3_000);
   expect(told.at(-1)).toMatchObject({ anew: true, changed: [{ facts: { endpoint: "10.0.0.1:22" } }] });

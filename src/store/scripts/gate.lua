@@ -19,10 +19,16 @@ local function to_tell()
   return known[1] or known[2] or '0'
 end
 
--- The same when a worker is to tell what its journal knows; else ''. `settled` is the history with which it did so last.
+-- The same and, behind a space, the history that asks for it, when a worker is to tell what its journal knows; else ''.
+-- `settled` is the history with which it did so last.
 local function to_replay(settled)
   local who = identity()
-  return who and settled ~= who and to_tell() or ''
+  return who and settled ~= who and to_tell() .. ' ' .. who or ''
+end
+
+-- Whether this is not the history that a call was made for: it was late, and is not to be taken for one of now.
+local function is_another(history)
+  return history ~= (identity() or '')
 end
 
 -- nil when the zone was reconciled with this very history; else why nothing may be sent: SHUT until it is, or HIDDEN.

@@ -1,12 +1,15 @@
 #!lua flags=allow-oom
 -- Lifts what one reason holds devices, and the zone, by: the journal of a worker that was missing, or old data that came
 -- back.
--- @include place, unhold
+-- @include gate, place, unhold
 --
--- ARGV  2 the reason, "worker/<name>" or "restore" · 3 devices at most
--- Gives {how many it was lifted from, 1 when the zone was closed for it and is no more}
+-- ARGV  2 the reason, "worker/<name>" or "restore" · 3 devices at most · 4 the history that was told that journal, or ''
+--       when a person says so
+-- Gives {how many it was lifted from, 1 when the zone was closed for it and is no more} · {'ANOTHER'} (this is another
+--       history: the journal was not told to it)
 -- Cost  O(devices · log n)
 
+if ARGV[4] ~= '' and is_another(ARGV[4]) then return { 'ANOTHER' } end
 local reason = ARGV[2]
 local endpoints = call('SPOP', key('held', reason), ARGV[3])
 for _, endpoint in ipairs(endpoints) do unhold(endpoint, reason) end

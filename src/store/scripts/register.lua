@@ -5,7 +5,7 @@
 --
 -- ARGV  2 worker · 3 its skills, joined by newlines · 4 how many types of tasks it has loaded · 5… name and description
 --       (JSON) of each in turn · behind them fields of its hash, name and value in turn
--- Gives {'OK', the time of what is remembered} · {'DEAD'} (the name was buried; a process registers under a new one)
+-- Gives {'OK', the time of what is remembered and, behind a space, the history that asks for the journals} · {'DEAD'} (the name was buried; a process registers under a new one)
 -- Cost  O(skills + types)
 --
 -- Of the workers that loaded a type, the one that registered last describes it.
@@ -29,4 +29,4 @@ for i = 5, fields - 1, 2 do
   call('HDEL', key('type', ARGV[i]), 'gone')
 end
 call('ZADD', key('unseen'), call('HINCRBY', key('gate'), 'roster', 1), worker)
-return { 'OK', to_tell() }
+return { 'OK', to_tell() .. ' ' .. (identity() or '') }

@@ -3,15 +3,18 @@
 -- a call.
 -- @include gate, event, move, hold, lines, place, freezes, limits, rates, close_job, lose
 --
--- ARGV  2 worker · 3 cursor, '0' at first · 4… job and fence of each attempt that goes on, in turn
--- Gives {cursor, '0' when all is done; job that goes on and that it does not hold, …}
+-- ARGV  2 worker · 3 the history that was told · 4 cursor, '0' at first · 5… job and fence of each attempt that goes on,
+--       in turn
+-- Gives {cursor, '0' when all is done; job that goes on and that it does not hold, …} · {'ANOTHER'} (this is another
+--       history: what it forgot is not to be taken for lost)
 -- Cost  O(devices looked at + attempts)
 
+if is_another(ARGV[3]) then return { 'ANOTHER' } end
 local worker = ARGV[2]
 local runs = {}
-for i = 4, #ARGV, 2 do runs[ARGV[i]] = ARGV[i + 1] end
+for i = 5, #ARGV, 2 do runs[ARGV[i]] = ARGV[i + 1] end
 
-local step = call('SSCAN', key('owned', worker), ARGV[3], 'COUNT', 500)
+local step = call('SSCAN', key('owned', worker), ARGV[4], 'COUNT', 500)
 table.sort(step[2])
 for _, endpoint in ipairs(step[2]) do
   local device = gates(endpoint)

@@ -93,13 +93,17 @@ const replayForgotten = fc.tuple(index, index, fc.boolean(), fc.constantFrom(...
   ),
 );
 
-const settle = fc.tuple(index, fc.array(index, { maxLength: 2 })).map((arg) =>
+/** Now and then a worker tells a history that is over. */
+const told = fc.constantFrom("this", "this", "this", "another");
+
+const settle = fc.tuple(index, fc.array(index, { maxLength: 2 }), told).map((arg) =>
   step("settle", arg, async (world) => {
-    const [by, those] = arg;
+    const [by, those, whom] = arg;
     const identity = one(world.workers, by);
     const its = world.holders.filter(({ worker }) => worker === identity.name).reverse();
     const live = new Map(those.flatMap((which) => (its.length > 0 ? [[one(its, which).job, one(its, which)]] : [])));
-    await both(world, async ({ leases }) => (await leases.settle(identity, [...live.values()])).sort());
+    const history = whom === "this" ? world.history : whom;
+    await both(world, async ({ leases }) => (await leases.settle(identity, history, [...live.values()])).sort());
   }),
 );
 
@@ -112,7 +116,7 @@ const noted = fc.tuple(index, fc.array(index, { minLength: 1, maxLength: 2 })).m
 
 /** Also with newcomers in the journal: of a registration that is remembered, that may be forgotten, and of a later one. */
 const replayed = fc
-  .tuple(index, fc.array(index, { maxLength: 2 }), fc.boolean(), fc.array(fc.constantFrom(0, 1, 2_000_000)))
+  .tuple(index, fc.array(index, { maxLength: 2 }), fc.boolean(), fc.array(fc.constantFrom(0, 1, 2_000_000)), told)
   .map((arg) =>
     step("replayed", arg, async (world) => {
       const names = [arg[0], ...arg[1]].map((which) => one(world.workers, which).name);
@@ -120,7 +124,8 @@ const replayed = fc
       const last = world.model.zone.gate.regs ?? 0;
       const newcomers = arg[3].map((later, i) => ({ name: i % 2 === 0 ? `w${98 - i}` : "w2", number: last + later }));
       await both(world, ({ leases }) => {
-        return leases.replayed(one(world.workers, arg[0]), [...new Set(names)], newcomers);
+        const history = arg[4] === "this" ? world.history : arg[4];
+        return leases.replayed(one(world.workers, arg[0]), history, [...new Set(names)], newcomers);
       });
     }),
   );

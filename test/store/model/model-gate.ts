@@ -1,4 +1,5 @@
 import type { GateState, JournalFact, LeaseStore, Remembered, UpkeepStore } from "../../../src/store/store.js";
+import { StoreError } from "../../../src/store/store.js";
 import { holdReason, restoreHold, workerHold } from "../../../src/domain/hold.js";
 import { isFinal } from "../../../src/domain/job-state.js";
 import { lost, lose } from "./lose.js";
@@ -195,6 +196,10 @@ export function createModelGate(zone: zones.ModelZone): ModelGate {
     return false;
   }
 
+  function check(history: string): void {
+    if (history !== zone.identity()) throw new StoreError("STORE_RECONCILING", "another history was told");
+  }
+
   return {
     async reconcile(_zone, remembered?: Remembered): Promise<GateState> {
       const now = zone.now();
@@ -247,7 +252,8 @@ export function createModelGate(zone: zones.ModelZone): ModelGate {
       if (gate.id !== zone.identity()) begin(zone);
       return facts.filter(replay).length;
     },
-    async settle({ name }, live) {
+    async settle({ name }, history, live) {
+      check(history);
       const goesOn = (job: string, fence?: string): boolean =>
         live.some((one) => one.job === job && one.fence === fence);
       const devices = zones.byScore(
@@ -278,7 +284,8 @@ export function createModelGate(zone: zones.ModelZone): ModelGate {
         if (its && its.state !== "dead") gate.witnesses.add(newcomer);
       }
     },
-    async replayed({ name }, journals, newcomers = []) {
+    async replayed({ name }, history, journals, newcomers = []) {
+      check(history);
       const shut = gate.id !== zone.identity();
       if (shut) begin(zone);
       const heard = shut || journals.some((journal) => gate.closed.has(workerHold(journal)));

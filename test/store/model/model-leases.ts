@@ -1,5 +1,14 @@
 import { workerHold } from "../../../src/domain/hold.js";
-import type { Claim, Fenced, Holder, LeaseStore, Newcomer, Output, WorkerIdentity } from "../../../src/store/store.js";
+import type {
+  Claim,
+  Fenced,
+  Holder,
+  LeaseStore,
+  Newcomer,
+  Output,
+  Telling,
+  WorkerIdentity,
+} from "../../../src/store/store.js";
 import { StoreError } from "../../../src/store/store.js";
 import type { WorkerControl } from "../../../src/domain/worker-control.js";
 import { createClaimNumbers } from "../../../src/store/claim-numbers.js";
@@ -53,13 +62,13 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
     return mine ? zone.jobs.get(job) : undefined;
   }
 
-  function toTell(): number {
-    return zone.gate.untoldMs ?? zone.gate.markMs ?? 0;
+  function toTell(): Telling {
+    return { history: zone.identity(), sinceMs: zone.gate.untoldMs ?? zone.gate.markMs ?? 0 };
   }
 
-  /** The time up to which the store remembers, when the worker is to tell what its journal knows since then. */
-  function toReplay({ settled }: zones.ModelWorker): { rememberedMs?: number } {
-    return settled === zone.identity() ? {} : { rememberedMs: toTell() };
+  /** What the worker is to tell, when it has not told this history. */
+  function toReplay({ settled }: zones.ModelWorker): { toTell?: Telling } {
+    return settled === zone.identity() ? {} : { toTell: toTell() };
   }
 
   function orderOf({ control }: zones.ModelWorker): { control?: WorkerControl } {
@@ -175,7 +184,7 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
       delete fresh.claim;
       zone.workers.set(identity.name, { ...fresh, identity, state: "alive", birthMs: now, beatMs: now, beat: 1 });
       zone.gate.unseen.set(identity.name, (zone.gate.roster += 1));
-      return { rememberedMs: toTell() };
+      return { toTell: toTell() };
     },
     async beat({ name }, { running, sessions, closing, draining, succeeded, failed }) {
       const worker = zone.workers.get(name);

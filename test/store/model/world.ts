@@ -28,6 +28,8 @@ export interface World {
   readonly scripts: Scripts;
   readonly root: string;
   readonly model: ModelStore;
+  /** What both stores call the history that they have. */
+  readonly history: string;
   readonly ids: string[];
   readonly holders: Holder[];
   readonly workers: WorkerIdentity[];
@@ -64,7 +66,10 @@ export async function newWorld(at: TestStore, moves: Set<string>): Promise<World
   await Promise.all([at.store.upkeep.tick("default"), scripts.run("tick", root, 1)]);
   at.time.now = start;
   let ids = 0;
+  const info = await at.redis.info("server", "replication");
+  const history = ["run_id", "master_replid"].map((name) => new RegExp(`${name}:(\\w+)`).exec(info)?.[1]).join(" ");
   const world: World = {
+    history,
     at,
     real: at.store,
     scripts,
@@ -72,6 +77,7 @@ export async function newWorld(at: TestStore, moves: Set<string>): Promise<World
     model: createModelStore(
       () => Number(at.time.now.toFixed(3)),
       () => world.freed,
+      () => history,
     ),
     ids: [],
     holders: [],
