@@ -304,31 +304,45 @@ function recheckEffect({ job }: Claim, { operation }: JobSpec, { platform }: Rea
   for (const { command, answers } of commands) mustRead(command, answers);
 }
 
-/** Nothing may be sent before this has resolved. */
+/**
+ * Nothing may be sent before this has resolved. An intent counts in the history that granted it: a worker that began to
+ * tell another meanwhile may have read its journal before the entry was there, so that one is asked as well.
+ */
 async function passPointOfNoReturn(
   parts: AttemptParts,
   { job }: Claim,
   holder: Holder,
   { step, replicated, signal }: { readonly step: number; readonly replicated: boolean; readonly signal: AbortSignal },
 ): Promise<void> {
-  const { journal, lease, leases, clock } = parts;
+  const { journal, lease, leases, clock, histories } = parts;
+  const { worker, fence } = holder;
+  let isWritten = false;
+  try {
+    for (;;) {
+      const history = histories();
+      const requests = await grantedIntent(parts, holder, step, signal);
+      isWritten = true;
+      await journal.write({ kind: "intent", timeMs: clock.now(), worker, fence, step, requests, job: journalled(job) });
+      lease.check();
+      if (replicated) await leases.replicated(holder);
+      if (history === histories()) return;
+    }
+  } catch (error) {
+    // The entry may be on disk, and nothing is sent under it.
+    if (isWritten) await noteDone(parts, holder, { verdict: "REQUEUE", intendedStep: 0, confirmedStep: 0 });
+    throw error;
+  }
+}
+
+/** Gives what the journal is to know of the requests. Rejects when nothing may be sent. */
+async function grantedIntent(parts: AttemptParts, holder: Holder, step: number, signal: AbortSignal) {
   const intent = await intentOnceSeen(parts, holder, step, signal);
   if (intent.answer === "UNSEEN")
     throw new StoreError("STORE_RECONCILING", "too few would remember this worker yet: it may not change anything");
   if (intent.answer === "FENCED") throw new FencedError("another worker holds the device now");
   if (intent.answer === "FROZEN") throw new FrozenError(intent);
   if (intent.answer !== "OK") throw new AttemptEnded(intent.answer);
-  const { worker, fence } = holder;
-  const { requests } = intent;
-  try {
-    await journal.write({ kind: "intent", timeMs: clock.now(), worker, fence, step, requests, job: journalled(job) });
-    lease.check();
-    if (replicated) await leases.replicated(holder);
-  } catch (error) {
-    // The entry may be on disk, and nothing is sent under it.
-    await noteDone(parts, holder, { verdict: "REQUEUE", intendedStep: 0, confirmedStep: 0 });
-    throw error;
-  }
+  return intent.requests;
 }
 
 /** A new worker is seen and written down within a second or so when others run; the device is not kept for much longer. */

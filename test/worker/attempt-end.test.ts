@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { AttemptEnd } from "../../src/store/store.js";
+import { type AttemptEnd, StoreError } from "../../src/store/store.js";
 import { answered, attemptAlone, specOf, storeAway } from "./one-attempt.js";
 
 const scriptError = (): Error => new Error("ERR user_script:166: too many results to unpack");
@@ -106,4 +106,34 @@ test("an end that was heard while another history was told that the attempt goes
   });
   expect(await attempt.ended).toBe("SUCCEEDED");
   expect(heard).toHaveLength(2);
+});
+
+test.each([
+  ["answered late", "intent"],
+  ["in the journal late", "journal"],
+] as const)("an intent that is %s, when another history is being told, is asked for there", async (_, late) => {
+  let histories = 0;
+  const asked: number[] = [];
+  const written: string[] = [];
+  const { attempt, ends, sent } = attemptAlone({
+    histories: () => histories,
+    journal: ({ kind }) => {
+      if (kind === "intent" && late === "journal") histories++;
+      written.push(kind);
+      return Promise.resolve();
+    },
+    leases: {
+      intent: () => {
+        if (asked.push(histories) > 1) return Promise.reject(new StoreError("STORE_RECONCILING", "another history"));
+        if (late === "intent") histories++;
+        return Promise.resolve({ answer: "OK", requests: [] });
+      },
+    },
+  });
+  await attempt.ended;
+  // The journal may have been read before the entry was in it, so the new history does not know of it.
+  expect(asked).toEqual([0, 1]);
+  expect(sent).toEqual([]);
+  expect(written).toEqual(["intent", "done"]);
+  expect(ends).toMatchObject([{ verdict: "REQUEUE" }]);
 });
