@@ -1,7 +1,7 @@
 import { createClient } from "@connectrpc/connect";
 import { present } from "./answer.js";
 import { callUnary, type CallOptions, type Connection } from "./call.js";
-import { loginMessage, type LoginInput } from "./job-input.js";
+import { loginMessage, type LoginInput } from "./job-target.js";
 import { createPagedList, type ListOptions, type PagedList } from "./page.js";
 import { CredentialService, type Credential } from "./v1.js";
 

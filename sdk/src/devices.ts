@@ -5,7 +5,7 @@ import { itemError, noResult, present } from "./answer.js";
 import { callUnary, type CallOptions, type Connection } from "./call.js";
 import { cryptoProfiles, type CryptoProfileName } from "./crypto-profile.js";
 import type { PointsmanError } from "./errors.js";
-import type { IdentityInput } from "./job-input.js";
+import type { IdentityInput } from "./job-target.js";
 import { createPagedList, type ListOptions, type PagedList } from "./page.js";
 import {
   DeviceFilterSchema,

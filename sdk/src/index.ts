@@ -15,17 +15,9 @@ export type {
 export type { CancelOptions, CancelTotals, ReconcileResult, RetryResult, RetryTotals } from "./jobs-by-filter.js";
 export type { ConfigCheckInput, ConfigureInput } from "./configure-input.js";
 export type { CryptoProfileName } from "./crypto-profile.js";
-export type {
-  CommandInput,
-  ReturnInput,
-  EndpointInput,
-  InlineBastionInput,
-  JobConditions,
-  JobInput,
-  JobTarget,
-  JobWork,
-  LoginInput,
-} from "./job-input.js";
+export type { JobConditions, JobInput } from "./job-input.js";
+export type { EndpointInput, InlineBastionInput, JobTarget, LoginInput } from "./job-target.js";
+export type { CommandInput, JobWork, ReturnInput } from "./job-work.js";
 export type { JobSpecInit } from "./job-spec-init.js";
 export type { HttpInput, TaskInput } from "./operation-input.js";
 export type { JobEventKindName } from "./event-kind.js";

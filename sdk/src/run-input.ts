@@ -1,5 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { endpoint, operation, workSpec, type EndpointInput, type JobConditions, type JobWork } from "./job-input.js";
+import { type JobConditions, workSpec } from "./job-input.js";
+import { endpoint, type EndpointInput } from "./job-target.js";
+import { type JobWork, operation } from "./job-work.js";
 import { RunSpecSchema, type RunSpec } from "./v1.js";
 import { optionalDuration } from "./time.js";
 

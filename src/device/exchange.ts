@@ -5,6 +5,7 @@ import { createLogHold } from "./log-hold.js";
 import { createOutlet } from "./outlet.js";
 import { createPromptHead } from "./prompt-head.js";
 import { createPromptMark } from "./prompt-mark.js";
+import { createPromptProbe } from "./prompt-probe.js";
 import type { Platform } from "./platform.js";
 import { matchAnyPrompt, type PromptMatch, type PromptMatcher } from "./prompt.js";
 import type { TypedBlock } from "./session.js";
@@ -70,7 +71,6 @@ const stillness = {
   foreignPrompt: 250,
 };
 const interruptMs = 2_000;
-const mostProbes = 3;
 
 type Phase = "echo" | "block" | "output" | "probe" | "interrupted" | "done";
 
@@ -101,8 +101,6 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
     let torn = false;
     let longestPause = 0;
     let scheduled = false;
-    let probes = 0;
-    let probed: { readonly line: string; held: boolean; readonly behind: string[] } | undefined;
     const unused = [...request.asks];
     let blockAt = -1;
     let blockEcho = echo;
@@ -243,11 +241,13 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
     );
     const head = createPromptHead(platform.above, (text, endsLine) => (endsLine ? hold.line(text) : hold.part(text)));
     const output = (text: string, endsLine: boolean): void => head.take(text, endsLine);
+    const typeEmptyLine = (): void => shell.send("\n", { beforeWrite: request.beforeWrite });
     const mark = createPromptMark(
       platform.promptsEarly && echo !== undefined,
       (line) => matcher.match(line) !== undefined,
-      () => shell.send("\n", { beforeWrite: request.beforeWrite }),
+      typeEmptyLine,
     );
+    const probe = createPromptProbe(platform, matcher, typeEmptyLine, (line) => output(line, true));
     const deliver = (): void => {
       if (pending === "" || phase === "interrupted") return;
       const text = pending;
@@ -264,32 +264,15 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
       guarded(() => shell.send(`${line}\n`, { beforeWrite: request.beforeWrite }));
     };
 
-    /** Is this really a prompt? An empty line makes a command line interpreter say it again, and nothing else do so. */
-    const probe = (line: string): void => {
-      if (probes >= mostProbes) return;
-      probes++;
-      probed = { line, held: false, behind: [] };
-      phase = "probe";
-      shell.send("\n", { beforeWrite: request.beforeWrite });
-    };
-    const leaveProbe = (): void => {
-      if (probed?.held) for (const line of [probed.line, ...probed.behind]) output(line, true);
-      probed = undefined;
-      phase = "output";
+    const askProbe = (line: string): void => {
+      if (probe.ask(line)) phase = "probe";
     };
     const lookAfterProbe = (line: string): void => {
-      if (!probed?.held) return;
-      if (probed.line === "") {
-        const ours = matcher.match(line, shell.above);
-        if (ours) still(stillness.text, () => arrive(ours));
-        return;
-      }
-      const prompt = matcher.match(line, shell.above) ?? matchAnyPrompt(platform, line, shell.above);
-      if (!prompt || !probed.line.endsWith(line)) return;
-      const before = probed.line.slice(0, probed.line.length - line.length);
+      const found = probe.find(line, shell.above);
+      if (!found) return;
       still(stillness.text, () => {
-        if (before !== "") output(before, false);
-        arrive(prompt);
+        if (found.before !== "") output(found.before, false);
+        arrive(found.prompt);
       });
     };
 
@@ -301,7 +284,7 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
       if (line === "") {
         // A message out of turn may have taken the prompt's place.
         if (phase === "output" && mark.isOver() === mark.isSet()) still(stillness.question, () => mark.set(""));
-        if (phase === "output" && hold.isPromptBehind()) still(stillness.foreignPrompt, () => probe(""));
+        if (phase === "output" && hold.isPromptBehind()) still(stillness.foreignPrompt, () => askProbe(""));
         return;
       }
       if (phase === "probe") return lookAfterProbe(line);
@@ -328,7 +311,7 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
       const foreign = matchAnyPrompt(platform, line, shell.above);
       if (foreign && !matcher.learnt) return still(stillness.firstPrompt, () => arrive(foreign));
       if (foreign || (request.prompt !== "" && line.endsWith(request.prompt))) {
-        return still(stillness.foreignPrompt, () => probe(line));
+        return still(stillness.foreignPrompt, () => askProbe(line));
       }
       if (platform.questions?.test(line)) {
         still(stillness.question, () =>
@@ -359,14 +342,10 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
         if (phase === "echo") {
           if (endsLine && echo?.isEcho(text)) phase = "output";
           else if (endsLine && request.refuseLeftovers && isLeftover(text)) interrupt(leftoverError());
-        } else if (phase === "probe" && probed) {
-          if (endsLine && !probed.held && text.trimEnd() === probed.line.trimEnd()) probed.held = true;
-          else if (endsLine && probed.held && (text.trim() === "" || platform.above?.test(text)))
-            probed.behind.push(text);
-          else {
-            leaveProbe();
-            output(text, endsLine);
-          }
+        } else if (phase === "probe") {
+          if (probe.take(text, endsLine)) return;
+          phase = "output";
+          output(text, endsLine);
         } else if (phase === "block") {
           if (endsLine && request.block && blockEcho?.isEcho(text)) goOnWithBlock(request.block.lines);
         } else if (phase === "output" && endsLine && mark.isEcho(text)) {
