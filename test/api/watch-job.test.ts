@@ -29,6 +29,16 @@ async function newJob(): Promise<string> {
   return (await clients.jobs.createJob({ job: readSpec(address++) as never })).job!.id;
 }
 
+/** Watches a job, from behind the mark on. */
+async function watch(jobs: Clients["jobs"], id: string) {
+  const seen: WatchJobResponse[] = [];
+  const watching = (async () => {
+    for await (const item of jobs.watchJob({ id })) seen.push(item);
+  })();
+  await eventually(() => expect(cases(seen)).toContain("synced"));
+  return { seen, watching };
+}
+
 async function finished(): Promise<string> {
   const id = await newJob();
   const worker = await claimNext(api.store);
@@ -53,11 +63,7 @@ describe("WatchJob", () => {
     async (name) => {
       const { jobs } = api.clients(transports(api.baseUrl)[name]);
       const id = await newJob();
-      const seen: WatchJobResponse[] = [];
-      const watching = (async () => {
-        for await (const item of jobs.watchJob({ id })) seen.push(item);
-      })();
-      await eventually(() => expect(cases(seen)).toContain("synced"));
+      const { seen, watching } = await watch(jobs, id);
       expect(cases(seen)).toEqual(["snapshot", "event", "synced"]);
       const worker = await claimNext(api.store);
       await worker.print(1, "grüezi\n");
@@ -75,11 +81,7 @@ describe("WatchJob", () => {
     async (name) => {
       const { jobs } = api.clients(transports(api.baseUrl)[name]);
       const id = await newJob();
-      const seen: WatchJobResponse[] = [];
-      const watching = (async () => {
-        for await (const item of jobs.watchJob({ id })) seen.push(item);
-      })();
-      await eventually(() => expect(cases(seen)).toContain("synced"));
+      const { seen, watching } = await watch(jobs, id);
       const worker = await claimNext(api.store);
       const parts = ["one\n", `${"zwei ".repeat(20_000)}\n`, "three\n", `${"four ".repeat(20_000)}\n`, "five\n"];
       for (const part of parts) await worker.print(1, part);
