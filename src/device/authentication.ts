@@ -16,7 +16,8 @@ const passwordLike = /pass(?:word|code|phrase)|\bpin\b/i;
 /**
  * Asks the device first what it takes, so that a password is only sent where it is wanted and at most once: as password
  * or as the answer to a single password-like question, never both, because two refusals count twice towards a lock-out.
- * A key is tried before the keys of an agent, and those before a password. `onDeadEnd` is called when a question came that we do not answer.
+ * A key is tried before the keys of an agent, and those before a password. `onDeadEnd` is called when a question came
+ * that we do not answer.
  */
 export function createAuthentication(
   account: Account,

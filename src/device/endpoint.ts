@@ -2,7 +2,10 @@ import type { CryptoProfile } from "../domain/crypto-profile.js";
 import type { HostKeyPolicy } from "./host-key.js";
 import type { Platform } from "./platform.js";
 
-/** Who logs in. At least one of `password`, `privateKey` and `agent` is set; nothing here ever reaches a log, an error or a transcript. */
+/**
+ * Who logs in. At least one of `password`, `privateKey` and `agent` is set; nothing here ever reaches a log, an error
+ * or a transcript.
+ */
 export interface Account {
   readonly username: string;
   readonly password?: string;

@@ -4,10 +4,10 @@ import type * as Ssh2 from "ssh2";
 import { createGroupExchange } from "./group-exchange.js";
 
 /*
- * ssh2 does the group exchange (RFC 4419) with crypto.createDiffieHellman(prime, generator), which runs a primality test
- * on the server's prime on the event loop: 2.5 s for 3,072 bits, 33 s for 8,192. One old device would stall every other
- * session of the process. The same exchange through crypto.generateKeyPair skips that test and takes 25 ms; group-exchange-gate.ts takes those off the
- * event loop too.
+ * ssh2 does the group exchange (RFC 4419) with crypto.createDiffieHellman(prime, generator), which runs a primality
+ * test on the server's prime on the event loop: 2.5 s for 3,072 bits, 33 s for 8,192. One old device would stall every
+ * other session of the process. The same exchange through crypto.generateKeyPair skips that test and takes 25 ms;
+ * group-exchange-gate.ts takes those off the event loop too.
  *
  * What the test would add is small: the server that sends the prime has to prove its host key over the exchange, and a
  * server that wants to leak the session can do so anyway. OpenSSH's client checks sizes and ranges only, and so do we.

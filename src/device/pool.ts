@@ -76,8 +76,8 @@ export interface PooledSession {
 }
 
 /**
- * Stands around the opening of a session, from before the connection to its first prompt: may refuse it, may say more of
- * the endpoint, and sees how it went.
+ * Stands around the opening of a session, from before the connection to its first prompt: may refuse it, may say more
+ * of the endpoint, and sees how it went.
  */
 export type SessionGate = (
   endpoint: Endpoint,
@@ -99,13 +99,19 @@ export interface SessionPoolOptions {
   readonly maxSessions?: number;
   /** Connections begun in a minute to all that stands at one site. Default 1,200. */
   readonly siteConnectsPerMinute?: number;
-  /** How late the event loop is at its 99th percentile, in milliseconds. Above 200 only one connection is begun at a time. */
+  /**
+   * How late the event loop is at its 99th percentile, in milliseconds. Above 200 only one connection is begun at a
+   * time.
+   */
   readonly loopP99Ms?: () => number;
   /** Default: nothing stands there. */
   readonly gate?: SessionGate;
   /** Most connections being set up at once; the connect timeout starts when it is their turn. Default 32. */
   readonly maxHandshakes?: number;
-  /** A session that was at its prompt at most this long ago is reused without asking for a fresh one, in milliseconds. Default 1,000. */
+  /**
+   * A session that was at its prompt at most this long ago is reused without asking for a fresh one, in milliseconds.
+   * Default 1,000.
+   */
   readonly trustMs?: number;
   /** `accept-new` accepted a key that was not known before, at the device or at a bastion on the way to it. */
   readonly onHostKey?: (endpoint: Endpoint, key: HostKey, place: DevicePlace) => void;

@@ -3,7 +3,10 @@ import type { HostKey } from "./host-key.js";
 
 /** The answer to one question that a command is expected to ask. Each is used at most once, in any order. */
 export interface Answer {
-  /** Literal text at the end of the last line, blanks at its end aside: `[confirm]`, `Destination filename [startup-config]?`. */
+  /**
+   * Literal text at the end of the last line, blanks at its end aside: `[confirm]`, `Destination filename
+   * [startup-config]?`.
+   */
   readonly question: string;
   /** Sent followed by a line end. Empty accepts the default. */
   readonly answer: string;
@@ -21,7 +24,10 @@ export interface TypedBlock {
 export interface CommandRequest {
   /** One line; control characters other than a tab are refused with a RangeError. */
   readonly command: string;
-  /** Longest silence in milliseconds; bytes from the device start it again, time in which `onOutput` holds us back does not count. */
+  /**
+   * Longest silence in milliseconds; bytes from the device start it again, time in which `onOutput` holds us back does
+   * not count.
+   */
   readonly idleTimeoutMs: number;
   /** Longest time in milliseconds from the first byte sent to the prompt. */
   readonly totalTimeoutMs: number;
@@ -32,7 +38,10 @@ export interface CommandRequest {
   readonly block?: TypedBlock;
   /** Abort sends Ctrl-C, waits up to 2 s for the prompt, then closes the channel; the command fails with CANCELLED. */
   readonly signal?: AbortSignal;
-  /** Called before every channel write; what it throws stops the write, closes the session and is what `run` rejects with. */
+  /**
+   * Called before every channel write; what it throws stops the write, closes the session and is what `run` rejects
+   * with.
+   */
   readonly beforeWrite?: () => void;
   /**
    * Cleaned output without echo and prompt, in order, as it arrives, in whole lines where there are lines; the
@@ -42,15 +51,20 @@ export interface CommandRequest {
   /** Most output in bytes of UTF-8. */
   readonly maxOutputBytes: number;
   /**
-   * How long the prompt must stand still before it is believed, in milliseconds; default 0. Output that holds a line like
-   * the prompt, and pauses exactly behind it, looks like the end of the command for that long. Shells only.
+   * How long the prompt must stand still before it is believed, in milliseconds; default 0. Output that holds a line
+   * like the prompt, and pauses exactly behind it, looks like the end of the command for that long. Shells only.
    */
   readonly settleMs?: number;
-  /** Fails with PROMPT_NOT_FOUND when the command before this one turns out to have printed on. Default false. Shells only. */
+  /**
+   * Fails with PROMPT_NOT_FOUND when the command before this one turns out to have printed on. Default false. Shells
+   * only.
+   */
   readonly refuseLeftovers?: boolean;
   /** It is a step of the platform's own data, no line of the caller's: rules about commands do not hold for it. */
   readonly own?: boolean;
-  /** What happens beyond `maxOutputBytes`: `fail` (default) interrupts with OUTPUT_TOO_LARGE, `truncate` drops the rest. */
+  /**
+   * What happens beyond `maxOutputBytes`: `fail` (default) interrupts with OUTPUT_TOO_LARGE, `truncate` drops the rest.
+   */
   readonly overflow?: "fail" | "truncate";
 }
 
@@ -91,12 +105,21 @@ export interface Session {
   readonly remoteVersion: string;
   /** The least crypto profile that offers what was agreed upon. Unset: it is no SSH. */
   readonly cryptoProfile?: CryptoProfile;
-  /** Connect and key exchange, authentication, and login until the first prompt, in milliseconds; as measured when the session was opened. */
+  /**
+   * Connect and key exchange, authentication, and login until the first prompt, in milliseconds; as measured when the
+   * session was opened.
+   */
   readonly timings: { readonly connectMs: number; readonly authMs: number; readonly loginMs: number };
-  /** Runs one command line and resolves when the prompt is back. Rejects with DeviceError, or with what `beforeWrite` threw. */
+  /**
+   * Runs one command line and resolves when the prompt is back. Rejects with DeviceError, or with what `beforeWrite`
+   * threw.
+   */
   run(command: CommandRequest): Promise<CommandOutcome>;
   /** Called once when the connection is gone; at once if it is. */
   onClose(listener: () => void): void;
-  /** Goes to a mode on the shortest path of the platform's graph; every arrival is checked, a question for a secret is answered from the account. */
+  /**
+   * Goes to a mode on the shortest path of the platform's graph; every arrival is checked, a question for a secret is
+   * answered from the account.
+   */
   enterMode(mode: string, options?: ModeOptions): Promise<void>;
 }

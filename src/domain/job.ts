@@ -181,9 +181,14 @@ export interface Waiting {
     | "CLAIM";
   /** The job that holds the device or stands next in its line. */
   readonly blockingJob?: string;
-  /** The full limit, or the paused named queue, that it waits for, as "queue/<name>", "caller/<name>" or "label/<key>=<value>". */
+  /**
+   * The full limit, or the paused named queue, that it waits for, as "queue/<name>", "caller/<name>" or
+   * "label/<key>=<value>".
+   */
   readonly limit?: string;
-  /** The policy that keeps changes from starting, as "freeze/<name>", "window/<name>" or "stop/changes", and until when. */
+  /**
+   * The policy that keeps changes from starting, as "freeze/<name>", "window/<name>" or "stop/changes", and until when.
+   */
   readonly policy?: string;
   readonly untilMs?: number;
   /** 1 is next; 0 when not in line. */

@@ -88,7 +88,10 @@ export interface DeviceStore {
     readonly limit: number;
     readonly after?: string;
   }): Promise<{ readonly devices: readonly DeviceRecord[]; readonly next?: string }>;
-  /** Replaces a device. DEVICE_NOT_FOUND, ENDPOINT_TAKEN, CREDENTIAL_NOT_FOUND; DEVICE_HAS_LIVE_JOBS when endpoint or zone change. */
+  /**
+   * Replaces a device. DEVICE_NOT_FOUND, ENDPOINT_TAKEN, CREDENTIAL_NOT_FOUND; DEVICE_HAS_LIVE_JOBS when endpoint or
+   * zone change.
+   */
   update(device: Omit<DeviceRecord, "createMs" | "updateMs">): Promise<DeviceRecord>;
   /** DEVICE_NOT_FOUND, DEVICE_HAS_LIVE_JOBS. */
   remove(name: string): Promise<void>;

@@ -31,9 +31,9 @@ interface Parts {
 }
 
 /**
- * Follows the feeds of all zones, and the installation's own of runs, with blocking reads: one for all where Redis lets one command read them, and in a
- * cluster, where a command keeps to one slot, one for each zone. A connection that fails is replaced by one to
- * wherever the feed is then.
+ * Follows the feeds of all zones, and the installation's own of runs, with blocking reads: one for all where Redis lets
+ * one command read them, and in a cluster, where a command keeps to one slot, one for each zone. A connection that
+ * fails is replaced by one to wherever the feed is then.
  */
 export function followFeeds({ links, keys, zones }: Parts, listener: FeedListener): { stop(): Promise<void> } {
   const readers = new Map<string, Promise<void>>();

@@ -15,7 +15,10 @@ export function reconciling(zone: string, closed: readonly string[] = []): Store
   return new StoreError("STORE_RECONCILING", message, { zone, workers: names });
 }
 
-/** The store is no place for work that must not run twice. Without a reason: it cannot tell when it came back with another history. */
+/**
+ * The store is no place for work that must not run twice. Without a reason: it cannot tell when it came back with
+ * another history.
+ */
 export function unfit(why = "it hides its run_id or master_replid"): StoreError {
   return new StoreError("STORE_UNFIT", `Redis takes no work that must not run twice: ${why}`);
 }

@@ -44,7 +44,10 @@ export type CancelOutcome = "CANCELLED" | "CANCELLING" | "RUNNING" | "FINAL";
 
 /** Jobs as callers see them. */
 export interface JobStore {
-  /** Accepts a job, or answers with the one an earlier call with the same request id created. REQUEST_ID_REUSED, DEVICE_NOT_FOUND (it is being removed). */
+  /**
+   * Accepts a job, or answers with the one an earlier call with the same request id created. REQUEST_ID_REUSED,
+   * DEVICE_NOT_FOUND (it is being removed).
+   */
   create(job: NewJob): Promise<{ readonly job: JobRecord; readonly replayed: boolean }>;
   /** The same for many, in few round trips; one result each, in order. */
   createMany(
@@ -55,7 +58,10 @@ export interface JobStore {
   getMany(ids: readonly string[]): Promise<readonly (JobRecord | undefined)[]>;
   /** Why each job waits; undefined for jobs that do not. */
   waiting(jobs: readonly JobRecord[]): Promise<readonly (Waiting | undefined)[]>;
-  /** Newest first, by creation or by end (then only what has ended), behind `before`. Looks at no more than a bounded number of jobs, so a page may be short or empty. */
+  /**
+   * Newest first, by creation or by end (then only what has ended), behind `before`. Looks at no more than a bounded
+   * number of jobs, so a page may be short or empty.
+   */
   list(
     query: JobQuery,
     page: { readonly limit: number; readonly before?: string; readonly order?: "created" | "ended" },
@@ -67,7 +73,11 @@ export interface JobStore {
     id: string,
     how: { readonly interruptRunning: boolean; readonly caller: string; readonly reason: string },
   ): Promise<CancelOutcome>;
-  /** Writes the verdict once and lifts the hold. JOB_NOT_FOUND, JOB_NOT_INDETERMINATE, JOB_ALREADY_RESOLVED, CONFIRM_TIMER_RUNNING before `notBeforeMs` (by the store's clock). `rerunJob` is the id of the job that will do it again. */
+  /**
+   * Writes the verdict once and lifts the hold. JOB_NOT_FOUND, JOB_NOT_INDETERMINATE, JOB_ALREADY_RESOLVED,
+   * CONFIRM_TIMER_RUNNING before `notBeforeMs` (by the store's clock). `rerunJob` is the id of the job that will do it
+   * again.
+   */
   resolve(
     id: string,
     verdict: {

@@ -207,8 +207,9 @@ export interface LeaseStore {
   register(worker: WorkerIdentity, control?: WorkerControl): Promise<{ readonly toTell: Telling }>;
   /**
    * Renews the lease. "DEAD": a reaper buried this worker; it must stop at once and may register under a new name.
-   * `cancels`: jobs it should stop. `closes`: sessions it should close, until it tells that they are gone. `newcomers`: workers it should write into its journal, and say so. `control`: what it was told to do,
-   * while that stands. `toTell`: what its journals know is to be told.
+   * `cancels`: jobs it should stop. `closes`: sessions it should close, until it tells that they are gone. `newcomers`:
+   * workers it should write into its journal, and say so. `control`: what it was told to do, while that stands.
+   * `toTell`: what its journals know is to be told.
    */
   beat(
     worker: WorkerIdentity,
@@ -239,7 +240,8 @@ export interface LeaseStore {
   }>;
   /**
    * The point of no return: recorded before the first changing byte. EXPIRED: the job's queue timeout passed meanwhile.
-   * FROZEN: a policy closed meanwhile. UNSEEN: not before a server and another worker would remember this one, which takes a second or so. `requests` go into the journal. STORE_RECONCILING, STORE_UNFIT: nothing may be sent.
+   * FROZEN: a policy closed meanwhile. UNSEEN: not before a server and another worker would remember this one, which
+   * takes a second or so. `requests` go into the journal. STORE_RECONCILING, STORE_UNFIT: nothing may be sent.
    */
   intent(
     holder: Holder,
@@ -253,7 +255,10 @@ export interface LeaseStore {
   replicated(holder: Holder): Promise<void>;
   /** Who stopped changes in this zone, if anybody did. */
   stopped(zone: string): Promise<ChangeStop | undefined>;
-  /** CUT: no more of the attempt's output is kept, only facts; memory runs short, or parts before this one were forgotten. */
+  /**
+   * CUT: no more of the attempt's output is kept, only facts; memory runs short, or parts before this one were
+   * forgotten.
+   */
   append(holder: Holder, part: OutputPart): Promise<Fenced | "CUT">;
   /** What may be repeated goes round again instead of ending well when parts of its output were forgotten. */
   finish(holder: Holder, end: AttemptEnd): Promise<Fenced>;
@@ -274,8 +279,8 @@ export interface LeaseStore {
   /** These are in the caller's journal, safe from a loss of power: they may change devices now. */
   noted(worker: WorkerIdentity, newcomers: readonly string[]): Promise<void>;
   /**
-   * All is told to this history that the journals of these workers know, the caller's own among them, and which newcomers
-   * are written down there. STORE_RECONCILING: by now the store has another, which is to be told as well.
+   * All is told to this history that the journals of these workers know, the caller's own among them, and which
+   * newcomers are written down there. STORE_RECONCILING: by now the store has another, which is to be told as well.
    */
   replayed(
     worker: WorkerIdentity,
@@ -289,7 +294,9 @@ export interface LeaseStore {
   release(worker: WorkerIdentity, endpoints: readonly string[]): Promise<void>;
   /** Ends the worker's registration; whatever it still owns is let go. */
   retire(worker: WorkerIdentity): Promise<void>;
-  /** Calls back when there may be work, an order, a job to be cancelled, or a device to be let go. Returns how to stop. */
+  /**
+   * Calls back when there may be work, an order, a job to be cancelled, or a device to be let go. Returns how to stop.
+   */
   onHint(worker: WorkerIdentity, hint: (message: Hint) => void): Promise<() => Promise<void>>;
 }
 
@@ -303,7 +310,9 @@ export interface Telling {
   readonly sinceMs: number;
 }
 
-/** A worker that is to be remembered by another, in case the store forgets it. `number`: of registrations when it asked. */
+/**
+ * A worker that is to be remembered by another, in case the store forgets it. `number`: of registrations when it asked.
+ */
 export interface Newcomer {
   readonly name: string;
   readonly number: number;

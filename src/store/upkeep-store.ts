@@ -41,15 +41,26 @@ export interface Remembered {
 
 /** What every server does by time, in bounded steps, without a leader. */
 export interface UpkeepStore {
-  /** Starts what is due, expires what waited too long, hands on what its owner leaves lying. Answers with the time until something is due, at most 1 s. */
+  /**
+   * Starts what is due, expires what waited too long, hands on what its owner leaves lying. Answers with the time until
+   * something is due, at most 1 s.
+   */
   tick(zone: string): Promise<{ readonly worked: number; readonly nextMs: number }>;
   /** Purges what has been kept long enough and trims outputs, a bounded step. Answers with how much was done. */
   retain(zone: string, rule: RetentionRule): Promise<number>;
-  /** Brings the zone and the history of its Redis together, a bounded step. `remembered`: nothing when the caller has not seen it open. */
+  /**
+   * Brings the zone and the history of its Redis together, a bounded step. `remembered`: nothing when the caller has
+   * not seen it open.
+   */
   reconcile(zone: string, remembered?: Remembered): Promise<GateState>;
-  /** Lifts every hold that was laid for this reason ("restore", "worker/<name>"). `opened`: the zone as a whole was closed for it. */
+  /**
+   * Lifts every hold that was laid for this reason ("restore", "worker/<name>"). `opened`: the zone as a whole was
+   * closed for it.
+   */
   lift(zone: string, reason: string): Promise<{ readonly devices: number; readonly opened: boolean }>;
-  /** Buries a worker whose beat is still `beat` and frees up to `limit` of its devices. `left`: devices still to free. */
+  /**
+   * Buries a worker whose beat is still `beat` and frees up to `limit` of its devices. `left`: devices still to free.
+   */
   reap(
     zone: string,
     worker: string,

@@ -5,8 +5,9 @@ const graceMs = 5_000;
 
 /**
  * A change that is under way when its attempt has to stop is first given the time to be answered: an answer that was
- * seen leaves no doubt. Where changes are only stopped, it is given all the time it has. Losing the lease, or the attempt's own time, ends the waiting at once. To be made once for an
- * attempt: each call listens to the attempt's signals until its end.
+ * seen leaves no doubt. Where changes are only stopped, it is given all the time it has. Losing the lease, or the
+ * attempt's own time, ends the waiting at once. To be made once for an attempt: each call listens to the attempt's
+ * signals until its end.
  */
 export function afterGrace(context: Pick<AttemptContext, "urgentSignal" | "hardSignal" | "timer">): AbortSignal {
   const { urgentSignal: signal, hardSignal, timer } = context;

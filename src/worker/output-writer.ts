@@ -22,8 +22,8 @@ export interface OutputWriter {
   intended(step: number): void;
   confirmed(step: number): void;
   /**
-   * Ends writing; gives what is left, to go with the end of the attempt, and how many parts went before. Rejects with FencedError when another holds the
-   * device now, and with OutputLostError when the store refused a part.
+   * Ends writing; gives what is left, to go with the end of the attempt, and how many parts went before. Rejects with
+   * FencedError when another holds the device now, and with OutputLostError when the store refused a part.
    */
   end(): Promise<Output & { readonly parts: number }>;
 }

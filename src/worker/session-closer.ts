@@ -8,8 +8,8 @@ const answerMs = 1_500;
 
 /**
  * Closes sessions that somebody wants closed: one that waits for work at once, one in use when its job is done with it,
- * or has been cut. An attempt that has no session yet is cut while it connects, and one that it has by then is let go of. Answers whether it is gone by now; a
- * session that is being closed already is left to that.
+ * or has been cut. An attempt that has no session yet is cut while it connects, and one that it has by then is let go
+ * of. Answers whether it is gone by now; a session that is being closed already is left to that.
  */
 export function createSessionCloser({
   clock,

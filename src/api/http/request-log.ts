@@ -8,7 +8,10 @@ import type { CallSubject } from "../calls/call-context.js";
 import type { CallObserver, ObservedCall } from "../calls/call-observer.js";
 import type { AnyRequest, AnyResponse } from "./one-port-server.js";
 
-/** One line in the log per call: who, what, about which job, how it ended, how long it took. Never a body, a header value or a secret. */
+/**
+ * One line in the log per call: who, what, about which job, how it ended, how long it took. Never a body, a header
+ * value or a secret.
+ */
 export interface RequestLog {
   principal?: string;
   /** Undefined: it ended well. */

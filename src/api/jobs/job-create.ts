@@ -54,10 +54,10 @@ const defaults = {
 };
 
 /**
- * A wish as a job for the store: target resolved, effect class decided, defaults filled in, secrets sealed apart. Throws
- * DEVICE_NOT_FOUND, CREDENTIAL_NOT_FOUND, UNKNOWN_PLATFORM, NODE_NOT_FOUND, TASK_TYPE_NOT_FOUND, INVALID_REQUEST (an
- * unknown zone, an ambiguous address, what is no configuration, no check or no program, an input that does not fit its
- * task), CANNOT_RESTORE, NOT_READ_ONLY, REQUEST_ID_REQUIRED, COMMAND_DENIED and INLINE_ENDPOINTS_FORBIDDEN.
+ * A wish as a job for the store: target resolved, effect class decided, defaults filled in, secrets sealed apart.
+ * Throws DEVICE_NOT_FOUND, CREDENTIAL_NOT_FOUND, UNKNOWN_PLATFORM, NODE_NOT_FOUND, TASK_TYPE_NOT_FOUND, INVALID_REQUEST
+ * (an unknown zone, an ambiguous address, what is no configuration, no check or no program, an input that does not fit
+ * its task), CANNOT_RESTORE, NOT_READ_ONLY, REQUEST_ID_REQUIRED, COMMAND_DENIED and INLINE_ENDPOINTS_FORBIDDEN.
  */
 export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWish): NewJob {
   const target = resolveTarget(parts, around, wish);
@@ -208,7 +208,10 @@ function returnMs({ within }: WaitForReturn): number {
   return within ? durationMs(within) : defaults.returnMs;
 }
 
-/** A device that returns is waited for, and a change that is taken back is watched until it is, so its attempt may take that much longer. */
+/**
+ * A device that returns is waited for, and a change that is taken back is watched until it is, so its attempt may take
+ * that much longer.
+ */
 function timerMs({ operation }: JobSpec): number {
   if (operation.case === "commands") {
     const waits = operation.value.commands.map(({ waitForReturn }) => (waitForReturn ? returnMs(waitForReturn) : 0));

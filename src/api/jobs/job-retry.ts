@@ -28,7 +28,8 @@ const together = 50;
 
 /**
  * Does a final job again, as a new job with the same specification. Throws JOB_NOT_FINAL while it has not ended,
- * JOB_NOT_RESOLVED while its outcome is unknown, SECRET_ERASED when it came with its own login, and DEVICE_MOVED when its device is in another zone.
+ * JOB_NOT_RESOLVED while its outcome is unknown, SECRET_ERASED when it came with its own login, and DEVICE_MOVED when
+ * its device is in another zone.
  */
 export async function retryJob(
   parts: JobCreation,

@@ -17,7 +17,9 @@ export async function filterWorkers(store: Parts, filter: ListWorkersRequest): P
   return found.filter((records) => states.length === 0 || states.includes(workerState(records)));
 }
 
-/** The workers that are meant, by name. A name or node that is not known is refused, so that no slip looks like success. */
+/**
+ * The workers that are meant, by name. A name or node that is not known is refused, so that no slip looks like success.
+ */
 export async function selectWorkers(store: Parts, wanted: Wanted): Promise<WorkerRecords[]> {
   const all = await store.workers.list(zonesOf(wanted));
   requireKnown(all, wanted.names, wanted.nodes);
@@ -93,7 +95,10 @@ export interface Place {
   readonly endpoint: string;
 }
 
-/** What is meant by a device's name, or by its address with a port where that is not 22: one place in each zone. DEVICE_NOT_FOUND. */
+/**
+ * What is meant by a device's name, or by its address with a port where that is not 22: one place in each zone.
+ * DEVICE_NOT_FOUND.
+ */
 export async function hostPlaces({ devices, zones }: Pick<Store, "devices" | "zones">, host: string): Promise<Place[]> {
   const device: DeviceRecord | undefined = await devices.get(host);
   if (device) return [{ zone: device.zone, endpoint: device.endpoint }];

@@ -7,10 +7,10 @@
 --       7 jobs that ended well · 8 jobs that ended otherwise, since it started · 9… other fields of its hash that it
 --       tells of itself, name and value in turn
 -- Gives {'DEAD'} · {'OK', and what it is told, word and value in turn}: replay, and the time of what is remembered, a space,
---       and the history that asks: it is to tell that one what its journals know since then; note, and a worker that it is to write down, a space, and the number of
---       its registration; control, and the order that stands, as a JSON object; cancel, and a job; close, and the number
---       of a session, a space, and the job that is cut for it, if one is; of a job that has no session yet also a space
---       and its fence, under a number below zero
+--       and the history that asks: it is to tell that one what its journals know since then; note, and a worker that it
+--       is to write down, a space, and the number of its registration; control, and the order that stands, as a JSON
+--       object; cancel, and a job; close, and the number of a session, a space, and the job that is cut for it, if one
+--       is; of a job that has no session yet also a space and its fence, under a number below zero
 -- Cost  O(cancels + newcomers + sessions to close + devices handed on)
 
 local worker = ARGV[2]
