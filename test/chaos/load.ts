@@ -145,8 +145,18 @@ export function startLoad(at: Installation, seed: string, target: number): Load 
     }
   }
 
+  /** Redis may have forgotten a verdict: its device is held again then, until somebody looks. */
+  function doubtAgain(): void {
+    for (const entry of entries) if (entry.resolved && entry.problems.length === 0) open.set(entry.key, entry);
+  }
+
   async function look(): Promise<void> {
+    let seen = 0;
     while (!ending) {
+      if (lostSince(seen) && !at.redis.losing) {
+        seen = at.redis.lost;
+        doubtAgain();
+      }
       const ids = [...open.values()].flatMap((entry) => (again.has(entry) ? [] : entry.ids.slice(-1)));
       const losses = at.redis.lost;
       for (let from = 0; from < ids.length; from += 1_000) {
