@@ -10,7 +10,7 @@ import { DeliveryState, type Delivery, type Webhook, WebhookSchema, WebhookServi
 export type WebhookInput = MessageInitShape<typeof WebhookSchema>;
 
 /** What of a webhook is to change; what is left out stays. */
-export type WebhookChanges = Pick<WebhookInput, "url" | "filter" | "retryFor" | "description" | "paused">;
+export type WebhookChanges = Pick<WebhookInput, "url" | "filter" | "retryFor" | "description" | "paused" | "ordered">;
 
 /** Which deliveries are listed. */
 export interface ListDeliveriesOptions {
@@ -57,6 +57,7 @@ export interface Webhooks {
 /** Names of fields in an update mask. */
 const paths: Readonly<Record<string, string>> = {
   ...{ url: "url", filter: "filter", retryFor: "retry_for", description: "description", paused: "paused" },
+  ordered: "ordered",
 };
 
 /** Makes the webhooks' part of a client. */

@@ -19,6 +19,7 @@ interface FilterOptions {
 interface CreateOptions extends CommonOptions, FilterOptions {
   readonly retryFor?: number;
   readonly description?: string;
+  readonly ordered?: boolean;
 }
 
 interface UpdateOptions extends CreateOptions {
@@ -47,7 +48,7 @@ export function registerWebhooks(program: Command, kit: CommandKit): void {
     const rows = webhooks.map((one) => [
       ...[one.name, one.url, filterText(one), `${one.status?.pending ?? 0}`, `${one.status?.dead ?? 0}`],
       ...[`${one.status?.failures ?? 0}`, time(one.status?.lastSuccessTime) || "never"],
-      ...[one.paused ? "paused" : "active", one.description],
+      ...[one.paused ? "paused" : "active", one.ordered ? "in order" : "", one.description],
     ]);
     const heads = [
       "name",
@@ -58,6 +59,7 @@ export function registerWebhooks(program: Command, kit: CommandKit): void {
       "failures in a row",
       "last success",
       "state",
+      "how",
       "for",
     ];
     await out.line(table(heads, rows));
@@ -177,11 +179,13 @@ function withSettings(command: Command): Command {
     .option("--device <name>", "only this device; may be repeated", collect)
     .option("--zone <name>", "only this zone; may be repeated", collect)
     .option("--retry-for <duration>", "how long a delivery is tried (default: 3d)", parseDuration)
-    .option("--description <text>", "what it is for");
+    .option("--description <text>", "what it is for")
+    .option("--ordered", "one delivery at a time, in order: one that is refused keeps the others waiting")
+    .option("--no-ordered", "as they come, several at a time (the default)");
 }
 
 function settingsOf(options: CreateOptions): WebhookChanges {
-  const { event, queue, label, device, zone, retryFor, description } = options;
+  const { event, queue, label, device, zone, retryFor, description, ordered } = options;
   const filters = [event, queue, label, device, zone].some((given) => given !== undefined);
   return {
     ...(filters && {
@@ -192,13 +196,14 @@ function settingsOf(options: CreateOptions): WebhookChanges {
     }),
     ...(retryFor !== undefined && { retryFor: durationFromMs(retryFor) }),
     ...(description !== undefined && { description }),
+    ...(ordered !== undefined && { ordered }),
   };
 }
 
 async function tell(out: Output, webhook: Webhook): Promise<void> {
   if (out.json) return await out.document(toJson(WebhookSchema, webhook));
-  const paused = webhook.paused ? "; it is paused" : "";
-  await out.line(`${webhook.name}: ${webhook.url} is told of ${filterText(webhook)}${paused}`);
+  const how = `${webhook.ordered ? ", in order" : ""}${webhook.paused ? "; it is paused" : ""}`;
+  await out.line(`${webhook.name}: ${webhook.url} is told of ${filterText(webhook)}${how}`);
 }
 
 function collectStates(text: string, before: DeliveriesOptions["state"] = []): DeliveriesOptions["state"] {

@@ -78,8 +78,8 @@ export function createWebhookDeliveries(parts: WebhookDeliveryParts): Service {
   async function step(): Promise<number> {
     if (clock.monotonic() - swept >= sweepMs && (await webhooks.sweep()) === 0) swept = clock.monotonic();
     const all = await webhooks.list();
-    const rooms = all.flatMap(({ uid, paused }) =>
-      paused ? [] : [{ uid, room: roomEach - (underWay.get(uid)?.size ?? 0) }],
+    const rooms = all.flatMap(({ uid, paused, ordered }) =>
+      paused ? [] : [{ uid, room: roomEach - (underWay.get(uid)?.size ?? 0), ordered }],
     );
     const taken = await webhooks.take(
       rooms.filter(({ room }) => room > 0),

@@ -12,6 +12,8 @@ export interface WebhookRecord {
   readonly description?: string;
   /** Nothing is posted; deliveries wait. */
   readonly paused?: boolean;
+  /** One delivery at a time, by their numbers. */
+  readonly ordered?: boolean;
   /** The signing secret, sealed for `webhookPlace(uid)`. */
   readonly sealed: Uint8Array;
   /** The secret before it, sealed alike, which signs as well until then. */
@@ -22,7 +24,7 @@ export interface WebhookRecord {
 
 /** What of a webhook can be changed. */
 export type WebhookChange = Partial<
-  Pick<WebhookRecord, "url" | "filter" | "retryForMs" | "description" | "paused" | "sealed" | "previous">
+  Pick<WebhookRecord, "url" | "filter" | "retryForMs" | "description" | "paused" | "ordered" | "sealed" | "previous">
 >;
 
 /** How the deliveries of a webhook stand. */
@@ -121,11 +123,11 @@ export interface WebhookStore {
   /** Stores deliveries; one that is there, or whose webhook is gone, changes nothing. */
   add(deliveries: readonly NewDelivery[]): Promise<void>;
   /**
-   * Takes due deliveries for an attempt, for each webhook as many as it has room for here. Whoever does not settle one
-   * within `holdMs` leaves it to others.
+   * Takes due deliveries for an attempt, for each webhook as many as it has room for here; where they are `ordered`, the
+   * first that has not ended, and no other. Whoever does not settle one within `holdMs` leaves it to others.
    */
   take(
-    rooms: readonly { readonly uid: string; readonly room: number }[],
+    rooms: readonly { readonly uid: string; readonly room: number; readonly ordered?: boolean | undefined }[],
     holdMs: number,
   ): Promise<readonly TakenDelivery[]>;
   /** Notes what came of an attempt. False: another one counts by now. */

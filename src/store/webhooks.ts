@@ -171,7 +171,7 @@ export function createWebhookStore(parts: {
     },
     async take(rooms, holdMs) {
       if (rooms.length === 0) return [];
-      const args = rooms.flatMap(({ uid, room }) => [uid, room]);
+      const args = rooms.flatMap(({ uid, room, ordered }) => [uid, room, ordered ? "1" : ""]);
       return list(await scripts.run("take_deliveries", root, holdMs, ...args)).map((reply): TakenDelivery => {
         const [id, uid, attempt, deadline, body] = list(reply).map((part) => text(part));
         return {

@@ -106,9 +106,11 @@ describe("UpdateWebhook", () => {
       webhook: { name: "ops", paused: true },
       updateMask: { paths: ["paused"] },
     });
-    expect(paused.webhook).toMatchObject({ url, filter, paused: true, description: "pager" });
+    expect(paused.webhook).toMatchObject({ url, filter, paused: true, ordered: false, description: "pager" });
+    const ordered = { webhook: { name: "ops", ordered: true }, updateMask: { paths: ["ordered"] } };
+    expect((await client().updateWebhook(ordered)).webhook).toMatchObject({ url, paused: true, ordered: true });
     expect((await client().updateWebhook({ webhook: { name: "ops", url: `${url}/v2` } })).webhook).toMatchObject({
-      ...{ url: `${url}/v2`, paused: false, description: "", retryFor: { seconds: 259_200n } },
+      ...{ url: `${url}/v2`, paused: false, ordered: false, description: "", retryFor: { seconds: 259_200n } },
       filter: { events: [], labels: {} },
     });
     const before = await api.at.dump();

@@ -57,6 +57,9 @@ describe("webhooks of real servers", () => {
     expect((await update("pause", "ops")).stdout).toContain("; it is paused\n");
     expect((await update("resume", "ops")).stdout).toContain("with site=fra\n");
     expect((await update("update", "ops", "--no-filter")).stdout).toContain("is told of everything\n");
+    expect((await update("update", "ops", "--ordered")).stdout).toContain("is told of everything, in order\n");
+    expect((await update("list")).stdout).toContain("in order");
+    expect((await update("update", "ops", "--no-ordered")).stdout).toContain("is told of everything\n");
     expect((await update("update", "ops")).stderr).toContain("nothing to change");
     const rotated = await runCli(["webhooks", "rotate-secret", "ops"], { ...setting, stdin: `${secret}-2\n` });
     expect(rotated.stdout).toContain("ops: the old secret signs, too, until 20");

@@ -170,6 +170,33 @@ describe("an endpoint", () => {
     expect(new Set(got().map(({ id }) => id)).size).toBe(ids.length);
   });
 
+  test("that wants order hears of one after another from two servers, also behind one that it refused", async () => {
+    let open = 0;
+    let most = 0;
+    let refusals = 3;
+    endpoint.answer = (_request, response) => {
+      most = Math.max(most, ++open);
+      response.once("close", () => open--);
+      response.writeHead(refusals-- > 0 ? 500 : 204).end();
+    };
+    await hook("a");
+    await at.store.webhooks.update("a", () => ({ ordered: true }));
+    await startServers(2);
+    const ids: string[] = [];
+    for (let i = 0; i < 12; i++) {
+      ids.push(await endOne());
+      at.time.now += 1;
+    }
+    for (const failures of [1, 2, 3]) {
+      await eventually(async () => expect(await standing()).toMatchObject({ failures, pending: 12 }));
+      at.time.now += 60_000;
+    }
+    await eventually(async () => expect(await standing()).toMatchObject({ delivered: 12, pending: 0 }));
+    const told = got().map(({ data }) => (data["job"] as { id: string }).id);
+    expect(told).toEqual([ids[0], ids[0], ids[0], ...ids]);
+    expect(most).toBe(1);
+  });
+
   test("that answers nothing at all takes no time from another", async () => {
     endpoint.answer = () => undefined;
     const quick = await startHookEndpoint();

@@ -264,6 +264,60 @@ describe("a delivery", () => {
     expect(await at.store.webhooks.redeliver("a", "dead")).toEqual([deliveries[0]!.id]);
   });
 
+  describe("of an endpoint that wants order", () => {
+    const takeFirst = () => at.store.webhooks.take([{ ...room[0]!, ordered: true }], 15_000);
+    const [j1, j2, j3] = ["j1", "j2", "j3"].map((subject) => deliveryId("uid-a", "job.failed", subject));
+    beforeEach(() => at.store.webhooks.add(["j1", "j2", "j3"].map((subject) => delivery(subject))));
+
+    test("goes when the one before it was delivered or given up, whoever tries", async () => {
+      const [first] = await takeFirst();
+      expect(first).toMatchObject({ id: j1, attempt: 1 });
+      expect(await takeFirst()).toEqual([]);
+      // Its server is silent for too long: another has it, and still nobody the next.
+      at.time.now += 15_000;
+      const [again] = await takeFirst();
+      expect(again).toMatchObject({ id: j1, attempt: 2 });
+      await at.store.webhooks.settle(again!, retry, failure);
+      expect(await takeFirst()).toEqual([]);
+      at.time.now += 5_000;
+      const [third] = await takeFirst();
+      expect(third).toMatchObject({ id: j1, attempt: 3 });
+      await at.store.webhooks.settle(third!, { kind: "dead", reason: "GONE" }, { durationMs: 1, status: 410 });
+      const [next] = await takeFirst();
+      expect(next).toMatchObject({ id: j2 });
+      await at.store.webhooks.settle(next!, delivered, { durationMs: 1, status: 200 });
+      // What is tried again takes its old turn.
+      await at.store.webhooks.redeliver("a", "dead");
+      expect(await takeFirst()).toMatchObject([{ id: j1 }]);
+    });
+
+    test("is what finds out that an endpoint which was down is back, within five minutes", async () => {
+      for (let i = 0; i < 9; i++) {
+        const [one] = await takeFirst();
+        expect(one).toMatchObject({ id: j1, attempt: i + 1 });
+        await at.store.webhooks.settle(one!, { kind: "retry", afterMs: i < 5 ? 0 : 3_600_000 }, failure);
+        expect(i < 4 || (await takeFirst()).length === 0).toBe(true);
+        at.time.now += 300_000;
+      }
+      const [probe] = await takeFirst();
+      expect(probe).toMatchObject({ id: j1 });
+      at.time.now += 14_999;
+      expect(await takeFirst()).toEqual([]);
+      await at.store.webhooks.settle(probe!, delivered, { durationMs: 1, status: 200 });
+      expect(await takeFirst()).toMatchObject([{ id: j2 }]);
+    });
+
+    test("goes with all others once order is not wanted any more, and waits again once it is", async () => {
+      expect(await takeFirst()).toMatchObject([{ id: j1 }]);
+      const rest = await take();
+      expect(new Set(rest.map(({ id }) => id))).toEqual(new Set([j2, j3]));
+      await at.store.webhooks.settle(rest[0]!, retry, failure);
+      at.time.now += 5_000;
+      // The first is still under way.
+      expect(await takeFirst()).toEqual([]);
+    });
+  });
+
   test("is listed by pages, whatever comes and goes", async () => {
     await at.store.webhooks.add(Array.from({ length: 25 }, (_, i) => delivery(`j${i}`)));
     const [one] = await take();

@@ -17,7 +17,7 @@ import { deliveryMessage, deliveryStates, webhookMessage } from "./webhook-view.
 const defaultRetryForMs = 3 * 86_400_000;
 const defaultKeepMs = 86_400_000;
 /** What UpdateWebhook can change. */
-const changeable: readonly string[] = ["url", "filter", "retry_for", "description", "paused"];
+const changeable: readonly string[] = ["url", "filter", "retry_for", "description", "paused", "ordered"];
 
 /** What the service needs. */
 export interface WebhookServiceParts {
@@ -41,13 +41,14 @@ export function createWebhookService(parts: WebhookServiceParts): ServiceImpl<ty
 
   return {
     async createWebhook({ webhook, secret }, context) {
-      const { name, url, filter, retryFor, description, paused } = webhook!;
+      const { name, url, filter, retryFor, description, paused, ordered } = webhook!;
       const bad = [...urlProblems(addresses, url), ...secretProblems(secret)];
       if (bad.length > 0) throw invalidRequest(...bad);
       const uid = Buffer.from(random.bytes(12)).toString("hex");
       const made = await webhooks.create({
         ...{ name, uid, url, filter: filterOf(filter), creator: context.values.get(principalKey).name },
-        ...{ retryForMs: retryFor ? durationMs(retryFor) : defaultRetryForMs, description, paused },
+        ...{ retryForMs: retryFor ? durationMs(retryFor) : defaultRetryForMs },
+        ...{ description, paused, ordered },
         sealed: sealer.seal(new TextEncoder().encode(secret), webhookPlace(uid)),
       });
       return { webhook: webhookMessage(made) };
@@ -56,7 +57,7 @@ export function createWebhookService(parts: WebhookServiceParts): ServiceImpl<ty
       return { webhooks: await withStatus(await webhooks.list()) };
     },
     async updateWebhook({ webhook, updateMask }) {
-      const { name, url, filter, retryFor, description, paused } = webhook!;
+      const { name, url, filter, retryFor, description, paused, ordered } = webhook!;
       const named = updateMask?.paths ?? [];
       const paths = named.length > 0 ? named : changeable;
       const bad = named.flatMap((path, index) =>
@@ -67,7 +68,7 @@ export function createWebhookService(parts: WebhookServiceParts): ServiceImpl<ty
       if (paths.includes("url")) bad.push(...urlProblems(addresses, url));
       if (bad.length > 0) throw invalidRequest(...bad);
       const wanted = {
-        ...{ url, filter: filterOf(filter), description, paused },
+        ...{ url, filter: filterOf(filter), description, paused, ordered },
         retry_for: retryFor ? durationMs(retryFor) : defaultRetryForMs,
       };
       const { retry_for: retryForMs, ...change } = pick(wanted, paths);

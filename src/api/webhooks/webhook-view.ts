@@ -19,11 +19,12 @@ export const deliveryStates: Readonly<Record<DeliveryStateNumber, DeliveryState 
 
 /** A webhook as the contract says it, without its secret. */
 export function webhookMessage(webhook: WebhookRecord, status?: WebhookStatusRecord): Webhook {
-  const { name, url, filter, retryForMs, creator, createMs, description = "", paused = false, previous } = webhook;
+  const { name, url, filter, retryForMs, creator, createMs, previous } = webhook;
+  const { description = "", paused = false, ordered = false } = webhook;
   const { events, queues, labels, devices, zones } = filter;
   return create(WebhookSchema, {
     ...{ name, url, creator, createTime: timestampFromMs(createMs), retryFor: durationFromMs(retryForMs) },
-    ...{ description, paused },
+    ...{ description, paused, ordered },
     ...(previous && { previousSecretExpireTime: timestampFromMs(previous.untilMs) }),
     filter: {
       ...{ events: [...events], queues: [...queues], labels: { ...labels } },
