@@ -1,5 +1,5 @@
 import type { PlatformCatalogue } from "../api/devices/platform-catalogue.js";
-import { isReadOnly, missingConsent, parseConfiguration, type Platform } from "../device/index.js";
+import { helpKeyProblem, isReadOnly, missingConsent, parseConfiguration, type Platform } from "../device/index.js";
 
 /** The platforms as the server knows them: the same definitions that drive the worker's engine. */
 export function createPlatformCatalogue(platforms: ReadonlyMap<string, Platform>): PlatformCatalogue {
@@ -29,6 +29,7 @@ export function createPlatformCatalogue(platforms: ReadonlyMap<string, Platform>
       const platform = platforms.get(name);
       return platform !== undefined && isReadOnly(platform.readOnly, line);
     },
+    lineProblem: (name, line) => helpKeyProblem(platforms.get(name)?.helpKey ?? "", line),
     configurationProblems(name, lines) {
       const rules = platforms.get(name)?.configuration;
       return rules === undefined ? [] : parseConfiguration(rules, lines).problems;

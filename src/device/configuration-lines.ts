@@ -1,4 +1,5 @@
 import type { ConfigurationRules } from "./configuration-rules.js";
+import { helpKeyProblem } from "./help-key.js";
 
 /** One thing that is typed and answered: a line, with the lines of its block where it opens one. */
 export interface ConfigurationLine {
@@ -25,19 +26,26 @@ export interface ParsedConfiguration {
 
 /**
  * Reads lines of configuration as they would be typed: empty lines and comments mean nothing, a block stays together,
- * and a line that would leave the configuration, commit, save or run something else is a problem. A closing `end` at
- * the very end of the input is left out, as whole configurations have it.
+ * and a line that would leave the configuration, commit, save or run something else is a problem, as is one with a key
+ * that asks for help. Tabs become blanks. A closing `end` at the very end of the input is left out, as whole
+ * configurations have it.
  */
 export function parseConfiguration(rules: ConfigurationRules, input: readonly string[]): ParsedConfiguration {
   const lines: ConfigurationLine[] = [];
   const problems: LineProblem[] = [];
   const last = input.findLastIndex((line) => line.trim() !== "");
   for (let at = 0; at <= last; at++) {
-    const text = (input[at] ?? "").trimEnd();
+    // A tab is a key that completes words; a blank divides them alike.
+    const text = (input[at] ?? "").trimEnd().replaceAll("\t", " ");
     if (text.trim() === "" || rules.comment?.test(text)) continue;
     if (at === last && text.trim() === rules.leave.send) continue;
     if (rules.refused?.test(text)) {
       problems.push({ index: at, problem: `"${text.trim()}" is not configuration, and is never typed among it` });
+      continue;
+    }
+    const helps = helpKeyProblem(rules.helpKey, text);
+    if (helps !== undefined) {
+      problems.push({ index: at, problem: helps });
       continue;
     }
     const opened = rules.blocks.find(({ start }) => start.test(text));

@@ -5,7 +5,7 @@ import type { Reader } from "./definition-reader.js";
 export const evidences: readonly Evidence[] = ["real_cli", "recorded", "documents"];
 
 /** Reads the `configure` part of a definition. Throws a DefinitionError that names the field. */
-export function readConfiguration(reader: Reader, modes: readonly string[]): ConfigurationRules {
+export function readConfiguration(reader: Reader, modes: readonly string[], helpKey: string): ConfigurationRules {
   const fields = reader.object(
     "evidence",
     "base",
@@ -41,6 +41,7 @@ export function readConfiguration(reader: Reader, modes: readonly string[]): Con
   const stepOrNone = (field: Reader): ConfigurationStep | undefined => (field.absent ? undefined : step(field));
   return {
     evidence: fields.evidence.oneOf(evidences),
+    helpKey,
     base: fields.base.oneOf(modes),
     mode: fields.mode.oneOf(modes),
     enter: step(fields.enter),

@@ -64,6 +64,8 @@ export interface FlatRules extends ConfigurationStep {
 export interface ConfigurationRules {
   /** Of entering, typing lines and leaving. */
   readonly evidence: Evidence;
+  /** The platform's. */
+  readonly helpKey: string;
   /** The mode around the configuration: the running configuration is read, saved and confirmed there. */
   readonly base: string;
   /** The mode that lines are typed in. */

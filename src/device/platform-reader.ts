@@ -19,6 +19,7 @@ export function readPlatform(reader: Reader): Omit<Platform, "origin"> {
       "user_suffix",
       "repaints",
       "prompts_early",
+      "help_key",
     ] as const),
     ...(["prompts", "prompts_below", "above", "host_kept", "host_followed_by", "home"] as const),
     ...(["transitions", "login_ask", "on_open", "on_close"] as const),
@@ -44,6 +45,7 @@ export function readPlatform(reader: Reader): Omit<Platform, "origin"> {
   if (channel === "shell" && modes.length === 0) fields.prompts.fail("a shell needs the prompt of at least one mode");
   const names = modes.map((mode) => mode.name);
   const terminal = fields.terminal.object("columns", "rows");
+  const helpKey = fields.help_key.text(channel === "shell" ? "?" : "");
   const readOnly = fields.read_only.object("commands", "pipes", "except");
   const limits = fields.limits.object("max_sessions", "connects_per_minute", "connect_burst");
   return {
@@ -57,6 +59,7 @@ export function readPlatform(reader: Reader): Omit<Platform, "origin"> {
     userSuffix: fields.user_suffix.text(""),
     repaints: fields.repaints.flag(false),
     promptsEarly: fields.prompts_early.flag(false),
+    helpKey,
     modes,
     above: fields.above.anyPattern(),
     transitions: fields.transitions.entries((edge, value) => readTransition(edge, value, names)),
@@ -81,7 +84,7 @@ export function readPlatform(reader: Reader): Omit<Platform, "origin"> {
     },
     identity: readIdentityRules(fields.identity),
     commands: readCommandRules(fields.commands),
-    configuration: fields.configure.absent ? undefined : readConfiguration(fields.configure, names),
+    configuration: fields.configure.absent ? undefined : readConfiguration(fields.configure, names, helpKey),
     secrets: fields.secrets.list((item) => item.pattern(["secret"])),
     limits: {
       ...(limits.max_sessions.absent ? {} : { maxSessions: limits.max_sessions.count() }),

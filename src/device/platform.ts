@@ -77,6 +77,8 @@ export interface Platform {
   readonly repaints: boolean;
   /** The prompt is shown again as soon as a line is accepted, and taken away when its output comes. */
   readonly promptsEarly: boolean;
+  /** Asks for help wherever it is typed, so that no line can hold it. Empty: no key does. */
+  readonly helpKey: string;
   /** In the order in which prompts are tried. Empty for `exec`. */
   readonly modes: readonly Mode[];
   /** Matches lines directly above a prompt that belong to it and are no output. */

@@ -1,5 +1,6 @@
 import type { Clock } from "../domain/clock.js";
 import { checkCommand, createErrorLines, createOutputGauge } from "./command.js";
+import { helpKeyProblem } from "./help-key.js";
 import { DeviceError } from "./device-error.js";
 import type { Endpoint } from "./endpoint.js";
 import { exchange, type Ask, type ExchangeContext } from "./exchange.js";
@@ -73,6 +74,8 @@ export async function openShellSession(
 
   const run = async (request: CommandRequest): Promise<CommandOutcome> => {
     checkCommand(request);
+    const helps = request.own ? undefined : helpKeyProblem(platform.helpKey, request.command);
+    if (helps !== undefined) throw new DeviceError("UNSUPPORTED_BY_PLATFORM", helps);
     shell.transcript?.note({
       d: "command",
       command: request.command,

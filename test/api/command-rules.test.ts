@@ -72,6 +72,14 @@ describe("a job with a denied command is refused when it is created", () => {
     expect(seen.message).toContain("lifted_commands");
   });
 
+  test("and one whose line cannot be typed, though an answer can hold what asks for help", async () => {
+    const answers = [{ question: "sure?", answer: "?" }];
+    const asked = { case: "commands", value: { commands: [{ command: "copy a b", answers }] } };
+    const seen = await problemOf(create("admin", commands("show version", "show ?")));
+    expect(seen).toMatchObject({ code: "InvalidArgument", fields: ["job.commands.commands[1].command"] });
+    expect((await create("admin", asked)).job).toBeDefined();
+  });
+
   test("in an answer to a question", async () => {
     const value = { commands: [{ command: "copy a b", answers: [{ question: "R1#", answer: "reload" }] }] };
     const seen = await problemOf(create("admin", { case: "commands", value }));

@@ -54,6 +54,18 @@ describe("lines as they are typed", () => {
     for (const line of typed) expect([line, parseConfiguration(rulesOf(name), [line]).problems]).toEqual([line, []]);
   });
 
+  test("holds no key: a help key is a problem outside of blocks, and a tab is a blank", () => {
+    const banner = ["banner motd ^C", "really?", "^C"];
+    const { lines, problems } = parseConfiguration(ios, [
+      "interface Lo0",
+      "\tdescription up?",
+      "\tip\tmtu 1400",
+      ...banner,
+    ]);
+    expect(problems).toEqual([{ index: 1, problem: expect.stringContaining('"?" asks this device for help') }]);
+    expect(lines.map(({ text }) => text)).toEqual(["interface Lo0", " ip mtu 1400", "banner motd ^C"]);
+  });
+
   test("a banner's text stays together, whatever stands in it", () => {
     const { lines } = parseConfiguration(ios, ["banner motd ^C", "end", "! not a comment", "^C", "ip routing"]);
     expect(lines.map(({ text, block }) => [text, block?.lines])).toEqual([

@@ -73,6 +73,19 @@ describe.skipIf(!canRun)("configuring FRRouting itself (needs openssh-server, fr
       expect(drifted.error?.reason).toBe("PLAN_CHANGED");
     });
 
+    test("a line with the key that asks for help is refused unsent; tabs are blanks to the device", async () => {
+      const asking = configure("vtysh", { lines: ["route-map tabs permit 10", " description up?"] });
+      await expect(asking).rejects.toMatchObject({
+        ...{ reason: "INVALID_REQUEST", message: expect.stringContaining("job.configure.lines.lines[1]") as string },
+      });
+      const reading = at.client.jobs.run({ device: "vtysh", commands: ["show ip route ?"] });
+      await expect(reading).rejects.toMatchObject({ reason: "INVALID_REQUEST" });
+      const job = await configure("vtysh", { lines: ["route-map tabs permit 10", "\tdescription\tup and\trunning"] });
+      expect(job).toMatchObject({ state: JobState.SUCCEEDED, effect: Effect.COMPLETE });
+      const running = await show("vtysh", "show running-config");
+      expect(running).toContain("route-map tabs permit 10\n description up and running\n");
+    });
+
     test("it stops at what the device rejects, and leaves the configuration", async () => {
       const lines = [
         "ip prefix-list half seq 5 permit 10.0.0.0/8",

@@ -69,6 +69,7 @@ export const testPlatforms: PlatformCatalogue = {
     const index = lines.indexOf("end");
     return index < 0 ? [] : [{ index, problem: "is not configuration" }];
   },
+  lineProblem: (_, line) => (line.includes("?") ? "asks for help" : undefined),
   missingConsent: () => undefined,
   commands: () => builtInPlatforms().get("cisco_ios")?.commands,
   configurationLines: (_, lines) => lines.map((text, index) => ({ text, index })),

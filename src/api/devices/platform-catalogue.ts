@@ -8,6 +8,8 @@ export interface PlatformCatalogue {
   describe(): readonly PlatformDescription[];
   /** Whether all of a line is known to change nothing on this platform. */
   isReadOnly(platform: string, line: string): boolean;
+  /** Why a line can never be typed on this platform; undefined: it can be. */
+  lineProblem(platform: string, line: string): string | undefined;
   /** The lines that can never be typed into this platform's configuration: `index` from 0. */
   configurationProblems(
     platform: string,

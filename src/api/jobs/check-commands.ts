@@ -8,7 +8,7 @@ import {
   rulesFor,
 } from "../../domain/command-rules.js";
 import { textLines } from "../../domain/text-lines.js";
-import { problem } from "../../errors.js";
+import { invalidRequest, problem } from "../../errors.js";
 import type { JobWish } from "./job-wish.js";
 import type { PlatformCatalogue } from "../devices/platform-catalogue.js";
 
@@ -18,9 +18,14 @@ interface Sent {
   readonly line: string;
   /** Its number in a whole text, from 1. */
   readonly number?: number;
+  /** It is typed where the device asks, and is no command there. */
+  readonly isAnswer?: boolean;
 }
 
-/** Refuses work of which a line must not be sent. Throws COMMAND_DENIED with every field that holds one. */
+/**
+ * Refuses work of which a line must not be sent, or cannot be. Throws COMMAND_DENIED and INVALID_REQUEST, with every field
+ * that holds one.
+ */
 export function checkCommands(
   platforms: PlatformCatalogue,
   rules: readonly CommandRule[],
@@ -37,6 +42,11 @@ export function checkCommands(
       : operation.case === "configure"
         ? linesOfConfigure(platforms, work.platform, `${field}.configure`, operation.value)
         : [];
+  const untypable = sent.flatMap(({ field, line, isAnswer }) => {
+    const description = isAnswer ? undefined : platforms.lineProblem(work.platform, line);
+    return description === undefined ? [] : [{ field, description }];
+  });
+  if (untypable.length > 0) throw invalidRequest(...untypable);
   const denied = sent.flatMap((one) => {
     const denial = guard(one.line);
     return denial ? [{ ...one, denial }] : [];
@@ -61,7 +71,11 @@ function denialMetadata({ rule, pattern, command }: Denial): Readonly<Record<str
 function linesOfCommands(field: string, { commands }: CommandsOperation): Sent[] {
   return commands.flatMap(({ command, answers, waitForReturn }, index) => {
     const place = `${field}.commands[${index}]`;
-    const typed = answers.map(({ answer }, at) => ({ field: `${place}.answers[${at}].answer`, line: answer }));
+    const typed = answers.map(({ answer }, at) => ({
+      field: `${place}.answers[${at}].answer`,
+      line: answer,
+      isAnswer: true,
+    }));
     const checks = (waitForReturn?.checks ?? []).map((check, at) => ({
       field: `${place}.wait_for_return.checks[${at}].command`,
       line: check.command,
