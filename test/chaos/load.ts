@@ -32,6 +32,8 @@ export interface Load {
 
 const configurationShare = 0.7;
 const lookEveryMs = 500;
+/** Of so many looks one is for doubts that nobody knew of. */
+const doubtsEvery = 10;
 const creators = 64;
 /** Jobs come no faster than one in so many milliseconds, so that a kill meets no crowd. */
 const paceMs = 22;
@@ -145,18 +147,17 @@ export function startLoad(at: Installation, seed: string, target: number): Load 
     }
   }
 
-  /** Redis may have forgotten a verdict: its device is held again then, until somebody looks. */
-  function doubtAgain(): void {
-    for (const entry of entries) if (entry.resolved && entry.problems.length === 0) open.set(entry.key, entry);
+  /** Redis may have forgotten a verdict, or an end: what is in doubt by now keeps its device until somebody looks. */
+  async function lookForDoubts(): Promise<void> {
+    for await (const job of anyClient().jobs.list({ states: [JobState.INDETERMINATE] }, { timeoutMs: 3_000 })) {
+      const entry = byId.get(job.id);
+      if (entry && job.resolution === undefined && entry.problems.length === 0) open.set(entry.key, entry);
+    }
   }
 
   async function look(): Promise<void> {
-    let seen = 0;
-    while (!ending) {
-      if (lostSince(seen) && !at.redis.losing) {
-        seen = at.redis.lost;
-        doubtAgain();
-      }
+    for (let round = 1; !ending; round++) {
+      if (round % doubtsEvery === 0) await lookForDoubts().catch(() => undefined);
       const ids = [...open.values()].flatMap((entry) => (again.has(entry) ? [] : entry.ids.slice(-1)));
       const losses = at.redis.lost;
       for (let from = 0; from < ids.length; from += 1_000) {
