@@ -106,8 +106,11 @@ export function judge({ wishes, journal, clients, zone, forgetful }: Evidence): 
 
   function succeeded(wish: Wish, job: ModelJob, lines: readonly Seen[]): void {
     const worked = lines.filter(({ rejected }) => !rejected);
-    const last = worked.slice(-wish.lines.length).map(({ line }) => line);
-    if (last.join("\n") !== wish.lines.join("\n")) {
+    const isWholeAt = (at: number): boolean => wish.lines.every((line, i) => worked[at + i]?.line === line);
+    // A read may have been begun once more for a history that is no more: one of its runs must be whole, not the last.
+    const isWhole =
+      wish.kind === "read" ? worked.some((_, at) => isWholeAt(at)) : isWholeAt(worked.length - wish.lines.length);
+    if (!isWhole) {
       blame("I3", `job-${wish.number} SUCCEEDED, and its device saw: ${lines.map(({ line }) => line).join(", ")}`);
     }
     if (wish.kind !== "read") return;
