@@ -99,7 +99,6 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
     let heard = clock.monotonic();
     let openLine = false;
     let torn = false;
-    let answered = false;
     let longestPause = 0;
     let scheduled = false;
     const unused = [...request.asks];
@@ -298,9 +297,8 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
         return still(mark.isSet() ? stillness.question : stillness.text, () => mark.set(line));
       }
       if (prompt) {
-        // Where a prompt stands right behind the echo, nothing was printed that could be taken for one.
         const settleMs = Math.max(
-          echo && !answered ? 0 : (request.settleMs ?? 0),
+          request.settleMs ?? 0,
           platform.repaints ? stillness.repainted : 0,
           torn ? Math.min(Math.max(4 * longestPause, 10), 500) : 0,
         );
@@ -353,7 +351,6 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
         } else if (phase === "output" && endsLine && mark.isEcho(text)) {
           return;
         } else if (phase === "output") {
-          answered = true;
           output(text, endsLine);
           if (endsLine && blockAt < 0 && request.block?.invite.test(text)) goOnWithBlock(request.block.lines);
         }

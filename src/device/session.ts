@@ -52,8 +52,7 @@ export interface CommandRequest {
   readonly maxOutputBytes: number;
   /**
    * How long the prompt must stand still before it is believed, in milliseconds; default 0. Output that holds a line
-   * like the prompt, and pauses exactly behind it, looks like the end of the command for that long. A prompt right
-   * behind the echo is believed at once. Shells only.
+   * like the prompt, and pauses exactly behind it, looks like the end of the command for that long. Shells only.
    */
   readonly settleMs?: number;
   /**
