@@ -89,24 +89,30 @@ export function readConfiguration(reader: Reader, modes: readonly string[], help
   };
 }
 
-type StepFields = Readonly<Record<"send" | "mode" | "answers", Reader>>;
+const stepFields = ["send", "mode", "answers", "expect"] as const;
+type StepFields = Readonly<Record<(typeof stepFields)[number], Reader>>;
 
 function readStep(reader: Reader, modes: readonly string[]): ConfigurationStep {
-  return stepOf(reader.object("send", "mode", "answers"), modes);
+  return stepOf(reader.object(...stepFields), modes);
 }
 
 function readSave(reader: Reader, modes: readonly string[]): ConfigurationRules["save"] {
-  const fields = reader.object("evidence", "send", "mode", "answers");
+  const fields = reader.object("evidence", ...stepFields);
   return { ...stepOf(fields, modes), evidence: fields.evidence.oneOf(evidences) };
 }
 
 function readFlat(reader: Reader, modes: readonly string[]): ConfigurationRules["flat"] {
-  const fields = reader.object("send", "mode", "answers", "set", "delete");
+  const fields = reader.object(...stepFields, "set", "delete");
   return { ...stepOf(fields, modes), set: fields.set.text(), delete: fields.delete.text() };
 }
 
-function stepOf({ send, mode, answers }: StepFields, modes: readonly string[]): ConfigurationStep {
-  return { send: send.text(), mode: mode.absent ? undefined : mode.oneOf(modes), answers: readAnswers(answers) };
+function stepOf({ send, mode, answers, expect }: StepFields, modes: readonly string[]): ConfigurationStep {
+  return {
+    send: send.text(),
+    mode: mode.absent ? undefined : mode.oneOf(modes),
+    answers: readAnswers(answers),
+    expect: expect.absent ? undefined : expect.pattern(),
+  };
 }
 
 function readAnswers(reader: Reader): ConfigurationStep["answers"] {

@@ -10,6 +10,8 @@ export interface ConfigurationStep {
   readonly mode: string | undefined;
   /** What it may ask, with the platform's own answer. */
   readonly answers: readonly Answer[];
+  /** A line of output that says it is done; without one it counts as rejected. Undefined: silence is consent. */
+  readonly expect: RegExp | undefined;
 }
 
 /** Lines between which the device shows no prompt of its own, such as a banner's text. */

@@ -14,6 +14,7 @@ export interface StepOptions {
   readonly maxOutputBytes?: number;
   /** Longest silence in milliseconds. Default 60,000. */
   readonly idleTimeoutMs?: number;
+  readonly expectDisconnect?: boolean;
 }
 
 /** A step with what the device printed. */
@@ -45,6 +46,8 @@ const idleMs = 60_000;
 const settleMs = 10;
 const totalMs = 900_000;
 const leaveMs = 10_000;
+/** Lines of the device's words that are told. */
+const mostWords = 32;
 const largestConfig = 16 * 1024 * 1024;
 
 /**
@@ -87,6 +90,7 @@ export function createConfigurator(
     own = false,
   ): Promise<StepOutcome> {
     let output = "";
+    const { expect } = what;
     const { onOutput, ...rest } = options;
     const outcome = await on.run({
       command: what.send,
@@ -99,7 +103,12 @@ export function createConfigurator(
       },
       ...(rules.errors ? { rejects: rules.errors } : {}),
     });
-    return { ...outcome, output };
+    if (outcome.status === "rejected" || !expect || output.split("\n").some((line) => expect.test(line))) {
+      return { ...outcome, output };
+    }
+    const words = redactor.redact(output).split("\n");
+    const errorLines = words.filter((line) => line.trim() !== "").slice(-mostWords);
+    return { ...outcome, output, status: "rejected", errorLines };
   }
 
   const refused = (what: string, { errorLines, output }: StepOutcome): DeviceError =>
@@ -111,7 +120,7 @@ export function createConfigurator(
   return {
     rules,
     step,
-    ask: (on, line, options) => send(on, { send: line, mode: undefined, answers: [] }, options),
+    ask: (on, line, options) => send(on, { send: line, mode: undefined, answers: [], expect: undefined }, options),
     async prepare(on, options = {}) {
       if (on.mode !== rules.base) await on.enterMode(rules.base, guards(options));
     },
@@ -154,7 +163,7 @@ function guards({ beforeWrite, signal }: StepOptions) {
 }
 
 function bounds(options: StepOptions) {
-  const { onOutput, maxOutputBytes, idleTimeoutMs } = options;
+  const { onOutput, maxOutputBytes, idleTimeoutMs, expectDisconnect } = options;
   return {
     idleTimeoutMs: idleTimeoutMs ?? idleMs,
     totalTimeoutMs: totalMs,
@@ -162,6 +171,7 @@ function bounds(options: StepOptions) {
     maxOutputBytes: maxOutputBytes ?? largestConfig,
     ...guards(options),
     ...(onOutput ? { onOutput } : {}),
+    ...(expectDisconnect ? { expectDisconnect } : {}),
   };
 }
 

@@ -34,6 +34,8 @@ export interface ExchangeRequest {
   readonly totalTimeoutMs: number;
   /** How long a prompt must stand still before it is believed, in milliseconds. Default: not at all. */
   readonly settleMs?: number | undefined;
+  /** See CommandRequest. */
+  readonly expectDisconnect?: boolean | undefined;
   /** Fails when the device prints more of something else before it repeats what was typed. Default false. */
   readonly refuseLeftovers?: boolean | undefined;
   /** What a missing prompt is called. */
@@ -99,6 +101,7 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
     let heard = clock.monotonic();
     let openLine = false;
     let torn = false;
+    let answered = request.command === undefined || request.expectDisconnect === true;
     let longestPause = 0;
     let scheduled = false;
     const unused = [...request.asks];
@@ -298,7 +301,7 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
       }
       if (prompt) {
         const settleMs = Math.max(
-          request.settleMs ?? 0,
+          answered ? (request.settleMs ?? 0) : 0,
           platform.repaints ? stillness.repainted : 0,
           torn ? Math.min(Math.max(4 * longestPause, 10), 500) : 0,
         );
@@ -351,6 +354,7 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
         } else if (phase === "output" && endsLine && mark.isEcho(text)) {
           return;
         } else if (phase === "output") {
+          answered = true;
           output(text, endsLine);
           if (endsLine && blockAt < 0 && request.block?.invite.test(text)) goOnWithBlock(request.block.lines);
         }

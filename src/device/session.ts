@@ -52,9 +52,15 @@ export interface CommandRequest {
   readonly maxOutputBytes: number;
   /**
    * How long the prompt must stand still before it is believed, in milliseconds; default 0. Output that holds a line
-   * like the prompt, and pauses exactly behind it, looks like the end of the command for that long. Shells only.
+   * like the prompt, and pauses exactly behind it, looks like the end of the command for that long. Where a prompt
+   * stands right behind the echo, nothing was printed that could be taken for one: it is believed at once. Shells only.
    */
   readonly settleMs?: number;
+  /**
+   * The connection may end with the command: every prompt must stand still, also one right behind the echo. Default
+   * false. Shells only.
+   */
+  readonly expectDisconnect?: boolean;
   /**
    * Fails with PROMPT_NOT_FOUND when the command before this one turns out to have printed on. Default false. Shells
    * only.

@@ -96,6 +96,7 @@ export async function openShellSession(
         idleTimeoutMs: request.idleTimeoutMs,
         totalTimeoutMs: request.totalTimeoutMs,
         settleMs: request.settleMs,
+        expectDisconnect: request.expectDisconnect,
         // Before the first command, what still comes is a late greeting.
         refuseLeftovers: hasRun && request.refuseLeftovers,
         timeoutReason: "OUTPUT_TIMEOUT",

@@ -3,6 +3,7 @@ import { CommandStatus as Status, type CommandResult } from "@pointsman/sdk/v1";
 import { type CommandOutcome, createRedactingStream, type Redactor, type Session } from "../device/index.js";
 import type { CommandStatus } from "../domain/job-event.js";
 import type { AttemptContext } from "./attempt-context.js";
+import { isGone } from "./device-return.js";
 import { AttemptError } from "./failure.js";
 
 /**
@@ -42,15 +43,15 @@ export interface CommandLine {
   readonly took: (bytes: number) => void;
   /** Told of what is passed on. */
   readonly passed?: (text: string) => void;
-  /** Whether a failure is what the line was to bring about: then it was answered. Default: none is. */
-  readonly isMeant?: (failure: unknown) => boolean;
-  /** The answer was seen; without an outcome, the failure that was meant. */
+  /** The line is to end the connection: that it does is its answer. Default false. */
+  readonly expectDisconnect?: boolean;
+  /** The answer was seen; without an outcome, the end of the connection. */
   readonly seen: (outcome: CommandOutcome | undefined) => void | Promise<void>;
 }
 
 /**
- * Types one line into a session; its beginning, its output and its end become facts. Undefined when it ended as it was
- * meant to fail. Rejects as the session does, the line being noted as interrupted.
+ * Types one line into a session; its beginning, its output and its end become facts. Undefined when it ended the
+ * connection, as it was to. Rejects as the session does, the line being noted as interrupted.
  */
 export async function runLine(
   { writer, beforeWrite }: Pick<AttemptContext, "writer" | "beforeWrite">,
@@ -72,6 +73,7 @@ export async function runLine(
     const outcome = await session
       .run({
         ...{ command, answers, idleTimeoutMs, totalTimeoutMs, maxOutputBytes, signal, beforeWrite },
+        ...(line.expectDisconnect ? { expectDisconnect: true } : {}),
         ...(line.isChange ? { settleMs: changeSettleMs } : { settleMs: readSettleMs, refuseLeftovers: true }),
         onOutput: (text) => {
           came += Buffer.byteLength(text);
@@ -80,7 +82,7 @@ export async function runLine(
         },
       })
       .catch((failure: unknown) => {
-        if (!line.isMeant?.(failure)) throw failure;
+        if (!line.expectDisconnect || !isGone(failure)) throw failure;
         return undefined;
       })
       .finally(() => void pass(redacting.flush()));

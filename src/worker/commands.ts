@@ -13,7 +13,7 @@ import {
 import type { Session } from "../device/index.js";
 import type { AttemptContext, Executed } from "./attempt-context.js";
 import { defaultIdleMs, enterEnable, rejection, runLine } from "./command-line.js";
-import { checkReturned, isGone, waitForReturn, withinMs } from "./device-return.js";
+import { checkReturned, waitForReturn, withinMs } from "./device-return.js";
 import { redactorOf } from "./endpoint-redactor.js";
 import { afterGrace } from "./grace.js";
 
@@ -56,11 +56,11 @@ export async function runCommands(
         totalTimeoutMs: limits.executionMs,
         maxOutputBytes: bytesLeft,
         took: (bytes) => (bytesLeft -= bytes),
-        isMeant: (failure) => expectDisconnect && isGone(failure),
+        expectDisconnect,
         async seen(answer) {
           if (!answer) {
             result.disconnected = true;
-            if (awaited) session = await waitForReturn(context, own, withinMs(awaited), true);
+            if (awaited) session = await waitForReturn(context, own, withinMs(awaited), "gone");
             changed = true;
           }
           confirmedStep = step;
@@ -73,7 +73,7 @@ export async function runCommands(
         error ??= rejection(command, outcome);
         if (operation.onReject !== OnReject.CONTINUE) break;
       } else if (awaited) {
-        if (outcome) session = await waitForReturn(context, own, withinMs(awaited), false);
+        if (outcome) session = await waitForReturn(context, own, withinMs(awaited), "going");
         await checkReturned(context, session, awaited.checks);
         if (operation.privilege === Privilege.ENABLE) await enterEnable(session, context);
       }

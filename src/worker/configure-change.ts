@@ -35,6 +35,8 @@ export interface Change {
   /** Set where the device is to take the change back by itself. */
   readonly timerSeconds: number | undefined;
   readonly postChecks: readonly ConfigCheck[];
+  /** Set where the change may cut its own way: for how long the device is waited for. */
+  readonly awaitsReturnMs: number | undefined;
   readonly progress: Progress;
   /** Aborts a line some time after the work was asked to stop. */
   readonly gentle: AbortSignal;
@@ -50,9 +52,10 @@ export async function passIntent({ context, progress }: Change, step: number): P
 }
 
 /** Options of a step that counts: it is noted as intended at the moment its first byte may leave. */
-export function counted({ context, progress }: Change, step: number, signal: AbortSignal): StepOptions {
+export function counted({ context, progress, awaitsReturnMs }: Change, step: number, signal: AbortSignal): StepOptions {
   return {
     signal,
+    expectDisconnect: awaitsReturnMs !== undefined,
     beforeWrite: () => {
       context.beforeWrite();
       if (progress.intended >= step) return;

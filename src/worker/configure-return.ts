@@ -1,28 +1,30 @@
-import { durationMs } from "@bufbuild/protobuf/wkt";
-import type { ConfigureOperation } from "@pointsman/sdk/v1";
 import type { Session } from "../device/index.js";
 import { type Change, confirmed } from "./configure-change.js";
 import { isGone, waitForReturn } from "./device-return.js";
 
+/** The step that may cut the way to the device, its last line or its commit; undefined when none is expected to. */
+export function cuttingStep({ awaitsReturnMs, configurator, lines }: Change): number | undefined {
+  if (awaitsReturnMs === undefined) return undefined;
+  return configurator.rules.candidate ? lines.length + 1 : lines.length;
+}
+
+/** Whether a change ended as one does that has cut its way, where that was expected. */
+export function isCut(it: Change, error: unknown): boolean {
+  const step = cuttingStep(it);
+  return step !== undefined && it.progress.intended === step && it.progress.confirmed < step && isGone(error);
+}
+
 /**
- * Waits for a device to which the last line of a change, or its commit, has cut the way, where that was expected, and
- * gives a fresh session to it. Throws the error of the change in any other case, and DEVICE_NOT_RETURNED.
+ * Sees a device again through a fresh session, which this gives, and takes the cutting step for done; it may have been
+ * answered before the way was cut. Throws DEVICE_NOT_RETURNED.
  */
-export async function afterReturn(
-  it: Change,
-  operation: ConfigureOperation,
-  session: Session,
-  error: unknown,
-): Promise<Session> {
-  const { progress, configurator, report, context, lines } = it;
-  const last = configurator.rules.candidate ? lines.length + 1 : lines.length;
-  const isLast = progress.intended === last && progress.confirmed < last;
-  if (!operation.waitForReturn || !isGone(error) || !isLast) throw error;
-  const fresh = await waitForReturn(context, session, durationMs(operation.waitForReturn), true);
+export async function seeAgain(it: Change, session: Session, wasCut: boolean): Promise<Session> {
+  const { progress, configurator, report, context, awaitsReturnMs = 0 } = it;
+  const fresh = await waitForReturn(context, session, awaitsReturnMs, wasCut ? "gone" : "unknown");
   await configurator.prepare(fresh, { beforeWrite: context.beforeWrite, signal: context.signal });
-  confirmed(it, last);
+  confirmed(it, progress.intended);
   progress.changed = true;
   report.result.committed = true;
-  report.remark("info", "the way to the device was cut by the end of the change, and is there again");
+  if (wasCut) report.remark("info", "the way to the device was cut by the end of the change, and is there again");
   return fresh;
 }

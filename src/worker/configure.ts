@@ -19,7 +19,7 @@ import type { Change } from "./configure-change.js";
 import { confirmChange, takeBack } from "./configure-confirm.js";
 import { linesBack, linesOfInput, onlyReads } from "./configure-input.js";
 import { reconcile } from "./configure-reconcile.js";
-import { afterReturn } from "./configure-return.js";
+import { cuttingStep, isCut, seeAgain } from "./configure-return.js";
 import { createConfigureReport } from "./configure-report.js";
 import { AttemptError } from "./failure.js";
 import { redactorOf } from "./endpoint-redactor.js";
@@ -50,9 +50,12 @@ export async function runConfigure(
   const given = goesBack ? [] : linesOfInput(platform.name, rules, operation);
   const redactor = redactorOf(context.endpoint);
   const around = [rules.candidate, timerSeconds].filter((part) => part !== undefined).length;
+  // Its end takes the change back: there is nothing to wait for.
+  const isTimedBySession = timerSeconds !== undefined && rules.confirmed?.session === "same";
   const gentle = afterGrace(context);
   const changeOf = (lines: readonly ConfigurationLine[]): Change => ({
     ...{ context, configurator, redactor, lines, timerSeconds, postChecks: operation.postChecks },
+    awaitsReturnMs: operation.waitForReturn && !isTimedBySession ? durationMs(operation.waitForReturn) : undefined,
     replaces: operation.kind === ConfigKind.REPLACE,
     report: createConfigureReport(context.writer, redactor, lines, limits.outputBytes),
     progress: {
@@ -139,14 +142,13 @@ async function work(
   let done = false;
   let on = session;
   try {
-    const back = await makeChange(it, session, isPlan).then(
-      (whole) => void (done = whole),
-      (error: unknown) => afterReturn(it, operation, session, error),
-    );
-    if (back) {
-      on = back;
-      done = true;
-    }
+    let wasCut = false;
+    done = await makeChange(it, session, isPlan).catch((error: unknown) => {
+      wasCut = isCut(it, error);
+      if (!wasCut) throw error;
+      return true;
+    });
+    if (done && !isPlan && it.awaitsReturnMs !== undefined) on = await seeAgain(it, session, wasCut);
   } catch (error) {
     // A candidate whose commit was refused is gone; one whose commit was not answered may be running under its timer.
     const isOver = rules.candidate !== undefined && progress.confirmed >= progress.intended;
@@ -204,7 +206,7 @@ async function makeChange(it: Change, session: Session, isPlan: boolean): Promis
     await change.passIntent(it, step);
     const commit = (timerSeconds === undefined ? undefined : confirmed?.commit) ?? candidate.commit;
     const outcome = await configurator.step(session, commit, change.counted(it, step, it.firm));
-    change.confirmed(it, step);
+    if (outcome.status === "rejected" || step !== cuttingStep(it)) change.confirmed(it, step);
     if (outcome.status === "rejected") throw change.rejection(it, candidate.commit.send, outcome);
     progress.changed = true;
     report.result.committed = true;
@@ -231,7 +233,7 @@ async function typeLines(it: Change, session: Session, isPlan: boolean): Promise
         report.ended(index, "INTERRUPTED");
         throw error;
       });
-    if (!isPlan) change.confirmed(it, step);
+    if (!isPlan && (outcome.status === "rejected" || step !== cuttingStep(it))) change.confirmed(it, step);
     report.ended(index, outcome.status === "ok" ? "OK" : "REJECTED", outcome);
     if (outcome.status === "rejected") throw change.rejection(it, line.text, outcome);
     progress.changed ||= takesEffect;

@@ -30,16 +30,19 @@ export function withinMs({ within }: WaitForReturn): number {
   return within ? durationMs(within) : defaultWithinMs;
 }
 
+/** Whether a device is known to be gone, is on its way, or may be gone without a word. */
+export type Absence = "gone" | "going" | "unknown";
+
 /**
- * Waits until a device is gone, where it is not yet, and back, and gives a fresh session, whose device has said who it is
- * as every session's has. Throws DEVICE_NOT_RETURNED when that takes longer than it may, and what a login throws that
+ * Waits until a device is gone, where it is on its way, and back, and gives a fresh session, whose device has said who it
+ * is as every session's has. Throws DEVICE_NOT_RETURNED when that takes longer than it may, and what a login throws that
  * another one would not mend.
  */
 export async function waitForReturn(
   context: AttemptContext,
   session: Session,
   ms: number,
-  gone: boolean,
+  absence: Absence,
 ): Promise<Session> {
   const late = new AbortController();
   context.timer(ms, () => late.abort());
@@ -47,21 +50,28 @@ export async function waitForReturn(
     if (context.signal.aborted) return new AttemptError("CANCELLED", "stopped while the device was waited for");
     return new AttemptError("DEVICE_NOT_RETURNED", `the device ${what} within ${ms / 1000} s${why}`);
   };
-  if (!gone) {
+  let isAwaited = false;
+  const noteAbsence = (): void => {
+    if (isAwaited) return;
+    isAwaited = true;
+    context.writer.fact({ kind: "log", level: "info", message: `the device is gone, and awaited for ${ms / 1000} s` });
+  };
+  if (absence === "going") {
     await either([late.signal, context.signal], (go) => session.onClose(go));
     if (late.signal.aborted || context.signal.aborted) throw over("did not go away");
   }
   context.discard(session);
-  context.writer.fact({ kind: "log", level: "info", message: `the device is gone, and awaited for ${ms / 1000} s` });
+  if (absence !== "unknown") noteAbsence();
   for (let pauseMs = firstPauseMs, why = ""; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
     await either([late.signal, context.signal], (go) => context.timer(pauseMs, go));
     if (late.signal.aborted || context.signal.aborted) throw over("was not back", why);
     try {
       const fresh = await context.checkout({ fresh: true });
-      context.writer.fact({ kind: "log", level: "info", message: "the device is back" });
+      if (isAwaited) context.writer.fact({ kind: "log", level: "info", message: "the device is back" });
       return fresh;
     } catch (error) {
       if (!(error instanceof DeviceError) || !notYet.has(error.reason)) throw error;
+      noteAbsence();
       why = ` (${error.message})`;
     }
   }

@@ -20,6 +20,7 @@ configure:
   enter: { send: configure }
   leave: { send: end, answers: [{ question: "commit them before exiting? [cancel]:", answer: "no" }] }
   running: { send: show running-config }
+  save: { evidence: documents, send: save, expect: ^Saved }
   errors: ["^Failed"]
   blocks: [{ start: '^banner (?<delimiter>\\S)', invite: "^Enter TEXT" }]
 `);
@@ -106,4 +107,28 @@ test("a line that leads out of the configuration counts as rejected", async () =
   expect(session.mode).toBe("enable");
   const [outcome] = await type(session, "good");
   expect(outcome).toMatchObject({ status: "rejected", errorLines: ["the line left the configuration"] });
+});
+
+test.each([
+  ["Saved to flash\n", "ok", []],
+  ["", "rejected", []],
+  ["Writing...\nflash: no space left on device\n", "rejected", ["Writing...", "flash: no space left on device"]],
+])("a step whose answer is known is done when the device says so: %j", async (answer, status, errorLines) => {
+  const { session, configurator } = await start((line) => (line === "save" ? answer : ""));
+  await configurator.leave(session);
+  const outcome = await configurator.step(session, definition.configuration!.save!);
+  expect(outcome).toMatchObject({ status, errorLines });
+});
+
+test("a prompt right behind the echo is believed at once, unless the line may end the connection", async () => {
+  const { session } = await start(async (line, shell) => {
+    if (line !== "cut") return "";
+    shell.write("lab(config)#");
+    await new Promise((resolve) => setImmediate(resolve));
+    throw new Error("the way to it is cut");
+  });
+  const bounds = { idleTimeoutMs: 30_000, totalTimeoutMs: 30_000, maxOutputBytes: 100, settleMs: 20_000 };
+  expect(await session.run({ command: "good", ...bounds })).toMatchObject({ status: "ok" });
+  const cut = session.run({ command: "cut", expectDisconnect: true, ...bounds });
+  await expect(cut).rejects.toMatchObject({ reason: "DISCONNECTED" });
 });

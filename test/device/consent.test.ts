@@ -39,7 +39,7 @@ test("each part that is known from documents only needs consent, and no other do
 
 test("a plan that only reads needs none; one that types into a candidate does", () => {
   expect(missingConsent("x", rules("documents"), { ...wish, changes: false })).toBeUndefined();
-  const step = { send: "x", mode: undefined, answers: [] };
+  const step = { send: "x", mode: undefined, answers: [], expect: undefined };
   const candidate = { diff: step, check: undefined, commit: step, discard: step, empty: undefined };
   expect(missingConsent("x", { ...rules("documents"), candidate }, { ...wish, changes: false })).toContain(
     "configuring",

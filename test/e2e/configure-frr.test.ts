@@ -32,6 +32,9 @@ describe.skipIf(!canRun)("configuring FRRouting itself (needs openssh-server, fr
   beforeAll(async () => {
     at = await startSystem({ devices: [] });
     await add("vtysh", "frr", await startFrr("r1"));
+    const sealed = await startFrr("r2");
+    sealed.forbidSaving();
+    await add("sealed", "frr", sealed);
     await add("tcli", "frr_tcli", await startFrr("edge1", [], { transactional: true }));
     await add("fresh", "frr_tcli", await startFrr("edge2", [], { transactional: true }));
   });
@@ -71,6 +74,15 @@ describe.skipIf(!canRun)("configuring FRRouting itself (needs openssh-server, fr
       );
       const drifted = await configure("vtysh", { lines: [...lines, "no route-map lab"], planHash: plan.planHash });
       expect(drifted.error?.reason).toBe("PLAN_CHANGED");
+    });
+
+    test("what could not be written down is not saved, though the device calls it no error", async () => {
+      const lines = ["ip prefix-list lab seq 5 permit 10.0.0.0/8"];
+      const job = await configure("sealed", { lines, save: true });
+      expect(job).toMatchObject({ state: JobState.FAILED, effect: Effect.PARTIAL, lastConfirmedStep: 2 });
+      expect(job.error).toMatchObject({ reason: "DEVICE_REJECTED" });
+      expect(job.error?.deviceMessage).toContain("Can't open configuration file");
+      expect(resultOf(job)).toMatchObject({ committed: true, saved: false });
     });
 
     test("a line with the key that asks for help is refused unsent; tabs are blanks to the device", async () => {

@@ -6,7 +6,7 @@ import { device, startSystem, type System } from "../support/system.js";
 
 let at: System;
 beforeAll(async () => {
-  const names = ["r1", "r2", "r3", "r4"].map((name) => device(name));
+  const names = ["r1", "r2", "r3", "r4", "r5"].map((name) => device(name));
   const switches = ["sw1", "sw2"].map((name) => device(name, { platform: "arista_eos" }));
   at = await startSystem({ devices: [...names, ...switches] });
 });
@@ -44,6 +44,16 @@ describe("a change that cuts its own way to the device", () => {
     expect(result(job)).toMatchObject({ committed: true, saved: true });
     expect(result(job).checks[0]).toMatchObject({ passed: true, after: true });
     expect(sent("r1", "description by pointsman")).toBe(1);
+  });
+
+  test("behind its last answer is done in the same way, and left in no configuration", async () => {
+    const input = { waitForReturnMs: 60_000, postChecks: checked("by pointsman"), save: true };
+    const id = await cutAt("r5", "end", input);
+    await at.simulator.device("r5").listen();
+    const job = await at.client.jobs.wait(id);
+    expect(job).toMatchObject({ state: JobState.SUCCEEDED, effect: Effect.COMPLETE, lastConfirmedStep: 3 });
+    expect(result(job).checks[0]).toMatchObject({ passed: true, after: true });
+    expect(sent("r5", "end")).toBe(1);
   });
 
   test("has failed when they do not, and is not saved", async () => {

@@ -23,6 +23,8 @@ export interface Frr {
   readonly forceCommand: string;
   /** What the command line itself prints for one command. */
   vtysh(command: string): Promise<string>;
+  /** Takes from the daemons the right to write their configuration. */
+  forbidSaving(): void;
   stop(): Promise<void>;
 }
 
@@ -90,6 +92,7 @@ export async function startFrr(
     forceCommand: transactional ? `${telnet} -E 127.0.0.1 ${port}` : [vtysh, ...options].join(" "),
     vtysh: async (command) =>
       (await promisify(execFile)(vtysh, [...options, "-c", command], { maxBuffer: 64 * 1024 * 1024 })).stdout,
+    forbidSaving: () => void execFileSync("chown", ["root:root", dir]),
     stop,
   };
 }

@@ -285,9 +285,9 @@ export type ConfigureOperation = Message<"pointsman.v1.ConfigureOperation"> & {
   kind: ConfigKind;
 
   /**
-   * The last line, or the commit, may cut the way to the device: a lost connection, or silence, is no failure then. The
-   * device is waited for so long, logged in to afresh and says who it is, where that is expected; then the line is done,
-   * and the post_checks decide. Later the job ends INDETERMINATE with DEVICE_NOT_RETURNED, or as a change that is taken
+   * The last line, or the commit, may cut the way to the device: a lost connection, or silence, is no failure then.
+   * Answered or not, the device is waited for so long, logged in to afresh and says who it is, where that is expected;
+   * then the line is done, and the post_checks decide. Later the job ends INDETERMINATE with DEVICE_NOT_RETURNED, or as a change that is taken
    * back does. Default: it is not waited for; at most 4 h. The job's default execution_timeout is longer by it.
    *
    * @generated from field: google.protobuf.Duration wait_for_return = 15;
