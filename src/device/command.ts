@@ -41,14 +41,16 @@ function firstBytes(text: string, bytes: number): string {
   return buffer.toString("utf8", 0, end);
 }
 
-/** Control characters other than a tab would be more than one line, or keys. Throws a RangeError. */
-export function checkCommand(request: CommandRequest): void {
-  const answers = (request.answers ?? []).map((answer) => answer.answer);
-  for (const text of [request.command, ...answers, ...(request.block?.lines ?? [])]) {
-    if (/[\x00-\x08\x0a-\x1f\x7f]/.test(text)) {
-      throw new RangeError("a command and an answer are one line each, without control characters");
-    }
+/** What would be more than one line, or keys. */
+const control = /[\x00-\x08\x0a-\x1f\x7f]/;
+
+/** Control characters other than a tab are refused. Throws a RangeError. */
+export function checkCommand({ command, answers, block }: CommandRequest): void {
+  const isLine = (text: string): boolean => !control.test(text);
+  if (isLine(command) && (answers ?? []).every(({ answer }) => isLine(answer)) && (block?.lines ?? []).every(isLine)) {
+    return;
   }
+  throw new RangeError("a command and an answer are one line each, without control characters");
 }
 
 /** More error lines than this say nothing new. */

@@ -8,20 +8,22 @@ export interface Decoder {
   flush(): string;
 }
 
+const nothing: Buffer = Buffer.alloc(0);
+
 /** UTF-8, where every byte that is not part of a valid sequence is read as ISO 8859-1, as old devices send it. */
 export function createDecoder(): Decoder {
-  let kept: Buffer = Buffer.alloc(0);
+  let kept = nothing;
   return {
     push(bytes) {
       const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       const all = kept.length > 0 ? Buffer.concat([kept, chunk]) : chunk;
       const end = all.length - openSequence(all);
-      kept = end < all.length ? Buffer.from(all.subarray(end)) : Buffer.alloc(0);
+      kept = end < all.length ? Buffer.from(all.subarray(end)) : nothing;
       return decode(all.subarray(0, end));
     },
     flush() {
       const text = kept.toString("latin1");
-      kept = Buffer.alloc(0);
+      kept = nothing;
       return text;
     },
   };

@@ -1,15 +1,15 @@
 import type { Clock } from "../domain/clock.js";
 import { DeviceError, type DeviceErrorReason } from "./device-error.js";
-import { createEchoFinder } from "./echo.js";
-import { createLogHold } from "./log-hold.js";
-import { createOutlet } from "./outlet.js";
-import { createPromptHead } from "./prompt-head.js";
-import { createPromptMark } from "./prompt-mark.js";
-import { createPromptProbe } from "./prompt-probe.js";
+import { createEchoFinder, type EchoFinder } from "./echo.js";
+import { createLogHold, type LogHold } from "./log-hold.js";
+import { createOutlet, type Outlet } from "./outlet.js";
+import { createPromptHead, type PromptHead } from "./prompt-head.js";
+import { createPromptMark, type PromptMark } from "./prompt-mark.js";
+import { createPromptProbe, type PromptProbe } from "./prompt-probe.js";
 import type { Platform } from "./platform.js";
 import { matchAnyPrompt, type PromptMatch, type PromptMatcher } from "./prompt.js";
 import type { TypedBlock } from "./session.js";
-import type { Shell } from "./shell.js";
+import type { Shell, ShellListener } from "./shell.js";
 
 /** A question that may come and how to answer it, once. */
 export interface Ask {
@@ -83,308 +83,407 @@ type Phase = "echo" | "block" | "output" | "probe" | "interrupted" | "done";
  * line, so that a prompt-like line of output is not mistaken for the end.
  *
  * Afterwards `shell.state` tells whether the device is known to be at its prompt.
- *
- * What is made for one command has methods and no getters: each object literal with a getter has a shape of its own, which
- * the engine keeps, with all that the getter sees, until its next full collection.
  */
 export function exchange(context: ExchangeContext, request: ExchangeRequest): Promise<PromptMatch> {
-  const { shell, platform, matcher, clock } = context;
   if (request.signal?.aborted)
     return Promise.reject(new DeviceError("CANCELLED", "cancelled before anything was sent"));
-  if (shell.gone) return Promise.reject(shell.gone);
-  const echo = request.command === undefined ? undefined : createEchoFinder(platform, request.prompt, request.command);
+  if (context.shell.gone) return Promise.reject(context.shell.gone);
+  return new Promise((resolve, reject) => new Exchange(context, request, resolve, reject).begin());
+}
 
-  return new Promise<PromptMatch>((resolve, reject) => {
-    let phase: Phase = echo ? "echo" : "output";
-    let failure: unknown;
-    let pending = "";
-    let heard = clock.monotonic();
-    let openLine = false;
-    let torn = false;
-    let answered = request.command === undefined || request.expectDisconnect === true;
-    let longestPause = 0;
-    let scheduled = false;
-    const unused = [...request.asks];
-    let blockAt = -1;
-    let blockEcho = echo;
-    let cancelStill: (() => void) | undefined;
-    let cancelIdle: () => void = () => undefined;
-    let cancelTotal: () => void = () => undefined;
+const lookAt = (exchange: Exchange): void => exchange.look();
 
-    const outlet = createOutlet(
-      (text) => request.onText?.(text),
-      shell,
-      (error) => interrupt(error),
+/**
+ * One exchange under way. A class, unlike its neighbours: a job has one for each of its lines, and thirty closures for
+ * each were a third of what a worker allocated. What most lines do not need is made when it is needed.
+ */
+class Exchange implements ShellListener {
+  private readonly context: ExchangeContext;
+  private readonly request: ExchangeRequest;
+  private readonly resolve: (prompt: PromptMatch) => void;
+  private readonly reject: (error: unknown) => void;
+  private readonly echo: EchoFinder | undefined;
+  private readonly mark: PromptMark | undefined;
+  private readonly unused: Ask[];
+  private readonly begun: number;
+  private phase: Phase;
+  private failure: unknown;
+  private pending = "";
+  private heard: number;
+  private openLine = false;
+  private torn = false;
+  private longestPause = 0;
+  /** More than the echo has come, or may still come behind what looks like the end. */
+  private answered: boolean;
+  private isLookDue = false;
+  private blockAt = -1;
+  private blockEcho: EchoFinder | undefined;
+  private outlet: Outlet | undefined;
+  private head: PromptHead | undefined;
+  private hold: LogHold | undefined;
+  private probe: PromptProbe | undefined;
+  private cancelStill: (() => void) | undefined;
+  private cancelWatch: (() => void) | undefined;
+  private onAbort: (() => void) | undefined;
+  private unlisten: (() => void) | undefined;
+
+  constructor(
+    context: ExchangeContext,
+    request: ExchangeRequest,
+    resolve: (prompt: PromptMatch) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.context = context;
+    this.request = request;
+    this.resolve = resolve;
+    this.reject = reject;
+    const { platform, matcher, clock } = context;
+    const { command, prompt, expectDisconnect } = request;
+    if (command !== undefined) this.echo = createEchoFinder(platform, prompt, command);
+    if (platform.promptsEarly && this.echo) {
+      this.mark = createPromptMark(
+        (line) => matcher.match(line) !== undefined,
+        () => this.typeEmptyLine(),
+      );
+    }
+    this.phase = this.echo ? "echo" : "output";
+    this.blockEcho = this.echo;
+    this.answered = command === undefined || expectDisconnect === true;
+    this.unused = [...request.asks];
+    this.begun = this.heard = clock.monotonic();
+  }
+
+  begin(): void {
+    const { request } = this;
+    const { shell } = this.context;
+    this.unlisten = shell.listen(this);
+    shell.state = "busy";
+    this.watch(Math.min(request.idleTimeoutMs, request.totalTimeoutMs));
+    if (request.signal) {
+      this.onAbort = () => this.interrupt(this.problem("CANCELLED", "cancelled"));
+      request.signal.addEventListener("abort", this.onAbort, { once: true });
+    }
+    this.guarded(() => {
+      if (request.command !== undefined) this.send(`${request.command}\n`);
+      else if (shell.line !== "") setImmediate(lookAt, this);
+    });
+  }
+
+  // What the shell tells
+
+  text(text: string, endsLine: boolean): void {
+    const { request } = this;
+    if (this.phase === "echo") {
+      if (endsLine && this.echo?.isEcho(text)) this.phase = "output";
+      else if (endsLine && request.refuseLeftovers && this.isLeftover(text)) this.interrupt(this.leftoverError());
+    } else if (this.phase === "probe") {
+      if (this.probe?.take(text, endsLine)) return;
+      this.phase = "output";
+      this.output(text, endsLine);
+    } else if (this.phase === "block") {
+      if (endsLine && request.block && this.blockEcho?.isEcho(text)) this.goOnWithBlock(request.block.lines);
+    } else if (this.phase === "output") {
+      if (endsLine && this.mark?.isEcho(text)) return;
+      this.answered = true;
+      this.output(text, endsLine);
+      if (endsLine && this.blockAt < 0 && request.block?.invite.test(text)) this.goOnWithBlock(request.block.lines);
+    }
+  }
+
+  chunk(): void {
+    const now = this.context.clock.monotonic();
+    if (this.openLine && this.phase === "output") {
+      this.torn = true;
+      this.longestPause = Math.max(this.longestPause, now - this.heard);
+    }
+    this.heard = now;
+    this.openLine = this.phase !== "echo" && this.context.shell.line !== "";
+    this.cancelStill?.();
+    this.cancelStill = undefined;
+    this.deliver();
+    if (!this.isLookDue && this.phase !== "done") {
+      this.isLookDue = true;
+      setImmediate(lookAt, this);
+    }
+  }
+
+  gone(error: unknown): void {
+    this.giveUp(error);
+  }
+
+  /** Looks at the last line, once everything that has arrived by now is read. */
+  look(): void {
+    this.isLookDue = false;
+    const { phase, mark, request } = this;
+    const { shell, platform, matcher } = this.context;
+    if (phase === "done" || phase === "echo" || phase === "block") return;
+    const line = shell.line;
+    if (line === "") {
+      // A message out of turn may have taken the prompt's place.
+      if (phase !== "output") return;
+      if (mark && mark.isOver() === mark.isSet()) this.still(stillness.question, () => mark.set(""));
+      if (this.hold?.isPromptBehind()) this.still(stillness.foreignPrompt, () => this.ask(""));
+      return;
+    }
+    if (phase === "probe") return this.lookBehindProbe(line);
+    const prompt = matcher.match(line, shell.above);
+    if (phase === "interrupted") {
+      if (prompt) this.still(stillness.interrupted, () => this.arrive(prompt));
+      return;
+    }
+    if (prompt && mark && !mark.isOver()) {
+      return this.still(mark.isSet() ? stillness.question : stillness.text, () => mark.set(line));
+    }
+    if (prompt) {
+      const settleMs = this.settleMs();
+      return settleMs > 0 ? this.still(settleMs, () => this.arrive(prompt)) : this.arrive(prompt);
+    }
+    const pager = platform.pagers.find(({ match }) => match.test(line));
+    if (pager) return this.still(stillness.text, () => this.turnPage(pager.send));
+    const ask = this.unused.find((one) => one.matches(line));
+    if (ask) return this.still(stillness.text, () => this.answer(ask));
+    const foreign = matchAnyPrompt(platform, line, shell.above);
+    if (foreign && !matcher.learnt) return this.still(stillness.firstPrompt, () => this.arrive(foreign));
+    if (foreign || (request.prompt !== "" && line.endsWith(request.prompt))) {
+      return this.still(stillness.foreignPrompt, () => this.ask(line));
+    }
+    if (platform.questions?.test(line)) {
+      this.still(stillness.question, () => this.interrupt(this.questionError(line)));
+    }
+  }
+
+  // What is sent
+
+  private send(text: string, secret = false): void {
+    this.context.shell.send(text, { secret, beforeWrite: this.request.beforeWrite });
+  }
+
+  private typeEmptyLine(): void {
+    this.send("\n");
+  }
+
+  /** The next line of the block goes out behind the echo of the one before: what stands between is no answer. */
+  private goOnWithBlock(lines: readonly string[]): void {
+    const line = lines[++this.blockAt];
+    this.phase = line === undefined ? "output" : "block";
+    if (line === undefined) return;
+    this.blockEcho = createEchoFinder(this.context.platform, "", line);
+    this.guarded(() => this.send(`${line}\n`));
+  }
+
+  private turnPage(key: string): void {
+    this.context.shell.dropLine();
+    this.openLine = false;
+    this.send(key);
+  }
+
+  private answer(ask: Ask): void {
+    this.unused.splice(this.unused.indexOf(ask), 1);
+    let text: string;
+    try {
+      text = ask.answer();
+    } catch (error) {
+      return this.interrupt(error);
+    }
+    this.send(ask.isKey ? text : `${text}\n`, ask.hidden);
+  }
+
+  private ask(line: string): void {
+    const { platform, matcher } = this.context;
+    this.probe ??= createPromptProbe(
+      platform,
+      matcher,
+      () => this.typeEmptyLine(),
+      (held) => this.output(held, true),
     );
+    if (this.probe.ask(line)) this.phase = "probe";
+  }
 
-    // Timers
+  private lookBehindProbe(line: string): void {
+    const found = this.probe?.find(line, this.context.shell.above);
+    if (!found) return;
+    this.still(stillness.text, () => {
+      if (found.before !== "") this.output(found.before, false);
+      this.arrive(found.prompt);
+    });
+  }
 
-    const still = (ms: number, then: () => void): void => {
-      cancelStill?.();
-      cancelStill = clock.timer(ms, () => {
-        cancelStill = undefined;
-        guarded(then);
-      });
-    };
-    const watchIdle = (ms: number): void => {
-      cancelIdle = clock.timer(ms, () => {
-        // After a stall of our own event loop the bytes may be here already, unread: let them be read first.
-        const check = setImmediate(() => {
-          if (outlet.isBusy()) heard = clock.monotonic();
-          const left = request.idleTimeoutMs - (clock.monotonic() - heard);
-          if (left > 0.5) watchIdle(left);
-          else interrupt(timeoutError());
-        });
-        cancelIdle = () => clearImmediate(check);
-      });
-    };
-    const watchTotal = (): (() => void) =>
-      clock.timer(request.totalTimeoutMs, () => {
-        const reason = echo ? "EXECUTION_TIMEOUT" : request.timeoutReason;
-        interrupt(problem(reason, `not finished after ${request.totalTimeoutMs} ms`, expectation()));
-      });
-    const onAbort = (): void => interrupt(problem("CANCELLED", "cancelled"));
+  // Output
 
-    // Ends
-
-    const leave = (): void => {
-      phase = "done";
-      cancelStill?.();
-      cancelIdle();
-      cancelTotal();
-      request.signal?.removeEventListener("abort", onAbort);
-      unlisten();
-    };
-    const arrive = (prompt: PromptMatch): void => {
-      matcher.learn(prompt);
-      const interrupted = phase === "interrupted";
-      if (!interrupted) {
-        head.drop();
-        hold.end();
-      }
-      leave();
-      shell.state = "ready";
-      if (interrupted) return reject(failure);
-      outlet.push(pending);
-      pending = "";
-      void outlet.drained().then(() => (failure === undefined ? resolve(prompt) : reject(failure as Error)));
-    };
-    const giveUp = (error: unknown): void => {
-      if (phase === "done") return;
-      deliver();
-      leave();
-      if (shell.state === "busy") shell.state = "doubtful";
-      void outlet.drained().then(() => reject(error));
-    };
-    /** Fails with this error once the device is back at its prompt, or could not be brought there. */
-    const interrupt = (error: unknown): void => {
-      if (phase === "done") {
-        failure ??= error;
-        return;
-      }
-      if (phase === "interrupted") return;
-      deliver();
-      failure = error;
-      if (!matcher.learnt) return giveUp(error);
-      phase = "interrupted";
-      cancelStill?.();
-      cancelIdle();
-      guarded(() => {
-        shell.send("\x03", { beforeWrite: request.beforeWrite });
-        cancelIdle = clock.timer(interruptMs, () => {
-          giveUp(error);
-          shell.close();
-        });
-      });
-    };
-    const guarded = (action: () => void): void => {
-      if (phase === "done") return;
-      try {
-        action();
-      } catch (error) {
-        giveUp(error);
-      }
-    };
-    const expectation = (): string => (phase === "echo" ? "the echo of the command" : `a prompt of ${platform.name}`);
-    const problem = (
-      reason: DeviceErrorReason,
-      message: string,
-      expected?: string,
-      deviceMessage?: string,
-    ): DeviceError =>
-      new DeviceError(reason, message, {
-        tail: context.redact(shell.recent),
-        expected,
-        deviceMessage: deviceMessage === undefined ? undefined : context.redact(deviceMessage),
-      });
-    const timeoutError = (): DeviceError => {
-      const line = shell.line.trim();
-      if (phase !== "echo" && /[?:]$/.test(line))
-        return problem("UNEXPECTED_QUESTION", "the device asks something", undefined, line);
-      return problem(request.timeoutReason, `nothing came for ${request.idleTimeoutMs} ms`, expectation());
-    };
-
-    /** Neither our echo, nor a log message, nor a prompt: something that was running printed on. */
-    const isLeftover = (line: string): boolean =>
-      line.trim() !== "" && !line.startsWith(request.prompt.trimEnd()) && !platform.log?.test(line);
-    const leftoverError = (): DeviceError => {
-      const what = "the device printed on behind what looked like its prompt: the output before this command is cut";
-      return problem("PROMPT_NOT_FOUND", what, expectation());
-    };
-
-    // Output
-
-    const hold = createLogHold(
+  private output(text: string, endsLine: boolean): void {
+    const { platform, matcher } = this.context;
+    this.hold ??= createLogHold(
       platform.log,
       (line) => matcher.match(line) !== undefined,
-      (text, endsLine) => {
-        if (endsLine) request.onLine?.(text);
-        pending += endsLine ? `${text}\n` : text;
+      (line, isWhole) => {
+        if (isWhole) this.request.onLine?.(line);
+        this.pending += isWhole ? `${line}\n` : line;
       },
     );
-    const head = createPromptHead(platform.above, (text, endsLine) => (endsLine ? hold.line(text) : hold.part(text)));
-    const output = (text: string, endsLine: boolean): void => head.take(text, endsLine);
-    const typeEmptyLine = (): void => shell.send("\n", { beforeWrite: request.beforeWrite });
-    const mark = createPromptMark(
-      platform.promptsEarly && echo !== undefined,
-      (line) => matcher.match(line) !== undefined,
-      typeEmptyLine,
+    const { hold } = this;
+    this.head ??= createPromptHead(platform.above, (line, isWhole) => (isWhole ? hold.line(line) : hold.part(line)));
+    this.head.take(text, endsLine);
+  }
+
+  private deliver(): void {
+    if (this.pending === "" || this.phase === "interrupted") return;
+    const text = this.pending;
+    this.pending = "";
+    this.outlet ??= createOutlet(
+      (piece) => this.request.onText?.(piece),
+      this.context.shell,
+      (error) => this.interrupt(error),
     );
-    const probe = createPromptProbe(platform, matcher, typeEmptyLine, (line) => output(line, true));
-    const deliver = (): void => {
-      if (pending === "" || phase === "interrupted") return;
-      const text = pending;
-      pending = "";
-      outlet.push(text);
-    };
+    this.outlet.push(text);
+  }
 
-    /** The next line of the block goes out behind the echo of the one before: what stands between is no answer. */
-    const goOnWithBlock = (lines: readonly string[]): void => {
-      const line = lines[++blockAt];
-      phase = line === undefined ? "output" : "block";
-      if (line === undefined) return;
-      blockEcho = createEchoFinder(platform, "", line);
-      guarded(() => shell.send(`${line}\n`, { beforeWrite: request.beforeWrite }));
-    };
+  /** How long a prompt must stand still, in milliseconds. */
+  private settleMs(): number {
+    return Math.max(
+      this.answered ? (this.request.settleMs ?? 0) : 0,
+      this.context.platform.repaints ? stillness.repainted : 0,
+      this.torn ? Math.min(Math.max(4 * this.longestPause, 10), 500) : 0,
+    );
+  }
 
-    const askProbe = (line: string): void => {
-      if (probe.ask(line)) phase = "probe";
-    };
-    const lookAfterProbe = (line: string): void => {
-      const found = probe.find(line, shell.above);
-      if (!found) return;
-      still(stillness.text, () => {
-        if (found.before !== "") output(found.before, false);
-        arrive(found.prompt);
+  // Time
+
+  private still(ms: number, then: () => void): void {
+    this.cancelStill?.();
+    this.cancelStill = this.context.clock.timer(ms, () => {
+      this.cancelStill = undefined;
+      this.guarded(then);
+    });
+  }
+
+  private watch(ms: number): void {
+    this.cancelWatch = this.context.clock.timer(ms, () => {
+      // After a stall of our own event loop the bytes may be here already, unread: let them be read first.
+      const check = setImmediate(() => this.lookAtTime());
+      this.cancelWatch = () => clearImmediate(check);
+    });
+  }
+
+  private lookAtTime(): void {
+    const now = this.context.clock.monotonic();
+    if (this.outlet?.isBusy()) this.heard = now;
+    const idleLeft = this.request.idleTimeoutMs - (now - this.heard);
+    const left = Math.min(idleLeft, this.request.totalTimeoutMs - (now - this.begun));
+    if (left > 0.5) this.watch(left);
+    else this.interrupt(left < idleLeft ? this.overtimeError() : this.silenceError());
+  }
+
+  // Ends
+
+  private leave(): void {
+    this.phase = "done";
+    this.cancelStill?.();
+    this.cancelWatch?.();
+    if (this.onAbort) this.request.signal?.removeEventListener("abort", this.onAbort);
+    this.unlisten?.();
+  }
+
+  private arrive(prompt: PromptMatch): void {
+    this.context.matcher.learn(prompt);
+    if (this.phase === "interrupted") {
+      this.leave();
+      this.context.shell.state = "ready";
+      return this.reject(this.failure);
+    }
+    this.head?.drop();
+    this.hold?.end();
+    this.leave();
+    this.context.shell.state = "ready";
+    this.deliver();
+    this.drained(() => (this.failure === undefined ? this.resolve(prompt) : this.reject(this.failure)));
+  }
+
+  private giveUp(error: unknown): void {
+    if (this.phase === "done") return;
+    const { shell } = this.context;
+    this.deliver();
+    this.leave();
+    if (shell.state === "busy") shell.state = "doubtful";
+    this.drained(() => this.reject(error));
+  }
+
+  private drained(then: () => void): void {
+    if (this.outlet?.isBusy()) void this.outlet.drained().then(then);
+    else then();
+  }
+
+  /** Fails with this error once the device is back at its prompt, or could not be brought there. */
+  private interrupt(error: unknown): void {
+    if (this.phase === "done") {
+      this.failure ??= error;
+      return;
+    }
+    if (this.phase === "interrupted") return;
+    this.deliver();
+    this.failure = error;
+    if (!this.context.matcher.learnt) return this.giveUp(error);
+    this.phase = "interrupted";
+    this.cancelStill?.();
+    this.cancelWatch?.();
+    this.guarded(() => {
+      this.send("\x03");
+      this.cancelWatch = this.context.clock.timer(interruptMs, () => {
+        this.giveUp(error);
+        this.context.shell.close();
       });
-    };
-
-    /** Looks at the last line, once everything that has arrived by now is read. */
-    const look = (): void => {
-      scheduled = false;
-      if (phase === "done" || phase === "echo" || phase === "block") return;
-      const line = shell.line;
-      if (line === "") {
-        // A message out of turn may have taken the prompt's place.
-        if (phase === "output" && mark.isOver() === mark.isSet()) still(stillness.question, () => mark.set(""));
-        if (phase === "output" && hold.isPromptBehind()) still(stillness.foreignPrompt, () => askProbe(""));
-        return;
-      }
-      if (phase === "probe") return lookAfterProbe(line);
-      const prompt = matcher.match(line, shell.above);
-      if (phase === "interrupted") {
-        if (prompt) still(stillness.interrupted, () => arrive(prompt));
-        return;
-      }
-      if (prompt && !mark.isOver()) {
-        return still(mark.isSet() ? stillness.question : stillness.text, () => mark.set(line));
-      }
-      if (prompt) {
-        const settleMs = Math.max(
-          answered ? (request.settleMs ?? 0) : 0,
-          platform.repaints ? stillness.repainted : 0,
-          torn ? Math.min(Math.max(4 * longestPause, 10), 500) : 0,
-        );
-        return settleMs > 0 ? still(settleMs, () => arrive(prompt)) : arrive(prompt);
-      }
-      const pager = platform.pagers.find(({ match }) => match.test(line));
-      if (pager) return still(stillness.text, () => turnPage(pager.send));
-      const ask = unused.find((one) => one.matches(line));
-      if (ask) return still(stillness.text, () => answer(ask));
-      const foreign = matchAnyPrompt(platform, line, shell.above);
-      if (foreign && !matcher.learnt) return still(stillness.firstPrompt, () => arrive(foreign));
-      if (foreign || (request.prompt !== "" && line.endsWith(request.prompt))) {
-        return still(stillness.foreignPrompt, () => askProbe(line));
-      }
-      if (platform.questions?.test(line)) {
-        still(stillness.question, () =>
-          interrupt(
-            problem("UNEXPECTED_QUESTION", "the device asks something that has no answer", undefined, line.trim()),
-          ),
-        );
-      }
-    };
-    const turnPage = (key: string): void => {
-      shell.dropLine();
-      openLine = false;
-      shell.send(key, { beforeWrite: request.beforeWrite });
-    };
-    const answer = (ask: Ask): void => {
-      unused.splice(unused.indexOf(ask), 1);
-      let text: string;
-      try {
-        text = ask.answer();
-      } catch (error) {
-        return interrupt(error);
-      }
-      shell.send(ask.isKey ? text : `${text}\n`, { secret: ask.hidden, beforeWrite: request.beforeWrite });
-    };
-
-    const unlisten = shell.listen({
-      text(text, endsLine) {
-        if (phase === "echo") {
-          if (endsLine && echo?.isEcho(text)) phase = "output";
-          else if (endsLine && request.refuseLeftovers && isLeftover(text)) interrupt(leftoverError());
-        } else if (phase === "probe") {
-          if (probe.take(text, endsLine)) return;
-          phase = "output";
-          output(text, endsLine);
-        } else if (phase === "block") {
-          if (endsLine && request.block && blockEcho?.isEcho(text)) goOnWithBlock(request.block.lines);
-        } else if (phase === "output" && endsLine && mark.isEcho(text)) {
-          return;
-        } else if (phase === "output") {
-          answered = true;
-          output(text, endsLine);
-          if (endsLine && blockAt < 0 && request.block?.invite.test(text)) goOnWithBlock(request.block.lines);
-        }
-      },
-      chunk() {
-        const now = clock.monotonic();
-        if (openLine && phase === "output") {
-          torn = true;
-          longestPause = Math.max(longestPause, now - heard);
-        }
-        heard = now;
-        openLine = phase !== "echo" && shell.line !== "";
-        cancelStill?.();
-        cancelStill = undefined;
-        deliver();
-        if (!scheduled && phase !== "done") {
-          scheduled = true;
-          setImmediate(look);
-        }
-      },
-      gone: giveUp,
     });
+  }
 
-    shell.state = "busy";
-    cancelTotal = watchTotal();
-    watchIdle(request.idleTimeoutMs);
-    request.signal?.addEventListener("abort", onAbort, { once: true });
-    guarded(() => {
-      if (request.command !== undefined) shell.send(`${request.command}\n`, { beforeWrite: request.beforeWrite });
-      else if (shell.line !== "") setImmediate(look);
+  private guarded(action: () => void): void {
+    if (this.phase === "done") return;
+    try {
+      action();
+    } catch (error) {
+      this.giveUp(error);
+    }
+  }
+
+  // What went wrong
+
+  private problem(reason: DeviceErrorReason, message: string, expected?: string, deviceMessage?: string): DeviceError {
+    const { redact, shell } = this.context;
+    return new DeviceError(reason, message, {
+      tail: redact(shell.recent),
+      expected,
+      deviceMessage: deviceMessage === undefined ? undefined : redact(deviceMessage),
     });
-  });
+  }
+
+  private expectation(): string {
+    return this.phase === "echo" ? "the echo of the command" : `a prompt of ${this.context.platform.name}`;
+  }
+
+  private overtimeError(): DeviceError {
+    const reason = this.echo ? "EXECUTION_TIMEOUT" : this.request.timeoutReason;
+    return this.problem(reason, `not finished after ${this.request.totalTimeoutMs} ms`, this.expectation());
+  }
+
+  private silenceError(): DeviceError {
+    const line = this.context.shell.line.trim();
+    if (this.phase !== "echo" && /[?:]$/.test(line))
+      return this.problem("UNEXPECTED_QUESTION", "the device asks something", undefined, line);
+    const what = `nothing came for ${this.request.idleTimeoutMs} ms`;
+    return this.problem(this.request.timeoutReason, what, this.expectation());
+  }
+
+  private questionError(line: string): DeviceError {
+    const what = "the device asks something that has no answer";
+    return this.problem("UNEXPECTED_QUESTION", what, undefined, line.trim());
+  }
+
+  private leftoverError(): DeviceError {
+    const what = "the device printed on behind what looked like its prompt: the output before this command is cut";
+    return this.problem("PROMPT_NOT_FOUND", what, this.expectation());
+  }
+
+  /** Neither our echo, nor a log message, nor a prompt: something that was running printed on. */
+  private isLeftover(line: string): boolean {
+    const { prompt } = this.request;
+    return line.trim() !== "" && !line.startsWith(prompt.trimEnd()) && !this.context.platform.log?.test(line);
+  }
 }

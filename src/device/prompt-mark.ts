@@ -12,15 +12,11 @@ export interface PromptMark {
 
 /**
  * An empty line typed behind a command is taken only when the command is over, so its echo tells the end: a finished line
- * that holds nothing but the prompt. Where `isNeeded` is false a command is over at its prompt.
+ * that holds nothing but the prompt.
  */
-export function createPromptMark(
-  isNeeded: boolean,
-  isPrompt: (line: string) => boolean,
-  typeEmptyLine: () => void,
-): PromptMark {
+export function createPromptMark(isPrompt: (line: string) => boolean, typeEmptyLine: () => void): PromptMark {
   let at: string | undefined;
-  let isOver = !isNeeded;
+  let isOver = false;
   return {
     isOver: () => isOver,
     isSet: () => at !== undefined,

@@ -43,6 +43,11 @@ export function createPromptMatcher(platform: Platform): PromptMatcher {
   let host: string | undefined;
   let blanks = "";
   let renamed: string | undefined;
+  let last: PromptMatch | undefined;
+  const tellsByLine = platform.modes.every(({ below }) => below === undefined);
+  /** What of a name stands in every prompt that bears it. */
+  const stem = (name: string): string => (platform.hostKept > 0 ? name.slice(0, platform.hostKept) : name);
+  const mayBear = (line: string, name: string | undefined): boolean => name !== undefined && line.includes(stem(name));
   const isSame = (seen: string, known: string | undefined): boolean =>
     known !== undefined &&
     (seen === known ||
@@ -51,15 +56,19 @@ export function createPromptMatcher(platform: Platform): PromptMatcher {
   return {
     match(line, above) {
       if (host === undefined) return undefined;
+      if (tellsByLine && line === last?.text) return last;
+      if (!mayBear(line, host) && !mayBear(line, renamed)) return undefined;
       const found = matchAnyPrompt(platform, line, above);
       if (!found || blanksOf(line) !== blanks) return undefined;
-      return isSame(found.host, host) || isSame(found.host, renamed) ? found : undefined;
+      if (!isSame(found.host, host) && !isSame(found.host, renamed)) return undefined;
+      return (last = found);
     },
     learn(prompt) {
       // A cut name in a configuration prompt is no reason to forget the whole one.
       if (!(prompt.host !== host && isSame(prompt.host, host))) host = prompt.host;
       blanks = blanksOf(prompt.text);
       renamed = undefined;
+      if (prompt !== last) last = undefined;
     },
     expectRename(next) {
       renamed = next;

@@ -44,6 +44,8 @@ export interface Shell {
 }
 
 const recentLength = 4096;
+/** What is cut only now and then is cut for next to nothing. */
+const cutLength = 4 * recentLength;
 
 /** How a platform's terminal differs from others. */
 export interface ShellHabits {
@@ -64,10 +66,10 @@ export function createShell(
   let heardUnasked = false;
   let recent = "";
   let above = "";
-  let chunkText: string[] = [];
 
   const screen = createScreen((text, endsLine) => {
-    chunkText.push(endsLine ? `${text}\n` : text);
+    recent += endsLine ? `${text}\n` : text;
+    if (recent.length > cutLength) recent = recent.slice(-recentLength);
     if (endsLine) above = text;
     listener?.text(text, endsLine);
   });
@@ -85,11 +87,6 @@ export function createShell(
       shell.transcript?.received(bytes, "out");
       if (!listener) heardUnasked = true;
       screen.write(decoder.push(bytes));
-      if (chunkText.length > 0) {
-        // Only what can still be seen in the last 4 KiB is worth joining.
-        recent = (recent + chunkText.join("")).slice(-recentLength);
-        chunkText = [];
-      }
       listener?.chunk();
     },
     end(end) {
