@@ -5,6 +5,7 @@ import { DeviceError } from "./device-error.js";
 import type { Endpoint } from "./endpoint.js";
 import type { LiveSession } from "./live-session.js";
 import { createOutlet } from "./outlet.js";
+import { createRecentText } from "./recent-text.js";
 import { createRedactor, type Redactor } from "./redact.js";
 import type { CommandOutcome, CommandRequest } from "./session.js";
 import type { OpenOptions } from "./shell-session.js";
@@ -14,7 +15,6 @@ import type { Channel, ChannelEnd, Transport } from "./transport.js";
 /** The only mode of a platform whose commands run in channels of their own. */
 const execMode = "exec";
 const interruptMs = 2_000;
-const tailLength = 4096;
 const mostErrorLines = 32;
 /** Longest pause before a channel is asked for again, in milliseconds; all of them add up to twice that. */
 const longestPauseMs = 1_280;
@@ -143,8 +143,8 @@ function runInChannel(context: ExecContext): Promise<Omit<CommandOutcome, "durat
     const gauge = createOutputGauge(request);
     const answers = [...(request.answers ?? [])];
     let heard = clock.monotonic();
-    let tail = "";
-    let errorTail = "";
+    const recent = createRecentText();
+    const recentErrors = createRecentText();
     let failure: Error | undefined;
     let done = false;
     let cancelIdle: () => void = () => undefined;
@@ -158,7 +158,11 @@ function runInChannel(context: ExecContext): Promise<Omit<CommandOutcome, "durat
       reason: "OUTPUT_TIMEOUT" | "EXECUTION_TIMEOUT" | "CANCELLED" | "DISCONNECTED",
       message: string,
     ): DeviceError =>
-      new DeviceError(reason, message, { tail: redactor.redact(tail), mode: execMode, expected: "the exit status" });
+      new DeviceError(reason, message, {
+        tail: redactor.redact(recent.read()),
+        mode: execMode,
+        expected: "the exit status",
+      });
 
     const settle = (error: Error | undefined, end: ChannelEnd): void => {
       if (done) return;
@@ -175,7 +179,8 @@ function runInChannel(context: ExecContext): Promise<Omit<CommandOutcome, "durat
         const ok = end.exitStatus === 0;
         const lines = ok
           ? []
-          : errorTail
+          : recentErrors
+              .read()
               .split("\n")
               .map((line) => line.trimEnd())
               .filter((line) => line !== "");
@@ -230,12 +235,12 @@ function runInChannel(context: ExecContext): Promise<Omit<CommandOutcome, "durat
 
     const take = (text: string, stream: "out" | "err"): void => {
       if (text === "" || failure !== undefined) return;
-      tail = (tail + text).slice(-tailLength);
-      if (stream === "err") errorTail = (errorTail + text).slice(-tailLength);
+      recent.push(text);
+      if (stream === "err") recentErrors.push(text);
       outlet.push(text);
     };
     const answerQuestion = (): void => {
-      const line = tail.slice(tail.lastIndexOf("\n") + 1).trimEnd();
+      const line = recent.lastLine().trimEnd();
       const index = answers.findIndex(({ question }) => question.trim() !== "" && line.endsWith(question.trimEnd()));
       const [answer] = index < 0 ? [] : answers.splice(index, 1);
       if (!answer || failure !== undefined) return;

@@ -1,6 +1,7 @@
 import { createDecoder } from "./decoder.js";
 import { DeviceError } from "./device-error.js";
 import { ownText } from "./own-text.js";
+import { createRecentText } from "./recent-text.js";
 import { createScreen } from "./screen.js";
 import type { Transcript } from "./transcript.js";
 import type { Channel } from "./transport.js";
@@ -23,7 +24,7 @@ export interface Shell {
   readonly line: string;
   /** The last finished line. */
   readonly above: string;
-  /** The last 4 KiB received, cleaned. */
+  /** The last lines received, 4 KiB at most, cleaned. */
   readonly recent: string;
   /** Something was printed while nobody listened. */
   readonly heardUnasked: boolean;
@@ -43,10 +44,6 @@ export interface Shell {
   close(): void;
 }
 
-const recentLength = 4096;
-/** What is cut only now and then is cut for next to nothing. */
-const cutLength = 4 * recentLength;
-
 /** How a platform's terminal differs from others. */
 export interface ShellHabits {
   /** What the Enter key sends. */
@@ -64,12 +61,11 @@ export function createShell(
   let listener: ShellListener | undefined;
   let gone: DeviceError | undefined;
   let heardUnasked = false;
-  let recent = "";
+  const recent = createRecentText();
   let above = "";
 
   const screen = createScreen((text, endsLine) => {
-    recent += endsLine ? `${text}\n` : text;
-    if (recent.length > cutLength) recent = recent.slice(-recentLength);
+    recent.push(endsLine ? `${text}\n` : text);
     if (endsLine) above = text;
     listener?.text(text, endsLine);
   });
@@ -105,7 +101,7 @@ export function createShell(
       return above;
     },
     get recent() {
-      return (recent + screen.line).slice(-recentLength);
+      return recent.read(screen.line);
     },
     get heardUnasked() {
       return heardUnasked;
@@ -139,7 +135,7 @@ export function createShell(
     resume: () => channel.resume(),
     dropLine: () => screen.dropLine(),
     rest() {
-      recent = "";
+      recent.forget();
       above = ownText(above);
       screen.rest();
     },

@@ -26,7 +26,9 @@ export function linesOfInput(
   }
   const given = input.case === "lines" ? input.value.lines : textLines(input.value ?? "");
   if (kind === ConfigKind.SET) checkSettings(platform, rules, given);
-  return checked(rules, given);
+  const lines = checked(rules, given);
+  if (lines.length === 0) throw new AttemptError("INVALID_REQUEST", "the input holds no line that would be typed");
+  return lines;
 }
 
 function checkSettings(platform: string, { flat }: ConfigurationRules, given: readonly string[]): void {
