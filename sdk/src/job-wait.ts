@@ -1,8 +1,8 @@
-import type { Connection } from "./call.js";
+import type { CallOptions, Connection } from "./call.js";
 import { createPointsmanError, type PointsmanError } from "./errors.js";
 import { isFinal } from "./job-state.js";
-import { watchJob } from "./job-watch.js";
 import { linkSignals } from "./link.js";
+import { resume } from "./resume.js";
 import type { Job } from "./v1.js";
 
 /** How the end of a job is waited for. */
@@ -13,18 +13,18 @@ export interface WaitOptions {
   readonly timeoutMs?: number | undefined;
   /** Headers beside those of the client. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Told whenever the watch was cut and is about to be resumed. */
+  /** Told whenever the waiting was cut and is about to be resumed. */
   readonly onReconnect?: ((cuts: number, error: PointsmanError) => void) | undefined;
 }
 
-/** Watches a job to its end, then asks `get` for all of it. */
+/** One call waits this long for the end, and as long again for an answer: then the connection counts as cut. */
+const callMs = 20_000;
+
+/** Asks for the whole of a job, in calls that wait for its end: most jobs cost one, whatever they print. */
 export async function waitForJob(
   connection: Connection,
   id: string,
-  get: (
-    id: string,
-    options: { signal: AbortSignal; headers?: Readonly<Record<string, string>> | undefined },
-  ) => Promise<Job>,
+  get: (id: string, options: CallOptions & { readonly waitMs: number }) => Promise<Job>,
   { signal, timeoutMs, headers, onReconnect }: WaitOptions = {},
 ): Promise<Job> {
   const link = linkSignals(signal);
@@ -36,13 +36,18 @@ export async function waitForJob(
           late = true;
           link.abort();
         }, timeoutMs);
+  const answers = {
+    async *open(opened: AbortSignal): AsyncGenerator<Job> {
+      for (;;) yield await get(id, { signal: opened, headers, waitMs: callMs, timeoutMs: callMs });
+    },
+    ends: () => false,
+    recover: ({ code }: PointsmanError) => code === "deadline_exceeded",
+  };
   try {
-    for (;;) {
-      const items = watchJob(connection, id, { skipHistory: true, signal: link.signal, headers, onReconnect });
-      while (!(await items.next()).done);
-      const job = await get(id, { signal: link.signal, headers });
+    for await (const job of resume(connection, answers, { signal: link.signal, onReconnect })) {
       if (isFinal(job.state)) return job;
     }
+    throw new Error("waiting for a job has no other end");
   } catch (error) {
     if (!late) throw error;
     throw createPointsmanError(`job ${id} is not final after ${timeoutMs} ms`, {

@@ -1,4 +1,5 @@
 import { Code, type ServiceImpl } from "@connectrpc/connect";
+import { durationMs } from "@bufbuild/protobuf/wkt";
 import { create, isFinal } from "@pointsman/sdk";
 import {
   JobEventSchema,
@@ -17,7 +18,7 @@ export interface ScriptedJob {
   readonly history: readonly JobEvent[];
   /** Every WatchJob request, in order. */
   readonly watches: WatchJobRequest[];
-  /** Watches that the server still serves. */
+  /** Watches, and calls that wait, that the server still serves. */
   readonly open: { count: number };
   /** Appends an event; a final `state` ends the job. */
   append(event: { log: string } | { state: JobState } | { output: string }): void;
@@ -25,6 +26,7 @@ export interface ScriptedJob {
   forgetHistory(): void;
   job(): Job;
   watchJob: ServiceImpl<typeof JobService>["watchJob"];
+  getJob: ServiceImpl<typeof JobService>["getJob"];
 }
 
 /** Makes a scripted job that is RUNNING. `heartbeats`: whether silence is broken. */
@@ -86,6 +88,18 @@ export function createScriptedJob(id: string, { heartbeats = true }: { heartbeat
     },
     forgetHistory() {
       epoch++;
+    },
+    async getJob({ waitTimeout }, context) {
+      open.count++;
+      try {
+        const untilMs = performance.now() + (waitTimeout ? durationMs(waitTimeout) : 0);
+        while (!isFinal(state) && performance.now() < untilMs) {
+          await changed(context.signal, untilMs - performance.now());
+        }
+        return { job: job() };
+      } finally {
+        open.count--;
+      }
     },
     async *watchJob(request, context) {
       watches.push(request);

@@ -10,7 +10,7 @@ import { afterwards } from "./services.js";
 
 async function serve(job: ScriptedJob, port = 0): Promise<ScriptedServer> {
   const server = await startScriptedServer(
-    (router) => router.service(JobService, { watchJob: job.watchJob, getJob: () => ({ job: job.job() }) }),
+    (router) => router.service(JobService, { watchJob: job.watchJob, getJob: job.getJob }),
     port,
   );
   afterwards(() => server.close());
