@@ -190,6 +190,7 @@ function runInChannel(context: ExecContext): Promise<Omit<CommandOutcome, "durat
           errorLines: lines.slice(-mostErrorLines).map((line) => redactor.redact(line)),
           truncated: gauge.isTruncated(),
           ...(end.exitStatus === undefined ? {} : { exitStatus: end.exitStatus }),
+          ...(end.signal === undefined ? {} : { signal: end.signal }),
         });
       });
     };

@@ -83,6 +83,8 @@ export interface CommandOutcome {
   readonly durationMs: number;
   /** Exec channels only; 128 + n is not invented for signals: a killed command has none. */
   readonly exitStatus?: number;
+  /** Exec channels only: the signal that killed it, such as `SIGKILL`. */
+  readonly signal?: string;
   /** Output was dropped because of `overflow: "truncate"`. */
   readonly truncated: boolean;
 }

@@ -113,10 +113,16 @@ function ended(
   return exitStatus === undefined ? fact : { ...fact, exitStatus };
 }
 
+/** Whether a line may have done something: one that was refused did not, a program may have before it failed. */
+export function hasRun({ status, exitStatus, signal }: CommandOutcome): boolean {
+  return status === "ok" || exitStatus !== undefined || signal !== undefined;
+}
+
 /** The failure of a line that the device did not take. */
-export function rejection(command: string, { errorLines, exitStatus }: CommandOutcome): AttemptError {
+export function rejection(command: string, { errorLines, exitStatus, signal }: CommandOutcome): AttemptError {
   const words = errorLines.join("\n");
-  const what = exitStatus === undefined ? `the device rejected "${command}"` : `"${command}" ended with ${exitStatus}`;
+  const end = exitStatus === undefined ? signal && `was killed by ${signal}` : `ended with ${exitStatus}`;
+  const what = end === undefined ? `the device rejected "${command}"` : `"${command}" ${end}`;
   return new AttemptError("DEVICE_REJECTED", what, {}, words === "" ? undefined : words);
 }
 

@@ -12,7 +12,7 @@ import {
 } from "@pointsman/sdk/v1";
 import type { Session } from "../device/index.js";
 import type { AttemptContext, Executed } from "./attempt-context.js";
-import { defaultIdleMs, enterEnable, rejection, runLine } from "./command-line.js";
+import { defaultIdleMs, enterEnable, hasRun, rejection, runLine } from "./command-line.js";
 import { checkReturned, waitForReturn, withinMs } from "./device-return.js";
 import { redactorOf } from "./endpoint-redactor.js";
 import { afterGrace } from "./grace.js";
@@ -67,8 +67,7 @@ export async function runCommands(
           writer.confirmed(step);
         },
       });
-      // A command with an exit status may have done a part of its work before it failed; a refused line did nothing.
-      changed ||= isChange && (outcome?.status !== "rejected" || outcome.exitStatus !== undefined);
+      changed ||= isChange && (outcome === undefined || hasRun(outcome));
       if (outcome?.status === "rejected") {
         error ??= rejection(command, outcome);
         if (operation.onReject !== OnReject.CONTINUE) break;

@@ -8,7 +8,7 @@ import type {
   TaskConfigurationAnswer,
 } from "../domain/task-runner.js";
 import type { AttemptContext } from "./attempt-context.js";
-import { enterEnable, rejection, runLine } from "./command-line.js";
+import { enterEnable, hasRun, rejection, runLine } from "./command-line.js";
 import { AttemptError } from "./failure.js";
 import { afterGrace } from "./grace.js";
 import { checkedConfiguration, configureInTask } from "./task-configure.js";
@@ -103,7 +103,7 @@ export function createTaskDevice(context: AttemptContext, { steps, redactor, ...
           if (counts) steps.confirm(number);
         },
       }))!;
-      if (isChange && (outcome.status === "ok" || outcome.exitStatus !== undefined)) steps.changed();
+      if (isChange && hasRun(outcome)) steps.changed();
       if (outcome.status === "rejected" && !allowRejected) throw rejection(command, outcome);
       const { status, errorLines, durationMs, exitStatus } = outcome;
       const answer = { output: printed.join(""), status, errorLines, durationMs };

@@ -57,6 +57,12 @@ describe.skipIf(!hasOpenSsh())("a Linux host behind OpenSSH (needs openssh-serve
     expect((await run(session, "echo fine >&2")).errorLines).toEqual([]);
   });
 
+  test("a command that is killed has a signal in place of an exit status", async () => {
+    const result = await run(session, "kill -9 $$");
+    expect(result).toMatchObject({ status: "rejected", signal: "SIGKILL", errorLines: ["killed by SIGKILL"] });
+    expect(result).not.toHaveProperty("exitStatus");
+  });
+
   test("delivers 10 MB completely and in order", async () => {
     const lines = 1_400_000;
     const result = await run(session, `seq ${lines}`);
