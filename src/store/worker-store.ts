@@ -5,7 +5,7 @@ import type { BeatFigures, SessionFacts, SessionUse, WorkerIdentity } from "./le
 export interface WorkerRecord extends Omit<WorkerIdentity, "tasks">, Omit<BeatFigures, "closing" | "draining"> {
   readonly birthMs: number;
   readonly beatMs: number;
-  /** Grows by one with each beat. */
+  /** Grows with each beat, and is no other's, whatever data Redis loses. */
   readonly beat: number;
   readonly state: "alive" | "draining" | "dead";
   /** When it was found dead, or had stopped. */

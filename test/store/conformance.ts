@@ -7,7 +7,7 @@ import { slotCount, slotOf } from "../../src/store/slot.js";
 import type { AttemptEnd, Hint, JobQuery, Store } from "../../src/store/store.js";
 import { systemRandom } from "../../src/system/random.js";
 import { eventually } from "../support/eventually.js";
-import { claimOne, newJob, reopen, succeed, worker } from "../support/jobs.js";
+import { bury, claimOne, newJob, reopen, succeed, worker } from "../support/jobs.js";
 import { see } from "../support/store.js";
 import type { Topology } from "../support/redis-topologies.js";
 
@@ -90,11 +90,6 @@ export function conformance<T extends Topology>(
       return identity;
     }
 
-    async function bury(name: string, zone: string): Promise<void> {
-      const [found] = (await world.store.workers.list([zone])).filter((one) => one.name === name);
-      for (let left = 1; left > 0;) ({ left } = await world.store.upkeep.reap(zone, name, found?.beat ?? 0, 10));
-    }
-
     test("a request id makes one job, also when it comes twice at one moment, and no other body passes under it", async () => {
       const { store, zones, job } = world;
       for (const zone of zones) {
@@ -126,7 +121,7 @@ export function conformance<T extends Topology>(
         expect(await claimOne(store, w2)).toBeUndefined();
         expect(await store.jobs.waiting([second])).toMatchObject([{ reason: "DEVICE_BUSY", blockingJob: first.id }]);
         const late = { zone, worker: "w1", job: first.id, endpoint: first.endpoint, fence: once.claims[0]!.fence };
-        await bury("w1", zone);
+        await bury(world.store, "w1", zone);
         const holder = (await claimOne(store, w2))!;
         expect(holder.job).toBe(first.id);
         expect(BigInt(holder.fence)).toBeGreaterThan(BigInt(late.fence));
@@ -211,7 +206,7 @@ export function conformance<T extends Topology>(
         const lost = (await claimOne(store, w1))!;
         expect(await store.leases.intent(lost, 1)).toMatchObject({ answer: "OK" });
         const change = (await store.jobs.create(job(zone, amo))).job.id;
-        await bury("w1", zone);
+        await bury(world.store, "w1", zone);
         expect(await store.jobs.get(lost.job)).toMatchObject({ state: "INDETERMINATE", intendedStep: 1 });
         expect(await store.devices.status(zone, lost.endpoint)).toMatchObject({ hold: { job: lost.job } });
         expect(await claimOne(store, w2)).toBeUndefined();

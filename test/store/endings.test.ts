@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { allowedMoves, isFinal, jobStates } from "../../src/domain/job-state.js";
-import { claimOne, newJob, succeed, worker } from "../support/jobs.js";
+import { createKeySpace, keyOf } from "../../src/store/keys.js";
+import { beatOf, bury, claimOne, newJob, succeed, worker } from "../support/jobs.js";
 import { openTestStore, type TestStore } from "../support/store.js";
 
 let at: TestStore;
@@ -25,11 +26,8 @@ async function started(part: Parameters<typeof newJob>[1] = {}, by = w1) {
   return holder;
 }
 
-/** What a reaper does: it saw the beat, waited, and saw it again. */
-async function bury(name: string): Promise<void> {
-  const [found] = (await at.store.workers.list()).filter((one) => one.name === name);
-  for (let left = 1; left > 0;) ({ left } = await at.store.upkeep.reap("default", name, found?.beat ?? 0, 100));
-}
+const figures = { running: 1, sessions: 1, closing: false, draining: false, succeeded: 0, failed: 0 };
+const hashOf = (name: string): string => keyOf(createKeySpace("pm").zone("default"), "worker", name);
 
 const cancelNow = { interruptRunning: true, caller: "ann", reason: "changed my mind" } as const;
 
@@ -37,7 +35,7 @@ describe("the point of no return", () => {
   test("a worker lost before it: the work goes to another, also a change, and the attempt does not count", async () => {
     const lost = await started(amo);
     await at.store.leases.register(w2);
-    await bury("w1");
+    await bury(at.store, "w1");
     const again = (await claimOne(at.store, w2))!;
     expect(again.job).toBe(lost.job);
     const { attempts, state } = (await at.store.jobs.get(lost.job))!;
@@ -52,7 +50,7 @@ describe("the point of no return", () => {
     await at.store.leases.register(w2);
     const change = (await at.store.jobs.create(newJob(at.time.now, amo))).job;
     const read = (await at.store.jobs.create(newJob(at.time.now))).job;
-    await bury("w1");
+    await bury(at.store, "w1");
     expect(await at.store.jobs.get(lost.job)).toMatchObject({
       state: "INDETERMINATE",
       error: { reason: "WORKER_LOST" },
@@ -86,11 +84,11 @@ describe("the point of no return", () => {
   test("read-only work goes round again whenever its worker is lost, until ten were", async () => {
     const { job } = await started();
     for (let losses = 0; losses < 10; losses++) {
-      await bury(`w${losses === 0 ? 1 : `x${losses}`}`);
+      await bury(at.store, `w${losses === 0 ? 1 : `x${losses}`}`);
       await at.store.leases.register(worker(`wx${losses + 1}`));
       expect((await claimOne(at.store, worker(`wx${losses + 1}`)))?.job).toBe(job);
     }
-    await bury("wx10");
+    await bury(at.store, "wx10");
     expect(await at.store.jobs.get(job)).toMatchObject({ state: "FAILED", error: { reason: "WORKER_LOST" } });
   });
 
@@ -110,7 +108,7 @@ describe("a late writer", () => {
   test("is FENCED in every write, and leaves no trace", async () => {
     const late = await started();
     await at.store.leases.register(w2);
-    await bury("w1");
+    await bury(at.store, "w1");
     await claimOne(at.store, w2);
     const before = await at.dump();
     const output = new TextEncoder().encode("late");
@@ -118,18 +116,7 @@ describe("a late writer", () => {
     expect(await at.store.leases.intent(late, 1)).toMatchObject({ answer: "FENCED" });
     expect(await at.store.leases.append(late, { number: 1, facts, output })).toBe("FENCED");
     expect(await succeed(at.store, late)).toBe("FENCED");
-    expect(
-      await at.store.leases.beat(w1, {
-        running: 1,
-        sessions: 1,
-        closing: false,
-        draining: false,
-        succeeded: 0,
-        failed: 0,
-      }),
-    ).toEqual({
-      answer: "DEAD",
-    });
+    expect(await at.store.leases.beat(w1, figures)).toEqual({ answer: "DEAD" });
     expect(await at.store.leases.claim(w1, 1, "late")).toEqual({ answer: "DEAD", claims: [] });
     await expect(at.store.leases.register(w1)).rejects.toThrow("buried");
     expect(await at.dump()).toEqual(before);
@@ -137,16 +124,22 @@ describe("a late writer", () => {
 
   test("a worker is not buried when it beat meanwhile", async () => {
     const { job } = await started();
-    await at.store.leases.beat(w1, {
-      running: 1,
-      sessions: 1,
-      closing: false,
-      draining: false,
-      succeeded: 0,
-      failed: 0,
-    });
-    expect(await at.store.upkeep.reap("default", "w1", 1, 100)).toEqual({ buried: false, left: 0 });
+    const seen = await beatOf(at.store, "w1");
+    await at.store.leases.beat(w1, figures);
+    expect(await at.store.upkeep.reap("default", "w1", seen, 100)).toEqual({ buried: false, left: 0 });
     expect((await at.store.jobs.get(job))?.state).toBe("RUNNING");
+  });
+
+  test("nor when it beat after a loss of data, as often as a reaper had seen it do before", async () => {
+    await started();
+    const forgotten = await at.redis.dumpBuffer(hashOf("w1"));
+    at.time.now += 3_000;
+    await at.store.leases.beat(w1, figures);
+    const seen = await beatOf(at.store, "w1");
+    await at.redis.restore(hashOf("w1"), 0, forgotten, "REPLACE");
+    at.time.now += 3_000;
+    await at.store.leases.beat(w1, figures);
+    expect(await at.store.upkeep.reap("default", "w1", seen, 100)).toEqual({ buried: false, left: 0 });
   });
 });
 
@@ -161,7 +154,6 @@ describe("cancelling", () => {
     expect(await at.store.jobs.cancel(waiting, onlyWaiting)).toBe("FINAL");
     expect(await at.store.jobs.cancel(running.job, onlyWaiting)).toBe("RUNNING");
     expect(await at.store.jobs.cancel(running.job, cancelNow)).toBe("CANCELLING");
-    const figures = { running: 1, sessions: 1, closing: false, draining: false, succeeded: 0, failed: 0 };
     for (let beat = 0; beat < 2; beat++) {
       expect(await at.store.leases.beat(w1, figures)).toMatchObject({ answer: "OK", cancels: [running.job] });
     }
@@ -174,7 +166,7 @@ describe("cancelling", () => {
   test("a running job whose worker is lost while it was being cancelled ends CANCELLED when nothing was sent", async () => {
     const running = await started(amo);
     await at.store.jobs.cancel(running.job, cancelNow);
-    await bury("w1");
+    await bury(at.store, "w1");
     expect((await at.store.jobs.get(running.job))?.state).toBe("CANCELLED");
   });
 });
@@ -264,7 +256,7 @@ test("of an intent that Redis forgot, and a journal told, the step is known when
   const job = (await at.store.jobs.get(id))!;
   const fact = { job, worker: name, fence, intendedStep: 2, requests: [], live: false };
   expect(await at.store.leases.replay("default", [fact])).toBe(1);
-  await bury(name);
+  await bury(at.store, name);
   expect(await at.store.jobs.get(id)).toMatchObject({ state: "INDETERMINATE", intendedStep: 2 });
 });
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Problem } from "../../src/store/fsck.js";
-import { claimOne, newJob, succeed, worker } from "../support/jobs.js";
+import { bury, claimOne, newJob, succeed, worker } from "../support/jobs.js";
 import { openTestStore, type TestStore } from "../support/store.js";
 
 let at: TestStore;
@@ -26,7 +26,7 @@ async function check(repair = false) {
 
 /** Something of everything: every state, a lock, a hold, a full limit, a paused queue, dedupe keys, outputs, a grave. */
 async function livelyZone() {
-  const { jobs, leases, queues, devices, upkeep } = at.store;
+  const { jobs, leases, queues, devices } = at.store;
   await leases.register(w1);
   await leases.register(w2);
   const create = async (n: number, part: Parameters<typeof newJob>[1] = {}) =>
@@ -66,7 +66,7 @@ async function livelyZone() {
   const lock = { owner: "ann", scope: "ALL", reason: "rack work", forMs: 600_000 } as const;
   await devices.lock({ name: "r9", zone: "default", endpoint: endpoint(9) }, lock);
   await leases.register(worker("w3"));
-  await upkeep.reap("default", "w3", 1, 100);
+  await bury(at.store, "w3");
   const scope = { zones: [], devices: [], labels: { site: "lab" } };
   await at.store.policies.create("freeze", { name: "lab", owner: "ann", reason: "works", scope, startMs: 0 });
   return { ended, good, doubtful, stopping, running, warm, held, ready, later, parked, locked };

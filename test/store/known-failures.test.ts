@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { type BeatFigures, type Holder } from "../../src/store/store.js";
-import { claimOne, newJob, succeed, worker } from "../support/jobs.js";
+import { beatOf, bury, claimOne, newJob, succeed, worker } from "../support/jobs.js";
 import { openTestStore, type TestStore } from "../support/store.js";
 
 /** Failures that other queues had, by the numbers of docs/reliability.md, where no other test of ours holds them off. */
@@ -38,7 +38,8 @@ test("T6: of two reapers that bury one worker, one sends its job round again", a
   await at.store.leases.register(w1);
   const id = await create();
   await claimOne(at.store, w1);
-  await Promise.all([1, 2].map(() => at.store.upkeep.reap("default", "w1", 1, 100)));
+  const beat = await beatOf(at.store, "w1");
+  await Promise.all([1, 2].map(() => at.store.upkeep.reap("default", "w1", beat, 100)));
   const { events } = await at.store.jobs.events(id, 1, 100);
   expect(events.map(({ fact }) => (fact.kind === "state" ? fact.state : ""))).toEqual(["QUEUED", "RUNNING", "QUEUED"]);
   await at.store.leases.register(w2);
@@ -120,7 +121,7 @@ test("T16: the order of acceptance in a device survives retries and lost workers
   const ids = [await create(), await create(), await create()];
   await at.store.leases.finish((await claimOne(at.store, w1))!, { ...retry, verdict: "REQUEUE" });
   await claimOne(at.store, w1);
-  await at.store.upkeep.reap("default", "w1", 1, 100);
+  await bury(at.store, "w1");
   await at.store.leases.register(w2);
   await at.store.leases.finish((await claimOne(at.store, w2))!, retry);
   at.time.now += 500;
@@ -237,6 +238,6 @@ test("T44: work of a zone that a worker does not serve is neither taken nor touc
     zone: "north",
   });
   expect(await claimOne(at.store, w1)).toBeUndefined();
-  await at.store.upkeep.reap("default", "w1", 1, 100);
+  await bury(at.store, "w1");
   expect((await at.store.jobs.get(job.id))?.state).toBe("QUEUED");
 });

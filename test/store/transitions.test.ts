@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { allowedMoves, isFinal, type JobState, jobStates } from "../../src/domain/job-state.js";
 import { type AttemptEnd, type Holder, StoreError } from "../../src/store/store.js";
-import { claimOne, newJob, worker } from "../support/jobs.js";
+import { bury, claimOne, newJob, worker } from "../support/jobs.js";
 import { openTestStore, type TestStore } from "../support/store.js";
 
 /**
@@ -178,7 +178,7 @@ const open: readonly {
   {
     name: "reap",
     outcome: (from) => (from === "RUNNING" ? "QUEUED" : from === "CANCELLING" ? "CANCELLED" : "touched"),
-    run: () => at.store.upkeep.reap("default", "w1", 1, 10),
+    run: () => bury(at.store, "w1"),
   },
   {
     name: "retry",
@@ -240,6 +240,6 @@ test("reaping at-most-once work past its point of no return, also while it was b
     expect(await at.store.leases.intent(holder, 1)).toMatchObject({ answer: "OK" });
     if (stop) await at.store.jobs.cancel(job.id, how);
     const from = stop ? "CANCELLING" : "RUNNING";
-    expect(await outcomeOf(job.id, from, () => at.store.upkeep.reap("default", by.name, 1, 10))).toBe("INDETERMINATE");
+    expect(await outcomeOf(job.id, from, () => bury(at.store, by.name))).toBe("INDETERMINATE");
   }
 });

@@ -53,6 +53,18 @@ export async function succeed(store: Store, holder: Holder, keepDevice = true): 
   });
 }
 
+/** The last beat of a worker, as a reaper sees it. */
+export async function beatOf(store: Store, name: string, zone = "default"): Promise<number> {
+  const [found] = (await store.workers.list([zone])).filter((one) => one.name === name);
+  return found?.beat ?? 0;
+}
+
+/** What a reaper does: it saw the beat, waited, and saw it again. */
+export async function bury(store: Store, name: string, zone = "default"): Promise<void> {
+  const beat = await beatOf(store, name, zone);
+  for (let left = 1; left > 0;) ({ left } = await store.upkeep.reap(zone, name, beat, 10));
+}
+
 /**
  * After Redis came back with another history: the workers tell that their journals know nothing, and the zones open,
  * some seconds later.

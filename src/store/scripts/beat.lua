@@ -15,12 +15,12 @@
 
 local worker = ARGV[2]
 local me = key('worker', worker)
-local mine = call('HMGET', me, 'st', 'settled', 'ctl')
+local mine = call('HMGET', me, 'st', 'settled', 'ctl', 'beat')
 local state = mine[1]
 if not state or state == 'dead' then return { 'DEAD' } end
 local closing = mine[3] and '1' or ARGV[5]
-call('HINCRBY', me, 'beat', 1)
-call('HSET', me, 'bt', now_text, 'run', ARGV[3], 'ses', ARGV[4], 'closing', closing, 'st', ARGV[6],
+-- No count: a Redis that lost data would give a beat that a reaper has seen to another one again.
+call('HSET', me, 'beat', ms(math.max(now, tonumber(mine[4]) + 1)), 'bt', now_text, 'run', ARGV[3], 'ses', ARGV[4], 'closing', closing, 'st', ARGV[6],
   'good', ARGV[7], 'bad', ARGV[8], unpack(ARGV, 9))
 if closing == '1' then
   call('SREM', key('idle'), worker)

@@ -13,7 +13,7 @@
 local worker, fields = ARGV[2], 5 + 2 * tonumber(ARGV[4])
 local me = key('worker', worker)
 if call('HGET', me, 'st') == 'dead' then return { 'DEAD' } end
-call('HSET', me, 'st', 'alive', 'beat', 1, 'bt', now_text, 'born', now_text, unpack(ARGV, fields))
+call('HSET', me, 'st', 'alive', 'beat', now_text, 'bt', now_text, 'born', now_text, unpack(ARGV, fields))
 -- Claims are counted by the process.
 call('HDEL', me, 'claim', 'claimed')
 call('SADD', key('workers'), worker)

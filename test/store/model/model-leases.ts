@@ -182,14 +182,14 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
       const now = zone.now();
       const fresh = { running: 0, sessions: 0, closing: false, succeeded: 0, failed: 0, ...known };
       delete fresh.claim;
-      zone.workers.set(identity.name, { ...fresh, identity, state: "alive", birthMs: now, beatMs: now, beat: 1 });
+      zone.workers.set(identity.name, { ...fresh, identity, state: "alive", birthMs: now, beatMs: now, beat: now });
       zone.gate.unseen.set(identity.name, (zone.gate.roster += 1));
       return { toTell: toTell() };
     },
     async beat({ name }, { running, sessions, closing, draining, succeeded, failed }) {
       const worker = zone.workers.get(name);
       if (!worker || worker.state === "dead") return { answer: "DEAD" };
-      worker.beat += 1;
+      worker.beat = Math.max(zone.now(), worker.beat + 1);
       const state = draining ? "draining" : "alive";
       Object.assign(worker, { beatMs: zone.now(), running, sessions, closing, succeeded, failed, state });
       if (worker.control) worker.closing = true;
