@@ -8,12 +8,12 @@ import {
   type RunOutput,
   RunOutputSchema,
 } from "@pointsman/sdk/v1";
-import { createTwoFilesPatch } from "diff";
 import { isFinal } from "../../domain/job-state.js";
 import type { RunRecord } from "../../domain/run.js";
 import type { Store } from "../../store/store.js";
 import { viewFullJob } from "../jobs/job-view.js";
-import { listKey, pageSize, readPageToken, writePageToken } from "../page-token.js";
+import { listKey, pageSize, placeNumber, readPageToken, writePageToken } from "../page-token.js";
+import { unifiedDiff } from "./run-diff.js";
 import { targetStateNames } from "./run-enums.js";
 import { resultText } from "./run-result-text.js";
 import { needRun, targetsIn, type TargetView, viewRun, viewTargets } from "./run-view.js";
@@ -29,7 +29,7 @@ type Parts = Pick<Store, "runs" | "jobs">;
 export async function readOutputs(store: Parts, request: GetRunOutputsRequest): Promise<GetRunOutputsResponse> {
   const run = await needRun(store.runs, request.id);
   const key = listKey("GetRunOutputs", GetRunOutputsRequestSchema, { ...request, pageToken: "", pageSize: 0 });
-  const from = Number(readPageToken(key, 1, request.pageToken)?.[0] ?? 0);
+  const from = placeNumber(readPageToken(key, 1, request.pageToken)?.[0] ?? "0");
   const page = await targetsIn(store, run, targetStateNames(request.states), from, pageSize(request.pageSize));
   const other = await comparedRun(store, run, request);
   const views = await viewTargets(store, run, page.indexes);
@@ -103,7 +103,7 @@ async function compare(store: Parts, output: RunOutput, before: TargetView | und
   if (!result || !output.result) return;
   output.compared = true;
   const [was, is] = [resultText(result), resultText(output.result)];
-  if (was !== is) output.diff = createTwoFilesPatch("before", "after", was, is);
+  if (was !== is) output.diff = unifiedDiff(was, is);
 }
 
 /** Why a target gave nothing, for people. */
