@@ -131,9 +131,10 @@ function behindBatch(view: RolloutView, { succeeded, counted }: Tally, canary: b
   const least = canary ? 100 : rule.minSuccessPercent;
   // Somebody has resumed it in spite of what failed here.
   const accepted = view.forgiven > 0 && failuresIn(view.counts) === view.forgiven;
-  if (!accepted && succeeded * 100 < least * counted) {
+  const untried = canary && counted === 0;
+  if (!accepted && (untried || succeeded * 100 < least * counted)) {
     const what = canary ? "the canary" : `batch ${batch} of ${batchCount(rule, total)}`;
-    const reason = `only ${succeeded} of ${counted} of ${what} succeeded`;
+    const reason = untried ? "all of the canary was refused" : `only ${succeeded} of ${counted} of ${what} succeeded`;
     return rule.pauseOnFailure ? { ...next, hold: reason } : { kind: "stop", reason };
   }
   return canary && rule.holdAfterCanary ? { ...next, hold: "the canary succeeded; resume to go on" } : next;

@@ -150,6 +150,8 @@ describe("a rollout", () => {
                 policy.canary > 0 &&
                 states.slice(from, to).some((one) => one !== "SUCCEEDED" && one !== "REJECTED");
               if (canaryBad) expect(policy.pauseOnFailure || forgiven > 0).toBe(true);
+              const tried = states.slice(from, to).some((one) => one !== "REJECTED");
+              if (batch === 1 && policy.canary > 0 && !tried) expect(policy.pauseOnFailure).toBe(true);
               batch = step.number;
               nextMs = nowMs + step.waitMs;
               if (step.hold !== undefined) state = "PAUSED";

@@ -267,7 +267,8 @@ export const DeviceSelectorSchema: GenMessage<DeviceSelector> = /*@__PURE__*/
  */
 export type RolloutPolicy = Message<"pointsman.v1.RolloutPolicy"> & {
   /**
-   * So many targets go first and alone; unless all of them succeed, the run stops. Default: none.
+   * So many targets go first and alone; unless all of them succeed, the run stops. Those that were refused do not count, but
+   * when all of them were, it stops as well. Default: none.
    *
    * @generated from field: uint32 canary = 1;
    */
