@@ -112,6 +112,32 @@ describe("creating a run", () => {
   });
 });
 
+describe("the words of a run", () => {
+  const told = async (run: MessageInitShape<typeof RunSpecSchema>) => {
+    const { run: made } = await create({ ...run, devices: ["r0"] }, { requestId: `words-${Math.random()}` });
+    const worker = await eventually(() => claimNext(api.store));
+    await worker.end({ result: commandsResult({ command: "show", outputBytes: 0 }) });
+    const { targets } = await runs.listRunTargets({ id: made!.id });
+    return (await api.clients().jobs.getJob({ id: targets[0]!.jobId })).job!.spec!;
+  };
+
+  test.each(["constructor", "toString", "__proto__", "label.constructor"])(
+    "have no value for what every object inherits: %s",
+    async (word) => {
+      const run = { job: { operation: show(`show {{${word}}}`) }, devices: ["r0"] };
+      expect(await problemOf(create(run, { requestId: word }))).toMatchObject({ reason: "NO_TARGETS" });
+      expect((await problemOf(create(run, { requestId: word }))).message).toContain("has no value");
+    },
+  );
+
+  test("are replaced in a label whatever its name", async () => {
+    const { labels } = await told({
+      job: { operation: show("show version"), labels: { case: "{{device}}", ticket: "{{device}}" } },
+    });
+    expect(labels).toEqual({ case: "r0", ticket: "r0" });
+  });
+});
+
 describe("watching a run", () => {
   test("tells every end, goes on behind a cursor, and compares outputs with another run", async () => {
     const once = async (text: string) => {

@@ -23,9 +23,14 @@ export function wordsOf(spec: RunSpec, own: RunTarget | undefined, device: Devic
     node: own?.target.case === "node" ? own.target.value : undefined,
   };
   return (name) => {
-    if (name.startsWith("label.")) return device?.labels[name.slice("label.".length)];
-    return own?.variables[name] ?? spec.variables[name] ?? known[name];
+    if (name.startsWith("label.")) return valueIn(device?.labels, name.slice("label.".length));
+    return valueIn(own?.variables, name) ?? valueIn(spec.variables, name) ?? valueIn(known, name);
   };
+}
+
+/** What stands under a name: not what every object inherits, such as "constructor". */
+function valueIn(map: Readonly<Record<string, string | undefined>> | undefined, name: string): string | undefined {
+  return map && Object.hasOwn(map, name) ? map[name] : undefined;
 }
 
 /** The words that a job's operation and labels hold, each once. */
@@ -69,20 +74,19 @@ type Change = (text: string, longest: number) => string;
 /** Goes over every text of the operation and every value of a label. */
 function each({ operation, labels }: JobSpec, change: Change): void {
   replace(operation.value, (text) => change(text, longestText));
-  replace(labels, (text) => change(text, longestLabel));
+  for (const [name, text] of Object.entries(labels)) labels[name] = change(text, longestLabel);
 }
 
 function replace(value: unknown, change: (text: string) => string): void {
   if (typeof value !== "object" || value === null || value instanceof Uint8Array) return;
   const fields = value as Record<string, unknown>;
   for (const [name, field] of Object.entries(fields)) {
-    // The name of a message's type and of the field that a oneof holds are no texts of the caller's.
-    if (name === "$typeName" || name === "$unknown" || name === "case") continue;
-    if (typeof field === "string") {
+    if (typeof field !== "string") {
+      replace(field, change);
+    } else if (name !== "$typeName" && !(name === "case" && "value" in fields)) {
+      // The name of a message's type and of the field that a oneof holds are no texts of the caller's.
       const changed = change(field);
       if (changed !== field) fields[name] = changed;
-    } else {
-      replace(field, change);
     }
   }
 }
