@@ -138,6 +138,16 @@ describe("the words of a run", () => {
   });
 });
 
+describe("doing a run again", () => {
+  test("leaves out what the run named twice: its work was done where it stands first", async () => {
+    const { run } = await create({ devices: ["r0", "r0", "nope"], job: { operation: show("show version") } });
+    const worker = await eventually(() => claimNext(api.store));
+    await worker.end({ result: commandsResult({ command: "show version", outputBytes: 0 }) });
+    await eventually(async () => expect((await runs.getRun({ id: run!.id })).run?.state).toBe(RunState.PARTIAL));
+    expect((await problemOf(runs.retryRun({ id: run!.id }))).message).toContain("no device nope");
+  });
+});
+
 describe("watching a run", () => {
   test("tells every end, goes on behind a cursor, and compares outputs with another run", async () => {
     const once = async (text: string) => {

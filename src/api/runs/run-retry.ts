@@ -41,7 +41,9 @@ export async function retryRun(
   delete spec.job?.startTime;
   for (let from: number | undefined = 0; from !== undefined;) {
     const found: { indexes: readonly number[]; next?: number } = await targetsIn(store, run, wanted, from, page);
-    for (const { name, own } of await store.runs.targets(id, await again(parts, run, found.indexes))) {
+    for (const { name, own, rejection } of await store.runs.targets(id, await again(parts, run, found.indexes))) {
+      // It stands in the run once more, and that is where it was worked on.
+      if (rejection?.reason === "DUPLICATE_TARGET") continue;
       const target = targetOfBytes(name, own);
       if (typeof target === "string") {
         // Behind targets with something of their own the order would be lost in the list of names.
