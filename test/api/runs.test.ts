@@ -148,6 +148,45 @@ describe("doing a run again", () => {
   });
 });
 
+describe("resuming a run", () => {
+  const spec = (rollout: object) => ({
+    devices: ["r0", "r1", "r2"],
+    job: { operation: show("show version") },
+    rollout: { canary: 1, ...rollout },
+  });
+  const failCanary = async () => {
+    const worker = await eventually(() => claimNext(api.store));
+    return () => worker.end({ verdict: "FAILED", effect: "NONE", error: { reason: "DEVICE_REJECTED", message: "no" } });
+  };
+  const isIn = (id: string, state: RunState) =>
+    eventually(async () => expect((await runs.getRun({ id })).run?.state).toBe(state));
+
+  test("does not accept what failed while somebody had paused it", async () => {
+    const { run } = await create(spec({}));
+    const fail = await failCanary();
+    await runs.pauseRun({ id: run!.id });
+    await fail();
+    await eventually(async () => expect((await runs.getRun({ id: run!.id })).run?.counts?.failed).toBe(1));
+    await runs.resumeRun({ id: run!.id });
+    await isIn(run!.id, RunState.FAILED);
+    expect((await runs.getRun({ id: run!.id })).run).toMatchObject({ counts: { failed: 1, untouched: 2 } });
+  });
+
+  test("accepts it where the run paused itself for it", async () => {
+    const { run } = await create(spec({ pauseOnFailure: true }));
+    await (
+      await failCanary()
+    )();
+    await isIn(run!.id, RunState.PAUSED);
+    await runs.resumeRun({ id: run!.id });
+    for (let i = 0; i < 2; i++) {
+      const worker = await eventually(() => claimNext(api.store));
+      await worker.end({ result: commandsResult({ command: "show version", outputBytes: 0 }) });
+    }
+    await isIn(run!.id, RunState.PARTIAL);
+  });
+});
+
 describe("watching a run", () => {
   test("tells every end, goes on behind a cursor, and compares outputs with another run", async () => {
     const once = async (text: string) => {

@@ -86,7 +86,9 @@ export function createRunService(parts: JobCreation): ServiceImpl<typeof RunServ
       const run = await changeRun(runs, id, (run) => {
         if (run.state === "RUNNING") return undefined;
         if (run.state !== "PAUSED") throw ending(run);
-        return { state: "RUNNING", reason, changedBy: caller(context), forgiven: failuresIn(run.counts) };
+        // Only of a run that paused itself is said that it goes on in spite of what failed.
+        const forgiven = run.changedBy === "" ? { forgiven: failuresIn(run.counts) } : {};
+        return { state: "RUNNING", reason, changedBy: caller(context), ...forgiven };
       });
       return { run: viewRun(run) };
     },
