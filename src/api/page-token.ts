@@ -44,6 +44,12 @@ export function readPageToken(key: string, parts: number, token: string): readon
   return place;
 }
 
+/** A place that is a number, as it stands in a token. INVALID_PAGE_TOKEN. */
+export function placeNumber(text: string): number {
+  if (!/^\d{1,16}$/.test(text)) throw invalidToken("is damaged");
+  return Number(text);
+}
+
 function invalidToken(what: string): Error {
   return problem("INVALID_PAGE_TOKEN", `page_token: ${what}`, { fields: [{ field: "page_token", description: what }] });
 }

@@ -3,6 +3,7 @@ import {
   type CommandsResult,
   CommandStatus,
   type ConfigureResult,
+  JobOrder,
   JobState,
   JobView,
   ResolutionKind,
@@ -89,6 +90,21 @@ describe("ListJobs", () => {
     const other = (await clients.jobs.listJobs({ pageSize: 1 })).nextPageToken;
     const call = clients.jobs.listJobs({ filter: { types: ["probe"] }, pageToken: token ?? other });
     expect(await problemOf(call)).toMatchObject({ reason: "INVALID_PAGE_TOKEN", fields: ["page_token"] });
+  });
+
+  test.each([
+    ["ListJobEvents", (id: string, pageToken = "") => clients.jobs.listJobEvents({ id, pageSize: 1, pageToken })],
+    [
+      "ListJobs by end",
+      (_id: string, pageToken = "") => clients.jobs.listJobs({ orderBy: JobOrder.ENDED, pageSize: 1, pageToken }),
+    ],
+  ])("a page token of %s with a place that is none is refused", async (_what, list) => {
+    const [id = ""] = [await newJob(), await newJob()];
+    await clients.jobs.cancelJobs({ filter: { states: [JobState.QUEUED] } });
+    const { nextPageToken } = await list(id);
+    const [version, key] = JSON.parse(Buffer.from(nextPageToken, "base64url").toString()) as [number, string];
+    const forged = Buffer.from(JSON.stringify([version, key, "abc"])).toString("base64url");
+    expect(await problemOf(list(id, forged))).toMatchObject({ reason: "INVALID_PAGE_TOKEN" });
   });
 
   test("CountJobs and BatchGetJobs agree with it", async () => {

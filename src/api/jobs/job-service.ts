@@ -30,7 +30,7 @@ import { viewFullJob, viewJob, viewJobs } from "./job-view.js";
 import { waitForEnd } from "./job-wait.js";
 import { jobNotFound, watchJob } from "./job-watch.js";
 import { watchJobs } from "./jobs-watch.js";
-import { listKey, pageSize, readPageToken, writePageToken } from "../page-token.js";
+import { listKey, pageSize, placeNumber, readPageToken, writePageToken } from "../page-token.js";
 
 const defaultEvents = 100;
 const eventPageBytes = 4 * 1024 * 1024;
@@ -77,6 +77,8 @@ export function createJobService(parts: JobCreation): ServiceImpl<typeof JobServ
       const order = orderBy === JobOrder.ENDED ? "ended" : "created";
       const key = listKey(`ListJobs/${order}`, JobFilterSchema, filter);
       const before = readPageToken(key, 1, pageToken)?.[0];
+      // A place among ends begins with the time of one.
+      if (before !== undefined && order === "ended") placeNumber(before.split(" ", 1)[0] ?? "");
       const page = await jobs.list(jobQuery(filter), {
         limit: pageSize(size),
         order,
@@ -185,7 +187,7 @@ async function listEvents(
   const key = listKey(["ListJobEvents", id, ...kinds].join("/"), JobFilterSchema, undefined);
   const place = readPageToken(key, 1, request.pageToken)?.[0];
   const limit = request.pageSize === 0 ? defaultEvents : pageSize(request.pageSize);
-  const from = place === undefined ? 1 : Number(place);
+  const from = place === undefined ? 1 : placeNumber(place);
   const bounds = { limit, maxBytes: eventPageBytes, kinds: eventKinds(kinds) };
   const piece = await readEvents(jobs, id, from, bounds);
   if (place !== undefined && from < piece.first) throw historyGone("events behind this page were removed");

@@ -8,7 +8,7 @@ import type { RunQuery } from "../../store/store.js";
 import { principalKey } from "../calls/call-context.js";
 import type { JobCreation } from "../jobs/job-wish.js";
 import { checkLifting } from "../jobs/lifted-commands.js";
-import { listKey, pageSize, readPageToken, writePageToken } from "../page-token.js";
+import { listKey, pageSize, placeNumber, readPageToken, writePageToken } from "../page-token.js";
 import { changeRun } from "./run-change.js";
 import { type AcceptedRun, createRun } from "./run-create.js";
 import { runStateNames, targetStateNames } from "./run-enums.js";
@@ -53,7 +53,7 @@ export function createRunService(parts: JobCreation): ServiceImpl<typeof RunServ
     async listRunTargets(request) {
       const run = await needRun(runs, request.id);
       const key = listKey("ListRunTargets", ListRunTargetsRequestSchema, { ...request, pageToken: "", pageSize: 0 });
-      const from = Number(readPageToken(key, 1, request.pageToken)?.[0] ?? 0);
+      const from = placeNumber(readPageToken(key, 1, request.pageToken)?.[0] ?? "0");
       const states = targetStateNames(request.states);
       const { indexes, next } = await targetsIn(parts.store, run, states, from, pageSize(request.pageSize));
       const views = await viewTargets(parts.store, run, indexes);

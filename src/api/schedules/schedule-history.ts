@@ -5,7 +5,7 @@ import {
 } from "@pointsman/sdk/v1";
 import { create } from "@bufbuild/protobuf";
 import type { ScheduleStore } from "../../store/store.js";
-import { listKey, readPageToken, writePageToken } from "../page-token.js";
+import { listKey, placeNumber, readPageToken, writePageToken } from "../page-token.js";
 import { viewEntry } from "./schedule-view.js";
 
 /** A page of a schedule's history, newest first: pages stay stable while entries come. */
@@ -21,7 +21,7 @@ export async function historyPage(
     create(ListScheduleHistoryRequestSchema, { name }),
   );
   const place = readPageToken(key, 1, pageToken)?.[0];
-  const entries = await schedules.history(name, { limit, ...(place !== undefined && { before: Number(place) }) });
+  const entries = await schedules.history(name, { limit, ...(place !== undefined && { before: placeNumber(place) }) });
   const last = entries.at(-1);
   return create(ListScheduleHistoryResponseSchema, {
     entries: entries.map(viewEntry),

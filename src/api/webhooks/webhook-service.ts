@@ -11,7 +11,7 @@ import type { Sealer } from "../../secrets/sealer.js";
 import { webhookPlace } from "../../secrets/webhook-place.js";
 import type { Store, WebhookRecord } from "../../store/store.js";
 import { principalKey } from "../calls/call-context.js";
-import { listKey, pageSize, readPageToken, writePageToken } from "../page-token.js";
+import { listKey, pageSize, placeNumber, readPageToken, writePageToken } from "../page-token.js";
 import { deliveryMessage, deliveryStates, webhookMessage } from "./webhook-view.js";
 
 const defaultRetryForMs = 3 * 86_400_000;
@@ -99,7 +99,7 @@ export function createWebhookService(parts: WebhookServiceParts): ServiceImpl<ty
       const { deliveries, next } = await webhooks.deliveries(webhook, {
         states: request.states.flatMap((state) => deliveryStates[state] ?? []),
         limit: pageSize(request.pageSize),
-        ...(place !== undefined && { before: Number(place) }),
+        ...(place !== undefined && { before: placeNumber(place) }),
       });
       return {
         deliveries: deliveries.map((one) => deliveryMessage(webhook, one)),

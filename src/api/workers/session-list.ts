@@ -11,7 +11,7 @@ import {
 import { problem } from "../../errors.js";
 import type { SessionRecord, Store, WorkerRecord } from "../../store/store.js";
 import { cryptoProfileMessage } from "../devices/crypto-profiles.js";
-import { listKey, pageSize, readPageToken, writePageToken } from "../page-token.js";
+import { listKey, pageSize, placeNumber, readPageToken, writePageToken } from "../page-token.js";
 import { hostPlaces, type Place, requireKnown } from "./worker-selection.js";
 
 type Parts = Pick<Store, "workers" | "devices" | "zones">;
@@ -45,7 +45,7 @@ export async function listSessions(store: Parts, { filter, pageSize: asked, page
   const [zone = "", worker = "", number = "0"] = readPageToken(key, 3, pageToken) ?? [];
   const limit = pageSize(asked);
   const found: HeldSession[] = [];
-  for await (const some of sessionsByWorker(store, filter, { zone, worker, number: Number(number) })) {
+  for await (const some of sessionsByWorker(store, filter, { zone, worker, number: placeNumber(number) })) {
     found.push(...some);
     if (found.length > limit) break;
   }
