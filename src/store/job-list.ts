@@ -96,30 +96,38 @@ export function createJobLists({ redis, scripts, keys, zones, read }: Parts): {
   /** Ended jobs of all zones in order of their end: a place is "<end> <id>". */
   async function walkEnded(sources: readonly string[], behind: string, limit: number) {
     const [before = ""] = behind.split(" ");
+    const key = before === "" ? "~" : behind;
+    // Jobs that ended in one millisecond are ordered by id: all of them are looked at until enough lie behind the place.
+    const max = before === "" ? "+inf" : before;
     const parts = await Promise.all(
       sources.map(async (source) => {
-        const pairs: { id: string; place: string }[] = [];
-        // Jobs that ended in one millisecond are ordered by id; those of the page before are left out again below.
-        const max = before === "" ? "+inf" : before;
-        const flat = await redis.zrange(source, max, "-inf", "BYSCORE", "REV", "LIMIT", 0, limit * 2, "WITHSCORES");
-        for (let i = 0; i + 1 < flat.length; i += 2) {
-          pairs.push({ id: flat[i] ?? "", place: `${(flat[i + 1] ?? "").padStart(16, "0")} ${flat[i] ?? ""}` });
+        for (let most = limit * 2; ; most *= 2) {
+          const flat = await redis.zrange(source, max, "-inf", "BYSCORE", "REV", "LIMIT", 0, most, "WITHSCORES");
+          const pairs: { id: string; place: string }[] = [];
+          for (let i = 0; i + 1 < flat.length; i += 2) {
+            const id = flat[i] ?? "";
+            const place = endPlace(Number(flat[i + 1]), id);
+            if (place < key) pairs.push({ id, place });
+          }
+          if (pairs.length >= limit || flat.length < most * 2) return pairs;
         }
-        return pairs;
       }),
     );
-    const key = before === "" ? "~" : behind;
     return parts
       .flat()
-      .filter(({ place }) => place < key)
       .sort((a, b) => (a.place < b.place ? 1 : -1))
       .slice(0, limit);
   }
 
   const page: JobStore["list"] = async (query, { limit, before, order }) => {
     if (query.ids?.length) {
-      const jobs = (await read(query.ids)).filter((job) => job !== undefined);
-      return { jobs: jobs.filter((job) => meets(job, query)).sort((a, b) => (a.id < b.id ? 1 : -1)) };
+      const found = (await read([...new Set(query.ids)]))
+        .filter((job) => job !== undefined && meets(job, query) && (order !== "ended" || hasEnded(job)))
+        .map((job) => ({ job: job!, place: order === "ended" ? endPlace(job!.endMs!, job!.id) : job!.id }))
+        .filter(({ place }) => before === undefined || place < before)
+        .sort((a, b) => (a.place < b.place ? 1 : -1));
+      const some = found.slice(0, limit);
+      return { jobs: some.map(({ job }) => job), ...(found.length > limit && { next: some.at(-1)!.place }) };
     }
     if (order === "ended") {
       const roots = (await zonesOf(query)).map((zone) => keys.zone(zone));
@@ -167,6 +175,16 @@ function onlyStates(query: JobQuery): boolean {
   return Object.values(rest).every(
     (value) => value === undefined || (typeof value === "object" && Object.keys(value as object).length === 0),
   );
+}
+
+/** A place in a list by ends. */
+function endPlace(endMs: number, id: string): string {
+  return `${String(endMs).padStart(16, "0")} ${id}`;
+}
+
+/** Whether a list by ends holds it. */
+function hasEnded({ endMs, state, resolution }: JobRecord): boolean {
+  return endMs !== undefined && (state !== "INDETERMINATE" || resolution !== undefined);
 }
 
 /** Whether a job meets a query. */

@@ -27,8 +27,12 @@ export function createRunLists(
   return {
     async list(query, { limit, before }) {
       if (query.ids?.length) {
-        const runs = (await Promise.all(query.ids.map(get))).filter((run) => run !== undefined);
-        return { runs: runs.filter((run) => meets(run, query)).sort((a, b) => (a.id < b.id ? 1 : -1)) };
+        const known = (await Promise.all([...new Set(query.ids)].map(get))).filter((run) => run !== undefined);
+        const found = known
+          .filter((run) => meets(run, query) && (before === undefined || run.id < before))
+          .sort((a, b) => (a.id < b.id ? 1 : -1));
+        const some = found.slice(0, limit);
+        return { runs: some, ...(found.length > limit && { next: some.at(-1)!.id }) };
       }
       const sources = query.schedules?.length
         ? query.schedules.map((schedule) => keyOf(root, "runs-of", schedule))

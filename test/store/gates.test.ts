@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { NewJob } from "../../src/domain/job.js";
+import type { JobQuery } from "../../src/store/store.js";
 import { claimOne, newJob, succeed, worker } from "../support/jobs.js";
 import { openTestStore, type TestStore } from "../support/store.js";
 
@@ -339,5 +340,33 @@ describe("what has ended", () => {
     expect(new Set(seen).size).toBe(7);
     expect(seen.slice(0, 3)).toEqual([order[6], order[5], order[4]]);
     expect(seen.slice(-2)).toEqual([order[1], order[0]]);
+  });
+
+  const pagesOf = async (query: JobQuery, limit: number, order?: "ended"): Promise<string[][]> => {
+    const pages: string[][] = [];
+    let before: string | undefined;
+    do {
+      const page = await at.store.jobs.list(query, { limit, ...(order && { order }), ...(before && { before }) });
+      pages.push(page.jobs.map(({ id }) => id));
+      before = page.next;
+    } while (before !== undefined);
+    return pages;
+  };
+
+  test("a list by end leaves out none of many that ended in one millisecond", async () => {
+    const ids: string[] = [];
+    for (let n = 0; n < 50; n++) ids.push(await create({ endpoint: `10.0.4.${n}:22` }));
+    const how = { interruptRunning: false, caller: "ann", reason: "" };
+    for (const id of ids) expect(await at.store.jobs.cancel(id, how)).toBe("CANCELLED");
+    expect((await pagesOf({}, 2, "ended")).flat().sort()).toEqual(ids.sort());
+  });
+
+  test("a list of jobs by id is in pages as well, and names none twice", async () => {
+    const ids: string[] = [];
+    for (let n = 0; n < 3; n++) ids.push(await create({ endpoint: `10.0.5.${n}:22` }));
+    const [a = "", b = "", c = ""] = ids.sort();
+    expect(await pagesOf({ ids: [b, a, c, b] }, 2)).toEqual([[c, b], [a]]);
+    await at.store.jobs.cancel(a, { interruptRunning: false, caller: "ann", reason: "" });
+    expect(await pagesOf({ ids: [b, a, c] }, 2, "ended")).toEqual([[a]]);
   });
 });
