@@ -100,13 +100,13 @@ export interface ScheduleStore {
   /** Adds a schedule, or answers with the name of the one that this request id added. SCHEDULE_EXISTS, REQUEST_ID_REUSED. */
   create(schedule: NewSchedule): Promise<{ readonly name: string; readonly replayed: boolean }>;
   /**
-   * Changes a schedule that still has this version; without `timing` it keeps its next time. SCHEDULE_NOT_FOUND,
-   * SCHEDULE_CHANGED.
+   * Changes a schedule that still has this version; without `timing` it keeps its next time, without `creator` its
+   * runs are whose they were. SCHEDULE_NOT_FOUND, SCHEDULE_CHANGED.
    */
   update(
     name: string,
     version: number,
-    body: ScheduleBody & { readonly run: Uint8Array },
+    body: ScheduleBody & { readonly run: Uint8Array; readonly creator?: string },
     timing?: { readonly anchorMs: number; readonly next?: NextTime },
   ): Promise<void>;
   get(name: string): Promise<ScheduleRecord | undefined>;

@@ -78,7 +78,7 @@ export function createScheduleStore(redis: StoreConnection, scripts: Scripts, ke
     async update(name, version, body, timing) {
       const times = timing ? [timing.anchorMs, ...nextArgs(timing.next)] : ["", "keep", ""];
       const head = ["write_schedule", "update", name, "", version, bodyOf(body), body.run] as const;
-      const reply = list(await run(...head, ...times, "", "", ""));
+      const reply = list(await run(...head, ...times, body.creator ?? "", "", ""));
       if (text(reply[0]) === "MISSING") throw missing(name);
       if (text(reply[0]) === "CHANGED") throw changed(name, text(reply[1]));
     },

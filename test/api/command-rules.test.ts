@@ -154,6 +154,10 @@ describe("lifting", () => {
     await as("admin").schedules.createSchedule({ schedule, requestId: requestId() });
     const update = { schedule: { name: "nightly", description: "x" }, updateMask: { paths: ["description"] } };
     expect(await problemOf(operator.schedules.updateSchedule(update))).toMatchObject(refused);
+    const trigger = { name: "nightly", requestId: requestId() };
+    expect(await problemOf(operator.schedules.triggerSchedule(trigger))).toMatchObject(refused);
+    const [from, to] = [{ seconds: 1_700_000_000n }, { seconds: 1_700_086_400n }];
+    expect(await problemOf(operator.schedules.backfillSchedule({ name: "nightly", from, to }))).toMatchObject(refused);
   });
 
   test("lets the job of an admin through, and is asked for again by whoever does it again", async () => {
@@ -206,6 +210,19 @@ test("a schedule whose run holds a denied command starts no run, and says why", 
   const seen = await problemOf(schedules.triggerSchedule({ name: "denied", requestId: requestId() }));
   expect(seen).toMatchObject({ reason: "RUN_REFUSED", metadata: { reason: "NO_TARGETS" } });
   expect(seen.message).toContain("write erase");
+});
+
+test("whoever changes what a schedule runs has it run in their own name", async () => {
+  const [admin, operator] = [as("admin").schedules, as("operator").schedules];
+  const when = { case: "cron" as const, value: "0 3 * * *" };
+  const runOf = (line: string) => ({ devices: ["r1"], job: { operation: commands(line) } });
+  await admin.createSchedule({ schedule: { name: "shared", when, run: runOf("clear counters") } });
+  const update = async (schedule: object, ...paths: string[]) =>
+    (await operator.updateSchedule({ schedule: { name: "shared", ...schedule }, updateMask: { paths } })).schedule;
+  expect(await update({ description: "theirs" }, "description")).toMatchObject({ creator: "admin-key" });
+  expect(await update({ run: runOf("clear counters") }, "run")).toMatchObject({ creator: "admin-key" });
+  expect(await update({ run: runOf("clear bgp *") }, "run")).toMatchObject({ creator: "operator-key" });
+  await admin.deleteSchedule({ name: "shared" });
 });
 
 describe("command rules", () => {

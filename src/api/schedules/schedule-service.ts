@@ -1,4 +1,4 @@
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, equals, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import {
@@ -17,6 +17,7 @@ import { type ScheduleRecord, StoreError } from "../../store/store.js";
 import { canonicalBytes } from "../calls/canonical-bytes.js";
 import { type Principal, principalKey } from "../calls/call-context.js";
 import type { JobCreation } from "../jobs/job-wish.js";
+import { checkLifting } from "../jobs/lifted-commands.js";
 import { readLatestOutput } from "./latest-output.js";
 import { pageSize } from "../page-token.js";
 import { createScheduleRequests } from "./schedule-requests.js";
@@ -49,6 +50,13 @@ export function createScheduleService(parts: ScheduleServiceParts): ServiceImpl<
   async function need(name: string): Promise<ScheduleRecord> {
     const record = await schedules.get(name);
     if (!record) throw problem("SCHEDULE_NOT_FOUND", `no schedule ${name}`, { metadata: { schedule: name } });
+    return record;
+  }
+
+  /** The schedule, whose work the caller may ask for at another time than it says. */
+  async function needToStart(name: string, context: HandlerContext): Promise<ScheduleRecord> {
+    const record = await need(name);
+    checkLifting(context.values.get(principalKey), fromBinary(RunSpecSchema, record.run).job, "schedule.run.job");
     return record;
   }
 
@@ -136,10 +144,10 @@ export function createScheduleService(parts: ScheduleServiceParts): ServiceImpl<
     },
 
     triggerSchedule: async ({ name, requestId }, context) =>
-      requests.trigger(await need(name), caller(context), requestId),
+      requests.trigger(await needToStart(name, context), caller(context), requestId),
 
     backfillSchedule: async ({ name, from, to }, context) =>
-      requests.backfill(await need(name), caller(context), timestampMs(from!), timestampMs(to!)),
+      requests.backfill(await needToStart(name, context), caller(context), timestampMs(from!), timestampMs(to!)),
 
     async previewSchedule({ source, count, from }) {
       const nowMs = await schedules.now();
@@ -173,12 +181,10 @@ export function createScheduleService(parts: ScheduleServiceParts): ServiceImpl<
     const stands = JSON.stringify(whenOf(readRule(calendar, wanted, 0))) === JSON.stringify(whenOf(before));
     const rule = readRule(calendar, wanted, stands ? Math.min(record.createMs, before.startMs ?? Infinity) : nowMs);
     const { labels, description } = wanted;
-    const body = {
-      rule,
-      labels,
-      description,
-      run: toBinary(RunSpecSchema, readRun(wanted, caller), { writeUnknownFields: false }),
-    };
+    const run = toBinary(RunSpecSchema, readRun(wanted, caller), { writeUnknownFields: false });
+    // Nobody has work done in the name of another: what others may send, and whose locks let it pass, goes by that name.
+    const isTheirs = equals(RunSpecSchema, fromBinary(RunSpecSchema, run), fromBinary(RunSpecSchema, record.run));
+    const body = { rule, labels, description, run, ...(!isTheirs && { creator: caller.name }) };
     if (stands && rule.jitterMs === before.jitterMs) return [body];
     const clock: ScheduleClock = { uid: record.uid, rule, anchorMs: stands ? record.anchorMs : nowMs };
     if (stands) {

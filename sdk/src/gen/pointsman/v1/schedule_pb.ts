@@ -172,7 +172,7 @@ export type Schedule = Message<"pointsman.v1.Schedule"> & {
   version: number;
 
   /**
-   * Output only. Who created it; its runs are this caller's.
+   * Output only. Who created it, or said last what it runs; its runs are this caller's.
    *
    * @generated from field: string creator = 32;
    */
