@@ -33,7 +33,7 @@ type WebhookHeaders =
 
 /**
  * Checks a delivery and reads it. `body` is the body as it came, not parsed and written again. Throws
- * WebhookVerificationError.
+ * WebhookVerificationError, and TypeError for a secret that is empty.
  */
 export function verifyWebhook(
   body: string | Uint8Array,
@@ -48,9 +48,11 @@ export function verifyWebhook(
   if (Math.abs(now / 1_000 - Number(timestamp)) > toleranceSeconds) {
     throw new WebhookVerificationError("webhook-timestamp is too far from now: it may be a recorded request");
   }
-  const secrets = typeof secret === "string" ? [secret] : secret;
-  const right = secrets.map((one) => {
-    const hmac = createHmac("sha256", keyOf(one)).update(`${id}.${timestamp}.${text}`);
+  const keys = (typeof secret === "string" ? [secret] : secret).map(keyOf);
+  // Anybody can sign with an empty one, such as that of a variable which is not set.
+  if (keys.some((key) => key.length === 0)) throw new TypeError("the secret of the webhook is empty");
+  const right = keys.map((key) => {
+    const hmac = createHmac("sha256", key).update(`${id}.${timestamp}.${text}`);
     return Buffer.from(`v1,${hmac.digest("base64")}`);
   });
   const fits = given.map((one) => Buffer.from(one)).some((one) => right.some((other) => isSame(one, other)));

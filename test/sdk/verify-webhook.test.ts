@@ -54,6 +54,17 @@ describe("verifyWebhook", () => {
     expect(verifyWebhook(body, two, { secret, now }).id).toBe("msg_1");
   });
 
+  test.each([[""], ["whsec_"], [[secret, ""]]])(
+    "needs a secret, not %j: anybody can sign with an empty one",
+    (empty) => {
+      const forged = createHmac("sha256", "")
+        .update(`msg_1.${now / 1_000}.${body}`)
+        .digest("base64");
+      const headers = { ...signed(), "webhook-signature": `v1,${forged}` };
+      expect(() => verifyWebhook(body, headers, { secret: empty, now })).toThrow(TypeError);
+    },
+  );
+
   test.each([
     ["another body", body.replace("failed", "passed"), {}],
     ["another id", body, { "webhook-id": "msg_2" }],
