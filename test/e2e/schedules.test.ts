@@ -63,6 +63,14 @@ describe("what is no schedule is refused, and nothing is stored", () => {
     expect(await names()).toEqual([]);
   });
 
+  test("a time that only looks like one", async () => {
+    const options = ["--every", "every 1 hours", "--start", "foo 2040"];
+    const said = await cli("schedules", "create", "bad", ...options, "--device", "fra-r1", "--", "show", "clock");
+    expect(said.status).toBe(2);
+    expect(said.stderr).toContain('"foo 2040" is no time');
+    expect(await names()).toEqual([]);
+  });
+
   test("two kinds at once", async () => {
     const when = { every: "every 30 seconds", cron: "* * * * *" };
     const { status, text } = await post("CreateSchedule", { schedule: { name: "bad", ...when, run } });

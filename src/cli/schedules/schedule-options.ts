@@ -3,7 +3,7 @@ import { fromJson, type ScheduleChanges, type ScheduleFields } from "@pointsman/
 import { ScheduleSchema, type Schedule } from "@pointsman/sdk/v1";
 import { readTextFile, type CommonOptions } from "../terminal/command.js";
 import { parseInput } from "../jobs/task-input.js";
-import { collect, collectPairs, oneOf, parseDuration, parseInteger, UsageError } from "../terminal/parse.js";
+import { collect, collectPairs, oneOf, parseDuration, parseInteger, parseTime, UsageError } from "../terminal/parse.js";
 
 /** The options that say when and what a schedule runs. */
 export interface ScheduleOptions extends CommonOptions {
@@ -76,13 +76,6 @@ export function withScheduleOptions(command: Command): Command {
     .option("-c, --command <line>", "a command line; may be repeated", collect)
     .option("--label <key=value>", "label of the schedule; may be repeated", collectPairs("--label"))
     .option("--description <text>", "what it is for");
-}
-
-/** Reads a time. */
-export function parseTime(text: string): Date {
-  const date = new Date(text);
-  if (Number.isNaN(date.getTime())) throw new UsageError(`"${text}" is no time; write it like 2030-01-31T03:00:00Z`);
-  return date;
 }
 
 /** The schedule that --file holds. */

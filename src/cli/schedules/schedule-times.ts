@@ -2,8 +2,7 @@ import type { Command } from "commander";
 import { toJson } from "@pointsman/sdk";
 import { BackfillScheduleResponseSchema, ScheduledTimeSchema, ScheduleHistoryEntrySchema } from "@pointsman/sdk/v1";
 import type { CommandKit, CommonOptions } from "../terminal/command.js";
-import { parseInteger } from "../terminal/parse.js";
-import { parseTime } from "./schedule-options.js";
+import { parseInteger, parseTime } from "../terminal/parse.js";
 import { causeName, endName, outcomeName, utc } from "./schedule-words.js";
 import { table } from "../terminal/table.js";
 
