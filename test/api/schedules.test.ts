@@ -166,6 +166,11 @@ test("an update changes what its mask names, and only the version that was seen"
     updateMask: { paths: ["every"] },
   });
   expect(await problemOf(bad)).toMatchObject({ fields: ["schedule.every"] });
+  const inherited = schedules.updateSchedule({
+    schedule: { name: "changing" },
+    updateMask: { paths: ["constructor"] },
+  });
+  expect(await problemOf(inherited)).toMatchObject({ fields: ["update_mask.paths[0]"] });
 
   const switched = await schedules.updateSchedule({
     schedule: { name: "changing", when: every("every 2 hours") },

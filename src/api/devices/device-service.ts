@@ -217,7 +217,7 @@ async function updated(
   const asked = request.device!;
   const paths = request.updateMask?.paths ?? [];
   const bad = paths.flatMap((path, index) =>
-    path in changeable
+    Object.hasOwn(changeable, path)
       ? []
       : [{ field: `update_mask.paths[${index}]`, description: "is no field that can be changed" }],
   );

@@ -71,7 +71,7 @@ export function refuseOutputFields(schedule: Schedule): void {
 export function updatedSchedule(stored: Schedule, { schedule, updateMask }: UpdateScheduleRequest): Schedule {
   const paths = updateMask?.paths ?? [];
   const bad = paths.flatMap((path, index) =>
-    path in changeable
+    Object.hasOwn(changeable, path)
       ? []
       : [{ field: `update_mask.paths[${index}]`, description: "is no field that can be changed" }],
   );
