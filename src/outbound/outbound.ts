@@ -117,10 +117,14 @@ export function createOutbound({ clock, rule, resolve }: OutboundParts): Outboun
       const ended = (): void => stop.abort(new OutboundError("FAILED", "the call was stopped"));
       const late = new OutboundError("FAILED", `no answer within ${call.timeoutMs / 1_000} s`);
       const cancel = clock.timer(call.timeoutMs, () => stop.abort(late));
+      // Not everything that is waited for can be broken off, such as the look for a name.
+      const stopped = new Promise<never>((_resolve, reject) => {
+        stop.signal.addEventListener("abort", () => reject(stop.signal.reason as Error), { once: true });
+      });
       if (call.signal?.aborted) ended();
       else call.signal?.addEventListener("abort", ended, { once: true });
       try {
-        return await follow(call, stop.signal);
+        return await Promise.race([follow(call, stop.signal), stopped]);
       } catch (error) {
         if (error instanceof OutboundError) throw error;
         if (stop.signal.aborted) throw stop.signal.reason;
@@ -162,6 +166,8 @@ function open(
     });
     request.once("response", (response) => resolve({ response, request }));
     request.once("error", reject);
+    // Nothing else comes of an answer that asks for another protocol: the connection is closed without an error.
+    request.once("close", () => reject(new OutboundError("FAILED", "the connection was closed without an answer")));
     request.once("socket", (socket) => socket.once("connect", () => onSend?.()));
     request.end(bytes);
   });

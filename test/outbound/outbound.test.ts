@@ -99,6 +99,22 @@ describe("a call", () => {
     expect([answer.body.length, answer.truncated]).toEqual([1_000, true]);
   });
 
+  test("that is answered with another protocol ends as one without an answer", async () => {
+    handle = (request) => {
+      request.socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n");
+    };
+    const calls = outbound({}, ["127.0.0.1"]);
+    await expect(calls.post(call(`http://127.0.0.1:${port}/`))).rejects.toMatchObject({ kind: "FAILED" });
+  });
+
+  test("is over in time also while its name is looked for", async () => {
+    const resolve = (): Promise<never> => new Promise(() => undefined);
+    const rule = createAddressRule({ allowAddresses: [], allowHosts: [] });
+    const calls = createOutbound({ clock: systemClock, rule, resolve });
+    const late = calls.post({ ...call("http://hook.example/"), timeoutMs: 50 });
+    await expect(late).rejects.toMatchObject({ kind: "FAILED", message: "no answer within 0.05 s" });
+  });
+
   test("that is not answered in time, or by nobody, says so", async () => {
     handle = () => undefined;
     const calls = outbound({}, ["127.0.0.1"]);
