@@ -144,6 +144,18 @@ describe("the target", () => {
     expect(await problemOf(clients.jobs.createJob({ job: spec() }))).toMatchObject({ code, reason, fields });
   });
 
+  test.each([
+    [{ url: "http://x:99999/" }, "job.http.url"],
+    [{ headers: { Host: "inside.example" } }, 'job.http.headers["Host"]'],
+    [{ headers: { "transfer-encoding": "chunked" } }, 'job.http.headers["transfer-encoding"]'],
+    [{ headers: { "x-name": "日本" } }, 'job.http.headers["x-name"]'],
+    [{ secretHeaders: { connection: "close" } }, 'job.http.secret_headers["connection"]'],
+  ])("of a call is a URL, and its headers are the caller's own: %j", async (part, field) => {
+    const call = { url: "https://example.net/", ...part };
+    const problem = await problemOf(clients.jobs.createJob({ job: { operation: { case: "http", value: call } } }));
+    expect(problem).toMatchObject({ reason: "INVALID_REQUEST", fields: [field] });
+  });
+
   test("given inline is refused where the operator forbids it", async () => {
     const strict = await startTestApi({ forbidInlineEndpoints: true });
     try {

@@ -25,7 +25,7 @@ import { jobPlace } from "../../secrets/login-codec.js";
 import { canonicalBytes } from "../calls/canonical-bytes.js";
 import { checkCommands } from "./check-commands.js";
 import { checkConfigure } from "./check-configure.js";
-import { checkProgram } from "./check-program.js";
+import { checkNodeWork } from "./check-node-work.js";
 import { checkReturn } from "./check-return.js";
 import { checkTask } from "./check-task.js";
 import { withEarlierInput } from "./earlier-jobs.js";
@@ -68,7 +68,7 @@ export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWi
   checkConfigure(parts.platforms, platform, { ...wish, spec: filled });
   checkReturn(parts.platforms, platform, wish);
   checkCommands(parts.platforms, around.rules, { ...wish, spec: filled }, ruledWork(around, wish, target));
-  checkProgram(wish);
+  checkNodeWork(wish.spec, wish.field);
   const commands = wish.spec.operation.case === "commands" ? wish.spec.operation.value : undefined;
   if (commands?.onReject === OnReject.CONTINUE && effectClass !== "READ_ONLY") {
     const field = `${wish.field}.commands.on_reject`;
