@@ -41,6 +41,11 @@ afterAll(async () => {
   await api.close();
 });
 
+const program = (command: string) => ({
+  case: "shell" as const,
+  value: { program: { case: "command" as const, value: command } },
+});
+
 const create = (run: MessageInitShape<typeof RunSpecSchema>, more: object = {}) => runs.createRun({ run, ...more });
 const cancel = async (id: string) => {
   await runs.cancelRun({ id });
@@ -60,6 +65,13 @@ describe("creating a run", () => {
       [{ job: { operation: show("a\nb") }, devices: ["r0"] }, "run.job.commands.commands[0].command"],
       [{ job: { ...job, priority: 1_000 }, devices: ["r0"] }, "run.job.priority"],
       [{ job, devices: ["r0"], rollout: { batch: { case: "batchPercent", value: 200 } } }, "run.rollout.batch_percent"],
+      [{ job, devices: ["r0"], rollout: { holdAfterCanary: true } }, "run.rollout.hold_after_canary"],
+      [{ job, devices: ["r0"], rollout: { pauseOnFailure: true } }, "run.rollout.pause_on_failure"],
+      [{ job: { operation: program("echo 'x") }, allNodes: true }, "run.job.shell.command"],
+      [
+        { job, targets: [{ target: { case: "node", value: "n1" }, operation: program(" ") }] },
+        "run.targets[0].shell.command",
+      ],
     ] as const) {
       const problem = await problemOf(create(spec as MessageInitShape<typeof RunSpecSchema>));
       expect([field, problem.reason, problem.fields]).toEqual([field, "INVALID_REQUEST", [field]]);

@@ -2,7 +2,7 @@ import { setImmediate as breathe } from "node:timers/promises";
 import { clone, create, toBinary } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { ConnectError } from "@connectrpc/connect";
-import { JobSpecSchema, RolloutPolicySchema, type RunSpec, RunSpecSchema } from "@pointsman/sdk/v1";
+import { RolloutPolicySchema, type RunSpec, RunSpecSchema } from "@pointsman/sdk/v1";
 import { rulesFor } from "../../domain/command-rules.js";
 import { createRunId } from "../../domain/job-id.js";
 import type { NewRun, RolloutRule, RunRecord, RunTargetRecord, TargetRejection } from "../../domain/run.js";
@@ -16,9 +16,9 @@ import type { JobCreation } from "../jobs/job-wish.js";
 import { readSurroundings, type Surroundings } from "../jobs/job-surroundings.js";
 import { defaultZone } from "../../domain/work-place.js";
 import { zoneOfNode } from "../jobs/job-target.js";
+import { checkRunSpec, mostTargets } from "./check-run.js";
 import { blockedTarget } from "./run-blocked.js";
 import { keyOf, knownNodes, selectedDevices, withQueueTimeout } from "./run-places.js";
-import { secretsIn } from "./run-secrets.js";
 import { wordsIn, wordsOf } from "./run-words.js";
 import {
   type AskedTarget,
@@ -31,10 +31,7 @@ import {
   targetBytes,
   targetPlace,
 } from "./run-target.js";
-import { validateRequest } from "../calls/validate-request.js";
 
-/** Targets that a run can have. */
-const mostTargets = 100_000;
 /** Targets looked at together, before other calls get their turn. */
 const chunk = 500;
 /** Rejections that an answer names. */
@@ -151,44 +148,6 @@ async function rejectionsOf({ store }: JobCreation, run: RunRecord): Promise<rea
     });
   }
   return found;
-}
-
-/** What is wrong with a run as a whole. `field` is its path in the request. INVALID_REQUEST. */
-export function checkRunSpec(spec: RunSpec, field: string): void {
-  const { job } = spec;
-  if (!job) throw invalidRequest({ field: `${field}.job`, description: "is required" });
-  const bad = [];
-  if (job.target.case !== undefined)
-    bad.push({
-      field: `${field}.job.${job.target.case}`,
-      description: "must be empty: the run says where the work is done",
-    });
-  if (job.dedupeKey !== "")
-    bad.push({
-      field: `${field}.job.dedupe_key`,
-      description: "must be empty: the jobs of a run would refuse each other",
-    });
-  if (spec.devices.length + spec.targets.length > mostTargets)
-    bad.push({ field: `${field}.targets`, description: `a run has at most ${mostTargets} targets` });
-  const { selector } = spec;
-  if (
-    selector &&
-    !selector.all &&
-    !selector.platforms.length &&
-    !selector.zones.length &&
-    !Object.keys(selector.labels).length
-  )
-    bad.push({ field: `${field}.selector`, description: "must name labels, platforms or zones, or say all" });
-  if (!selector && !spec.allNodes && spec.devices.length + spec.targets.length === 0)
-    bad.push({ field: `${field}.devices`, description: "name devices, targets, a selector or all_nodes" });
-  bad.push(...secretsIn(spec, field));
-  if (bad.length > 0) throw invalidRequest(...bad);
-  // The job is a whole one but for its target.
-  const whole = clone(JobSpecSchema, job);
-  whole.target = { case: "device", value: "target" };
-  const own = spec.targets.find(({ operation }) => operation.case !== undefined)?.operation;
-  if (whole.operation.case === undefined && own) whole.operation = own;
-  validateRequest(JobSpecSchema, whole, `${field}.job`);
 }
 
 /** A run's spec without what can be long: its targets are kept apart. */

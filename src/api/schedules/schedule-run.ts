@@ -2,7 +2,7 @@ import { type RunSpec, type Schedule } from "@pointsman/sdk/v1";
 import { invalidRequest } from "../../errors.js";
 import type { Principal } from "../calls/call-context.js";
 import { checkLifting } from "../jobs/lifted-commands.js";
-import { checkRunSpec } from "../runs/run-create.js";
+import { checkRunSpec } from "../runs/check-run.js";
 
 /**
  * The run of a schedule, checked as far as it can be before its time. Whoever is not there to give a login can use none
