@@ -1,10 +1,11 @@
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
-import { type MessageInitShape } from "@bufbuild/protobuf";
-import { RunService, type RunSpecSchema, RunState, RunTargetState } from "@pointsman/sdk/v1";
+import { create as message, type MessageInitShape } from "@bufbuild/protobuf";
+import { JobSpecSchema, RunService, type RunSpecSchema, RunState, RunTargetState } from "@pointsman/sdk/v1";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createRunJobs } from "../../src/api/runs/run-jobs.js";
+import { withWords } from "../../src/api/runs/run-words.js";
 import { createRunDriver } from "../../src/scheduler/run-driver.js";
 import { createRunEnds } from "../../src/scheduler/run-ends.js";
 import { systemClock } from "../../src/system/clock.js";
@@ -141,6 +142,13 @@ describe("the words of a run", () => {
       expect((await problemOf(create(run, { requestId: word }))).message).toContain("has no value");
     },
   );
+
+  test("stay one argument of a program, whatever stands for them", () => {
+    const job = message(JobSpecSchema, { operation: program("echo {{ who }} '{{who}}!' x{{who}}") });
+    const { operation } = withWords(job, () => "it's  me");
+    const words = ["echo", "it's  me", "it's  me!", "xit's  me"];
+    expect(operation.value).toMatchObject({ program: { case: "argv", value: { words } } });
+  });
 
   test("are replaced in a label whatever its name", async () => {
     const { labels } = await told({

@@ -1,5 +1,6 @@
-import { clone } from "@bufbuild/protobuf";
-import { type JobSpec, JobSpecSchema, type RunSpec, type RunTarget } from "@pointsman/sdk/v1";
+import { clone, create } from "@bufbuild/protobuf";
+import { ArgvSchema, type JobSpec, JobSpecSchema, type RunSpec, type RunTarget } from "@pointsman/sdk/v1";
+import { splitWords } from "../../domain/split-words.js";
 import { invalidRequest, problem } from "../../errors.js";
 import type { DeviceRecord } from "../../store/store.js";
 
@@ -49,6 +50,7 @@ export function wordsIn(spec: JobSpec): readonly string[] {
  */
 export function withWords(spec: JobSpec, words: Words): JobSpec {
   const filled = clone(JobSpecSchema, spec);
+  divide(filled);
   each(filled, (text, longest) => {
     if (!text.includes("{{")) return text;
     const changed = text.replace(word, (whole, name: string) => {
@@ -67,6 +69,13 @@ export function withWords(spec: JobSpec, words: Words): JobSpec {
     return changed;
   });
   return filled;
+}
+
+/** A program's line is divided before its words are replaced: whatever stands for one of them stays one argument. */
+function divide({ operation }: JobSpec): void {
+  if (operation.case !== "shell" || operation.value.program.case !== "command") return;
+  const line = operation.value.program.value.replace(word, "{{$1}}");
+  operation.value.program = { case: "argv", value: create(ArgvSchema, { words: [...splitWords(line)] }) };
 }
 
 type Change = (text: string, longest: number) => string;
