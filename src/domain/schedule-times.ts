@@ -2,6 +2,9 @@ import type { Calendar } from "./calendar.js";
 import { nextCronTime } from "./cron-times.js";
 import type { ScheduleRule, ScheduleTiming } from "./schedule.js";
 
+/** No time comes after the year 9999, jitter included: nothing later can be told. */
+export const lastTimeMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
 /** The times of one schedule, as its rule says them, before jitter. Milliseconds since the epoch. */
 export interface ScheduleTimes {
   /** The first time after `afterMs`; undefined when none comes any more. */
@@ -14,11 +17,12 @@ export interface ScheduleTimes {
  */
 export function createTimes(calendar: Calendar, rule: ScheduleRule, anchorMs: number): ScheduleTimes {
   const next = series(calendar, rule.timing, Math.max(anchorMs, rule.startMs ?? anchorMs));
+  const beforeMs = Math.min(rule.endMs ?? Infinity, lastTimeMs - rule.jitterMs);
   return {
     next(afterMs) {
       const from = rule.startMs === undefined ? afterMs : Math.max(afterMs, rule.startMs - 1);
       const time = next(from);
-      return time === undefined || (rule.endMs !== undefined && time >= rule.endMs) ? undefined : time;
+      return time === undefined || time >= beforeMs ? undefined : time;
     },
   };
 }

@@ -56,6 +56,16 @@ test.each<[string, () => Init, string]>([
   ["a time that never comes", () => ({ when: cron("0 0 30 2 *") }), "schedule.cron"],
   ["no time at all", () => ({}), "schedule.when"],
   ["a time in the past", () => ({ when: at(hourAgo()) }), "schedule.at"],
+  [
+    "a time in the last year, put off into the next",
+    () => ({ when: at(new Date("9999-12-31T23:59:59Z")), jitter: durationFromMs(86_400_000) }),
+    "schedule.at",
+  ],
+  [
+    "an interval behind the last year",
+    () => ({ when: every("every 48 hours"), startTime: timestampFromDate(new Date("9999-12-31T00:00:00Z")) }),
+    "schedule.every",
+  ],
   ["a time behind the window", () => ({ when: at(hourAgo()), misfirePolicy: MisfirePolicy.ONE }), "schedule.at"],
   ["an unknown zone", () => ({ when: cron("* * * * *"), timeZone: "Mars/Olympus" }), "schedule.time_zone"],
   ["a zone for an interval", () => ({ when: every("every 1 hours"), timeZone: "UTC" }), "schedule.time_zone"],

@@ -4,7 +4,7 @@ import { type Calendar, CronProblem } from "../../domain/calendar.js";
 import { mostTimes, onTimeMs } from "../../domain/due-times.js";
 import { readInterval } from "../../domain/interval.js";
 import type { ScheduleRule, ScheduleTiming } from "../../domain/schedule.js";
-import { createTimes } from "../../domain/schedule-times.js";
+import { createTimes, lastTimeMs } from "../../domain/schedule-times.js";
 import { type FieldProblem, invalidFields } from "../../errors.js";
 import { misfireName, overlapName } from "./schedule-enums.js";
 
@@ -101,6 +101,8 @@ function checkOnce(rule: ScheduleRule, schedule: Schedule, nowMs: number, report
     report("at", "is in the past; set misfire_policy to say whether it is made up for");
   } else if (nowMs - atMs > rule.windowMs && rule.misfire !== "SKIP") {
     report("at", "is longer ago than misfire_window, so it is not made up for");
+  } else if (atMs + rule.jitterMs > lastTimeMs) {
+    report("at", "must come before the end of the year 9999, jitter included");
   }
 }
 
