@@ -1,9 +1,7 @@
 import type { Calendar } from "./calendar.js";
 import { nextCronTime } from "./cron-times.js";
+import { lastTimeMs } from "./last-time.js";
 import type { ScheduleRule, ScheduleTiming } from "./schedule.js";
-
-/** No time comes after the year 9999, jitter included: nothing later can be told. */
-export const lastTimeMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 /** The times of one schedule, as its rule says them, before jitter. Milliseconds since the epoch. */
 export interface ScheduleTimes {

@@ -91,6 +91,13 @@ test("a start time to come delays the job, one that has passed does not", async 
   expect((await clients.jobs.createJob({ job: before as never })).job?.state).toBe(JobState.QUEUED);
 });
 
+test("a start so late that its end could not be told is refused", async () => {
+  const seconds = BigInt(Date.UTC(9999, 11, 31, 23, 59, 59) / 1_000);
+  const job = { ...(inline() as object), startTime: { seconds, nanos: 0 } };
+  const problem = await problemOf(clients.jobs.createJob({ job: job as never }));
+  expect(problem).toMatchObject({ reason: "INVALID_REQUEST", fields: ["job.start_time"] });
+});
+
 describe("the target", () => {
   const onDevice = (value: string): never =>
     ({

@@ -19,7 +19,8 @@ import type { RuledWork } from "../../domain/command-rules.js";
 import { defaultPort } from "../../domain/endpoint-key.js";
 import { createJobId } from "../../domain/job-id.js";
 import type { DedupePolicy as DedupePolicyName, EffectClass as EffectClassName, NewJob } from "../../domain/job.js";
-import { problem } from "../../errors.js";
+import { lastTimeMs } from "../../domain/last-time.js";
+import { invalidRequest, problem } from "../../errors.js";
 import { defaultZone, ownEndpoint, skillOf } from "../../domain/work-place.js";
 import { jobPlace } from "../../secrets/login-codec.js";
 import { canonicalBytes } from "../calls/canonical-bytes.js";
@@ -88,6 +89,11 @@ export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWi
   const secret = takeSecret(spec);
   const skill = skillOf({ ...target, ...(task && { task: task.name }) });
   const startAfterMs = spec.startTime && timestampMs(spec.startTime);
+  const queueTimeoutMs = spec.queueTimeout ? durationMs(spec.queueTimeout) : defaults.changeQueueMs;
+  if (startAfterMs !== undefined && startAfterMs + queueTimeoutMs > lastTimeMs) {
+    const description = "must come before the end of the year 9999, queue_timeout included";
+    throw invalidRequest({ field: `${wish.field}.start_time`, description });
+  }
   return {
     id,
     zone: target.zone,
@@ -105,7 +111,7 @@ export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWi
     spec: toBinary(JobSpecSchema, spec, { writeUnknownFields: false }),
     ...(secret && { sealedSecret: parts.sealer.seal(secret, jobPlace(id)) }),
     ...(startAfterMs !== undefined && startAfterMs > parts.clock.now() && { startAfterMs }),
-    queueTimeoutMs: spec.queueTimeout ? durationMs(spec.queueTimeout) : defaults.changeQueueMs,
+    queueTimeoutMs,
     maxAttempts: spec.retry?.maxAttempts ?? 1,
     ...(spec.queue !== "" && { queue: spec.queue }),
     ...(spec.dedupeKey !== "" && {

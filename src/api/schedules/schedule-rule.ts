@@ -3,8 +3,9 @@ import { IntervalMode, MisfirePolicy, type Schedule } from "@pointsman/sdk/v1";
 import { type Calendar, CronProblem } from "../../domain/calendar.js";
 import { mostTimes, onTimeMs } from "../../domain/due-times.js";
 import { readInterval } from "../../domain/interval.js";
+import { lastTimeMs } from "../../domain/last-time.js";
 import type { ScheduleRule, ScheduleTiming } from "../../domain/schedule.js";
-import { createTimes, lastTimeMs } from "../../domain/schedule-times.js";
+import { createTimes } from "../../domain/schedule-times.js";
 import { type FieldProblem, invalidFields } from "../../errors.js";
 import { misfireName, overlapName } from "./schedule-enums.js";
 
