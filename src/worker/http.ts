@@ -1,6 +1,7 @@
 import { create, toBinary, toJsonString } from "@bufbuild/protobuf";
 import { durationFromMs, durationMs, ValueSchema } from "@bufbuild/protobuf/wkt";
 import { type HttpOperation, JobResultSchema } from "@pointsman/sdk/v1";
+import { createRedactor, type Redactor } from "../device/index.js";
 import type { Clock } from "../domain/clock.js";
 import { type Answer, type Outbound, OutboundError } from "../outbound/outbound.js";
 import { signatureHeader, signBody } from "../outbound/signature.js";
@@ -20,6 +21,8 @@ export async function runHttp(
 ): Promise<Executed> {
   const body = operation.payload ? toJsonString(ValueSchema, operation.payload) : "null";
   const steps = { steps: 1, changed: true };
+  // Whoever is called may say it again.
+  const redactor = createRedactor([], secretsOf(secrets));
   let sent = 0;
   try {
     if (context.signal.aborted) throw new AttemptError("CANCELLED", "stopped before it was sent");
@@ -38,9 +41,9 @@ export async function runHttp(
       },
     });
     context.writer.confirmed(1);
-    const text = new TextDecoder().decode(answer.body);
+    const text = redactor.redact(new TextDecoder().decode(answer.body));
     await context.writer.output(1, text);
-    const result = resultOf(answer, Buffer.byteLength(text));
+    const result = resultOf(answer, Buffer.byteLength(text), redactor);
     const done = { result, confirmedStep: 1, intendedStep: 1, ...steps };
     const error = failureOf(answer, operation, clock.now());
     return error ? { ...done, error } : done;
@@ -49,7 +52,7 @@ export async function runHttp(
     const done = { result, confirmedStep: 0, intendedStep: sent, ...steps };
     if (!(cause instanceof OutboundError)) return { ...done, error: cause };
     const reason = cause.kind === "REFUSED" ? "ADDRESS_REFUSED" : "CALLBACK_FAILED";
-    return { ...done, error: new AttemptError(reason, cause.message) };
+    return { ...done, error: new AttemptError(reason, redactor.redact(cause.message)) };
   }
 }
 
@@ -96,9 +99,21 @@ function failureOf({ status, headers }: Answer, { retryStatuses }: HttpOperation
   );
 }
 
-function resultOf({ status, headers, truncated, address, durationMs: took }: Answer, length: number): Uint8Array {
+/** The secrets of a call, as they may stand in an answer; of "Bearer TOKEN" the token by itself as well. */
+function secretsOf(secrets: HttpOperation | undefined): readonly string[] {
+  if (!secrets) return [];
+  const values = Object.values(secrets.secretHeaders);
+  return [...values, ...values.map((value) => value.replace(/^\S+\s+/, "")), secrets.signingSecret];
+}
+
+function resultOf(
+  { status, headers, truncated, address, durationMs: took }: Answer,
+  length: number,
+  redactor: Redactor,
+): Uint8Array {
+  const shown = Object.entries(headers).map(([name, value]) => [name, redactor.redact(value)] as const);
   const value = {
-    ...{ status, headers: { ...headers }, address, bodyBytes: length, bodyTruncated: truncated },
+    ...{ status, headers: Object.fromEntries(shown), address, bodyBytes: length, bodyTruncated: truncated },
     duration: durationFromMs(Math.round(took)),
   };
   return toBinary(JobResultSchema, create(JobResultSchema, { result: { case: "http", value } }));

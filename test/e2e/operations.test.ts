@@ -159,7 +159,8 @@ describe("a call of a URL", () => {
   afterAll(() => server.close());
 
   test("posts its payload, signed, and shows the answer and no secret", async () => {
-    handle = (response) => response.writeHead(201, { "x-answer": "42" }).end("made");
+    handle = (response) =>
+      response.writeHead(201, { "x-answer": "42", "x-heard": "hush-hush" }).end("made for Bearer hush-hush");
     const job = await run({
       http: {
         ...{ url, payload: { device: "r1", n: [1, 2] }, headers: { "X-Site": "fra" } },
@@ -167,7 +168,11 @@ describe("a call of a URL", () => {
       },
     });
     expect(job).toMatchObject({ state: JobState.SUCCEEDED, effectClass: EffectClass.IDEMPOTENT });
-    expect(job.result?.result.value).toMatchObject({ status: 201, headers: { "x-answer": "42" }, body: "made" });
+    expect(job.result?.result.value).toMatchObject({
+      status: 201,
+      headers: { "x-answer": "42", "x-heard": "<redacted>" },
+    });
+    expect(job.result?.result.value).toMatchObject({ body: "made for <redacted>" });
     const [{ headers, body } = { headers: {}, body: "" }] = calls;
     expect(JSON.parse(body)).toEqual({ device: "r1", n: [1, 2] });
     expect(headers).toMatchObject({ "x-site": "fra", authorization: "Bearer hush-hush", "idempotency-key": job.id });
