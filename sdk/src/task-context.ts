@@ -124,8 +124,8 @@ export class TaskError extends Error {
   readonly retryAfterMs: number | undefined;
   /**
    * `code`: a short word of the task's own for what went wrong; it stands in the error's metadata. `retry`: tries again as the
-   * job's retry says, not before `retryAfterMs`; default false. AT_MOST_ONCE work is not tried again after its point of
-   * no return.
+   * job's retry says, not before `retryAfterMs` (at most 24 h); default false. AT_MOST_ONCE work is not tried again after
+   * its point of no return.
    */
   constructor(
     message: string,

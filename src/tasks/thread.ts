@@ -14,6 +14,8 @@ const port = parentPort!;
 const send = (message: FromThread): void => port.postMessage(message);
 const { modules } = workerData as { readonly modules: readonly string[] };
 const longestMessage = 4_096;
+/** The longest that a task can ask for before it is tried again. */
+const longestPauseMs = 86_400_000;
 
 let tasks: ReadonlyMap<string, TaskDefinition> = new Map();
 let messages: MessageValues | undefined;
@@ -91,7 +93,9 @@ function thrownError(error: unknown, thread: ThreadContext): ThrownError {
     message: textOf(error),
     ...(own && typeof code === "string" ? { code: code.slice(0, 128) } : {}),
     ...(own && retry === true ? { retry } : {}),
-    ...(own && typeof retryAfterMs === "number" && retryAfterMs > 0 ? { retryAfterMs } : {}),
+    ...(own && typeof retryAfterMs === "number" && retryAfterMs > 0
+      ? { retryAfterMs: Math.min(retryAfterMs, longestPauseMs) }
+      : {}),
     ...(failure === undefined ? {} : { failure }),
   };
 }

@@ -1,5 +1,5 @@
 import type { JsonValue } from "@bufbuild/protobuf";
-import { type JobInput, toJson } from "@pointsman/sdk";
+import { type JobInput, timestampDate, toJson } from "@pointsman/sdk";
 import { ValueSchema } from "@bufbuild/protobuf/wkt";
 import { Effect, EffectClass, type Job, JobState, RunState, WaitingReason } from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -195,6 +195,14 @@ describe("what goes wrong stays with its job", () => {
   test("an error that says so is tried again", async () => {
     const job = await run({ ...odd("retry"), retry: { maxAttempts: 3, initialBackoffMs: 1 } });
     expect([job.error?.metadata["code"], job.attempts.length]).toEqual(["NOT_YET", 3]);
+  });
+
+  test("and one that asks for an age within a day, so that its time can be told", async () => {
+    const { id } = await at.client.jobs.create({ ...odd("retry", { with: 1e15 }), retry: { maxAttempts: 2 } });
+    await eventually(async () => expect((await at.client.jobs.get(id)).waitingReason).toBe(WaitingReason.RETRY));
+    const { retryTime } = await at.client.jobs.get(id);
+    expect(timestampDate(retryTime!).getTime() - Date.now()).toBeLessThanOrEqual(86_400_000);
+    await at.client.jobs.cancelMany({ ids: [id] });
   });
 
   test("a loop without end is ended at its timeout, or when it is cancelled, and the others go on meanwhile", async () => {

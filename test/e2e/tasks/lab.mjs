@@ -89,7 +89,7 @@ export const odd = defineTask({
       case "throw":
         throw new Error(input.say);
       case "retry":
-        throw new TaskError("not yet", { code: "NOT_YET", retry: true });
+        throw new TaskError("not yet", { code: "NOT_YET", retry: true, retryAfterMs: input.with });
       case "loop":
         for (;;);
       case "flood":
