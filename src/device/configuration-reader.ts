@@ -72,7 +72,7 @@ export function readConfiguration(reader: Reader, modes: readonly string[], help
           reboots: confirmed.reboots.flag(false),
           session: confirmed.session.oneOf(["new", "same"]),
           minSeconds: confirmed.min_seconds.count(),
-          maxSeconds: confirmed.max_seconds.count(),
+          maxSeconds: confirmed.max_seconds.count(undefined, confirmed.min_seconds.count()),
         },
     errors: fields.errors.anyPattern(),
     comment: fields.comment.absent ? undefined : fields.comment.pattern(),

@@ -20,8 +20,8 @@ export interface Reader {
   oneOf<T extends string>(values: readonly T[], fallback?: T): T;
   /** True or false. */
   flag(fallback?: boolean): boolean;
-  /** A whole number of at least 0. */
-  count(fallback?: number): number;
+  /** A whole number of at least `least`, by default 0. */
+  count(fallback?: number, least?: number): number;
   pattern(groups?: readonly string[]): RegExp;
   /** Several patterns as one, or undefined when there are none. */
   anyPattern(): RegExp | undefined;
@@ -30,6 +30,18 @@ export interface Reader {
   /** The named fields of a mapping; any other field is an error. */
   object<K extends string>(...fields: readonly K[]): Record<K, Reader>;
   fail(problem: string): never;
+}
+
+/** The names of a pattern's groups. */
+function groupsOf({ source }: RegExp): ReadonlySet<string> {
+  return new Set(Object.keys(new RegExp(`${source}|`).exec("")?.groups ?? {}));
+}
+
+/** A pattern whose groups have no names, so that it can stand beside others that have the same. */
+function withoutNames(source: string): string {
+  return source.replace(/\\[^]|\[(?:[^\]\\]|\\[^])*\]|\(\?<(?![=!])[^>]+>/g, (part) =>
+    part.startsWith("(") ? "(?:" : part,
+  );
 }
 
 /** Reads a parsed YAML value. */
@@ -69,22 +81,23 @@ export function createReader(value: unknown, field: string): Reader {
       if (absent && fallback !== undefined) return fallback;
       return typeof value === "boolean" ? value : fail("expected true or false");
     },
-    count(fallback) {
+    count(fallback, least = 0) {
       if (absent && fallback !== undefined) return fallback;
-      return Number.isSafeInteger(value) && (value as number) >= 0
+      return Number.isSafeInteger(value) && (value as number) >= least
         ? (value as number)
-        : fail("expected a whole number");
+        : fail(`expected a whole number of at least ${least}`);
     },
     pattern(groups = []) {
       const source = asText();
-      for (const group of groups) if (!source.includes(`(?<${group}>`)) fail(`needs a group named ${group}`);
-      return compile(source, "");
+      const pattern = compile(source, "");
+      const named = groupsOf(pattern);
+      for (const group of groups) if (!named.has(group)) fail(`needs a group named ${group}`);
+      return pattern;
     },
     anyPattern() {
       const sources = asList().map((item, index) => {
         if (typeof item !== "string") throw new DefinitionError(`${field}[${index}]`, "expected a text");
-        createReader(item, `${field}[${index}]`).pattern();
-        return `(?:${item})`;
+        return `(?:${withoutNames(createReader(item, `${field}[${index}]`).pattern().source)})`;
       });
       return sources.length === 0 ? undefined : new RegExp(sources.join("|"));
     },

@@ -97,6 +97,8 @@ function placesOf(root: PatternNode, isSearched: boolean): Places {
       case "repeat": {
         const { empty, first, last } = visit(node.item);
         if (node.max > harmless) join(last, first, node.max);
+        // Rounds that have to be made and may take nothing: any of them may be the one that takes something.
+        if (empty && node.min > harmless) join(last, first, node.max);
         return { empty: empty || node.min === 0, first, last };
       }
       case "sequence":

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { createReader, DefinitionError } from "./definition-reader.js";
@@ -70,7 +70,7 @@ function loadFolder(folder: string, find: FindDocument): Map<string, LoadedPlatf
   const files = readdirSync(folder).sort();
   const documents = files
     .filter((file) => /\.ya?ml$/.test(file))
-    .map((file) => ({ file, document: parseDocument(readFileSync(`${folder}/${file}`, "utf8"), file) }));
+    .map((file) => ({ file, document: parseDocument(readText(folder, file), file) }));
   const byName = new Map(documents.map(({ document }) => [document["name"], document]));
   const platforms = new Map<string, LoadedPlatform>();
   // A definition that stands in the place of one of ours may extend just that.
@@ -86,6 +86,14 @@ function loadFolder(folder: string, find: FindDocument): Map<string, LoadedPlatf
     platforms.set(platform.name, { file, document, platform });
   }
   return platforms;
+}
+
+function readText(folder: string, file: string): string {
+  try {
+    return readFileSync(`${folder}/${file}`, "utf8");
+  } catch (error) {
+    throw new DefinitionError(file, `cannot be read: ${(error as Error).message}`);
+  }
 }
 
 let ours: ReadonlyMap<string, LoadedPlatform> | undefined;
@@ -111,7 +119,8 @@ export function builtInPlatforms(): ReadonlyMap<string, Platform> {
 export function installedPlatforms(folder: string | undefined, now: number): ReadonlyMap<string, Platform> {
   const platforms = new Map(builtInPlatforms());
   if (folder === undefined) return platforms;
-  if (!existsSync(folder)) throw new DefinitionError("platforms_dir", `there is no folder ${folder}`);
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+    throw new DefinitionError("platforms_dir", `there is no folder ${folder}`);
   for (const [name, { file, platform }] of loadFolder(folder, builtInDocument)) {
     const origin = { file, overridesBuiltIn: platforms.has(name), loadedAt: now };
     platforms.set(name, { ...platform, origin });

@@ -68,10 +68,10 @@ export function readPlatform(reader: Reader): Omit<Platform, "origin"> {
     onClose: fields.on_close.list((item) => item.text()),
     pagers: fields.pager.list((item) => {
       const { match, send } = item.object("match", "send");
-      return { match: match.pattern(), send: send.text() };
+      return { match: telling(match, match.pattern()), send: send.text() };
     }),
-    errors: fields.errors.anyPattern(),
-    questions: fields.questions.anyPattern(),
+    errors: telling(fields.errors, fields.errors.anyPattern()),
+    questions: telling(fields.questions, fields.questions.anyPattern()),
     log: fields.log.absent ? undefined : fields.log.pattern(),
     rename: fields.rename.absent ? undefined : fields.rename.pattern(["host"]),
     hostKept: fields.host_kept.count(0),
@@ -87,19 +87,26 @@ export function readPlatform(reader: Reader): Omit<Platform, "origin"> {
     configuration: fields.configure.absent ? undefined : readConfiguration(fields.configure, names, helpKey),
     secrets: fields.secrets.list((item) => item.pattern(["secret"])),
     limits: {
-      ...(limits.max_sessions.absent ? {} : { maxSessions: limits.max_sessions.count() }),
-      ...(limits.connects_per_minute.absent ? {} : { connectsPerMinute: limits.connects_per_minute.count() }),
-      ...(limits.connect_burst.absent ? {} : { connectBurst: limits.connect_burst.count() }),
+      ...(limits.max_sessions.absent ? {} : { maxSessions: limits.max_sessions.count(undefined, 1) }),
+      ...(limits.connects_per_minute.absent
+        ? {}
+        : { connectsPerMinute: limits.connects_per_minute.count(undefined, 1) }),
+      ...(limits.connect_burst.absent ? {} : { connectBurst: limits.connect_burst.count(undefined, 1) }),
     },
     vectors: readVectors(fields.tests, names),
   };
+}
+
+/** What an empty line meets is met by lines that say nothing. */
+function telling<T extends RegExp | undefined>(reader: Reader, pattern: T): T {
+  return pattern?.test("") ? reader.fail("matches an empty line") : pattern;
 }
 
 function readModes(prompts: Reader, below: Reader): Mode[] {
   const lines = new Map(below.entries((mode, line) => [mode, { line, pattern: line.pattern() }] as const));
   const modes = prompts.entries((name, prompt) => ({
     name,
-    prompt: prompt.pattern(["host"]),
+    prompt: telling(prompt, prompt.pattern(["host"])),
     below: lines.get(name)?.pattern,
   }));
   for (const [mode, { line }] of lines) {

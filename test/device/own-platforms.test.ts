@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -41,6 +41,47 @@ test.each([
 ])("%s is named, with its file and field", async (_, files, message) => {
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
   expect(() => installedPlatforms(folder, 0)).toThrow(message);
+});
+
+test.each([
+  [
+    "a group of a name that it lacks",
+    "prompts: { exec: '^\\(?<host>\\w+>$' }",
+    "prompts.exec: needs a group named host",
+  ],
+  ["a prompt that any line holds", "prompts: { exec: '(?<host>)' }", "prompts.exec: matches an empty line"],
+  ["a pager that any line is", "pager: [{ match: '', send: ' ' }]", "pager[0].match: matches an empty line"],
+  ["no session at all", "limits: { max_sessions: 0 }", "limits.max_sessions: expected a whole number of at least 1"],
+  ["a loop whose rounds may be empty", "errors: ['^(?:a?){30}b']", "errors[0]: a repetition inside a repetition"],
+  [
+    "a timer that cannot be",
+    "configure: { evidence: documents, base: exec, mode: exec, enter: { send: a }, leave: { send: b }, running: { send: c }," +
+      " confirmed: { evidence: documents, session: new, enter: { send: a }, confirm: { send: d }, min_seconds: 9, max_seconds: 8 } }",
+    "configure.confirmed.max_seconds: expected a whole number of at least 9",
+  ],
+])("%s is named", async (_, field, message) => {
+  const [name = ""] = field.split(":");
+  const others = shell("lab")
+    .split("\n")
+    .filter((line) => !line.startsWith(`${name}:`))
+    .join("\n");
+  await writeFile(join(folder, "a.yaml"), `${others}\n${field}\n`);
+  expect(() => installedPlatforms(folder, 0)).toThrow(`a.yaml: ${message}`);
+});
+
+test("patterns of one list may call their groups alike", async () => {
+  const list = "['^%(?<what>a)\\(?<x>', '^!(?<what>b)[(?<y>]', '(?<=c)d(?<!e)']";
+  await writeFile(join(folder, "a.yaml"), shell("lab", `errors: ${list}\n`));
+  const errors = installedPlatforms(folder, 0).get("lab")?.errors;
+  for (const line of ["%a<x>", "%a(<x>", "!b?", "!b<", "cd"]) expect([line, errors?.test(line)]).toEqual([line, true]);
+  for (const line of ["%b", "!b", "d"]) expect([line, errors?.test(line)]).toEqual([line, false]);
+});
+
+test("a definition that cannot be read is named, and what is no folder", async () => {
+  await mkdir(join(folder, "a.yaml"));
+  expect(() => installedPlatforms(folder, 0)).toThrow("a.yaml: cannot be read: EISDIR");
+  await writeFile(join(folder, "file"), "");
+  expect(() => installedPlatforms(join(folder, "file"), 0)).toThrow("platforms_dir: there is no folder");
 });
 
 test("a folder that is not there is an error, not an empty folder", () => {

@@ -16,6 +16,8 @@ describe("patterns that can take without measure are found", () => {
     ["^(?:.*,)*x$", forEver],
     ["^(?:x{1,64}){1,64}y$", forEver],
     ["^(?:a*b?)*$", forEver],
+    ["^(?:a?){30}b", forEver],
+    ["^(?:a|){4,}b", forEver],
     ["^(?<host>([\\w.-]+\\.?)+)#$", forEver],
     ["^([a-zA-Z0-9])(([\\-.]|[_]+)?([a-zA-Z0-9]+))*(@){1}[a-z0-9]+$", forEver],
     ["^(?!(?:a+)+b)x", forEver],
@@ -34,6 +36,8 @@ describe("patterns whose time stays in proportion are not", () => {
   test.each([
     "^(?<host>[\\w.\\-@\\/:+]{1,63})\\((?!tcl\\))[\\w.\\-@\\/:+ ]{1,64}\\)#\\s?$",
     "^(?:a|b)*c$",
+    "^(?:a?){0,30}b",
+    "^(?:a?){3}b",
     "^(?:ab|cd)+$",
     "^(?:\\w+,)*$",
     "^(?:[^()]|\\([^)]*\\))*$",
