@@ -45,7 +45,8 @@ export async function openHintLine(dial: () => Promise<Redis>, listener: HintLis
       try {
         const redis = next ?? (await dial());
         tries = 0;
-        await live(redis).finally(() => redis.disconnect());
+        // The client would wait for two seconds for a connection to end that has ended.
+        await live(redis).finally(() => redis.status !== "end" && redis.disconnect());
       } catch {
         await pause(backoff(tries), undefined, { signal }).catch(() => undefined);
       }
