@@ -28,7 +28,7 @@ export function registerProcesses(program: Command): void {
       const read = (): Config => loadConfig(config, process.env, overrides);
       const live = createLiveConfig(read());
       const logger = createLogger(live.config.logLevel);
-      changeLogLevelOnSignal(logger);
+      changeLogLevelOnSignal(logger, () => live.config.logLevel);
       const prepare: PrepareReload[] = [];
       reloadOnSignal({ logger, live, read, prepare });
       const { assembleMetrics, assembleServer, openBase } = await import("./assemble.js");
@@ -53,7 +53,7 @@ export function registerProcesses(program: Command): void {
         return;
       }
       const logger = createLogger(live.config.logLevel);
-      changeLogLevelOnSignal(logger);
+      changeLogLevelOnSignal(logger, () => live.config.logLevel);
       reloadOnSignal({ logger, live, read, prepare: [] });
       // The watcher, which ended above, runs for as long as the worker, and needs none of this.
       const { assembleMetrics, assembleWorker, openBase } = await import("./assemble.js");
