@@ -190,7 +190,10 @@ describe("workers, health and platforms", () => {
     const server = await startServices({
       workers: {
         listWorkers: () => ({
-          workers: [{ name: "w1", state: WorkerState.BUSY, hostname: "n", pid: 7, capacity: 50 }],
+          workers: [
+            { name: "w1", state: WorkerState.BUSY, hostname: "n", pid: 7, capacity: 50 },
+            { name: "w2", state: WorkerState.IDLE, hostname: "n", node: "fra-1", pid: 8, capacity: 50 },
+          ],
         }),
       },
       health: {
@@ -221,7 +224,10 @@ describe("workers, health and platforms", () => {
         }),
       },
     });
-    expect((await runCli(["workers"], server)).stdout).toMatch(/w1 +busy +n\/7 +0\/50/);
+    const { stdout: workers } = await runCli(["workers"], server);
+    expect(workers).toMatch(/w1 +busy +n\/7 +0\/50/);
+    // The name by which jobs and --node call the machine.
+    expect(workers).toMatch(/w2 +idle +fra-1\/8 +0\/50/);
     const { stdout: platforms } = await runCli(["platforms"], server);
     expect(platforms).toMatch(/cisco_ios +exec,enable +recorded +no +built_in/);
     expect(platforms).toMatch(

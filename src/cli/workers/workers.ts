@@ -83,11 +83,16 @@ function filterOf(names: readonly string[], options: FilterOptions) {
   };
 }
 
+/** As jobs and selections call it; of a worker of an earlier version the name of its machine. */
+function nodeOf({ node, hostname }: Worker): string {
+  return node || hostname;
+}
+
 function row(worker: Worker): string[] {
   return [
     worker.name,
     workerStateName(worker.state),
-    `${worker.hostname}/${worker.pid}`,
+    `${nodeOf(worker)}/${worker.pid}`,
     worker.zones.join(","),
     `${worker.runningJobCount}/${worker.capacity}`,
     String(worker.deviceCount),
@@ -105,7 +110,8 @@ function describe(worker: Worker): string {
     ["worker", worker.name],
     ["state", workerStateName(worker.state)],
     ["told to", worker.order ? orderName(worker.order) : undefined],
-    ["node", `${worker.hostname}, process ${worker.pid}`],
+    ["node", nodeOf(worker)],
+    ["process", `${worker.pid} on ${worker.hostname}`],
     ["version", worker.version],
     ["labels", labels(worker.labels)],
     ["zones", worker.zones.join(", ")],

@@ -57,7 +57,7 @@ export type ListWorkersRequest = Message<"pointsman.v1.ListWorkersRequest"> & {
   queues: string[];
 
   /**
-   * By the node they run on, as `hostname` shows it. At most 100.
+   * By the node they run on, as `node` shows it. At most 100.
    *
    * @generated from field: repeated string nodes = 5;
    */
