@@ -8,6 +8,7 @@ import type { Endpoint } from "./endpoint.js";
 import type { HostKey } from "./host-key.js";
 import type { LiveSession } from "./live-session.js";
 import { openSession } from "./open-session.js";
+import { createMembers, type Member } from "./pool-members.js";
 import type { Session } from "./session.js";
 import { createSshConnector } from "./ssh-transport.js";
 import type { Transcript } from "./transcript.js";
@@ -129,22 +130,6 @@ const siteBurst = 40;
 /** How late the event loop may be before new connections wait, and how often it is looked at meanwhile. */
 const loopDelay = { mostMs: 200, lookMs: 100 };
 
-interface Member {
-  readonly session: LiveSession;
-  readonly endpoint: Endpoint;
-  readonly key: string;
-  /** Of whatever account. */
-  readonly place: string;
-  readonly number: number;
-  readonly openMs: number;
-  lastUseMs: number;
-  uses: number;
-  diesAt: number;
-  state: "busy" | "idle" | "closed";
-  idleSince: number;
-  cancelIdle: () => void;
-}
-
 function keyOf({ platform, bastions = [], ...device }: Endpoint): string {
   const hops = [...bastions, device].map((hop) => [hop.address, hop.port, hop.account.username, hop.accountKey]);
   return JSON.stringify([platform.name, hops]);
@@ -172,33 +157,18 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
   const { gate = (endpoint, _pressing, open) => open(endpoint), siteConnectsPerMinute = 1_200 } = options;
   const turnstile = createTurnstile(maxHandshakes);
   const rates = createConnectRates(clock, longestTurnMs);
-  const members = new Map<Session, Member>();
-  /** In the order in which they became idle, so that the first is the one idle longest. */
-  const idle = new Set<Member>();
-  const idleByKey = new Map<string, Member[]>();
-  const membersAt = new Map<string, Set<Member>>();
+  const members = createMembers();
   const ending = new AbortController();
   // As many listen as connections are being set up.
   setMaxListeners(0, ending.signal);
   let connecting = 0;
   let opened = 0;
 
-  const unidle = (member: Member): void => {
-    member.cancelIdle();
-    idle.delete(member);
-    const rest = (idleByKey.get(member.key) ?? []).filter((one) => one !== member);
-    if (rest.length > 0) idleByKey.set(member.key, rest);
-    else idleByKey.delete(member.key);
-  };
   const drop = (member: Member): void => {
     if (member.state === "closed") return;
     const wasIdle = member.state === "idle";
     member.state = "closed";
-    unidle(member);
-    members.delete(member.session);
-    const there = membersAt.get(member.place);
-    there?.delete(member);
-    if (there?.size === 0) membersAt.delete(member.place);
+    members.remove(member);
     if (wasIdle) options.onIdleClose?.(member.endpoint);
   };
   const closeMember = (member: Member): Promise<void> => {
@@ -208,7 +178,7 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
 
   const makeRoom = (): void => {
     if (members.size + connecting < maxSessions) return;
-    const [oldest] = idle;
+    const [oldest] = members.idle();
     if (!oldest) throw new DeviceError("SESSION_LIMIT", `all ${maxSessions} sessions of this worker are in use`);
     void closeMember(oldest);
   };
@@ -219,7 +189,7 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
     if (most === undefined) return;
     const place = placeOf(endpoint);
     for (;;) {
-      const there = membersAt.get(place) ?? new Set();
+      const there = members.at(place);
       if (there.size < most) return;
       const oldest = [...there]
         .filter(({ state }) => state === "idle")
@@ -299,10 +269,7 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
         cancelIdle: () => undefined,
       };
       session.begin({ reused: false, beforeWrite, transcript });
-      members.set(session, member);
-      const there = membersAt.get(member.place);
-      if (there) there.add(member);
-      else membersAt.set(member.place, new Set([member]));
+      members.add(member);
       session.onClose(() => drop(member));
       return member;
     } finally {
@@ -314,14 +281,14 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
   /** The session of this key that was used last, if one can be used at all. */
   const reuse = async (key: string, checkout: CheckoutOptions): Promise<Member | undefined> => {
     for (;;) {
-      const member = idleByKey.get(key)?.at(-1);
+      const member = members.lastUsed(key);
       if (!member) return undefined;
       const { session } = member;
       if (clock.monotonic() >= member.diesAt) {
         void closeMember(member);
         continue;
       }
-      unidle(member);
+      members.wake(member);
       member.state = "busy";
       member.lastUseMs = clock.now();
       member.uses++;
@@ -347,7 +314,7 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
       return (warm ?? (await open(endpoint, key, checkout))).session;
     },
     checkin(session) {
-      const member = members.get(session);
+      const member = members.of(session);
       if (!member || member.state !== "busy") return;
       member.session.end(() => options.beforeFarewell?.(member.endpoint));
       const atHome = session.mode === session.loginMode || ["exec", "enable"].includes(session.mode);
@@ -359,25 +326,24 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
       member.lastUseMs = clock.now();
       member.idleSince = clock.monotonic();
       member.cancelIdle = clock.timer(idleMs, () => void closeMember(member));
-      idle.add(member);
-      idleByKey.set(member.key, [...(idleByKey.get(member.key) ?? []), member]);
+      members.rest(member);
     },
     discard(session) {
-      const member = members.get(session);
+      const member = members.of(session);
       if (member) void closeMember(member);
     },
     async closeIdle(predicate) {
-      await Promise.all([...idle].filter((member) => predicate(member.endpoint)).map(closeMember));
+      await Promise.all([...members.idle()].filter((member) => predicate(member.endpoint)).map(closeMember));
     },
     *sessions() {
-      for (const { number, endpoint, session, state, openMs, lastUseMs, uses } of members.values()) {
+      for (const { number, endpoint, session, state, openMs, lastUseMs, uses } of members.all()) {
         const { cryptoProfile } = session;
         const facts = { number, endpoint, busy: state === "busy", openMs, lastUseMs, uses };
         yield cryptoProfile === undefined ? facts : { ...facts, cryptoProfile };
       }
     },
     async retire(number) {
-      const member = [...members.values()].find((one) => one.number === number);
+      const member = [...members.all()].find((one) => one.number === number);
       if (!member) return true;
       member.diesAt = -Infinity;
       if (member.state === "busy") return false;
@@ -386,13 +352,13 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
     },
     async close() {
       ending.abort();
-      await Promise.all([...members.values()].map(closeMember));
+      await Promise.all([...members.all()].map(closeMember));
     },
     get size() {
       return members.size + connecting;
     },
     get idle() {
-      return idle.size;
+      return members.idleCount;
     },
     get connecting() {
       return connecting;
