@@ -28,9 +28,11 @@ export interface TestStore {
 }
 
 /** Starts a private Redis and opens a store on it. `realTime`: the scripts use the server's clock. */
-export async function openTestStore(options: { readonly realTime?: boolean } = {}): Promise<TestStore> {
+export async function openTestStore(
+  options: { readonly realTime?: boolean; readonly extraArgs?: readonly string[] } = {},
+): Promise<TestStore> {
   const dir = await mkdtemp(join(tmpdir(), "pm-store-"));
-  const server = await startPrivateRedis({ dir, appendOnly: false });
+  const server = await startPrivateRedis({ dir, appendOnly: false, extraArgs: options.extraArgs ?? [] });
   const time = { now: Date.UTC(2030, 0, 1) };
   const redis = new Redis({ path: server.socketPath });
   const store = await createRedisStore({
