@@ -286,6 +286,7 @@ test("a run that cannot be started is told as such", async () => {
   await add({ name: "haunted", when: every("every 1 hours"), run: nobody });
   const refused = await problemOf(schedules.triggerSchedule({ name: "haunted", requestId: "a" }));
   expect(refused).toMatchObject({ reason: "RUN_REFUSED", metadata: { reason: "NO_TARGETS" } });
+  expect(await problemOf(schedules.triggerSchedule({ name: "haunted", requestId: "a" }))).toEqual(refused);
   const { entries } = await schedules.listScheduleHistory({ name: "haunted" });
   expect(entries).toMatchObject([{ reason: "NO_TARGETS" }]);
   const { schedule } = await schedules.getSchedule({ name: "haunted" });

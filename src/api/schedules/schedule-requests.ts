@@ -16,6 +16,8 @@ import type { RunStarter, StartRefusal } from "./schedule-starter.js";
 const mostBackfilled = 1_000;
 /** Runs that are created at a time. */
 const together = 20;
+/** Entries of a history at most. */
+const keptEntries = 1_000;
 /** Other servers leave a run to this one for so long. */
 const holdMs = 10_000;
 
@@ -59,6 +61,14 @@ export function createScheduleRequests(parts: {
     return refusals;
   }
 
+  /** Why a run that somebody asked for before could not be started; undefined where it was, or is about to be. */
+  async function refusalOf({ name }: ScheduleRecord, id: string): Promise<StartRefusal | undefined> {
+    if (await runs.get(id)) return undefined;
+    const entries = await schedules.history(name, { limit: keptEntries });
+    const entry = entries.find(({ run, outcome }) => run === id && outcome === "REFUSED");
+    return entry && { reason: entry.reason ?? "", message: entry.message ?? "" };
+  }
+
   return {
     async trigger(schedule, caller, requestId) {
       const timeMs = await schedules.now();
@@ -66,11 +76,11 @@ export function createScheduleRequests(parts: {
       const request = { scope: `${caller} TriggerSchedule ${schedule.uid}`, requestId };
       const wish = { cause: "TRIGGER", caller, runs: [{ timeMs, run }], request } as const;
       const { replayed } = await schedules.request(schedule, wish);
-      if (replayed !== undefined) return { run: replayed, replayed: true };
-      const [refusal] = await start([run]);
-      if (!refusal) return { run, replayed: false };
+      const refusal = replayed === undefined ? (await start([run]))[0] : await refusalOf(schedule, replayed);
+      if (!refusal) return { run: replayed ?? run, replayed: replayed !== undefined };
       const { reason, message } = refusal;
-      throw problem("RUN_REFUSED", `the run could not be started: ${message}`, { metadata: { reason, run } });
+      const metadata = { reason, run: replayed ?? run };
+      throw problem("RUN_REFUSED", `the run could not be started: ${message}`, { metadata });
     },
 
     async backfill(schedule, caller, fromMs, toMs) {
