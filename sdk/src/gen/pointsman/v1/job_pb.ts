@@ -1136,7 +1136,7 @@ export type ShellResult = Message<"pointsman.v1.ShellResult"> & {
   argv: string[];
 
   /**
-   * What it printed. Text; bytes that are not UTF-8 are read as ISO 8859-1. Only in the FULL view.
+   * What it printed. Text; bytes that are not UTF-8 become U+FFFD. Only in the FULL view.
    *
    * @generated from field: string stdout = 2;
    */
