@@ -1,7 +1,9 @@
 import { create } from "@bufbuild/protobuf";
-import { ConnectError } from "@connectrpc/connect";
+import { ConnectError, createClient } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-node";
 import {
   HealthStatus,
+  QueueService,
   StopMode,
   StoppedJobFate,
   WatchWorkersRequestSchema,
@@ -117,6 +119,16 @@ describe("workers", () => {
     expect(await refused(clients.workers.listWorkers({ hosts: ["nobody"] }))).toMatchObject({
       reason: "DEVICE_NOT_FOUND",
     });
+  });
+
+  test("limits and pauses of a zone that there is not are refused: they would hold for nothing", async () => {
+    const queues = createClient(QueueService, createConnectTransport({ baseUrl: api.baseUrl, httpVersion: "2" }));
+    const where = { zone: "nowhere" };
+    const refusedZone = { reason: "INVALID_REQUEST" };
+    expect(await refused(queues.setLimit({ ...where, name: "queue/q", maxRunning: 1 }))).toMatchObject(refusedZone);
+    expect(await refused(queues.pauseQueue({ ...where, name: "q" }))).toMatchObject(refusedZone);
+    await queues.setLimit({ name: "queue/q", maxRunning: 1 });
+    await queues.setLimit({ name: "queue/q" });
   });
 
   test("a name or node that is not known, and nothing at all, are refused", async () => {

@@ -3,7 +3,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { type Queue, QueueSchema, type QueueService } from "@pointsman/sdk/v1";
 import type { Clock } from "../../domain/clock.js";
-import { problem } from "../../errors.js";
+import { invalidRequest, problem } from "../../errors.js";
 import type { PauseRecord, QueueRecord, QueueTarget, Store } from "../../store/store.js";
 import { principalKey } from "../calls/call-context.js";
 import { defaultZone } from "../../domain/work-place.js";
@@ -20,10 +20,17 @@ export function createQueueService(parts: {
   const { queues } = store;
 
   async function target(name: string, zone: string): Promise<QueueTarget> {
-    if (!name.startsWith(linePrefix)) return { zone: zone || defaultZone, queue: name };
+    if (!name.startsWith(linePrefix)) return { zone: await known(zone), queue: name };
     const device = await store.devices.get(name.slice(linePrefix.length));
     if (!device) throw problem("QUEUE_NOT_FOUND", `no queue ${name}: there is no such device`);
     return { zone: device.zone, device: device.name, endpoint: device.endpoint };
+  }
+
+  /** The zone that a limit or a named queue is meant in. What is said of one that there is not holds for nothing. */
+  async function known(zone: string): Promise<string> {
+    const where = zone || defaultZone;
+    if ((await store.zones()).has(where)) return where;
+    throw invalidRequest({ field: "zone", description: `no zone ${where}: no worker and no device is in it` });
   }
 
   async function pause(name: string, zone: string, why: PauseRecord | undefined): Promise<{ queue: Queue }> {
@@ -68,7 +75,7 @@ export function createQueueService(parts: {
       return { limits };
     },
     async setLimit({ name, zone, maxRunning }) {
-      const where = zone || defaultZone;
+      const where = await known(zone);
       await queues.setLimit(where, name, maxRunning === 0 ? undefined : maxRunning);
       return { limit: { zone: where, name, maxRunning } };
     },
