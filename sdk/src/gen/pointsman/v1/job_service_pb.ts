@@ -537,7 +537,7 @@ export const ListJobsResponseSchema: GenMessage<ListJobsResponse> = /*@__PURE__*
  */
 export type CountJobsRequest = Message<"pointsman.v1.CountJobsRequest"> & {
   /**
-   * Which. Default: all.
+   * Which. Default: all. By nothing but states and zones, jobs that are marked as deleted are counted as well.
    *
    * @generated from field: pointsman.v1.JobFilter filter = 1;
    */

@@ -118,7 +118,7 @@ export type UpdateWebhookRequest = Message<"pointsman.v1.UpdateWebhookRequest"> 
   webhook?: Webhook | undefined;
 
   /**
-   * The fields to change: "url", "filter", "retry_for", "description" and "paused". Empty: all of them.
+   * The fields to change: "url", "filter", "retry_for", "description", "paused" and "ordered". Empty: all of them.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
