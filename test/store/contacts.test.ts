@@ -90,9 +90,11 @@ describe("a job that a breaker keeps from connecting", () => {
   const nothing = { intendedStep: 0, confirmedStep: 0, keepDevice: false };
   const w1 = worker("w1");
 
-  async function putOffOne(): Promise<{ readonly id: string; readonly expireMs: number }> {
+  async function putOffOne(
+    effectClass: "READ_ONLY" | "AT_MOST_ONCE" = "READ_ONLY",
+  ): Promise<{ readonly id: string; readonly expireMs: number }> {
     await at.store.leases.register(w1);
-    const { job } = await at.store.jobs.create(newJob(at.time.now));
+    const { job } = await at.store.jobs.create({ ...newJob(at.time.now), effectClass });
     const holder = (await claimOne(at.store, w1))!;
     at.time.now += 1_000;
     await at.store.leases.finish(holder, { ...nothing, ...putOff, error });
@@ -111,17 +113,20 @@ describe("a job that a breaker keeps from connecting", () => {
     expect(claims).toMatchObject([{ job: { id, attempt: 2 }, countedAttempts: 1 }]);
   });
 
-  test("goes on at once when somebody is let in, or closes the breaker", async () => {
-    for (const close of [
-      () => at.store.contacts.end(device(), { kind: "reached" }),
-      () => at.store.contacts.reset("default", "10.0.0.1:22", []),
-    ]) {
-      await at.empty();
-      await fail(device(), silent, 5);
-      const { id } = await putOffOne();
-      await close();
-      expect(await at.store.jobs.get(id)).toMatchObject({ state: "QUEUED" });
-      expect((await at.store.leases.claim(w1, 1, `after ${String(close)}`)).claims).toHaveLength(1);
-    }
-  });
+  test.each(["READ_ONLY", "AT_MOST_ONCE"] as const)(
+    "goes on at once when somebody is let in, or closes the breaker: %s",
+    async (effectClass) => {
+      for (const close of [
+        () => at.store.contacts.end(device(), { kind: "reached" }),
+        () => at.store.contacts.reset("default", "10.0.0.1:22", []),
+      ]) {
+        await at.empty();
+        await fail(device(), silent, 5);
+        const { id } = await putOffOne(effectClass);
+        await close();
+        expect(await at.store.jobs.get(id)).toMatchObject({ state: "QUEUED" });
+        expect((await at.store.leases.claim(w1, 1, `after ${String(close)}`)).claims).toHaveLength(1);
+      }
+    },
+  );
 });

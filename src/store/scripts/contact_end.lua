@@ -1,6 +1,6 @@
 -- Tells how a connection to a device went. Failures in a row open breakers; being let in closes them, and what waited for
 -- the device goes on.
--- @include gather, event, move, lines, place, freezes, limits, start, breaker
+-- @include gather, event, move, hold, lines, place, freezes, limits, start, breaker
 --
 -- ARGV  2 endpoint · 3 credential, or '' · 4 reached, unreachable or refused · 5 crypto profile it took, or '' · 6 reason
 --       7 words

@@ -1,5 +1,5 @@
 -- Closes breakers, by a person's word; what waits for the device goes on.
--- @include gather, event, move, lines, place, freezes, limits, start, breaker
+-- @include gather, event, move, hold, lines, place, freezes, limits, start, breaker
 --
 -- ARGV  2 endpoint · 3… names of breakers
 -- Gives {how many were closed, how many jobs were put into their lines}
