@@ -92,12 +92,13 @@ describe("a job that a breaker keeps from connecting", () => {
 
   async function putOffOne(
     effectClass: "READ_ONLY" | "AT_MOST_ONCE" = "READ_ONLY",
+    breaker: string = putOff.breaker,
   ): Promise<{ readonly id: string; readonly expireMs: number }> {
     await at.store.leases.register(w1);
     const { job } = await at.store.jobs.create({ ...newJob(at.time.now), effectClass });
     const holder = (await claimOne(at.store, w1))!;
     at.time.now += 1_000;
-    await at.store.leases.finish(holder, { ...nothing, ...putOff, error });
+    await at.store.leases.finish(holder, { ...nothing, ...putOff, breaker, error });
     return { id: job.id, expireMs: job.expireMs };
   }
 
@@ -129,4 +130,13 @@ describe("a job that a breaker keeps from connecting", () => {
       }
     },
   );
+
+  test("goes on when it waits for the breaker of a credential of its own", async () => {
+    const own = device("10.0.0.1:22", "own/1/1");
+    await fail(own, refused, 3);
+    const { id } = await putOffOne("AT_MOST_ONCE", "credential/own/1/1");
+    expect(await at.store.contacts.reset("default", "10.0.0.1:22", ["lab/1/5"])).toBe(2);
+    expect(await at.store.jobs.get(id)).toMatchObject({ state: "QUEUED" });
+    expect((await begin(own)).open).toBeUndefined();
+  });
 });

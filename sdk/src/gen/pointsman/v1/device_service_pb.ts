@@ -872,7 +872,7 @@ export const DeviceService: GenService<{
     output: typeof AcceptHostKeyResponseSchema;
   },
   /**
-   * Closes the breakers of a device and of its credentials: what waits for them tries again at once.
+   * Closes the breakers of a device, of its credentials and of those that jobs of it wait for: what waits tries again at once.
    *
    * @generated from rpc pointsman.v1.DeviceService.ResetBreaker
    */
