@@ -32,9 +32,9 @@ export interface PlatformCheck {
 }
 
 interface Listed {
-  readonly pass?: readonly string[];
-  readonly pass_with_expect?: readonly string[];
-  readonly fail?: readonly string[];
+  readonly pass: readonly string[];
+  readonly pass_with_expect: readonly string[];
+  readonly fail: readonly string[];
 }
 
 const acceptedFile = "accepted.txt";
@@ -51,6 +51,7 @@ export async function checkForeignData(
   const byName = new Map<string, Platform>();
   for (const platform of platforms.values()) for (const name of platform.knownAs) byName.set(name, platform);
   for (const platform of platforms.values()) byName.set(platform.name, platform);
+  if (!existsSync(folder)) throw new Error(`there is no folder ${folder}`);
   const accepted = acceptedOf(folder);
   const checks = new Map<string, PlatformCheck>();
   for (const path of filesIn(folder)) {
@@ -58,7 +59,9 @@ export async function checkForeignData(
     const platform = platformOf(file, byName);
     if (!platform) continue;
     const check = checks.get(platform.name) ?? newCheck(platform.name);
-    const findings = await checkFile(path, platform, check, clock);
+    const findings = await checkFile(path, platform, check, clock).catch((error: Error) => {
+      throw new Error(`${file}: ${error.message.split("\n", 1)[0]}`, { cause: error });
+    });
     if (findings === undefined) continue;
     checks.set(platform.name, check);
     for (const finding of findings) {
@@ -98,6 +101,20 @@ function platformOf(file: string, byName: ReadonlyMap<string, Platform>): Platfo
     .find((platform) => platform !== undefined);
 }
 
+/** What others list. Throws a RangeError for what is no list of texts. */
+function listedIn(yaml: string): Listed {
+  const document: unknown = parse(yaml) ?? {};
+  if (typeof document !== "object" || Array.isArray(document)) throw new RangeError("expected a mapping");
+  const texts = (name: keyof Listed): readonly string[] => {
+    const list = (document as Readonly<Record<string, unknown>>)[name] ?? [];
+    // What has digits alone may stand there without quotes.
+    const isText = (one: unknown): boolean => typeof one === "string" || typeof one === "number";
+    if (Array.isArray(list) && list.every(isText)) return list.map(String);
+    throw new RangeError(`\`${name}\` has to be a list of texts`);
+  };
+  return { pass: texts("pass"), pass_with_expect: texts("pass_with_expect"), fail: texts("fail") };
+}
+
 /** Undefined: a file of a kind that says nothing. */
 async function checkFile(
   path: string,
@@ -128,12 +145,12 @@ async function checkFile(
     });
   }
   if (name.endsWith("#prompt.yaml")) {
-    const { pass = [], pass_with_expect: rendered = [], fail = [] } = (parse(text()) ?? {}) as Listed;
+    const { pass, pass_with_expect: rendered, fail } = listedIn(text());
     check.listed += pass.length + rendered.length + fail.length;
     return checkPrompts(platform, [...pass, ...rendered], fail);
   }
   if (name.endsWith("#secret.yaml")) {
-    const { fail = [] } = (parse(text()) ?? {}) as Listed;
+    const { fail } = listedIn(text());
     const recording = path.replace(/#secret\.yaml$/, "#simulation.yaml");
     if (!existsSync(recording)) return undefined;
     const redactor = createRedactor(platform.secrets);

@@ -129,6 +129,22 @@ test("definitions of one's own are checked as well", async () => {
   expect(await check("--platforms", own)).toMatchObject({ status: 1, findings: ["prompt labos/a.raw:2"] });
 });
 
+test.each([
+  ["ios#x#prompt.yaml", "pass: R1#\n", "`pass` has to be a list of texts"],
+  ["ios#x#prompt.yaml", "- R1#\n", "expected a mapping"],
+  ["ios#x#secret.yaml", "fail: [null]\n", "`fail` has to be a list of texts"],
+  ["ios#x#simulation.yaml", "commands: 3\n", "a recording has `commands`"],
+  ["ios#x#simulation.yaml", "init_prompt: [\n", "Flow sequence"],
+])("%s that holds %j is named", async (file, text, problem) => {
+  await put({ "ios#x#simulation.yaml": session("x"), "ios/a.raw": "x\n", [file]: text });
+  await expect(check()).rejects.toThrow(`error: ${file}: ${problem}`);
+});
+
+test("a folder that is not there is said to be none", async () => {
+  await rm(folder, { recursive: true });
+  await expect(check()).rejects.toThrow(`there is no folder ${folder}`);
+});
+
 test("a folder in which nothing is of a known platform is a mistake, not a success", async () => {
   await put({ "unknown/x.raw": "x" });
   await expect(check()).rejects.toThrow("nothing to check");
