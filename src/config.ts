@@ -34,7 +34,7 @@ const masked = "********";
 
 /** A URL without the passwords in it. */
 function maskPasswords(url: string): string {
-  return url.replace(/^([a-z-]+:\/\/[^:@/?]*:)[^@/?]+@/, `$1${masked}@`).replace(/(password=)[^&]*/g, `$1${masked}`);
+  return url.replace(/^([a-z-]+:\/\/[^:@/?]*:)[^/?]+@/, `$1${masked}@`).replace(/(password=)[^&]*/g, `$1${masked}`);
 }
 
 function setting<T>(
@@ -326,7 +326,10 @@ export function loadConfig(
   const problems: string[] = [];
   const inFile = file === undefined ? new Map<string, unknown>() : readFile(file, problems);
   const known = new Set<string>(Object.values(settings).map(({ path }) => path));
-  for (const path of inFile.keys()) if (!known.has(path)) problems.push(`${file}: there is no setting ${path}`);
+  for (const [path, value] of inFile) {
+    const isPart = value === undefined && [...known].some((one) => one.startsWith(`${path}.`));
+    if (!known.has(path) && !isPart) problems.push(`${file}: there is no setting ${path}`);
+  }
 
   const config: Record<string, unknown> = {};
   for (const [name, entry] of Object.entries(settings) as [string, Setting<unknown>][]) {
@@ -349,20 +352,24 @@ export function loadConfig(
   return whole;
 }
 
-/** The file's values by path. */
+/** The file's values by path; undefined where a key stands without one. */
 function readFile(file: string, problems: string[]): Map<string, unknown> {
   const flat = new Map<string, unknown>();
   const walk = (value: unknown, path: string): void => {
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-      for (const [key, inner] of Object.entries(value)) walk(inner, path === "" ? key : `${path}.${key}`);
-    } else if (path !== "" && value !== null) {
-      flat.set(path, value);
-    }
+    const inner = isMapping(value) ? Object.entries(value) : [];
+    for (const [key, one] of inner) walk(one, path === "" ? key : `${path}.${key}`);
+    if (path !== "" && inner.length === 0) flat.set(path, isMapping(value) ? undefined : (value ?? undefined));
   };
   try {
-    walk(parseYaml(readFileSync(file, "utf8")), "");
+    const document: unknown = parseYaml(readFileSync(file, "utf8")) ?? {};
+    if (!isMapping(document)) throw new Error("it has to be a mapping of settings");
+    walk(document, "");
   } catch (error) {
     problems.push(`${file} cannot be read: ${error instanceof Error ? error.message.split("\n")[0] : String(error)}`);
   }
   return flat;
+}
+
+function isMapping(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

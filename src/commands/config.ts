@@ -1,7 +1,11 @@
 import type { Command } from "commander";
 import { stringify } from "yaml";
-import { type Config, loadConfig, settings } from "../config.js";
+import { type Config, ConfigError, loadConfig, settings } from "../config.js";
+import { installedPlatforms } from "../device/index.js";
+import { loadSealingKey } from "../secrets/sealing-key.js";
+import { systemClock } from "../system/clock.js";
 import { openFitStore } from "./assemble.js";
+import { readCertificate } from "./certificate.js";
 import { configOption } from "./server.js";
 
 /** `pointsman config`: what a server or a worker would run with, without starting one. */
@@ -14,6 +18,7 @@ export function registerConfig(program: Command): void {
     .addOption(configOption())
     .action(async ({ config: file, redis }: { config?: string; redis?: boolean }) => {
       const settings = loadConfig(file, process.env);
+      await checkFiles(settings);
       if (redis) await checkRedis(settings);
       process.stdout.write("The settings are valid.\n");
     });
@@ -24,6 +29,23 @@ export function registerConfig(program: Command): void {
     .action(({ config: file }: { config?: string }) => {
       process.stdout.write(stringify(printable(loadConfig(file, process.env))));
     });
+}
+
+/** Reads what the settings name, as a server or a worker would. Throws ConfigError with all that is wrong. */
+async function checkFiles(config: Config): Promise<void> {
+  const { sealingKey: env, sealingKeyFile: file, platformsDir } = config;
+  const read = await Promise.allSettled([
+    env === undefined && file === undefined
+      ? undefined
+      : loadSealingKey({ ...(env === undefined ? {} : { env }), ...(file === undefined ? {} : { file }) }),
+    readCertificate(config),
+    Promise.resolve().then(() => installedPlatforms(platformsDir, systemClock.now())),
+  ]);
+  const problems = read.flatMap((one) => {
+    if (one.status === "fulfilled") return [];
+    return one.reason instanceof ConfigError ? one.reason.problems : [(one.reason as Error).message];
+  });
+  if (problems.length > 0) throw new ConfigError(problems);
 }
 
 /** Asks Redis what a server would ask it at its start, and says what was allowed all the same. */

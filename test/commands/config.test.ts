@@ -38,6 +38,35 @@ describe("pointsman config", () => {
     });
   });
 
+  test.each([
+    ["- a\n", "config.yaml cannot be read: it has to be a mapping of settings"],
+    ["hello\n", "config.yaml cannot be read: it has to be a mapping of settings"],
+    ["wroker:\n", "config.yaml: there is no setting wroker"],
+    ["worker: { zonse: }\n", "config.yaml: there is no setting worker.zonse"],
+    ["wroker: {}\n", "config.yaml: there is no setting wroker"],
+  ])("check finds what is wrong with %j", (file, problem) => {
+    const { status, stderr } = config("check", file);
+    expect(stderr.split("\n")).toEqual([expect.stringContaining(problem), ""]);
+    expect(status).toBe(1);
+  });
+
+  test("check takes parts and settings without a value, and a file without any", () => {
+    for (const file of ["", "worker:\nserver: {}\n", "log_level:\n"]) expect(config("check", file).status).toBe(0);
+  });
+
+  test("check reads what the settings name", () => {
+    const nowhere = join(dir, "nowhere");
+    const file = `platforms_dir: ${nowhere}\nserver: { tls_certificate: ${nowhere}, tls_key: ${nowhere} }\n`;
+    const { status, stderr } = config("check", file, { POINTSMAN_SEALING_KEY: "abc" });
+    expect(stderr.trimEnd().split("\n")).toEqual([
+      "error: The sealing key in the environment is not 32 bytes of base64 or hexadecimal",
+      expect.stringContaining("server.tls_certificate cannot be read: ENOENT"),
+      expect.stringContaining("server.tls_key cannot be read: ENOENT"),
+      `error: platforms_dir: there is no folder ${nowhere}`,
+    ]);
+    expect(status).toBe(1);
+  });
+
   test("print shows what holds, the environment before the file, in a form that is a file again", () => {
     const { status, stdout } = config("print", "server: { port: 9001 }\nworker: { zones: [fra] }\n", {
       POINTSMAN_PORT: "9002",
@@ -50,6 +79,7 @@ describe("pointsman config", () => {
   test.each([
     ["redis://user:hunter2@host:6379/0", "redis://user:********@host:6379/0"],
     ["redis://:hunter2@host", "redis://:********@host"],
+    ["redis://user:x@hunter2@host", "redis://user:********@host"],
     [
       "rediss-sentinel://u:hunter2@s1,s2/main?sentinel_username=x&sentinel_password=hunter2&ca=a.pem",
       "rediss-sentinel://u:********@s1,s2/main?sentinel_username=x&sentinel_password=********&ca=a.pem",
