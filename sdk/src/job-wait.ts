@@ -20,12 +20,15 @@ export interface WaitOptions {
 /** One call waits this long for the end, and as long again for an answer: then the connection counts as cut. */
 const callMs = 20_000;
 
-/** Asks for the whole of a job, in calls that wait for its end: most jobs cost one, whatever they print. */
+/**
+ * Asks for the whole of a job, in calls that wait for its end, whatever it prints. `answered`: the service has just
+ * answered another call, and is waited for when it goes away.
+ */
 export async function waitForJob(
   connection: Connection,
   id: string,
-  get: (id: string, options: CallOptions & { readonly waitMs: number }) => Promise<Job>,
-  { signal, timeoutMs, headers, onReconnect }: WaitOptions = {},
+  get: (id: string, options: CallOptions & { readonly waitMs?: number }) => Promise<Job>,
+  { signal, timeoutMs, headers, onReconnect, answered }: WaitOptions & { readonly answered?: boolean } = {},
 ): Promise<Job> {
   const link = linkSignals(signal);
   let late = false;
@@ -36,15 +39,19 @@ export async function waitForJob(
           late = true;
           link.abort();
         }, timeoutMs);
+  let asked = answered ?? false;
   const answers = {
     async *open(opened: AbortSignal): AsyncGenerator<Job> {
+      // A call that waits answers late: only one that does not tells a service that restarts from one that never was.
+      if (!asked) yield await get(id, { signal: opened, headers });
+      asked = true;
       for (;;) yield await get(id, { signal: opened, headers, waitMs: callMs, timeoutMs: callMs });
     },
     ends: () => false,
     recover: ({ code }: PointsmanError) => code === "deadline_exceeded",
   };
   try {
-    for await (const job of resume(connection, answers, { signal: link.signal, onReconnect })) {
+    for await (const job of resume(connection, answers, { signal: link.signal, onReconnect, answered })) {
       if (isFinal(job.state)) return job;
     }
     throw new Error("waiting for a job has no other end");

@@ -171,7 +171,7 @@ export function createJobs(connection: Connection): Jobs {
       const startedAt = performance.now();
       const created = await create(job, rest);
       const left = timeoutMs === undefined ? undefined : Math.max(1, timeoutMs - (performance.now() - startedAt));
-      return await waitForJob(connection, created.id, get, { ...rest, timeoutMs: left });
+      return await waitForJob(connection, created.id, get, { ...rest, timeoutMs: left, answered: true });
     },
     async getMany(ids, options = {}) {
       const jobs: Job[] = [];
@@ -232,7 +232,8 @@ export function createJobs(connection: Connection): Jobs {
     },
     watch: (id, options) => watchJob(connection, id, options),
     watchMany: (filter, options) => watchJobs(connection, filter, options),
-    wait: (job, options) => waitForJob(connection, typeof job === "string" ? job : job.id, get, options),
+    wait: (job, options = {}) =>
+      waitForJob(connection, typeof job === "string" ? job : job.id, get, { ...options, answered: false }),
   };
 }
 

@@ -22,6 +22,8 @@ export interface ResumeOptions {
   readonly idleMs?: number | undefined;
   /** Told of every cut before the pause, with the number of cuts in a row. */
   readonly onReconnect?: ((cuts: number, error: PointsmanError) => void) | undefined;
+  /** Whether the service has answered before. One that never has is given up after a few attempts. */
+  readonly answered?: boolean | undefined;
 }
 
 type Step<T> =
@@ -36,13 +38,13 @@ type Step<T> =
 export async function* resume<T>(
   connection: Connection,
   stream: ResumableStream<T>,
-  { signal, idleMs, onReconnect }: ResumeOptions,
+  { signal, idleMs, onReconnect, answered = false }: ResumeOptions,
 ): AsyncGenerator<T, void, undefined> {
   throwIfClosed(connection);
   const backoff = connection.backoff;
   let cuts = 0;
-  let heard = false;
-  let lastHeard = performance.now();
+  let heard = answered;
+  let cutSince = 0;
   for (;;) {
     const link = linkSignals(signal, connection.closed);
     let error: PointsmanError;
@@ -55,7 +57,6 @@ export async function* resume<T>(
           cuts = 0;
           heard = true;
           yield step.value;
-          lastHeard = performance.now();
           continue;
         }
         if (step.kind === "end") {
@@ -71,9 +72,9 @@ export async function* resume<T>(
       link.abort();
       link.release();
     }
-    cuts++;
+    if (++cuts === 1) cutSince = performance.now();
     const ms = pauseMs(backoff, cuts, error.retryAfterMs);
-    const givenUp = heard ? performance.now() + ms - lastHeard > backoff.reconnectMs : cuts >= backoff.maxAttempts;
+    const givenUp = heard ? performance.now() + ms - cutSince >= backoff.reconnectMs : cuts >= backoff.maxAttempts;
     if (givenUp) throw error;
     onReconnect?.(cuts, error);
     const waiting = linkSignals(signal, connection.closed);

@@ -225,6 +225,53 @@ describe("watching one job", () => {
     expect((await waiting).state).toBe(JobState.INDETERMINATE);
   });
 
+  it("waits through a restart of the service that takes longer than a few attempts", async () => {
+    const job = createScriptedJob(jobId(1));
+    const first = await serve(job, await freePort());
+    const client = connect(first);
+    const waiting = client.jobs.wait(job.id);
+    await eventually(() => expect(job.open.count).toBe(1));
+    let restarted: Promise<unknown> | undefined;
+    const cuts: number[] = [];
+    const running = client.jobs.wait(job.id, {
+      onReconnect: (count) => {
+        cuts.push(count);
+        // Four times as often as a service that never answered is tried.
+        if (count === 12) {
+          job.append({ state: JobState.SUCCEEDED });
+          restarted = serve(job, first.port);
+        }
+      },
+    });
+    await eventually(() => expect(job.open.count).toBe(2));
+    await first.close();
+    expect((await running).state).toBe(JobState.SUCCEEDED);
+    expect((await waiting).state).toBe(JobState.SUCCEEDED);
+    expect(cuts).toContain(12);
+    await restarted;
+  });
+
+  it("gives up waiting for a service that was never there", async () => {
+    const job = createScriptedJob(jobId(1));
+    const server = await serve(job, await freePort());
+    await server.close();
+    await expect(connect(server).jobs.wait(job.id)).rejects.toBeInstanceOf(UnavailableError);
+  });
+
+  it("tries a cut watch again however long it had been silent before", async () => {
+    const job = createScriptedJob(jobId(1));
+    const server = await serve(job);
+    const client = new Pointsman({ baseUrl: server.url, retry: { initialMs: 1, maxMs: 5, reconnectMs: 300 } });
+    afterwards(() => client.close());
+    const waiting = client.jobs.wait(job.id);
+    await eventually(() => expect(job.open.count).toBe(1));
+    await new Promise((done) => setTimeout(done, 400));
+    server.cut();
+    await eventually(() => expect(job.open.count).toBe(1));
+    job.append({ state: JobState.SUCCEEDED });
+    expect((await waiting).state).toBe(JobState.SUCCEEDED);
+  });
+
   it("stops waiting after its timeout and says so, and leaves no call behind", async () => {
     const job = createScriptedJob(jobId(1));
     const client = connect(await serve(job));
