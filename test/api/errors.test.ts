@@ -84,6 +84,11 @@ describe("what the framework refuses carries a reason too", () => {
       ] as const),
       ...([{ "content-encoding": "gzip" }, 429, "REQUEST_TOO_LARGE"] as const),
     ],
+    [
+      ...(["a body whose packing ends too early", createJob, gzipSync('{"requestId":"x"}').subarray(0, 15)] as const),
+      ...([{ "content-encoding": "gzip" }, 400, "INVALID_REQUEST"] as const),
+    ],
+    ["a body that is not UTF-8", createJob, Buffer.from('{"requestId":"\xff"}', "latin1"), {}, 400, "INVALID_REQUEST"],
     ["a time-out that is no number", createJob, "{}", { "connect-timeout-ms": "soon" }, 400, "INVALID_REQUEST"],
   ] as const)("%s", async (_what, path, body, headers, status, reason) => {
     expect(await post(path, body, headers)).toMatchObject({ status, reason });
@@ -105,6 +110,7 @@ describe("what the framework refuses carries a reason too", () => {
     [{ job: { priority: "high" } }, "job.priority"],
     [{ job: { effectClass: "HARMLESS" } }, "job.effect_class"],
     [{ job: { queueTimeout: "soon" } }, "job.queue_timeout"],
+    [{ job: { queueTimeout: "0.0000000001s" } }, "job.queue_timeout"],
     [{ job: { startTime: "tomorrow" } }, "job.start_time"],
     [{ job: { device: "a", endpoint: {} } }, "job.endpoint"],
     [{ job: { labels: { a: 1 } } }, 'job.labels["a"]'],
@@ -112,6 +118,36 @@ describe("what the framework refuses carries a reason too", () => {
     [{ job: { endpoint: { secret: { password: ["s3cret"] } } } }, "job.endpoint.secret.password"],
   ])("JSON that cannot be read is named by its path: %j", async (body, field) => {
     expect((await post(createJob, JSON.stringify(body))).fields).toEqual([field]);
+  });
+
+  const levels = (depth: number, [open, close]: readonly [string, string]): string =>
+    `${open.repeat(depth)}1${close.repeat(depth)}`;
+  test.each([
+    ["lists in lists", levels(26, ["[", "]"])],
+    ["objects in objects", levels(26, ['{"a":', "}"])],
+    ["more than any reader takes", levels(5_000, ["[", "]"])],
+    ["a number that is infinite", '[{"a":1e999}]'],
+    ["a name that objects cannot have", '{"a":{"__proto__":{"b":1}}}'],
+  ])("JSON within a request that could not be shown again is refused: %s", async (_what, payload) => {
+    const problem = await post(createJob, `{"job":{"http":{"url":"http://x.example/","payload":${payload}}}}`);
+    expect(problem).toMatchObject({ status: 400, reason: "INVALID_REQUEST", fields: ["job.http.payload"] });
+  });
+
+  test.each([
+    ["lists in lists", levels(25, ["[", "]"])],
+    ["objects in objects", levels(25, ['{"a":', "}"])],
+  ])("JSON within a request that is as deep as it may be is kept: %s", async (_what, payload) => {
+    const body = `{"job":{"http":{"url":"http://x.example/","payload":${payload}}}}`;
+    const response = await fetch(`${api.baseUrl}${createJob}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body,
+    });
+    expect(await response.text()).toContain(payload);
+    for (const transport of Object.values(transports(api.baseUrl))) {
+      const { jobs } = await createClient(JobService, transport).listJobs({ filter: { types: ["http"] } });
+      expect(jobs[0]!.spec!.operation).toMatchObject({ case: "http" });
+    }
   });
 
   test("of very many wrong values some are named, in an answer that every client can take", async () => {

@@ -61,6 +61,7 @@ function expectation(field: DescField): string {
   if (field.message?.typeName === "google.protobuf.Duration") return 'must be a duration, such as "30s" or "0.5s"';
   if (field.message?.typeName === "google.protobuf.Timestamp") return 'must be a time, such as "2026-01-31T12:00:00Z"';
   if (field.message?.typeName === "google.protobuf.FieldMask") return 'must be field names, such as "address,labels"';
+  if (field.message?.typeName === "google.protobuf.Value") return "must be JSON that is not too deep";
   if (field.enum) return `must be a value of ${field.enum.name}`;
   if (field.fieldKind === "map") return `must be names and values (${field.mapKind})`;
   if (field.scalar === undefined) return "must be an object";

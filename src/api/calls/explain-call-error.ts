@@ -32,6 +32,7 @@ export function explainCallError(error: ConnectError, call: RefusedCall): Connec
       return isDecoding(text) ? badBody(text, call) : problem("INVALID_REQUEST", text);
     case Code.Internal:
       if (text.startsWith("parse binary:")) return badBody(text, call);
+      if (text === "decompression failed") return problem("INVALID_REQUEST", "the request cannot be decompressed");
       break;
     default:
       break;
@@ -43,7 +44,7 @@ export function explainCallError(error: ConnectError, call: RefusedCall): Connec
 }
 
 function isDecoding(text: string): boolean {
-  return /^(\[\w+\] )?cannot decode |JSON/.test(text);
+  return /^(\[\w+\] )?cannot decode |JSON|^Invalid count value/.test(text);
 }
 
 function badBody(text: string, call: RefusedCall): ConnectError {

@@ -4,6 +4,7 @@ import { DurationSchema, FieldMaskSchema, TimestampSchema } from "@bufbuild/prot
 import { createValidator, type Violation } from "@bufbuild/protovalidate";
 import { UpdateDeviceRequestSchema, UpdateWebhookRequestSchema } from "@pointsman/sdk/v1";
 import { type FieldProblem, invalidFields } from "../../errors.js";
+import { jsonProblem } from "./json-value.js";
 
 const validator = createValidator();
 const loneSurrogate = /\p{Surrogate}/u;
@@ -80,5 +81,7 @@ function wellKnown(message: Message, at: string): FieldProblem[] | undefined {
     const sameSign = seconds === 0n || nanos === 0 || seconds > 0n === nanos > 0;
     return inRange && sameSign ? [] : [{ field: at, description: "must be a duration" }];
   }
+  const description = jsonProblem(message);
+  if (description !== undefined) return [{ field: at, description }];
   return isMessage(message, FieldMaskSchema) ? [] : undefined;
 }

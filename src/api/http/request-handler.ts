@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import {
   type ConnectError,
   type ConnectRouter,
@@ -170,6 +171,9 @@ export function createRequestHandler(parts: {
             deadlineMs: bodyDeadlineMs,
             seen: (bytes) => {
               seen = isJson(request) ? bytes : undefined;
+              if (seen && !isUtf8(messageIn(seen, call.protocol))) {
+                throw problem("INVALID_REQUEST", "the request is not UTF-8");
+              }
             },
           });
     const answer = await method({ ...universal, body, signal: AbortSignal.any([universal.signal, call.signal]) });
@@ -214,7 +218,12 @@ function jsonOf(request: AnyRequest, protocol: Protocol, body: Uint8Array | unde
     return query.get("base64") === "1" ? Buffer.from(message, "base64url").toString("utf8") : message;
   }
   if (!body) return undefined;
-  return Buffer.from(protocol === "connect" ? body : body.subarray(5)).toString("utf8");
+  return Buffer.from(messageIn(body, protocol)).toString("utf8");
+}
+
+/** A message without its envelope. */
+function messageIn(body: Uint8Array, protocol: Protocol): Uint8Array {
+  return protocol === "connect" ? body : body.subarray(5);
 }
 
 /** Ends an answer that cannot be ended well, so that its reader does not take it for complete. */

@@ -453,7 +453,7 @@ export type HttpOperation = Message<"pointsman.v1.HttpOperation"> & {
   url: string;
 
   /**
-   * What is sent, as JSON. Default: null.
+   * What is sent, as JSON, at most 25 levels deep. Default: null.
    *
    * @generated from field: google.protobuf.Value payload = 2;
    */
@@ -528,7 +528,7 @@ export type TaskOperation = Message<"pointsman.v1.TaskOperation"> & {
 
   /**
    * What it works on, as JSON: what the type's input schema asks for. Default: {}. It is stored with the job and shown: no
-   * secret may stand here. At most 256 KiB.
+   * secret may stand here. At most 256 KiB and 25 levels deep.
    *
    * @generated from field: google.protobuf.Value input = 2;
    */
