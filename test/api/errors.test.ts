@@ -94,6 +94,15 @@ describe("what the framework refuses carries a reason too", () => {
     expect(await post(path, body, headers)).toMatchObject({ status, reason });
   });
 
+  test("a message that is said to be compressed, by a compression that nobody named", async () => {
+    const response = await fetch(`${api.baseUrl}/pointsman.v1.JobService/WatchJobs`, {
+      method: "POST",
+      headers: { "content-type": "application/connect+json" },
+      body: Buffer.from([1, 0, 0, 0, 2, 0x7b, 0x7d]),
+    });
+    expect(await response.text()).toContain('"reason":"INVALID_REQUEST"');
+  });
+
   test.each([
     ["an unknown field", { name: "a", colour: 1 }, ["colour"]],
     ["an unknown field deep inside", { name: "a", login: { pasword: "s3cret" } }, ["login.pasword"]],

@@ -70,4 +70,15 @@ describe("every command", () => {
     expect(left).toEqual([141]);
     expect(result.stderr).toBe("");
   });
+
+  it("ends with an error when its output cannot be written", async () => {
+    const server = await startServices({ jobs: { countJobs: () => ({ total: 1, byState: {} }) } });
+    const full = new Writable({
+      write: (_chunk, _encoding, done) => done(Object.assign(new Error("ENOSPC: no space left"), { code: "ENOSPC" })),
+    });
+    const left: number[] = [];
+    const result = await runCli(["jobs", "count"], { ...server, stdout: full, onLeave: (status) => left.push(status) });
+    expect(left).toEqual([1]);
+    expect(result.stderr).toBe("error: what was answered cannot be written: ENOSPC: no space left\n");
+  });
 });

@@ -32,7 +32,8 @@ export function explainCallError(error: ConnectError, call: RefusedCall): Connec
       return isDecoding(text) ? badBody(text, call) : problem("INVALID_REQUEST", text);
     case Code.Internal:
       if (text.startsWith("parse binary:")) return badBody(text, call);
-      if (text === "decompression failed") return problem("INVALID_REQUEST", "the request cannot be decompressed");
+      if (text === "decompression failed" || text.startsWith("received compressed envelope"))
+        return problem("INVALID_REQUEST", "the request cannot be decompressed");
       break;
     default:
       break;

@@ -92,11 +92,14 @@ async function runCommand<O extends CommonOptions>(
   const secrets = createSecretSource(io);
   const interrupt = new AbortController();
   const offInterrupt = ownInterrupt ? () => undefined : io.onInterrupt(() => interrupt.abort());
-  const onBrokenPipe = (error: NodeJS.ErrnoException): void => {
+  const onLostOutput = (error: NodeJS.ErrnoException): void => {
     // The reader has gone, as `head` does: nobody is left to tell.
-    if (error.code === "EPIPE") io.leave(status.brokenPipe);
+    if (error.code === "EPIPE") return io.leave(status.brokenPipe);
+    io.stderr.write(`error: what was answered cannot be written: ${error.message}\n`);
+    io.leave(status.failed);
   };
-  io.stdout.on("error", onBrokenPipe);
+  // Stays: the last write may fail when all is done.
+  io.stdout.on("error", onLostOutput);
   let client: Pointsman | undefined;
   try {
     client = await connect(io, options);
@@ -109,7 +112,6 @@ async function runCommand<O extends CommonOptions>(
     client?.close();
     secrets.close();
     offInterrupt();
-    io.stdout.off("error", onBrokenPipe);
   }
 }
 
