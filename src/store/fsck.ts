@@ -2,7 +2,8 @@ import type { Redis } from "ioredis";
 import { walkInstallation } from "./fsck-installation.js";
 import { type Batch, membersOf, walk } from "./fsck-walk.js";
 import { type KeySpace, keyOf } from "./keys.js";
-import { list, type Scripts, text } from "./scripts.js";
+import { list, type ScriptReply, type Scripts, text } from "./scripts.js";
+import { isUnreadable, unreadable } from "./fsck-unreadable.js";
 
 /** A broken invariant between keys. */
 export interface Problem {
@@ -54,7 +55,17 @@ const mostRounds = 5;
 /** Opens a connection for each check, because only the process that holds a zone can list its keys. */
 export function createFsck({ scripts, keys, dial }: Parts): FsckStore {
   async function judge(root: string, batch: Batch, repair: boolean): Promise<(Problem & { readonly thing: string })[]> {
-    const reply = await scripts.run(batch.script, root, repair ? 1 : 0, ...batch.fixed, ...batch.things);
+    let reply: ScriptReply;
+    try {
+      reply = await scripts.run(batch.script, root, repair ? 1 : 0, ...batch.fixed, ...batch.things);
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      const [thing = "", ...others] = batch.things;
+      if (others.length === 0) return [{ thing, ...unreadable(root, batch, thing, error) }];
+      const each = [];
+      for (const one of batch.things) each.push(...(await judge(root, { ...batch, things: [one] }, repair)));
+      return each;
+    }
     return list(reply).map((finding) => {
       const [thing, invariant, key, detail, repairable, repaired] = list(finding);
       return {
@@ -80,6 +91,12 @@ export function createFsck({ scripts, keys, dial }: Parts): FsckStore {
     return [...found.values()];
   }
 
+  const sizeOf = (redis: Redis, root: string, id: string): Promise<string | null> =>
+    redis.hget(keyOf(root, "job", id), "ob").catch((error: unknown) => {
+      if (isUnreadable(error)) return null;
+      throw error;
+    });
+
   /** How many bytes the outputs have, when that did not move meanwhile; else undefined. */
   async function outputSum(redis: Redis, root: string): Promise<{ stood: string; sum: number } | undefined> {
     const stand = async (): Promise<string> => (await redis.get(keyOf(root, "outbytes"))) ?? "0";
@@ -88,7 +105,7 @@ export function createFsck({ scripts, keys, dial }: Parts): FsckStore {
     let sum = 0;
     for await (const ids of membersOf(redis, keyOf(root, "outputs"))) {
       const fresh = ids.filter((id) => !seen.has(id));
-      const sizes = await Promise.all(fresh.map((id) => redis.hget(keyOf(root, "job", id), "ob")));
+      const sizes = await Promise.all(fresh.map((id) => sizeOf(redis, root, id)));
       fresh.forEach((id) => seen.add(id));
       sum = sizes.reduce((total, size) => total + Number(size ?? 0), sum);
     }

@@ -343,10 +343,29 @@ describe("fsck", () => {
       "request-is-known",
       async () => at.redis.del(...(await at.redis.keys(`${zone}:request:*`))),
     ],
+    ["a definition that is no JSON", "can-be-read", ({ ready }) => at.redis.hset(`${zone}:job:${ready}`, "def", "{")],
+    [
+      "a key of another type",
+      "can-be-read",
+      async ({ good }) => {
+        await at.redis.del(`${zone}:job:${good}`);
+        await at.redis.set(`${zone}:job:${good}`, "hash");
+      },
+    ],
   ])("says of %s that a person must decide, and leaves it", async (_, invariant, damage) => {
     await damage(await livelyZone());
     const { problems, left } = await check(true);
     expect(problems).toContainEqual(expect.objectContaining({ invariant, repairable: false, repaired: false }));
     expect(left).toBeGreaterThan(0);
+  });
+
+  test("mends what it can although other things cannot be read", async () => {
+    const { good, running } = await livelyZone();
+    await at.redis.hset(`${zone}:job:${good}`, "def", "{");
+    await at.redis.zrem(`${zone}:ix:state:RUNNING`, running);
+    const { problems } = await check(true);
+    expect(problems).toContainEqual(expect.objectContaining({ invariant: "job-in-index", repaired: true }));
+    const key = `${zone}:job:${good}`;
+    expect(problems).toContainEqual(expect.objectContaining({ invariant: "can-be-read", key, repaired: false }));
   });
 });
