@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { loadConfig } from "../config.js";
 import type { Problem } from "../store/fsck.js";
 import { openStore } from "./assemble.js";
@@ -6,6 +6,7 @@ import { configOption } from "./server.js";
 
 interface Options {
   readonly repair?: boolean;
+  readonly freeLost?: boolean;
   readonly json?: boolean;
   readonly config?: string;
 }
@@ -16,9 +17,15 @@ export function registerFsck(program: Command): void {
     .command("fsck")
     .description("check what the store holds, and mend it (works on Redis directly, also while the service runs)")
     .option("--repair", "mend what can be mended without a person's judgement")
+    .addOption(
+      new Option(
+        "--free-lost",
+        "as --repair, and free devices of jobs that are lost, whatever those did: look at the devices first",
+      ).implies({ repair: true }),
+    )
     .option("--json", "print a line of JSON for each problem")
     .addOption(configOption())
-    .action(async ({ repair = false, json = false, config }: Options) => {
+    .action(async ({ repair = false, freeLost = false, json = false, config }: Options) => {
       const store = await openStore(loadConfig(config, process.env));
       try {
         let left = 0;
@@ -26,13 +33,13 @@ export function registerFsck(program: Command): void {
           const report = (problem: Problem) => {
             process.stdout.write(`${json ? JSON.stringify({ zone, ...problem }) : lineOf(problem)}\n`);
           };
-          const summary = await store.fsck.check(zone, { repair, report });
+          const summary = await store.fsck.check(zone, { repair, freeLost, report });
           left += summary.left;
           const { found, repaired } = summary;
           process.stderr.write(`zone ${zone}: ${found} found, ${repaired} repaired, ${summary.left} left\n`);
         }
         const others = await store.fsck.checkInstallation({
-          repair,
+          ...{ repair, freeLost },
           report: (problem) => void process.stdout.write(`${json ? JSON.stringify(problem) : lineOf(problem)}\n`),
         });
         left += others.left;

@@ -29,17 +29,28 @@ export interface CheckSummary {
 export interface FsckStore {
   /**
    * Looks at everything in the zone in bounded steps and reports each problem that is there twice: when it is met, and
-   * again when all else was looked at. Safe while the service runs. With `repair` mends what can be mended.
+   * again when all else was looked at. Safe while the service runs.
    */
-  check(
-    zone: string,
-    how: { readonly repair: boolean; readonly report: (problem: Problem) => void },
-  ): Promise<CheckSummary>;
+  check(zone: string, how: CheckOptions): Promise<CheckSummary>;
   /** The same, in one look, for what is of no zone: runs, schedules and deliveries to webhooks. */
-  checkInstallation(how: {
-    readonly repair: boolean;
-    readonly report: (problem: Problem) => void;
-  }): Promise<CheckSummary>;
+  checkInstallation(how: CheckOptions): Promise<CheckSummary>;
+}
+
+/** What a check does. */
+export interface CheckOptions {
+  /** Mends what can be mended without a person's judgement. */
+  readonly repair: boolean;
+  /** Beside `repair`: also frees devices of jobs that are lost, whatever those did. Default false. */
+  readonly freeLost?: boolean;
+  readonly report: (problem: Problem) => void;
+}
+
+/** What scripts may mend: nothing, what is safe, and also what a person answers for. */
+type Mending = 0 | 1 | 2;
+
+function mendingOf({ repair, freeLost }: CheckOptions): Mending {
+  if (!repair) return 0;
+  return freeLost ? 2 : 1;
 }
 
 interface Parts {
@@ -54,16 +65,20 @@ const mostRounds = 5;
 
 /** Opens a connection for each check, because only the process that holds a zone can list its keys. */
 export function createFsck({ scripts, keys, dial }: Parts): FsckStore {
-  async function judge(root: string, batch: Batch, repair: boolean): Promise<(Problem & { readonly thing: string })[]> {
+  async function judge(
+    root: string,
+    batch: Batch,
+    mending: Mending,
+  ): Promise<(Problem & { readonly thing: string })[]> {
     let reply: ScriptReply;
     try {
-      reply = await scripts.run(batch.script, root, repair ? 1 : 0, ...batch.fixed, ...batch.things);
+      reply = await scripts.run(batch.script, root, mending, ...batch.fixed, ...batch.things);
     } catch (error) {
       if (!isUnreadable(error)) throw error;
       const [thing = "", ...others] = batch.things;
       if (others.length === 0) return [{ thing, ...unreadable(root, batch, thing, error) }];
       const each = [];
-      for (const one of batch.things) each.push(...(await judge(root, { ...batch, things: [one] }, repair)));
+      for (const one of batch.things) each.push(...(await judge(root, { ...batch, things: [one] }, mending)));
       return each;
     }
     return list(reply).map((finding) => {
@@ -83,7 +98,7 @@ export function createFsck({ scripts, keys, dial }: Parts): FsckStore {
   async function suspects(redis: Redis, root: string): Promise<Batch[]> {
     const found = new Map<string, Batch & { readonly things: string[] }>();
     for await (const batch of walk(redis, root)) {
-      for (const { thing } of await judge(root, batch, false)) {
+      for (const { thing } of await judge(root, batch, 0)) {
         // Each alone, so that mending one cannot hide behind another of its batch.
         found.set([batch.script, ...batch.fixed, thing].join("\n"), { ...batch, things: [thing] });
       }
@@ -112,13 +127,13 @@ export function createFsck({ scripts, keys, dial }: Parts): FsckStore {
     return (await stand()) === stood ? { stood, sum } : undefined;
   }
 
-  async function sumProblems(redis: Redis, root: string, repair: boolean): Promise<Problem[]> {
+  async function sumProblems(redis: Redis, root: string, mending: Mending): Promise<Problem[]> {
     // Twice, because two moves can make up for each other between the first look and the last.
     for (let look = 0, before = NaN; look < mostRounds; look++) {
       const now = await outputSum(redis, root);
       if (now && Number(now.stood) === now.sum) return [];
       if (now?.sum === before) {
-        return judge(root, { script: "fsck_outbytes", fixed: [now.stood, String(now.sum)], things: [] }, repair);
+        return judge(root, { script: "fsck_outbytes", fixed: [now.stood, String(now.sum)], things: [] }, mending);
       }
       before = now?.sum ?? NaN;
     }
@@ -126,7 +141,9 @@ export function createFsck({ scripts, keys, dial }: Parts): FsckStore {
   }
 
   return {
-    async checkInstallation({ repair, report }) {
+    async checkInstallation(how) {
+      const { report } = how;
+      const mending = mendingOf(how);
       const root = keys.installation;
       const redis = await dial(root);
       try {
@@ -137,7 +154,7 @@ export function createFsck({ scripts, keys, dial }: Parts): FsckStore {
           const things = batch.things.filter((thing) => !looked.has(nameOf(thing)));
           things.forEach((thing) => looked.add(nameOf(thing)));
           if (things.length === 0) continue;
-          for (const { thing: _thing, ...problem } of await judge(root, { ...batch, things }, repair)) {
+          for (const { thing: _thing, ...problem } of await judge(root, { ...batch, things }, mending)) {
             report(problem);
             found += 1;
             if (problem.repaired) repaired += 1;
@@ -148,15 +165,17 @@ export function createFsck({ scripts, keys, dial }: Parts): FsckStore {
         redis.disconnect();
       }
     },
-    async check(zone, { repair, report }) {
+    async check(zone, how) {
+      const { report } = how;
+      const mending = mendingOf(how);
       const root = keys.zone(zone);
       const redis = await dial(root);
       try {
         let [found, repaired, left] = [0, 0, 0];
         for (let round = 0, mended = true; mended && round < mostRounds; round++) {
           const problems: Problem[] = [];
-          for (const suspect of await suspects(redis, root)) problems.push(...(await judge(root, suspect, repair)));
-          problems.push(...(await sumProblems(redis, root, repair)));
+          for (const suspect of await suspects(redis, root)) problems.push(...(await judge(root, suspect, mending)));
+          problems.push(...(await sumProblems(redis, root, mending)));
           for (const { invariant, key, detail, repairable, repaired: done } of problems) {
             // What cannot be mended is met again in every round.
             if (round === 0 || done) report({ invariant, key, detail, repairable, repaired: done });

@@ -18,9 +18,10 @@ afterEach(async () => {
   await at.empty();
 });
 
-async function check(repair = false) {
+async function check(repair = false, freeLost = false) {
   const problems: Problem[] = [];
-  const summary = await at.store.fsck.check("default", { repair, report: (problem) => problems.push(problem) });
+  const report = (problem: Problem): void => void problems.push(problem);
+  const summary = await at.store.fsck.check("default", { repair, freeLost, report });
   return { problems, ...summary };
 }
 
@@ -357,6 +358,34 @@ describe("fsck", () => {
     const { problems, left } = await check(true);
     expect(problems).toContainEqual(expect.objectContaining({ invariant, repairable: false, repaired: false }));
     expect(left).toBeGreaterThan(0);
+  });
+
+  test.each<[string, string, string, number, (made: Zone) => Promise<unknown>]>([
+    ["held for", "hold-has-its-job", "hold", 3, ({ doubtful }) => at.redis.del(`${zone}:job:${doubtful}`)],
+    [
+      "held for, where the hold stands with the device alone,",
+      "hold-has-a-job",
+      "hold",
+      3,
+      ({ doubtful }) => at.redis.del(`${zone}:job:${doubtful}`, `${zone}:holds:${endpoint(3)}`),
+    ],
+    ["running", "run-has-its-job", "run", 5, ({ running }) => at.redis.del(`${zone}:job:${running}`)],
+  ])("frees no device %s a job that is lost, unless a person says so", async (_, invariant, field, number, lose) => {
+    await lose(await livelyZone());
+    const device = `${zone}:ep:${endpoint(number)}`;
+    const { problems } = await check(true);
+    expect(problems).toContainEqual(expect.objectContaining({ invariant, repairable: false, repaired: false }));
+    expect(await at.redis.hexists(device, field)).toBe(1);
+    expect((await check(true, true)).left).toBe(0);
+    expect(await at.redis.hexists(device, field)).toBe(0);
+  });
+
+  test("a hold that stands with its device alone, of a job in doubt, is put among the holds again", async () => {
+    const { doubtful } = await livelyZone();
+    await at.redis.zrem(`${zone}:holds:${endpoint(3)}`, doubtful);
+    expect((await check(true)).left).toBe(0);
+    expect(await at.redis.hget(`${zone}:ep:${endpoint(3)}`, "hold")).toBe(doubtful);
+    expect(await at.redis.zscore(`${zone}:holds:${endpoint(3)}`, doubtful)).not.toBeNull();
   });
 
   test("mends what it can although other things cannot be read", async () => {

@@ -18,11 +18,15 @@ local function check(endpoint)
 
   local run = device.run and read(key('job', device.run), 'st', 'ep', 'w', 'f')
   local matches = run and is_running(run.st) and run.ep == endpoint and run.w == owner and run.f == device.f
-  if run and not matches then
-    found(endpoint, 'device-runs-a-job', where, 'it says that ' .. device.run .. ' runs, which the job does not', function()
-      call('HDEL', where, 'run')
-      place(endpoint)
-    end)
+  local function end_run()
+    call('HDEL', where, 'run')
+    place(endpoint)
+  end
+  if run and not run.st then
+    found(endpoint, 'run-has-its-job', where, 'it runs ' .. device.run .. ', which is lost: nobody can say what it does',
+      by_person(end_run))
+  elseif run and not matches then
+    found(endpoint, 'device-runs-a-job', where, 'it says that ' .. device.run .. ' runs, which the job does not', end_run)
   end
 
   local state = owner and call('HGET', key('worker', owner), 'st')
@@ -46,10 +50,18 @@ local function check(endpoint)
 
   local holds_first = call('ZRANGE', key('holds', endpoint), 0, 0)[1]
   if (device.hold or holds_first) and not (device.hold and score_of(key('holds', endpoint), device.hold)) then
-    found(endpoint, 'hold-has-a-job', where, 'its hold is not among the jobs that hold it', function()
+    local job = device.hold and read(key('job', device.hold), 'st', 'rsl')
+    local function mend()
       if holds_first then call('HSET', where, 'hold', holds_first) else call('HDEL', where, 'hold') end
       place(endpoint)
-    end)
+    end
+    if job and not job.st and not holds_first and not string.find(device.hold, '^worker/') and device.hold ~= 'restore' then
+      mend = by_person(mend)
+    end
+    -- A job in doubt takes its place among the holds again, where it is looked at itself.
+    if not (job and job.st == 'INDETERMINATE' and not job.rsl) then
+      found(endpoint, 'hold-has-a-job', where, 'its hold is not among the jobs that hold it', mend)
+    end
   end
 
   if (device.lock and 1) ~= (device.locker and 1) or (device.lock and 1) ~= (device.locked and 1) then

@@ -110,11 +110,15 @@ for i = 5, #ARGV do
       'ob', 'gone', 'def', 'run')
     right = there and ((job.st and justified[kind](job, member)) or (kind == 'holds' and held_for(member)))
   end
-  if there and not right then
-    found(member, 'entry-has-its-reason', set, member .. ' stands in it without the right to', function()
-      remove(member)
-      follow(member)
-    end)
+  local function mend()
+    remove(member)
+    follow(member)
+  end
+  if there and not right and kind == 'holds' and call('EXISTS', key('job', member)) == 0 and not held_for(member) then
+    found(member, 'hold-has-its-job', set, 'it holds for job ' .. member .. ', which is lost: nobody has said what it did',
+      by_person(mend))
+  elseif there and not right then
+    found(member, 'entry-has-its-reason', set, member .. ' stands in it without the right to', mend)
   end
 end
 return findings
