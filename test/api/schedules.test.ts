@@ -45,6 +45,7 @@ const at = (date: Date) => ({ case: "at", value: timestampFromDate(date) }) as c
 const add = async (init: Init, requestId = ""): Promise<Schedule> =>
   (await schedules.createSchedule({ schedule: create(ScheduleSchema, { run, ...init }), requestId })).schedule!;
 
+const lastSecond = new Date("9999-12-31T23:59:59Z");
 const hourAgo = (): Date => new Date(Date.now() - 3_600_000 - 60_000);
 const soon = (ms = 3_600_000): Date => new Date(Date.now() + ms);
 
@@ -58,13 +59,18 @@ test.each<[string, () => Init, string]>([
   ["a time in the past", () => ({ when: at(hourAgo()) }), "schedule.at"],
   [
     "a time in the last year, put off into the next",
-    () => ({ when: at(new Date("9999-12-31T23:59:59Z")), jitter: durationFromMs(86_400_000) }),
+    () => ({ when: at(lastSecond), jitter: durationFromMs(86_400_000) }),
     "schedule.at",
   ],
   [
     "an interval behind the last year",
     () => ({ when: every("every 48 hours"), startTime: timestampFromDate(new Date("9999-12-31T00:00:00Z")) }),
     "schedule.every",
+  ],
+  [
+    "an end that is in the year 10000 by milliseconds",
+    () => ({ when: every("every 1 hours"), endTime: { ...timestampFromDate(lastSecond), nanos: 999_999_999 } }),
+    "schedule.end_time",
   ],
   ["a time behind the window", () => ({ when: at(hourAgo()), misfirePolicy: MisfirePolicy.ONE }), "schedule.at"],
   ["an unknown zone", () => ({ when: cron("* * * * *"), timeZone: "Mars/Olympus" }), "schedule.time_zone"],

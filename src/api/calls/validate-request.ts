@@ -72,7 +72,9 @@ function malformedValue(value: unknown, at: string): FieldProblem[] {
 function wellKnown(message: Message, at: string): FieldProblem[] | undefined {
   if (isMessage(message, TimestampSchema)) {
     const { seconds, nanos } = message;
-    const fits = seconds >= firstSecond && seconds <= lastSecond && nanos >= 0 && nanos < 1e9;
+    // Times are kept in milliseconds, rounded up: the last that can be told is a whole one.
+    const most = seconds === lastSecond ? 999_000_000 : 999_999_999;
+    const fits = seconds >= firstSecond && seconds <= lastSecond && nanos >= 0 && nanos <= most;
     return fits ? [] : [{ field: at, description: "must be a time from year 1 to year 9999" }];
   }
   if (isMessage(message, DurationSchema)) {
