@@ -7,7 +7,9 @@ import { version } from "./version.js";
 const program = new Command("pointsman")
   .description("A job service for network devices: one holder per device, warm SSH sessions, every line streamed")
   .version(version)
-  .showHelpAfterError("(add --help for what there is)");
+  .showHelpAfterError("(add --help for what there is)")
+  // The command line's own faults end with the status that shells use for them.
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 
 registerProcesses(program);
 // A worker that died is to be back soon, and its watcher stays as long as it does: neither loads what people run.

@@ -92,3 +92,11 @@ describe("pointsman config", () => {
     expect(parse(stdout)).toMatchObject({ redis: { url: shown }, sealing_key: "********" });
   });
 });
+
+test.each([[["bogus"]], [["server", "--bogus"]], [["keys", "create"]], [["fsck", "--bogus"]]])(
+  "a fault of the command line itself ends with 2: %j",
+  (words) => {
+    const { status, stderr } = spawnSync(process.execPath, ["dist/main.js", ...words], { encoding: "utf8" });
+    expect({ status, stderr }).toMatchObject({ status: 2, stderr: expect.stringMatching(/^error: /) as string });
+  },
+);
