@@ -38,7 +38,7 @@ export function createRemarks(send: (message: FromThread) => void): Remarks {
   return {
     log(message, level) {
       if (over || remarks > mostRemarks) return;
-      const text = message.length > longestRemark ? `${message.slice(0, longestRemark)}…` : message;
+      const text = wellFormed(message.length > longestRemark ? `${message.slice(0, longestRemark)}…` : message);
       remarks++;
       characters += text.length;
       if (remarks > mostRemarks || characters > mostCharacters) {
@@ -50,7 +50,7 @@ export function createRemarks(send: (message: FromThread) => void): Remarks {
     },
     progress(percent, message) {
       const bounded = percent === undefined ? undefined : Math.min(100, Math.max(0, percent));
-      held = { kind: "progress", percent: bounded, message: message.slice(0, longestRemark) };
+      held = { kind: "progress", percent: bounded, message: wellFormed(message.slice(0, longestRemark)) };
       const leftMs = sentAt + progressEveryMs - performance.now();
       if (leftMs <= 0) sendProgress();
       else timer ??= setTimeout(sendProgress, leftMs);
@@ -60,4 +60,9 @@ export function createRemarks(send: (message: FromThread) => void): Remarks {
       over = true;
     },
   };
+}
+
+/** Half a character, as a cut leaves it, is none that can be told. */
+function wellFormed(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, "\ufffd");
 }

@@ -85,7 +85,7 @@ export function createThreadContext(
       zone: start.zone,
       node: start.node,
       log: (message, level = "info") => remarks.log(String(message), level),
-      progress: (percent, message = "") => remarks.progress(percent, message),
+      progress: (percent, message = "") => remarks.progress(percent, String(message)),
       async intent() {
         await ask("intent");
       },
