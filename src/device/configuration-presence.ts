@@ -11,8 +11,8 @@ export type Standing = "ALL" | "NONE" | "SOME" | "UNKNOWN";
 
 /**
  * Looks for each line in the running configuration (in its flat form where the platform has one). A line that is not
- * there is absent only when the device spells such lines as it is spelled: one that was abbreviated, or that the device
- * shows in another form, stays unknown. Undefined: the line only leaves a section.
+ * there is absent only when the device spells such lines as it is spelled: one whose words may be those of another cut
+ * down, or that the device shows in another form, stays unknown. Undefined: the line only leaves a section.
  */
 export function findLines(
   rules: ConfigurationRules,
@@ -20,7 +20,8 @@ export function findLines(
   lines: readonly ConfigurationLine[],
   redactor: Redactor,
 ): (Presence | undefined)[] {
-  if (rules.flat) return lines.map(({ text }) => findFlat(rules.flat, text.trim(), running, redactor));
+  const mayBe = createComparison();
+  if (rules.flat) return lines.map(({ text }) => findFlat(rules.flat, text.trim(), running, redactor, mayBe));
   const { negate } = rules;
   if (negate === undefined) return lines.map(() => "UNKNOWN");
   const shown = redactor.redact(running);
@@ -62,6 +63,7 @@ export function findLines(
       if (isNegated) {
         if (siblings.some((section) => section.line === what || section.line.startsWith(`${what} `))) return "ABSENT";
       } else if (siblings.some((section) => section.line === `${negate} ${what}`)) return "ABSENT";
+      if (siblings.some((section) => mayBe(what, section.line) === "whole")) return "UNKNOWN";
       const isSpelledOut = firstWords.has(firstWord(what)) || (rules.single?.test(what) ?? false);
       if (!isSpelledOut) return "UNKNOWN";
       return isNegated ? "PRESENT" : "ABSENT";
@@ -83,17 +85,44 @@ export function standingOf(
   return counted.every((presence) => presence === "ABSENT") ? "NONE" : "SOME";
 }
 
-function findFlat(flat: FlatRules | undefined, line: string, running: string, redactor: Redactor): Presence {
+function findFlat(
+  flat: FlatRules | undefined,
+  line: string,
+  running: string,
+  redactor: Redactor,
+  mayBe: Comparison,
+): Presence {
   if (!flat) return "UNKNOWN";
   const shown = redactor.redact(running).split("\n").map(plain);
   const clean = plain(redactor.redact(line));
   if (clean.startsWith(`${flat.set} `)) {
     const isThere = shown.some((one) => one === clean || one.startsWith(`${clean} `));
-    return isThere && clean.includes(redacted) ? "UNKNOWN" : isThere ? "PRESENT" : "ABSENT";
+    if (isThere) return clean.includes(redacted) ? "UNKNOWN" : "PRESENT";
+    return shown.some((one) => mayBe(clean, one)) ? "UNKNOWN" : "ABSENT";
   }
   if (!clean.startsWith(`${flat.delete} `)) return "UNKNOWN";
   const gone = `${flat.set} ${clean.slice(flat.delete.length + 1)}`;
-  return shown.some((one) => one === gone || one.startsWith(`${gone} `)) ? "ABSENT" : "PRESENT";
+  if (shown.some((one) => one === gone || one.startsWith(`${gone} `))) return "ABSENT";
+  return shown.some((one) => mayBe(gone, one)) ? "UNKNOWN" : "PRESENT";
+}
+
+/** Whether a line may be the whole of another, or its beginning, in other letters and with words cut down. */
+type Comparison = (typed: string, shown: string) => "whole" | "beginning" | undefined;
+
+/** `ip rou` may be `ip route`, and `Gi0/1` `GigabitEthernet0/1`: letters may be fewer, digits and signs are the same. */
+function createComparison(): Comparison {
+  const known = new Map<string, readonly string[]>();
+  const partsOf = (line: string): readonly string[] => {
+    let parts = known.get(line);
+    if (!parts) known.set(line, (parts = line.toLowerCase().match(/[a-z][a-z_-]*|\d+|[^a-z\d\s]/g) ?? []));
+    return parts;
+  };
+  return (typed, shown) => {
+    const [wanted, there] = [partsOf(typed), partsOf(shown)];
+    const fits = wanted.every((part, at) => (/^[a-z]/.test(part) ? there[at]?.startsWith(part) : there[at] === part));
+    if (!fits) return undefined;
+    return wanted.length === there.length ? "whole" : "beginning";
+  };
 }
 
 /** A flat line without what may be written or left out: blanks and quotation marks. */

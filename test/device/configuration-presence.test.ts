@@ -51,6 +51,14 @@ describe("lines in a running configuration", () => {
     [["interface Loopback1", " no shutdown"], ["PRESENT", "PRESENT"], "ALL"],
     [["interface Loopback9", " description x"], ["ABSENT", "ABSENT"], "NONE"],
     [["int lo0", " description old"], ["UNKNOWN", "UNKNOWN"], "UNKNOWN"],
+    [["interface lo0", " description old"], ["UNKNOWN", "UNKNOWN"], "UNKNOWN"],
+    [["interface loop 0", " no shutdown"], ["UNKNOWN", "UNKNOWN"], "UNKNOWN"],
+    [["interface Loopback0", " desc old", " Shutdown"], ["PRESENT", "UNKNOWN", "UNKNOWN"], "UNKNOWN"],
+    [["ip dom name example.net"], ["UNKNOWN"], "UNKNOWN"],
+    [["no ip dom name example.net"], ["UNKNOWN"], "UNKNOWN"],
+    [["ip domain name example.org"], ["ABSENT"], "NONE"],
+    [["no interface lo1"], ["UNKNOWN"], "UNKNOWN"],
+    [["no interface Loopback2"], ["PRESENT"], "ALL"],
     [["hostname r1", "ip domain name other.net"], ["PRESENT", "ABSENT"], "SOME"],
     [["enable secret 5 $1$new"], ["UNKNOWN"], "UNKNOWN"],
     [["spanning-tree mode mst"], ["UNKNOWN"], "UNKNOWN"],
@@ -73,6 +81,8 @@ describe("lines in a running configuration", () => {
       presences: ["PRESENT", "ABSENT", "PRESENT", "ABSENT"],
       standing: "SOME",
     });
+    const cut = ["set sys host r1", "set int ge-0/0/0 unit 0", "delete int ge-0/0/0", "set sys host r2"];
+    expect(find(cut, rules, flat).presences).toEqual(["UNKNOWN", "UNKNOWN", "UNKNOWN", "ABSENT"]);
   });
 
   test("of a platform whose form is not that of its lines are not known", () => {
