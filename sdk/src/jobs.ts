@@ -170,7 +170,8 @@ export function createJobs(connection: Connection): Jobs {
       const { timeoutMs, ...rest } = options;
       const startedAt = performance.now();
       const created = await create(job, rest);
-      const left = timeoutMs === undefined ? undefined : Math.max(1, timeoutMs - (performance.now() - startedAt));
+      const left =
+        timeoutMs === undefined ? undefined : Math.max(1, Math.round(timeoutMs - (performance.now() - startedAt)));
       return await waitForJob(connection, created.id, get, { ...rest, timeoutMs: left, answered: true });
     },
     async getMany(ids, options = {}) {
