@@ -11,6 +11,10 @@ import type { Zones } from "./zones.js";
 /** A page looks at no more jobs than this; a filter that meets few of them gives a short page and where to go on. */
 const scanBudget = 2_000;
 const chunk = 200;
+/** Jobs that are read before it is known how large they are. */
+const firstChunk = 20;
+/** A page ends behind this many bytes of specifications, and no more than these are read at a time. */
+const pageBytes = 16 * 1024 * 1024;
 
 interface Parts {
   readonly redis: StoreConnection;
@@ -68,7 +72,10 @@ export function createJobLists({ redis, scripts, keys, zones, read }: Parts): {
     return [...new Set(parts.flat())].sort((a, b) => (a < b ? 1 : -1)).slice(0, limit);
   }
 
-  /** Walks ids newest first, checks their jobs, and stops at a full page, at the end, or when enough was looked at. */
+  /**
+   * Walks ids newest first, checks their jobs, and stops at a full page, at the end, or when enough was looked at. A
+   * specification can have 4 MiB: so many at a time as fit are read.
+   */
   async function collect(
     query: JobQuery,
     limit: number,
@@ -77,16 +84,23 @@ export function createJobLists({ redis, scripts, keys, zones, read }: Parts): {
   ): Promise<JobPage> {
     const found: JobRecord[] = [];
     let behind = before;
+    let foundBytes = 0;
+    let fitting = firstChunk;
     for (let looked = 0; looked < scanBudget;) {
-      const want = Math.min(chunk, Math.max(limit - found.length, 20));
+      const want = Math.min(chunk, fitting, Math.max(limit - found.length, firstChunk));
       const entries = await next(behind, want);
       const jobs = await read(entries.map(({ id }) => id));
+      let bytes = 0;
       for (const [index, { place }] of entries.entries()) {
         behind = place;
         const job = jobs[index];
-        if (job && meets(job, query)) found.push(job);
-        if (found.length === limit) return { jobs: found, next: behind };
+        bytes += job?.spec.length ?? 0;
+        if (!job || !meets(job, query)) continue;
+        found.push(job);
+        foundBytes += job.spec.length;
+        if (found.length === limit || foundBytes >= pageBytes) return { jobs: found, next: behind };
       }
+      fitting = Math.max(1, Math.floor((pageBytes * entries.length) / Math.max(1, bytes)));
       if (entries.length < want) return { jobs: found };
       looked += entries.length;
     }
