@@ -2,6 +2,7 @@ import { create, toBinary, toJson } from "@bufbuild/protobuf";
 import { ValueSchema } from "@bufbuild/protobuf/wkt";
 import { JobResultSchema, type TaskOperation } from "@pointsman/sdk/v1";
 import { createRedactor, DeviceError, type Redactor } from "../device/index.js";
+import { deepestJson } from "../domain/json-depth.js";
 import { type RunningTask, TaskCallError, type TaskEnd, type TaskRunner } from "../domain/task-runner.js";
 import type { EffectClass } from "../domain/job.js";
 import type { TaskType } from "../domain/task-type.js";
@@ -227,10 +228,11 @@ function answerOf(
   }
 }
 
-/** A JSON value without secrets in its texts. */
-function clean(value: unknown, redactor: Redactor): unknown {
+/** A JSON value without secrets in its texts. Throws for one that is too deep to be shown. */
+function clean(value: unknown, redactor: Redactor, levels = deepestJson): unknown {
   if (typeof value === "string") return redactor.redact(value);
-  if (Array.isArray(value)) return value.map((item) => clean(item, redactor));
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, clean(item, redactor)]));
+  if (levels === 0) throw new AttemptError("TASK_OUTPUT_INVALID", `the answer is more than ${deepestJson} levels deep`);
+  if (Array.isArray(value)) return value.map((item) => clean(item, redactor, levels - 1));
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, clean(item, redactor, levels - 1)]));
 }

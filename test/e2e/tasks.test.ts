@@ -248,10 +248,12 @@ describe("what goes wrong stays with its job", () => {
     expect(after.map(answerOf)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   });
 
-  test("an answer that is too long fails it", async () => {
+  test("an answer that is too long or too deep fails it", async () => {
     const job = await run(odd("long"));
     expect(job).toMatchObject({ state: JobState.FAILED, error: { reason: "TASK_FAILED" } });
     expect(job.error?.message).toMatch(/more than 1048576 bytes/);
+    const deep = await run(odd("deep"));
+    expect(deep).toMatchObject({ state: JobState.FAILED, error: { reason: "TASK_OUTPUT_INVALID" } });
   });
 });
 

@@ -1,15 +1,10 @@
 import { isMessage, type Message } from "@bufbuild/protobuf";
 import { type Value, ValueSchema } from "@bufbuild/protobuf/wkt";
-
-/**
- * How deep JSON in a request may be. Readers of binary messages give up at 100 messages one in another, and an object takes
- * three of them a level.
- */
-const deepest = 25;
+import { deepestJson } from "../../domain/json-depth.js";
 
 /** Why a part of a request that is JSON cannot be kept and shown again; undefined where it can, or where it is none. */
 export function jsonProblem(message: Message): string | undefined {
-  return isMessage(message, ValueSchema) ? problemOf(message, deepest) : undefined;
+  return isMessage(message, ValueSchema) ? problemOf(message, deepestJson) : undefined;
 }
 
 function problemOf({ kind }: Value, levels: number): string | undefined {
@@ -32,7 +27,7 @@ function problemOf({ kind }: Value, levels: number): string | undefined {
 }
 
 function within(values: readonly Value[], levels: number): string | undefined {
-  if (levels === 0) return `is more than ${deepest} levels deep`;
+  if (levels === 0) return `is more than ${deepestJson} levels deep`;
   for (const value of values) {
     const found = problemOf(value, levels - 1);
     if (found !== undefined) return found;

@@ -117,6 +117,8 @@ export const odd = defineTask({
         return await new Promise(() => setInterval(() => undefined, 1_000));
       case "answer":
         return input.with;
+      case "deep":
+        return Array.from({ length: 200 }).reduce((inner) => [inner], 1);
       case "long":
         return "x".repeat(2_000_000);
       case "env":
