@@ -272,7 +272,11 @@ describe("while no key is configured", () => {
     [{ host: "127.0.0.1.evil.example" }, 401],
     [{ host: "127.0.0.1", origin: "https://evil.example" }, 401],
     [{ host: "127.0.0.1", origin: "null" }, 401],
-  ])("a request with %j gets %i: a web page cannot reach the server through a browser", async (headers, status) => {
+    [{ host: "127.0.0.1", "x-forwarded-for": "203.0.113.7" }, 401],
+    [{ host: "127.0.0.1", "x-real-ip": "203.0.113.7" }, 401],
+    [{ host: "127.0.0.1", forwarded: "for=203.0.113.7" }, 401],
+    [{ host: "127.0.0.1", via: "1.1 proxy" }, 401],
+  ])("a request with %j gets %i: neither a web page nor a proxy speaks for this machine", async (headers, status) => {
     expect(await ask(headers)).toBe(status);
   });
 

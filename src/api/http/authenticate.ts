@@ -19,8 +19,9 @@ const remembered = 10_000;
 /**
  * Authenticates by `x-api-key` or `authorization: Bearer`. While no key is configured at all, callers of the same
  * machine are admin "local"; `open` says whether the server listens in a way that makes this safe. Requests that a web
- * page made a browser send (a foreign Origin, or a Host that only pretends to be this machine) are not among them. While
- * the store does not answer, what it said last holds on: no key can be revoked then, and health can be asked.
+ * page made a browser send (a foreign Origin, or a Host that only pretends to be this machine) are not among them, nor
+ * those that came through a proxy which says so. While the store does not answer, what it said last holds on: no key can
+ * be revoked then, and health can be asked.
  * Fails with UNAUTHENTICATED, which never says whether the id or the secret was wrong.
  */
 export function createAuthenticate(parts: {
@@ -86,8 +87,12 @@ function givenKey(request: AnyRequest): string | undefined {
   return bearer ? bearer[1] : request.headers.authorization;
 }
 
+/** What a proxy adds: it may stand on this machine, and whom it speaks for does not. */
+const proxyHeaders = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
+
 function fromThisMachine(request: AnyRequest): boolean {
   const { origin, host } = request.headers;
+  if (proxyHeaders.some((name) => request.headers[name] !== undefined)) return false;
   if (origin !== undefined && !isLoopbackAuthority(origin.replace(/^https?:\/\//, ""))) return false;
   const authority = "authority" in request ? (request.authority ?? host) : host;
   return isLoopbackAuthority(authority ?? "");
