@@ -156,15 +156,16 @@ export function createPointsmanError(message: string, facts: ErrorFacts): Points
 
 /**
  * Turns whatever a call threw into a PointsmanError. A connection that broke shows as "canceled" or "aborted" without
- * an ErrorInfo, and a server that closes a connection refuses what still comes over it; unless the caller itself ended
- * the call (`endedByCaller`), it is UnavailableError.
+ * an ErrorInfo, a server that closes a connection refuses what still comes over it, and one whose certificate will not do
+ * is not talked to; unless the caller itself ended the call (`endedByCaller`), it is UnavailableError.
  */
 export function toPointsmanError(thrown: unknown, endedByCaller = false): PointsmanError {
   if (thrown instanceof PointsmanError) return thrown;
   const error = ConnectError.from(thrown);
   const info = error.findDetails(ErrorInfoSchema)[0];
   const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
-  const broken = error.code === Code.Canceled || error.code === Code.Aborted || isRefusedStream(error);
+  const broken =
+    error.code === Code.Canceled || error.code === Code.Aborted || isRefusedStream(error) || isUntrusted(error);
   const lost = info === undefined && !endedByCaller && broken;
   return createPointsmanError(lost ? `connection lost: ${error.rawMessage}` : error.rawMessage, {
     code: lost ? "unavailable" : codes[error.code],
@@ -182,4 +183,15 @@ export function toPointsmanError(thrown: unknown, endedByCaller = false): Points
 /** The server closes the connection, and has not begun this call: Node's own words for it, which have no code of Connect's. */
 export function isRefusedStream({ message }: Error): boolean {
   return message.includes("REFUSED_STREAM");
+}
+
+/** What the verification of a certificate calls its faults; and a server that answers TLS with something else. */
+const untrusted = /^(CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT_|ERR_SSL_WRONG_VERSION_NUMBER$)/;
+
+/** No connection came about: the server's certificate will not do, or it does not speak TLS. */
+export function isUntrusted(error: Error): boolean {
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    if (untrusted.test(String((cause as NodeJS.ErrnoException).code))) return true;
+  }
+  return false;
 }

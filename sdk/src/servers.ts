@@ -1,5 +1,5 @@
 import type { Transport } from "@connectrpc/connect";
-import { isRefusedStream, toPointsmanError, type PointsmanError } from "./errors.js";
+import { isRefusedStream, isUntrusted, toPointsmanError, type PointsmanError } from "./errors.js";
 import { repeatable } from "./retry.js";
 import type { OwnedTransport } from "./transport.js";
 
@@ -136,7 +136,7 @@ const notReached: ReadonlySet<unknown> = new Set([
 
 /** Nothing of the call reached a server that would have done something about it. */
 function wasNotBegun(error: PointsmanError): boolean {
-  if (error.reason === undefined && isRefusedStream(error)) return true;
+  if (error.reason === undefined && (isRefusedStream(error) || isUntrusted(error))) return true;
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
     if (notReached.has((cause as NodeJS.ErrnoException).code)) return true;
   }

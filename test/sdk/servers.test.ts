@@ -1,8 +1,12 @@
+import { mkdtemp, rm } from "node:fs/promises";
 import * as http2 from "node:http2";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Code } from "@connectrpc/connect";
 import { Pointsman, type PointsmanOptions, UnavailableError } from "@pointsman/sdk";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { makeCertificate } from "../support/certificate.js";
 import { eventually } from "../support/eventually.js";
 import { jobId } from "./scripted-job.js";
 import { type ScriptedServer, serviceError } from "./scripted-server.js";
@@ -54,6 +58,23 @@ describe("several servers", () => {
     await client().devices.delete("r1");
     await devices.delete("r1");
     expect(asked).toEqual([1, 24]);
+  });
+
+  it("take over the calls of one whose certificate is not trusted, or that speaks no TLS", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "certificate-"));
+    afterwards(() => rm(dir, { recursive: true }));
+    const stranger = http2.createSecureServer(await makeCertificate(dir, "stranger"));
+    await new Promise<void>((listens) => stranger.listen(0, "127.0.0.1", listens));
+    afterwards(() => void stranger.close());
+    const { servers, client } = await startSeveral(1, () => ({ devices: { deleteDevice: () => ({}) } }));
+    const clear = servers[0]!.url;
+    for (const lost of [
+      `https://127.0.0.1:${(stranger.address() as AddressInfo).port}`,
+      clear.replace("http:", "https:"),
+    ]) {
+      for (let i = 0; i < 4; i++) await client({ baseUrl: [lost, clear] }).devices.delete("r1");
+      expect(await thrownBy(client({ baseUrl: lost }).devices.delete("r1"))).toBeInstanceOf(UnavailableError);
+    }
   });
 
   it("keep the request id of a create whose server was lost in the middle of it", async () => {
