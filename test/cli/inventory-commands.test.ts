@@ -125,6 +125,35 @@ describe("devices", () => {
     expect((await runCli([...command, "--fingerprint", "SHA256:abc"], server)).status).toBe(0);
     expect(accepted).toEqual(["ssh-ed25519 AAAAshown", "ssh-ed25519 AAAAshown"]);
   });
+
+  it("never have the key of a bastion before them accepted for theirs", async () => {
+    const job = createScriptedJob(jobId(2));
+    job.append({ state: JobState.FAILED });
+    const metadata = { host_key: "ssh-ed25519 AAAAbastion", fingerprint: "SHA256:abc", hop: "gw:22" };
+    const error = create(JobErrorSchema, { reason: "HOST_KEY_CHANGED", message: "at bastion 1 on the way", metadata });
+    const accepted: string[] = [];
+    const server = await startServices({
+      jobs: {
+        createJob: () => ({ job: job.job() }),
+        watchJob: job.watchJob,
+        getJob: () => ({ job: { ...job.job(), error } }),
+      },
+      devices: {
+        acceptHostKey({ name, hostKey }) {
+          accepted.push(hostKey);
+          return { device: { name } };
+        },
+      },
+    });
+    const { status, stderr } = await runCli(
+      ["devices", "accept-host-key", "r1", "--fingerprint", "SHA256:abc"],
+      server,
+    );
+    expect(stderr).toMatch(
+      /^error: at bastion 1 on the way; that is a bastion's key: .*devices update r1 --known-hosts/,
+    );
+    expect([status, accepted]).toEqual([1, []]);
+  });
 });
 
 describe("credentials", () => {

@@ -27,13 +27,17 @@ export function registerAcceptHostKey(group: Command, kit: CommandKit): void {
   });
 }
 
-/** The key that the device shows, agreed to; undefined when it is known already. */
+/** The key that the device shows, agreed to; undefined when it is known already. Throws when a bastion's keeps us from seeing it. */
 async function shownKey(context: Context<AcceptOptions>, name: string): Promise<string | undefined> {
   const { client, options, out, secrets, signal } = context;
   const job = await client.jobs.run({ device: name, probe: true }, { signal });
   if (job.state === JobState.SUCCEEDED) return undefined;
-  const { host_key: hostKey, fingerprint = "" } = job.error?.metadata ?? {};
+  const { host_key: hostKey, fingerprint = "", hop } = job.error?.metadata ?? {};
   if (hostKey === undefined) throw new Error(`${name} showed no key: ${job.error?.message ?? "the probe failed"}`);
+  if (hop !== undefined) {
+    const words = `that is a bastion's key: \`pointsman devices update ${name} --known-hosts FILE\` takes it`;
+    throw new Error(`${job.error?.message ?? hop}; ${words}`);
+  }
   if (options.fingerprint !== undefined) {
     if (options.fingerprint === fingerprint) return hostKey;
     throw new Error(`${name} shows ${fingerprint}, not ${options.fingerprint}`);
