@@ -16,7 +16,7 @@ export const recoveryScenarios = [
     run: (bench) =>
       bench.inTurn(["pointsman"], async () => {
         const side = await bench.open("pointsman");
-        const { leases, upkeep } = side.store;
+        const { leases, upkeep, workers } = side.store;
         const devices = bench.size([2_000, 10_000]);
         await fillUp(side, createJobs(devices, devices));
         const claimAll = async (worker) => {
@@ -30,11 +30,12 @@ export const recoveryScenarios = [
         const broken = [];
         const lost = await side.register(devices);
         if ((await claimAll(lost)).size !== devices) broken.push("not every device was claimed");
+        const { beat } = (await workers.list(["default"])).find(({ name }) => name === lost.name);
         const times = [];
         const begin = performance.now();
         for (let left = 1; left > 0;) {
           const start = performance.now();
-          const answer = await upkeep.reap("default", lost.name, 1, chunk);
+          const answer = await upkeep.reap("default", lost.name, beat, chunk);
           if (!answer.buried) throw new Error("the worker was not buried");
           left = answer.left;
           times.push(performance.now() - start);
