@@ -54,7 +54,7 @@ export function checkCommand({ command, answers, block }: CommandRequest): void 
 }
 
 /** More error lines than this say nothing new. */
-const mostErrorLines = 32;
+export const mostErrorLines = 32;
 
 /** Collects the lines that say a command was rejected. */
 export function createErrorLines(

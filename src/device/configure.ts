@@ -1,4 +1,5 @@
 import { createRedactor } from "./redact.js";
+import { mostErrorLines } from "./command.js";
 import type { ConfigurationLine } from "./configuration-lines.js";
 import { type ConfigurationRules, type ConfigurationStep, fillStep } from "./configuration-rules.js";
 import { DeviceError } from "./device-error.js";
@@ -46,8 +47,6 @@ const idleMs = 60_000;
 const settleMs = 10;
 const totalMs = 900_000;
 const leaveMs = 10_000;
-/** Lines of the device's words that are told. */
-const mostWords = 32;
 const largestConfig = 16 * 1024 * 1024;
 
 /**
@@ -107,7 +106,7 @@ export function createConfigurator(
       return { ...outcome, output };
     }
     const words = redactor.redact(output).split("\n");
-    const errorLines = words.filter((line) => line.trim() !== "").slice(-mostWords);
+    const errorLines = words.filter((line) => line.trim() !== "").slice(-mostErrorLines);
     return { ...outcome, output, status: "rejected", errorLines };
   }
 

@@ -1,61 +1,13 @@
-import type { Clock } from "../domain/clock.js";
-import { DeviceError, type DeviceErrorReason } from "./device-error.js";
+import { type CommandText, createCommandText } from "./command-text.js";
+import { DeviceError } from "./device-error.js";
 import { createEchoFinder, type EchoFinder } from "./echo.js";
-import { createLogHold, type LogHold } from "./log-hold.js";
+import { exchangeError, leftoverError, overtimeError, questionError, silenceError } from "./exchange-error.js";
+import type { Ask, ExchangeContext, ExchangeRequest } from "./exchange-request.js";
 import { createOutlet, type Outlet } from "./outlet.js";
-import { createPromptHead, type PromptHead } from "./prompt-head.js";
 import { createPromptMark, type PromptMark } from "./prompt-mark.js";
 import { createPromptProbe, type PromptProbe } from "./prompt-probe.js";
-import type { Platform } from "./platform.js";
-import { matchAnyPrompt, type PromptMatch, type PromptMatcher } from "./prompt.js";
-import type { TypedBlock } from "./session.js";
-import type { Shell, ShellListener } from "./shell.js";
-
-/** A question that may come and how to answer it, once. */
-export interface Ask {
-  matches(line: string): boolean;
-  /** Without line end. Throws a DeviceError when there is no answer. */
-  answer(): string;
-  readonly hidden: boolean;
-  /** The answer is a key press: no line end follows. Default false. */
-  readonly isKey?: boolean;
-}
-
-/** Something typed, and what may happen until the prompt is back. */
-export interface ExchangeRequest {
-  /** Typed with a line end, its echo awaited; undefined: only listen (at login). */
-  readonly command: string | undefined;
-  /** The last line at the moment of typing. */
-  readonly prompt: string;
-  readonly asks: readonly Ask[];
-  /** See CommandRequest. */
-  readonly block?: TypedBlock | undefined;
-  readonly idleTimeoutMs: number;
-  readonly totalTimeoutMs: number;
-  /** How long a prompt must stand still before it is believed, in milliseconds. Default: not at all. */
-  readonly settleMs?: number | undefined;
-  /** See CommandRequest. */
-  readonly expectDisconnect?: boolean | undefined;
-  /** Fails when the device prints more of something else before it repeats what was typed. Default false. */
-  readonly refuseLeftovers?: boolean | undefined;
-  /** What a missing prompt is called. */
-  readonly timeoutReason: DeviceErrorReason;
-  readonly signal?: AbortSignal | undefined;
-  readonly beforeWrite?: (() => void) | undefined;
-  /** Each whole line of output, before it is delivered. */
-  readonly onLine?: ((line: string) => void) | undefined;
-  /** Output in order. What it throws interrupts the command and is what the exchange rejects with. */
-  readonly onText?: ((text: string) => void | Promise<void>) | undefined;
-}
-
-/** What an exchange works with. */
-export interface ExchangeContext {
-  readonly shell: Shell;
-  readonly platform: Platform;
-  readonly matcher: PromptMatcher;
-  readonly clock: Clock;
-  readonly redact: (text: string) => string;
-}
+import { matchAnyPrompt, type PromptMatch } from "./prompt.js";
+import type { ShellListener } from "./shell.js";
 
 /** How long something must stand still at the end of the output before it is believed, in milliseconds. */
 const stillness = {
@@ -119,8 +71,7 @@ class Exchange implements ShellListener {
   private blockAt = -1;
   private blockEcho: EchoFinder | undefined;
   private outlet: Outlet | undefined;
-  private head: PromptHead | undefined;
-  private hold: LogHold | undefined;
+  private commandText: CommandText | undefined;
   private probe: PromptProbe | undefined;
   private cancelStill: (() => void) | undefined;
   private cancelWatch: (() => void) | undefined;
@@ -160,7 +111,7 @@ class Exchange implements ShellListener {
     shell.state = "busy";
     this.watch(Math.min(request.idleTimeoutMs, request.totalTimeoutMs));
     if (request.signal) {
-      this.onAbort = () => this.interrupt(this.problem("CANCELLED", "cancelled"));
+      this.onAbort = () => this.interrupt(exchangeError(this.context, "CANCELLED", "cancelled"));
       request.signal.addEventListener("abort", this.onAbort, { once: true });
     }
     this.guarded(() => {
@@ -175,7 +126,8 @@ class Exchange implements ShellListener {
     const { request } = this;
     if (this.phase === "echo") {
       if (endsLine && this.echo?.isEcho(text)) this.phase = "output";
-      else if (endsLine && request.refuseLeftovers && this.isLeftover(text)) this.interrupt(this.leftoverError());
+      else if (endsLine && request.refuseLeftovers && this.isLeftover(text))
+        this.interrupt(leftoverError(this.context));
     } else if (this.phase === "probe") {
       if (this.probe?.take(text, endsLine)) return;
       this.phase = "output";
@@ -222,7 +174,7 @@ class Exchange implements ShellListener {
       // A message out of turn may have taken the prompt's place.
       if (phase !== "output") return;
       if (mark && mark.isOver() === mark.isSet()) this.still(stillness.question, () => mark.set(""));
-      if (this.hold?.isPromptBehind()) this.still(stillness.foreignPrompt, () => this.ask(""));
+      if (this.commandText?.isPromptBehind()) this.still(stillness.foreignPrompt, () => this.ask(""));
       return;
     }
     if (phase === "probe") return this.lookBehindProbe(line);
@@ -248,7 +200,7 @@ class Exchange implements ShellListener {
       return this.still(stillness.foreignPrompt, () => this.ask(line));
     }
     if (platform.questions?.test(line)) {
-      this.still(stillness.question, () => this.interrupt(this.questionError(line)));
+      this.still(stillness.question, () => this.interrupt(questionError(this.context, line)));
     }
   }
 
@@ -311,18 +263,11 @@ class Exchange implements ShellListener {
   // Output
 
   private output(text: string, endsLine: boolean): void {
-    const { platform, matcher } = this.context;
-    this.hold ??= createLogHold(
-      platform.log,
-      (line) => matcher.match(line) !== undefined,
-      (line, isWhole) => {
-        if (isWhole) this.request.onLine?.(line);
-        this.pending += isWhole ? `${line}\n` : line;
-      },
-    );
-    const { hold } = this;
-    this.head ??= createPromptHead(platform.above, (line, isWhole) => (isWhole ? hold.line(line) : hold.part(line)));
-    this.head.take(text, endsLine);
+    this.commandText ??= createCommandText(this.context, (line, isWhole) => {
+      if (isWhole) this.request.onLine?.(line);
+      this.pending += isWhole ? `${line}\n` : line;
+    });
+    this.commandText.take(text, endsLine);
   }
 
   private deliver(): void {
@@ -370,7 +315,10 @@ class Exchange implements ShellListener {
     const idleLeft = this.request.idleTimeoutMs - (now - this.heard);
     const left = Math.min(idleLeft, this.request.totalTimeoutMs - (now - this.begun));
     if (left > 0.5) this.watch(left);
-    else this.interrupt(left < idleLeft ? this.overtimeError() : this.silenceError());
+    else {
+      const errorOf = left < idleLeft ? overtimeError : silenceError;
+      this.interrupt(errorOf(this.context, this.request, this.phase === "echo"));
+    }
   }
 
   // Ends
@@ -390,8 +338,7 @@ class Exchange implements ShellListener {
       this.context.shell.state = "ready";
       return this.reject(this.failure);
     }
-    this.head?.drop();
-    this.hold?.end();
+    this.commandText?.end();
     this.leave();
     this.context.shell.state = "ready";
     this.deliver();
@@ -441,44 +388,6 @@ class Exchange implements ShellListener {
     } catch (error) {
       this.giveUp(error);
     }
-  }
-
-  // What went wrong
-
-  private problem(reason: DeviceErrorReason, message: string, expected?: string, deviceMessage?: string): DeviceError {
-    const { redact, shell } = this.context;
-    return new DeviceError(reason, message, {
-      tail: redact(shell.recent),
-      expected,
-      deviceMessage: deviceMessage === undefined ? undefined : redact(deviceMessage),
-    });
-  }
-
-  private expectation(): string {
-    return this.phase === "echo" ? "the echo of the command" : `a prompt of ${this.context.platform.name}`;
-  }
-
-  private overtimeError(): DeviceError {
-    const reason = this.echo ? "EXECUTION_TIMEOUT" : this.request.timeoutReason;
-    return this.problem(reason, `not finished after ${this.request.totalTimeoutMs} ms`, this.expectation());
-  }
-
-  private silenceError(): DeviceError {
-    const line = this.context.shell.line.trim();
-    if (this.phase !== "echo" && /[?:]$/.test(line))
-      return this.problem("UNEXPECTED_QUESTION", "the device asks something", undefined, line);
-    const what = `nothing came for ${this.request.idleTimeoutMs} ms`;
-    return this.problem(this.request.timeoutReason, what, this.expectation());
-  }
-
-  private questionError(line: string): DeviceError {
-    const what = "the device asks something that has no answer";
-    return this.problem("UNEXPECTED_QUESTION", what, undefined, line.trim());
-  }
-
-  private leftoverError(): DeviceError {
-    const what = "the device printed on behind what looked like its prompt: the output before this command is cut";
-    return this.problem("PROMPT_NOT_FOUND", what, this.expectation());
   }
 
   /** Neither our echo, nor a log message, nor a prompt: something that was running printed on. */

@@ -1,5 +1,5 @@
 import type { Clock } from "../domain/clock.js";
-import { checkCommand, createOutputGauge } from "./command.js";
+import { checkCommand, createOutputGauge, mostErrorLines } from "./command.js";
 import { createDecoder } from "./decoder.js";
 import { DeviceError } from "./device-error.js";
 import type { Endpoint } from "./endpoint.js";
@@ -15,7 +15,6 @@ import type { Channel, ChannelEnd, Transport } from "./transport.js";
 /** The only mode of a platform whose commands run in channels of their own. */
 const execMode = "exec";
 const interruptMs = 2_000;
-const mostErrorLines = 32;
 /** Longest pause before a channel is asked for again, in milliseconds; all of them add up to twice that. */
 const longestPauseMs = 1_280;
 

@@ -1,6 +1,7 @@
 import { DeviceError } from "./device-error.js";
 import type { Account } from "./endpoint.js";
-import { exchange, type ExchangeContext } from "./exchange.js";
+import { exchange } from "./exchange.js";
+import type { ExchangeContext } from "./exchange-request.js";
 import { questionsToAsks } from "./questions.js";
 import type { Platform, Transition } from "./platform.js";
 import type { PromptMatch } from "./prompt.js";

@@ -1,6 +1,6 @@
 import { DeviceError } from "./device-error.js";
 import type { Account } from "./endpoint.js";
-import type { Ask } from "./exchange.js";
+import type { Ask } from "./exchange-request.js";
 import type { Question } from "./platform.js";
 
 /** The platform's questions with the account's answers. A secret that the account lacks is PRIVILEGE_DENIED. */

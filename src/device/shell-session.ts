@@ -3,7 +3,8 @@ import { checkCommand, createErrorLines, createOutputGauge } from "./command.js"
 import { helpKeyProblem } from "./help-key.js";
 import { DeviceError } from "./device-error.js";
 import type { Endpoint } from "./endpoint.js";
-import { exchange, type Ask, type ExchangeContext } from "./exchange.js";
+import { exchange } from "./exchange.js";
+import type { Ask, ExchangeContext } from "./exchange-request.js";
 import type { LiveSession } from "./live-session.js";
 import { login } from "./login.js";
 import { shortestPath, walkToMode } from "./modes.js";

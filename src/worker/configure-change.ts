@@ -35,6 +35,8 @@ export interface Change {
   /** Set where the device is to take the change back by itself. */
   readonly timerSeconds: number | undefined;
   readonly postChecks: readonly ConfigCheck[];
+  /** The timer belongs to the session that committed: its end takes the change back. */
+  readonly isTimedBySession: boolean;
   /** Set where the change may cut its own way: for how long the device is waited for. */
   readonly awaitsReturnMs: number | undefined;
   readonly progress: Progress;

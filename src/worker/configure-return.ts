@@ -1,11 +1,16 @@
-import type { Session } from "../device/index.js";
+import type { CommandOutcome, Session } from "../device/index.js";
 import { type Change, confirmed } from "./configure-change.js";
 import { isGone, waitForReturn } from "./device-return.js";
 
 /** The step that may cut the way to the device, its last line or its commit; undefined when none is expected to. */
-export function cuttingStep({ awaitsReturnMs, configurator, lines }: Change): number | undefined {
+function cuttingStep({ awaitsReturnMs, configurator, lines }: Change): number | undefined {
   if (awaitsReturnMs === undefined) return undefined;
   return configurator.rules.candidate ? lines.length + 1 : lines.length;
+}
+
+/** Notes that the answer to a step was seen; of one that was taken and may have cut the way, only a new login tells. */
+export function confirmAnswer(it: Change, step: number, { status }: CommandOutcome): void {
+  if (status === "rejected" || step !== cuttingStep(it)) confirmed(it, step);
 }
 
 /** Whether a change ended as one does that has cut its way, where that was expected. */

@@ -19,7 +19,7 @@ import type { Change } from "./configure-change.js";
 import { confirmChange, takeBack } from "./configure-confirm.js";
 import { linesBack, linesOfInput, onlyReads } from "./configure-input.js";
 import { reconcile } from "./configure-reconcile.js";
-import { cuttingStep, isCut, seeAgain } from "./configure-return.js";
+import { confirmAnswer, isCut, seeAgain } from "./configure-return.js";
 import { createConfigureReport } from "./configure-report.js";
 import { AttemptError } from "./failure.js";
 import { redactorOf } from "./endpoint-redactor.js";
@@ -50,11 +50,12 @@ export async function runConfigure(
   const given = goesBack ? [] : linesOfInput(platform.name, rules, operation);
   const redactor = redactorOf(context.endpoint);
   const around = [rules.candidate, timerSeconds].filter((part) => part !== undefined).length;
-  // Its end takes the change back: there is nothing to wait for.
   const isTimedBySession = timerSeconds !== undefined && rules.confirmed?.session === "same";
   const gentle = afterGrace(context);
   const changeOf = (lines: readonly ConfigurationLine[]): Change => ({
     ...{ context, configurator, redactor, lines, timerSeconds, postChecks: operation.postChecks },
+    isTimedBySession,
+    // Where the end of the session takes the change back, there is nothing to wait for.
     awaitsReturnMs: operation.waitForReturn && !isTimedBySession ? durationMs(operation.waitForReturn) : undefined,
     replaces: operation.kind === ConfigKind.REPLACE,
     report: createConfigureReport(context.writer, redactor, lines, limits.outputBytes),
@@ -206,11 +207,11 @@ async function makeChange(it: Change, session: Session, isPlan: boolean): Promis
     await change.passIntent(it, step);
     const commit = (timerSeconds === undefined ? undefined : confirmed?.commit) ?? candidate.commit;
     const outcome = await configurator.step(session, commit, change.counted(it, step, it.firm));
-    if (outcome.status === "rejected" || step !== cuttingStep(it)) change.confirmed(it, step);
+    confirmAnswer(it, step, outcome);
     if (outcome.status === "rejected") throw change.rejection(it, candidate.commit.send, outcome);
     progress.changed = true;
     report.result.committed = true;
-    keepOpen = timerSeconds !== undefined && confirmed?.session === "same";
+    keepOpen = it.isTimedBySession;
     return true;
   } finally {
     if (!keepOpen) await change.leave(it, session);
@@ -233,7 +234,7 @@ async function typeLines(it: Change, session: Session, isPlan: boolean): Promise
         report.ended(index, "INTERRUPTED");
         throw error;
       });
-    if (!isPlan && (outcome.status === "rejected" || step !== cuttingStep(it))) change.confirmed(it, step);
+    if (!isPlan) confirmAnswer(it, step, outcome);
     report.ended(index, outcome.status === "ok" ? "OK" : "REJECTED", outcome);
     if (outcome.status === "rejected") throw change.rejection(it, line.text, outcome);
     progress.changed ||= takesEffect;

@@ -1,13 +1,41 @@
 import { Code } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
 import { create } from "@pointsman/sdk";
-import { DeviceStatusSchema, HealthStatus, JobErrorSchema, JobState, WorkerState } from "@pointsman/sdk/v1";
+import {
+  DeviceStatusSchema,
+  HealthStatus,
+  type JobError,
+  JobErrorSchema,
+  JobState,
+  WorkerState,
+} from "@pointsman/sdk/v1";
 import { eventually } from "../support/eventually.js";
 import { createScriptedJob, jobId } from "../sdk/scripted-job.js";
 import { serviceError } from "../sdk/scripted-server.js";
 import { startServices } from "../sdk/services.js";
 import { runCli, startCli } from "./run-cli.js";
 import { temporaryFile } from "./temporary-file.js";
+
+/** A service whose probes fail with this error, and the host keys that it was told to accept. */
+async function startWhereProbesFail(error: JobError) {
+  const job = createScriptedJob(jobId(1));
+  job.append({ state: JobState.FAILED });
+  const accepted: string[] = [];
+  const server = await startServices({
+    jobs: {
+      createJob: () => ({ job: job.job() }),
+      watchJob: job.watchJob,
+      getJob: () => ({ job: { ...job.job(), error } }),
+    },
+    devices: {
+      acceptHostKey({ name, hostKey }) {
+        accepted.push(hostKey);
+        return { device: { name } };
+      },
+    },
+  });
+  return { server, accepted };
+}
 
 describe("devices", () => {
   it("are added, changed, shown, listed and removed", async () => {
@@ -91,24 +119,9 @@ describe("devices", () => {
   });
 
   it("have a shown host key accepted by its fingerprint or by a person's yes, never unasked", async () => {
-    const accepted: string[] = [];
-    const job = createScriptedJob(jobId(1));
-    job.append({ state: JobState.FAILED });
     const metadata = { host_key: "ssh-ed25519 AAAAshown", fingerprint: "SHA256:abc" };
     const error = create(JobErrorSchema, { reason: "HOST_KEY_UNKNOWN", message: "unknown", metadata });
-    const server = await startServices({
-      jobs: {
-        createJob: () => ({ job: job.job() }),
-        watchJob: job.watchJob,
-        getJob: () => ({ job: { ...job.job(), error } }),
-      },
-      devices: {
-        acceptHostKey({ name, hostKey }) {
-          accepted.push(hostKey);
-          return { device: { name } };
-        },
-      },
-    });
+    const { server, accepted } = await startWhereProbesFail(error);
     const command = ["devices", "accept-host-key", "r1"];
     expect((await runCli(command, server)).status).toBe(2);
     expect(await runCli([...command, "--fingerprint", "SHA256:other"], server)).toMatchObject({ status: 1 });
@@ -127,24 +140,9 @@ describe("devices", () => {
   });
 
   it("never have the key of a bastion before them accepted for theirs", async () => {
-    const job = createScriptedJob(jobId(2));
-    job.append({ state: JobState.FAILED });
     const metadata = { host_key: "ssh-ed25519 AAAAbastion", fingerprint: "SHA256:abc", hop: "gw:22" };
     const error = create(JobErrorSchema, { reason: "HOST_KEY_CHANGED", message: "at bastion 1 on the way", metadata });
-    const accepted: string[] = [];
-    const server = await startServices({
-      jobs: {
-        createJob: () => ({ job: job.job() }),
-        watchJob: job.watchJob,
-        getJob: () => ({ job: { ...job.job(), error } }),
-      },
-      devices: {
-        acceptHostKey({ name, hostKey }) {
-          accepted.push(hostKey);
-          return { device: { name } };
-        },
-      },
-    });
+    const { server, accepted } = await startWhereProbesFail(error);
     const { status, stderr } = await runCli(
       ["devices", "accept-host-key", "r1", "--fingerprint", "SHA256:abc"],
       server,

@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { isFinal, Pointsman, PointsmanError, UnavailableError, type JobWatchItem } from "@pointsman/sdk";
 import { JobService, JobState } from "@pointsman/sdk/v1";
 import { eventually } from "../support/eventually.js";
@@ -265,7 +265,9 @@ describe("watching one job", () => {
     afterwards(() => client.close());
     const waiting = client.jobs.wait(job.id);
     await eventually(() => expect(job.open.count).toBe(1));
-    await new Promise((done) => setTimeout(done, 400));
+    const now = performance.now.bind(performance);
+    const silence = vi.spyOn(performance, "now").mockImplementation(() => now() + 400);
+    afterwards(() => silence.mockRestore());
     server.cut();
     await eventually(() => expect(job.open.count).toBe(1));
     job.append({ state: JobState.SUCCEEDED });

@@ -3,13 +3,14 @@ import { pathToString, reflect, type ReflectMessage } from "@bufbuild/protobuf/r
 import { DurationSchema, FieldMaskSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { createValidator, type Violation } from "@bufbuild/protovalidate";
 import { UpdateDeviceRequestSchema, UpdateWebhookRequestSchema } from "@pointsman/sdk/v1";
+import { lastTimeMs } from "../../domain/last-time.js";
 import { type FieldProblem, invalidFields } from "../../errors.js";
 import { jsonProblem } from "./json-value.js";
 
 const validator = createValidator();
 const loneSurrogate = /\p{Surrogate}/u;
 const firstSecond = -62_135_596_800n;
-const lastSecond = 253_402_300_799n;
+const lastSecond = BigInt(Math.floor(lastTimeMs / 1_000));
 const longestSeconds = 315_576_000_000n;
 
 /**
