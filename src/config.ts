@@ -185,7 +185,7 @@ export const settings = {
     "POINTSMAN_TASK_THREADS",
     16,
     whole(1, 1_000),
-    "Tasks that a worker runs at a time, each in a thread; others wait.",
+    "Tasks with a device that a worker runs at a time, each in a thread, and as many without; others wait.",
   ),
   taskMemoryMegabytes: setting(
     "worker.task_memory_megabytes",
@@ -208,7 +208,13 @@ export const settings = {
     words,
     "The only hosts that http jobs and webhooks may call: names, or *.example.com for all below one. All by default.",
   ),
-  capacity: setting("worker.capacity", "POINTSMAN_CAPACITY", 1_000, whole(1, 100_000), "Jobs a worker runs at a time."),
+  capacity: setting(
+    "worker.capacity",
+    "POINTSMAN_CAPACITY",
+    1_000,
+    whole(1, 100_000),
+    "Jobs a worker runs at a time; tasks that wait for jobs of their own take no place.",
+  ),
   labels: setting<Readonly<Record<string, string>> | undefined>(
     "worker.labels",
     "POINTSMAN_WORKER_LABELS",

@@ -22,10 +22,17 @@ export interface TaskContext<Input> {
   log(message: string, level?: "debug" | "info" | "warning" | "error"): void;
   /** Says how much is done, from 0 to 100, and what is being done. Of many in a row the latest is kept. */
   progress(percent: number | undefined, message?: string): void;
+  /** The job's own device: it holds it, and its lines go through one session. Throws when the job has none. */
+  device(): TaskOwnDevice;
   /**
-   * The job's device. Throws when the job has none, or another name: a job holds one device at a time, and works on no other.
+   * A device of the inventory, of any zone, for a job that has none itself: each call is a job of its own there, in the same
+   * line and under the same rules as any other, and the promise is its end. What this job has of labels, priority,
+   * `failIfBlocked` and durability holds for it; it waits and runs no longer than this job may, and is cancelled with it. At
+   * one device a call begins when the one before it has ended; at several they go on at the same time, 64 of them, and at
+   * most 10,000 in an attempt. Throws when the job holds another device: what holds one and waits for the next could wait
+   * for ever.
    */
-  device(name?: string): TaskDevice;
+  device(name: string): TaskDevice;
   /**
    * For AT_MOST_ONCE work: the point of no return. To be awaited before the first change that is not made by
    * the device's `run` or `configure`; those do it by themselves, and so does the beginning of a task that has no device and
@@ -40,24 +47,30 @@ export interface TaskContext<Input> {
   defer(delayMs: number, reason: string): never;
 }
 
-/** The device of a job. */
+/** A device. */
 export interface TaskDevice {
   /** Its name in the inventory; its address when it is not there. */
   readonly name: string;
-  readonly address: string;
-  readonly platform: string;
   /**
-   * Types one command line into the job's session, one at a time, and resolves with what was printed, secrets taken out; it
-   * also stands in the job's output. Rejects with a {@link TaskDeviceError}: DEVICE_REJECTED, DISCONNECTED and the others
-   * that jobs have. A task that does not catch it fails with it.
+   * Types one command line, and resolves with what was printed, secrets taken out. It also stands in the output of the job
+   * that held the device: this one, or its own. Rejects with a {@link TaskDeviceError}: DEVICE_REJECTED, DISCONNECTED and the
+   * others that jobs have. A task that does not catch it fails with it.
    */
   run(command: string, options?: TaskCommandOptions): Promise<TaskCommandResult>;
+  /** Types several, one after the other, up to the first that fails: at another device they are one job. */
+  run(commands: readonly string[], options?: TaskCommandOptions): Promise<readonly TaskCommandResult[]>;
   /**
    * Enters the configuration, types lines of it (a text, or one by one), commits them where that is the platform's way, and
    * leaves it, as a job of the kind `configure` does. It stops at the first line that is rejected, and rejects with
    * DEVICE_REJECTED: what is not in force by then never is; where each line is at once, those before it are.
    */
   configure(lines: string | readonly string[], options?: TaskConfigureOptions): Promise<TaskConfigureResult>;
+}
+
+/** The device that a job holds. */
+export interface TaskOwnDevice extends TaskDevice {
+  readonly address: string;
+  readonly platform: string;
 }
 
 /** How a configuration is made. */
@@ -109,6 +122,13 @@ export interface TaskDeviceError extends Error {
   readonly reason: string;
   /** The device's own words. */
   readonly deviceMessage?: string;
+  /** At another device: the job that did the work there, if there was one, and the device. */
+  readonly job?: string;
+  readonly device?: string;
+  /** How that job ended. INDETERMINATE: its outcome is not known, and the device is held until somebody says what became of it. */
+  readonly state?: "FAILED" | "CANCELLED" | "EXPIRED" | "INDETERMINATE";
+  /** How much of it took effect there. */
+  readonly effect?: "NONE" | "PARTIAL" | "COMPLETE";
 }
 
 /** Whether a command line failed, and not the task itself. */

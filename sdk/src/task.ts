@@ -13,6 +13,7 @@ export {
   type TaskContext,
   type TaskDevice,
   type TaskDeviceError,
+  type TaskOwnDevice,
   TaskError,
 } from "./task-context.js";
 

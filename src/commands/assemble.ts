@@ -29,6 +29,8 @@ import { createPolicyKeeper } from "../scheduler/policy-keeper.js";
 import { createReconciler } from "../scheduler/reconciler.js";
 import { createDescribeEvents } from "../api/webhooks/webhook-payload.js";
 import { createRunStarter } from "../api/schedules/schedule-starter.js";
+import { createChildJobs } from "../api/jobs/child-jobs.js";
+import type { JobCreation } from "../api/jobs/job-wish.js";
 import { createRunJobs } from "../api/runs/run-jobs.js";
 import { createRunDriver } from "../scheduler/run-driver.js";
 import { createRunEnds, createRunRetention } from "../scheduler/run-ends.js";
@@ -135,18 +137,8 @@ export function assembleMetrics({ config, metrics }: Base): Service[] {
 
 export function assembleServer({ config, logger, store, sealer, metrics, tracing }: Base): RunningServer {
   const parts = { store, clock: systemClock, logger };
-  const platforms = installedPlatforms(config.platformsDir, systemClock.now());
   const rule = retentionOf(config);
-  const catalogue = createPlatformCatalogue(platforms);
-  const creation = {
-    store,
-    sealer,
-    platforms: catalogue,
-    clock: systemClock,
-    random: systemRandom,
-    forbidInlineEndpoints: config.forbidInlineEndpoints,
-    replicateByDefault: config.durability === "replicated",
-  };
+  const creation = creationOf(config, { store, sealer }, installedPlatforms(config.platformsDir, systemClock.now()));
   const addresses = liveAddressRule(config);
   const calendar = createCalendar();
   const starter = createRunStarter(creation);
@@ -207,6 +199,20 @@ export function assembleServer({ config, logger, store, sealer, metrics, tracing
   };
 }
 
+/** What creating jobs needs: in a server for callers, in a worker for tasks. */
+function creationOf(
+  config: Config,
+  { store, sealer }: Pick<Base, "store" | "sealer">,
+  platforms: ReturnType<typeof installedPlatforms>,
+): JobCreation {
+  return {
+    ...{ store, sealer, clock: systemClock, random: systemRandom },
+    platforms: createPlatformCatalogue(platforms),
+    forbidInlineEndpoints: config.forbidInlineEndpoints,
+    replicateByDefault: config.durability === "replicated",
+  };
+}
+
 /** What is kept for how long, by what the settings say when it is asked. */
 function retentionOf(config: Config): RetentionRule {
   return {
@@ -247,7 +253,7 @@ function outboundOf(rule: AddressRule): Outbound {
 }
 
 /** What a worker does work without a device with. */
-function toolsOf(config: Config): Tools {
+function toolsOf(config: Config, creation: JobCreation): Tools {
   const { PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" } = process.env;
   return {
     programs: systemPrograms,
@@ -262,6 +268,7 @@ function toolsOf(config: Config): Tools {
       memoryMegabytes: config.taskMemoryMegabytes,
       env: environmentOfTasks(process.env),
     }),
+    children: createChildJobs(creation),
     programHome: { env: { PATH, HOME: tmpdir(), LANG: "C.UTF-8" }, directory: tmpdir() },
     outbound: outboundOf(liveAddressRule(config)),
   };
@@ -292,6 +299,7 @@ export function assembleWorker(
     connect: measureConnections(ports.connect ?? createSshConnector(systemClock).connect, metrics),
   };
   const traced = tracing && traceAttempts(tracing.tracer, now);
+  const platforms = installedPlatforms(config.platformsDir, systemClock.now());
   const worker = createWorker({
     store: { ...store, leases: traced?.leases(measured.leases) ?? measured.leases },
     sealer,
@@ -299,13 +307,13 @@ export function assembleWorker(
     version,
     clock: systemClock,
     random: systemRandom,
-    platforms: installedPlatforms(config.platformsDir, systemClock.now()),
+    platforms,
     journals: measureJournals(ports.journals ?? journalsOf(config), metrics),
     connect: traced?.connect(measured.connect) ?? measured.connect,
     hostname: hostname(),
     node: nodeOf(config),
     pid: process.pid,
-    tools: toolsOf(config),
+    tools: toolsOf(config, creationOf(config, { store, sealer }, platforms)),
     zones: config.zones,
     capacity: config.capacity,
     labels: config.labels ?? {},

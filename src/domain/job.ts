@@ -94,6 +94,8 @@ export interface NewJob {
   readonly retryOf?: string;
   /** The `traceparent` of whoever asked for it. */
   readonly traceParent?: string;
+  /** The job whose task asked for it. */
+  readonly parent?: string;
   /** The run it belongs to, and its place among the run's targets. */
   readonly run?: RunPlace;
   /** Set when the caller gave a request id: who, which method, which id, and a hash of the request as received. */
@@ -154,6 +156,8 @@ export interface JobRecord {
   /** How often it has put itself off. Absent: never. */
   readonly deferrals?: number;
   readonly queue?: string;
+  /** The job whose task asked for it. */
+  readonly parent?: string;
   readonly run?: RunPlace;
   /** The job this one does again, and the latest job that does this one again. */
   readonly retryOf?: string;

@@ -1,3 +1,4 @@
+import type { ChildEnd, ChildWork } from "./child-jobs.js";
 import type { LogLevel } from "./job-event.js";
 import type { TaskType } from "./task-type.js";
 
@@ -53,17 +54,37 @@ export interface TaskConfigurationAnswer {
   readonly saved: boolean;
 }
 
+/** Work on a device that a task asks for and does not hold. */
+export interface TaskErrand {
+  readonly device: string;
+  readonly work: ChildWork;
+}
+
+/** What it gave. */
+export type TaskErrandAnswer = Pick<ChildEnd, "commands" | "configuration">;
+
+/** What a task can know of a failure beside what it says. */
+export interface TaskFailureFacts {
+  readonly deviceMessage?: string | undefined;
+  /** The child job that failed, and its device. */
+  readonly job?: string | undefined;
+  readonly device?: string | undefined;
+  /** How that job ended. */
+  readonly state?: ChildEnd["state"] | undefined;
+  readonly effect?: ChildEnd["effect"] | undefined;
+}
+
 /** What a task is told of a call that failed. `failure` finds the error again when the task fails with it. */
 export class TaskCallError extends Error {
   override readonly name = "TaskCallError";
   readonly failure: number;
   readonly reason: string;
-  readonly deviceMessage: string | undefined;
-  constructor(failure: number, reason: string, message: string, deviceMessage: string | undefined) {
+  readonly facts: TaskFailureFacts;
+  constructor(failure: number, reason: string, message: string, facts: TaskFailureFacts) {
     super(message);
     this.failure = failure;
     this.reason = reason;
-    this.deviceMessage = deviceMessage;
+    this.facts = facts;
   }
 }
 
@@ -77,6 +98,8 @@ export interface TaskHooks {
   run(command: TaskCommand): Promise<TaskCommandAnswer>;
   /** Rejects with TaskCallError. */
   configure(configuration: TaskConfiguration): Promise<TaskConfigurationAnswer>;
+  /** Rejects with TaskCallError. */
+  send(errand: TaskErrand): Promise<TaskErrandAnswer>;
   /** Rejects with TaskCallError. */
   intent(): Promise<void>;
 }
@@ -107,6 +130,8 @@ export interface ThrownError {
 /** A task under way. */
 export interface RunningTask {
   readonly ended: Promise<TaskEnd>;
+  /** It has a thread, or gets one as soon as that is made; otherwise it waits for one. */
+  readonly hasThread: boolean;
   /** Tells it that it has to stop. */
   abort(cause: string): void;
   /** Ends it, whatever it does. */

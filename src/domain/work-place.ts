@@ -13,6 +13,14 @@ export function isOwnEndpoint(endpoint: string): boolean {
   return endpoint.startsWith(own);
 }
 
+/**
+ * Whether a job is a task without a device. It may wait for jobs of its own, on devices that it does not hold, so it must never
+ * stand in the way of what it waits for.
+ */
+export function isFreeTask({ type, endpoint }: { readonly type: string; readonly endpoint: string }): boolean {
+  return type === "task" && isOwnEndpoint(endpoint);
+}
+
 /** What a job asks of a worker: to be on a node, to have loaded a type of task, or both. Undefined: any will do. */
 export function skillOf({ node, task }: { readonly node?: string; readonly task?: string }): string | undefined {
   const parts = [...(node === undefined ? [] : [`node/${node}`]), ...(task === undefined ? [] : [`task/${task}`])];

@@ -34,8 +34,8 @@ export function measureLeases(leases: LeaseStore, registry: Registry, now: () =>
       if (heardBack.answer === "DEAD") counts.buried.inc();
       return heardBack;
     },
-    async claim(worker, limit, requestId) {
-      const answer = await leases.claim(worker, limit, requestId);
+    async claim(...asked) {
+      const answer = await leases.claim(...asked);
       for (const { job } of answer.claims) {
         running.set(job.id, job);
         if (job.attempt !== 1 || job.startMs === undefined || job.queueMs === undefined) continue;

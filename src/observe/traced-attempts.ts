@@ -99,8 +99,8 @@ export function traceAttempts(tracer: Tracer, now: () => number): TracedAttempts
   return {
     leases: (leases) => ({
       ...leases,
-      async claim(worker, limit, requestId) {
-        const answer = await leases.claim(worker, limit, requestId);
+      async claim(...asked) {
+        const answer = await leases.claim(...asked);
         for (const claim of answer.claims) if (!byJob.has(claim.job.id)) begin(claim);
         return answer;
       },

@@ -38,6 +38,8 @@ interface Definition {
   readonly queue?: string;
   /** The job it does again. */
   readonly rof?: string;
+  /** The job whose task asked for it. */
+  readonly par?: string;
   /** Trace context of the request. */
   readonly tp?: string;
   /** "name=value" each: scripts need them in order, which an object does not keep there. */
@@ -46,7 +48,7 @@ interface Definition {
 
 /** What of a job its definition is made of. */
 type Defined = Pick<NewJob, "type" | "address" | "device" | "creator" | "priority" | "maxAttempts" | "queueTimeoutMs"> &
-  Pick<NewJob, "queue" | "labels" | "retryOf" | "traceParent" | "node" | "task">;
+  Pick<NewJob, "queue" | "labels" | "retryOf" | "parent" | "traceParent" | "node" | "task">;
 
 /** A new job's definition, as JSON. */
 export function definitionOf(job: Defined): string {
@@ -59,6 +61,7 @@ export function definitionOf(job: Defined): string {
     ...(job.task === undefined ? {} : { task: job.task }),
     ...(job.queue === undefined ? {} : { queue: job.queue }),
     ...(job.retryOf === undefined ? {} : { rof: job.retryOf }),
+    ...(job.parent === undefined ? {} : { par: job.parent }),
     ...(job.traceParent === undefined ? {} : { tp: job.traceParent }),
   };
   return JSON.stringify(definition);
@@ -66,7 +69,9 @@ export function definitionOf(job: Defined): string {
 
 /** What a definition says of a job. */
 function definedBy(definition: string) {
-  const { type, addr, dev, node, task, by, pri, max, labels, queue, rof, tp } = JSON.parse(definition) as Definition;
+  const { type, addr, dev, node, task, by, pri, max, labels, queue, rof, par, tp } = JSON.parse(
+    definition,
+  ) as Definition;
   return {
     type,
     address: addr,
@@ -79,6 +84,7 @@ function definedBy(definition: string) {
     ...(task === undefined ? {} : { task }),
     ...(queue === undefined ? {} : { queue }),
     ...(rof === undefined ? {} : { retryOf: rof }),
+    ...(par === undefined ? {} : { parent: par }),
     ...(tp === undefined ? {} : { traceParent: tp }),
   };
 }
@@ -123,6 +129,7 @@ export function acceptedJob(job: NewJob, now: number, state: JobState, expireMs:
     cancelRequested: false,
     ...(job.queue === undefined ? {} : { queue: job.queue }),
     ...(job.retryOf === undefined ? {} : { retryOf: job.retryOf }),
+    ...(job.parent === undefined ? {} : { parent: job.parent }),
     ...(job.traceParent === undefined ? {} : { traceParent: job.traceParent }),
     ...(job.run === undefined ? {} : { run: job.run }),
   };

@@ -193,7 +193,10 @@ export type FactJob = Pick<
   | "priority"
   | "labels"
 > &
-  Pick<JobRecord, "spec" | "createMs" | "expireMs" | "maxAttempts" | "queue" | "retryOf" | "attempt" | "startMs">;
+  Pick<
+    JobRecord,
+    "spec" | "createMs" | "expireMs" | "maxAttempts" | "queue" | "retryOf" | "parent" | "attempt" | "startMs"
+  >;
 
 /**
  * What a worker does with its lease and its jobs. Every call is one script. STORE_RECONCILING: the store came back with
@@ -227,12 +230,14 @@ export interface LeaseStore {
   >;
   /**
    * Takes up to `limit` jobs; MORE: ask again at once; SHUT: nothing is given out while the zone is being reconciled. A
-   * call repeated under the same request id gets the same answer. `toTell`: as of a beat.
+   * call repeated under the same request id gets the same answer. `leaveFreeTasks`: takes no tasks without a device.
+   * `toTell`: as of a beat.
    */
   claim(
     worker: WorkerIdentity,
     limit: number,
     requestId: string,
+    leaveFreeTasks?: boolean,
   ): Promise<{
     readonly claims: readonly Claim[];
     readonly answer: "OK" | "MORE" | "SHUT" | "DEAD";
@@ -253,6 +258,11 @@ export interface LeaseStore {
   >;
   /** Resolves when enough replicas have the intent of this attempt; NOT_REPLICATED when not in time. */
   replicated(holder: Holder): Promise<void>;
+  /**
+   * Lets others run by the permits that a running job holds for its caller and its labels: it waits for jobs of its own,
+   * which need them.
+   */
+  lendPermits(holder: Holder): Promise<Fenced>;
   /** Who stopped changes in this zone, if anybody did. */
   stopped(zone: string): Promise<ChangeStop | undefined>;
   /**

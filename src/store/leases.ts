@@ -160,8 +160,9 @@ export async function openLeaseStore(
         ...(toTell === undefined ? {} : { toTell: tellingOf(toTell) }),
       };
     },
-    async claim(worker, limit, requestId) {
-      const args = [worker.name, limit, numbers.of(worker, requestId), warmBonusMicros];
+    async claim(worker, limit, requestId, leaveFreeTasks = false) {
+      const args: ScriptArgument[] = [worker.name, limit, numbers.of(worker, requestId), warmBonusMicros];
+      if (leaveFreeTasks) args.push(1);
       const [answer, now, ...claims] = list(await scripts.run("claim", keys.zone(worker.zone), ...args));
       if (text(answer) === "SHUT") {
         const toTell = text(now);
@@ -190,6 +191,10 @@ export async function openLeaseStore(
     async stopped(zone) {
       const stop = await links.state.hget(keyOf(keys.zone(zone), "freezes"), stopField);
       return stop === null ? undefined : (JSON.parse(stop) as ChangeStop);
+    },
+    async lendPermits(holder) {
+      const args = holderArguments(holder);
+      return fenced<Fenced>(holder, await scripts.run("lend_permits", keys.zone(holder.zone), ...args));
     },
     async append(holder, part) {
       const reply = await scripts.run(

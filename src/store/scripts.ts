@@ -39,6 +39,7 @@ const names = [
   "fsck_freezes",
   "hook_events",
   "intent",
+  "lend_permits",
   "lift",
   "lock_device",
   "mark_deleted",

@@ -5,13 +5,16 @@ import type {
   TaskConfiguration,
   TaskConfigurationAnswer,
   TaskEnd,
+  TaskErrand,
+  TaskErrandAnswer,
+  TaskFailureFacts,
   TaskStart,
 } from "../domain/task-runner.js";
 import type { TaskType } from "../domain/task-type.js";
 
 /** What a task can ask for, and what it is answered. */
-export type TaskAsk = TaskCommand | TaskConfiguration | "intent";
-export type TaskAnswer = TaskCommandAnswer | TaskConfigurationAnswer | undefined;
+export type TaskAsk = TaskCommand | TaskConfiguration | TaskErrand | "intent";
+export type TaskAnswer = TaskCommandAnswer | TaskConfigurationAnswer | TaskErrandAnswer | undefined;
 
 /** What a thread is told. */
 export type ToThread =
@@ -24,7 +27,7 @@ export type ToThread =
       readonly failure: number;
       readonly reason: string;
       readonly message: string;
-      readonly deviceMessage?: string;
+      readonly facts: TaskFailureFacts;
     };
 
 /** What a thread tells. */

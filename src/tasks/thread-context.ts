@@ -1,10 +1,9 @@
 import type { TaskContext, TaskDeviceError } from "@pointsman/sdk/task";
-import type { TaskCommandAnswer, TaskConfigurationAnswer, TaskStart } from "../domain/task-runner.js";
-import { textLines } from "../domain/text-lines.js";
+import type { TaskStart } from "../domain/task-runner.js";
 import type { FromThread, TaskAnswer, TaskAsk, ToThread } from "./messages.js";
 import type { Remarks } from "./remarks.js";
+import { createThreadDevices } from "./thread-devices.js";
 
-const defaultIdleMs = 30_000;
 const shortestDelayMs = 1_000;
 const longestDelayMs = 86_400_000;
 /** Calls that may wait for their answer at a time. */
@@ -55,29 +54,9 @@ export function createThreadContext(
     });
   }
 
-  function device(name?: string): ReturnType<TaskContext<unknown>["device"]> {
-    const own = start.device;
-    if (!own) throw new Error("the job has no device; create it with one");
-    if (name !== undefined && name !== own.name) {
-      throw new Error(`the job's device is ${own.name}, and it works on no other: ${name} is not locked for it`);
-    }
-    return {
-      ...own,
-      async run(command, { answers = {}, idleTimeoutMs = defaultIdleMs, privilege, allowRejected = false } = {}) {
-        const enable = privilege === "enable";
-        const answer = await ask({ command, answers: { ...answers }, idleTimeoutMs, enable, allowRejected });
-        return answer as TaskCommandAnswer;
-      },
-      async configure(text, { plan = false, save = false, acceptUnproven = false } = {}) {
-        const lines = typeof text === "string" ? textLines(text) : [...text];
-        return (await ask({ lines, plan, save, acceptUnproven })) as TaskConfigurationAnswer;
-      },
-    };
-  }
-
   return {
     context: {
-      ...{ input, signal: stopping.signal, device },
+      ...{ input, signal: stopping.signal, device: createThreadDevices(start.device, ask) },
       job: start.job,
       attempt: start.attempt,
       deferrals: start.deferrals,
@@ -102,10 +81,9 @@ export function createThreadContext(
       const waiting = calls.get(message.call);
       calls.delete(message.call);
       if (message.kind === "answer") return waiting?.resolve(message.value);
-      const { reason, deviceMessage } = message;
+      const { reason, facts } = message;
       const error = Object.assign(new Error(message.message), {
-        ...{ name: "TaskDeviceError", reason },
-        ...(deviceMessage === undefined ? {} : { deviceMessage }),
+        ...{ name: "TaskDeviceError", reason, ...facts },
       }) as TaskDeviceError;
       failures.set(error, message.failure);
       waiting?.reject(error);

@@ -17,7 +17,7 @@ export interface TaskThreadOptions {
   readonly clock: Clock;
   /** URLs of the modules that define tasks. */
   readonly modules: readonly string[];
-  /** Threads at most: tasks that run at a time. */
+  /** Tasks with a device that run at a time, each in a thread; and as many without. */
   readonly threads: number;
   /** What the heap of each may hold. */
   readonly memoryMegabytes: number;
@@ -47,7 +47,8 @@ export function createTaskThreads({ clock, modules, threads, memoryMegabytes, en
   const types = new Map<string, TaskType>();
   const all = new Set<Thread>();
   const idle: Thread[] = [];
-  const waiting: ((thread: Thread) => void)[] = [];
+  /** By whether they have a device: a task without one may wait for jobs that wait for a task with one. */
+  const lines = { bound: createLine(), free: createLine() };
   let stopped = false;
 
   function spawn(): Thread {
@@ -86,6 +87,7 @@ export function createTaskThreads({ clock, modules, threads, memoryMegabytes, en
       all.delete(thread);
       const at = idle.indexOf(thread);
       if (at >= 0) idle.splice(at, 1);
+      leave(thread);
       thread.listener?.gone(why);
       next();
     });
@@ -98,17 +100,24 @@ export function createTaskThreads({ clock, modules, threads, memoryMegabytes, en
     void thread.worker.terminate();
   }
 
-  /** Hands threads that are free, or may be made, to those that wait for one. */
+  /** Hands threads that rest, or new ones, to those that wait for one. */
   function next(): void {
-    while (waiting.length > 0 && !stopped) {
-      const thread = idle.pop() ?? (all.size < threads ? spawn() : undefined);
-      if (!thread) return;
-      thread.cancelIdle?.();
-      waiting.shift()?.(thread);
+    for (const { waiting, taken } of Object.values(lines)) {
+      while (waiting.length > 0 && taken.size < threads && !stopped) {
+        const thread = idle.pop() ?? spawn();
+        thread.cancelIdle?.();
+        taken.add(thread);
+        waiting.shift()?.(thread);
+      }
     }
   }
 
+  function leave(thread: Thread): void {
+    for (const { taken } of Object.values(lines)) taken.delete(thread);
+  }
+
   function rest(thread: Thread): void {
+    leave(thread);
     if (stopped) return end(thread);
     idle.push(thread);
     thread.cancelIdle = clock.timer(idleMs, () => end(thread));
@@ -139,9 +148,8 @@ export function createTaskThreads({ clock, modules, threads, memoryMegabytes, en
         post({ kind: "answer", call, value });
       } catch (error) {
         if (!(error instanceof TaskCallError)) return kill();
-        const { failure, reason, message, deviceMessage } = error;
-        const said = deviceMessage === undefined ? {} : { deviceMessage };
-        post({ kind: "refusal", call, failure, reason, message, ...said });
+        const { failure, reason, message, facts } = error;
+        post({ kind: "refusal", call, failure, reason, message, facts });
       }
     }
 
@@ -152,6 +160,7 @@ export function createTaskThreads({ clock, modules, threads, memoryMegabytes, en
       else if (message.kind === "call") {
         const { call, ask } = message;
         if (ask === "intent") void answer(call, hooks.intent());
+        else if ("work" in ask) void answer(call, hooks.send(ask));
         else if ("lines" in ask) void answer(call, hooks.configure(ask));
         else void answer(call, hooks.run(ask));
       } else if (message.kind === "end" && thread) {
@@ -186,11 +195,15 @@ export function createTaskThreads({ clock, modules, threads, memoryMegabytes, en
       else waiting.splice(waiting.indexOf(wait), 1);
     }
 
+    const { waiting } = start.device ? lines.bound : lines.free;
     const wait = (given: Thread): void => void begin(given);
     waiting.push(wait);
     next();
     return {
       ended: end_,
+      get hasThread() {
+        return thread !== undefined;
+      },
       abort(cause) {
         aborted = cause;
         // What has not begun need not be told.
@@ -227,6 +240,11 @@ export function createTaskThreads({ clock, modules, threads, memoryMegabytes, en
       return found && (found.path === "" ? found.description : `${found.path} ${found.description}`);
     },
   };
+}
+
+/** Tasks that wait for a thread, and the threads of those that have one. */
+function createLine() {
+  return { waiting: [] as ((thread: Thread) => void)[], taken: new Set<Thread>() };
 }
 
 function checkSchema(type: TaskType, which: "input" | "output"): void {

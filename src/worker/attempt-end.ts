@@ -14,6 +14,7 @@ import type { Journal } from "./journal.js";
 import { LeaseLostError } from "./lease.js";
 import { FencedError, OutputLostError } from "./output-writer.js";
 import type { Stopping } from "./stopping.js";
+import { ChildError } from "./task-children.js";
 import { TaskDeferredError } from "./task.js";
 import { decide } from "./verdict.js";
 
@@ -86,7 +87,8 @@ export function endOf(
     ruleOf(spec, job.maxAttempts),
     random,
   );
-  return { ...verdict, ...(failure && !stopped && concernsDevice(failure) ? { deviceFailure: failure } : {}) };
+  const isItsDevice = failure && !(error instanceof ChildError) && concernsDevice(failure);
+  return { ...verdict, ...(isItsDevice && !stopped ? { deviceFailure: failure } : {}) };
 }
 
 function handsOn(cause: StopCause): boolean {

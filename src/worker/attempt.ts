@@ -61,6 +61,8 @@ export interface AttemptParts {
   readonly untold: () => void;
   /** The store heard the end of this attempt before, or took it for over: the journal may know better. */
   readonly unheard: () => void;
+  /** The attempt waits for a thread or for jobs of its own, and does nothing else; or that is over. */
+  readonly rests: (isResting: boolean) => void;
 }
 
 /** One try of a job by this worker, under way. */
@@ -224,7 +226,7 @@ async function run(
   try {
     const place = isOnDevice(spec) ? onDevice(await parts.reach(claim, spec)) : undefined;
     if (place) recheckEffect(claim, spec, place.endpoint);
-    course.executed = await execute(parts, claim, spec, { context, place, executionMs, beginTime });
+    course.executed = await execute(parts, claim, spec, { context, holder, place, executionMs, beginTime });
     course.error = course.executed.error;
   } catch (cause) {
     course.error = cause;
@@ -261,11 +263,12 @@ function isOnDevice({ target }: JobSpec): boolean {
 
 /** Does the work. `place`: the same attempt on its device, where it has one. */
 async function execute(
-  { tools, sealer, clock }: AttemptParts,
+  { tools, sealer, clock, leases, rests }: AttemptParts,
   claim: Claim,
   { operation, maxOutputBytes: outputBytes }: JobSpec,
   how: {
     readonly context: WorkContext;
+    readonly holder: Holder;
     readonly place: AttemptContext | undefined;
     readonly executionMs: number;
     readonly beginTime: () => void;
@@ -277,7 +280,9 @@ async function execute(
     return runHttp(context, operation.value, { ...tools, clock, secrets: openCall(sealer, claim), outputBytes });
   }
   if (operation.case === "task") {
-    return runTask(context, place, operation.value, { ...tools, executionMs, outputBytes, began: how.beginTime });
+    const lendPermits = () => leases.lendPermits(how.holder);
+    const limits = { executionMs, outputBytes, began: how.beginTime };
+    return runTask(context, place, operation.value, { ...tools, ...limits, clock, rests, lendPermits });
   }
   if (place && operation.case === "commands") return runCommands(place, operation.value, { executionMs, outputBytes });
   if (place && operation.case === "configure") return runConfigure(place, operation.value, { outputBytes });
@@ -362,7 +367,7 @@ async function intentOnceSeen(
 
 function journalled(job: JobRecord): FactJob {
   const { id, zone, effectClass, type, endpoint, address, device, node, task, creator, priority, labels } = job;
-  const { spec, createMs, expireMs, maxAttempts, queue, retryOf, attempt, startMs } = job;
+  const { spec, createMs, expireMs, maxAttempts, queue, retryOf, parent, attempt, startMs } = job;
   return {
     ...{ id, zone, effectClass, type, endpoint, address, creator, priority, labels },
     ...{ spec, createMs, expireMs, maxAttempts, attempt },
@@ -371,6 +376,7 @@ function journalled(job: JobRecord): FactJob {
     ...(task === undefined ? {} : { task }),
     ...(queue === undefined ? {} : { queue }),
     ...(retryOf === undefined ? {} : { retryOf }),
+    ...(parent === undefined ? {} : { parent }),
     ...(startMs === undefined ? {} : { startMs }),
   };
 }

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { Endpoint, SessionPool } from "../device/index.js";
 import type { Clock, Random } from "../domain/clock.js";
 import type { WorkerControl } from "../domain/worker-control.js";
-import { skillsOf } from "../domain/work-place.js";
+import { isFreeTask, skillsOf } from "../domain/work-place.js";
 import type { Sealer } from "../secrets/sealer.js";
 import type { Claim, Store, WorkerIdentity } from "../store/store.js";
 import { type Attempt, startAttempt } from "./attempt.js";
@@ -102,7 +102,10 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
 
   const closing = (): boolean => ending || parts.stopping();
   const running = (): number => inZones.reduce((sum, { attempts }) => sum + attempts.size, 0);
-  const free = (): number => (closing() ? 0 : Math.max(0, capacity - running()));
+  /** Attempts that take no place, since they wait for others; and tasks without a device, of which there is a number as well. */
+  const resting = new Set<Claim>();
+  const freeTasks = new Set<Claim>();
+  const free = (): number => (closing() ? 0 : Math.max(0, capacity - (running() - resting.size)));
   const room = createRoom(free);
   const stopAll = (cause: StopCause): void => {
     for (const { attempts } of inZones) for (const attempt of attempts.values()) attempt.stop(cause);
@@ -160,7 +163,13 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
         giveUp: giveUp.signal,
         histories: () => histories,
       };
-      const attempt = startAttempt({ ...own, untold, unheard }, name, claim);
+      const rests = (isResting: boolean): void => {
+        if (!isResting) resting.delete(claim);
+        else resting.add(claim);
+        if (isResting) for (const { worker } of inZones) worker.roomier();
+      };
+      if (isFreeTask(claim.job)) freeTasks.add(claim);
+      const attempt = startAttempt({ ...own, untold, unheard, rests }, name, claim);
       attempts.set(claim.job.id, attempt);
       if (attempt.isChange) watch.begun();
       // Claimed while the worker began to stop: handed back before anything is sent.
@@ -169,7 +178,9 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
         if (verdict === "SUCCEEDED") ends.succeeded++;
         else if (verdict !== undefined && verdict !== "RETRY" && verdict !== "REQUEUE") ends.failed++;
         if (attempts.get(claim.job.id) === attempt) attempts.delete(claim.job.id);
-        for (const { worker } of inZones) worker.ended();
+        resting.delete(claim);
+        freeTasks.delete(claim);
+        for (const { worker } of inZones) worker.roomier();
       });
     }
 
@@ -187,6 +198,7 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
       ...{ clock, lease, identity, logger, leases, begin, lost },
       claimId: () => Buffer.from(random.bytes(8)).toString("hex"),
       ...{ free, room },
+      leaveFreeTasks: () => freeTasks.size >= capacity,
       figures: () => ({
         ...{ running: running(), sessions: pool.size, ...ends, loopDelayMs: parts.loopDelayMs() },
         jobs: [...attempts.values()]

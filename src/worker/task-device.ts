@@ -31,7 +31,7 @@ export interface TaskDeviceLink {
 }
 
 /** Refuses what no line is: the task wrote it. */
-function checked(asked: TaskCommand): TaskCommand {
+export function checkedCommand(asked: TaskCommand): TaskCommand {
   const { command, answers, idleTimeoutMs } = asked;
   const texts = [command, ...Object.values(answers)];
   const isLine = (text: unknown): boolean =>
@@ -68,7 +68,7 @@ export function createTaskDevice(context: AttemptContext, { steps, redactor, ...
   let doubt: unknown;
 
   async function type(asked: TaskCommand): Promise<TaskCommandAnswer> {
-    const { command, idleTimeoutMs, enable, allowRejected } = checked(asked);
+    const { command, idleTimeoutMs, enable, allowRejected } = checkedCommand(asked);
     const answers = Object.entries(asked.answers).map(([question, answer]) => ({ question, answer }));
     const isChange = answers.length > 0 || !isReadOnly(endpoint.platform.readOnly, command);
     if (isChange && job.effectClass === "READ_ONLY") {

@@ -2,6 +2,8 @@ import { create, toBinary, toJson } from "@bufbuild/protobuf";
 import { ValueSchema } from "@bufbuild/protobuf/wkt";
 import { JobResultSchema, type TaskOperation } from "@pointsman/sdk/v1";
 import { createRedactor, DeviceError, type Redactor } from "../device/index.js";
+import type { Clock } from "../domain/clock.js";
+import type { ChildJobs } from "../domain/child-jobs.js";
 import { deepestJson } from "../domain/json-depth.js";
 import { type RunningTask, TaskCallError, type TaskEnd, type TaskRunner } from "../domain/task-runner.js";
 import type { EffectClass } from "../domain/job.js";
@@ -9,6 +11,8 @@ import type { TaskType } from "../domain/task-type.js";
 import type { AttemptContext, Executed, WorkContext } from "./attempt-context.js";
 import { redactorOf } from "./endpoint-redactor.js";
 import { AttemptError, failureOf } from "./failure.js";
+import type { LeaseStore } from "../store/store.js";
+import { ChildError, createTaskChildren } from "./task-children.js";
 import { createTaskDevice } from "./task-device.js";
 import { createTaskSteps, type TaskSteps } from "./task-steps.js";
 
@@ -35,6 +39,12 @@ export interface TaskParts {
   readonly outputBytes: number;
   /** The work begins: a thread is free. */
   readonly began: () => void;
+  readonly clock: Clock;
+  /** Jobs that it may ask for where it has no device. */
+  readonly children: ChildJobs;
+  readonly lendPermits: () => ReturnType<LeaseStore["lendPermits"]>;
+  /** It waits for a thread or for other jobs, and does nothing else; or that is over. */
+  readonly rests: (isResting: boolean) => void;
 }
 
 /** Runs a task in a thread of its own, and does for it what it asks for. `device`: the attempt, where the job has one. */
@@ -48,6 +58,9 @@ export async function runTask(
   const redactor = device ? redactorOf(device.endpoint) : createRedactor([]);
   const steps = createTaskSteps(context);
   const link = device && createTaskDevice(device, { ...parts, steps, redactor });
+  let endMs = Infinity;
+  const leftMs = (): number => endMs - parts.clock.monotonic();
+  const children = device ? undefined : createTaskChildren(context, { ...parts, steps, leftMs, waits: parts.rests });
   let output: string | undefined;
   let error: unknown;
   try {
@@ -67,7 +80,11 @@ export async function runTask(
         ...(device && { device: deviceOf(device) }),
       },
       {
-        began: parts.began,
+        began() {
+          endMs = parts.clock.monotonic() + parts.executionMs;
+          if (!device) parts.rests(false);
+          parts.began();
+        },
         log: (level, message) => writer.fact({ kind: "log", level, message: redactor.redact(message) }),
         progress: (percent, message) =>
           writer.fact({
@@ -76,16 +93,21 @@ export async function runTask(
           }),
         run: (command) => calls.call(() => link!.run(command)),
         configure: (configuration) => calls.call(() => link!.configure(configuration)),
+        send: (errand) => calls.call(() => children!.send(errand)),
         intent: () => calls.call(() => openSteps(steps, type)),
       },
     );
+    // Another of its kind may have the thread, and wait for what this one would keep from starting.
+    if (!device && !run.hasThread) parts.rests(true);
     const end = await endOf(context, run, calls.fatal);
+    await children?.close();
     if (end.how !== "killed" && end.how !== "crashed") steps.settle();
     await link?.idle();
     if (link?.doubt !== undefined) throw link.doubt as Error;
     output = answerOf(parts.tasks, type, end, { calls, steps, redactor, deferrals: job.deferrals ?? 0 });
   } catch (cause) {
     error = cause;
+    await children?.close();
     await link?.idle();
   }
   if (output !== undefined) void writer.output(0, output);
@@ -145,7 +167,9 @@ function createCalls() {
         }
         const number = failures.size + 1;
         failures.set(number, error);
-        throw new TaskCallError(number, known.reason, known.message, known.deviceMessage);
+        const { reason, message, deviceMessage } = known;
+        const facts = error instanceof ChildError ? error.facts : {};
+        throw new TaskCallError(number, reason, message, { ...facts, ...(deviceMessage && { deviceMessage }) });
       }
     },
   };

@@ -1,5 +1,6 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { type HttpOperation, HttpOperationSchema } from "@pointsman/sdk/v1";
+import type { ChildJobs } from "../domain/child-jobs.js";
 import type { ProgramRunner } from "../domain/programs.js";
 import type { TaskRunner } from "../domain/task-runner.js";
 import type { Outbound } from "../outbound/outbound.js";
@@ -19,6 +20,8 @@ export interface Tools {
   /** The machine it is, by the name that jobs call it. */
   readonly node: string;
   readonly tasks: TaskRunner;
+  /** Jobs that tasks ask for. */
+  readonly children: ChildJobs;
 }
 
 /** The secrets of a call that were sealed apart from its job. Throws AttemptError CREDENTIAL_UNAVAILABLE. */

@@ -28,6 +28,8 @@ export interface ZoneWorkerParts {
   readonly claimId: () => string;
   /** How many more jobs may run now. */
   readonly free: () => number;
+  /** It has as many tasks without a device as it may, and takes no more of them; they may wait for what it does take. */
+  readonly leaveFreeTasks: () => boolean;
   /** Where places are kept for claims under way, with those of other zones. */
   readonly room: Room;
   readonly figures: () => Omit<BeatFigures, "closing" | "draining" | "claimAgeMs">;
@@ -53,8 +55,8 @@ export interface ZoneWorkerParts {
 
 /** Services of a worker in one zone, and a way to say that there may be room or work. */
 export interface ZoneWorker extends Service {
-  /** There is more room: an attempt ended. Looks for work soon, unless the store says when there is some. */
-  ended(): void;
+  /** There is more room: an attempt ended, or rests. Looks for work soon, unless the store says when there is some. */
+  roomier(): void;
   /** Tells the store soon what the journals know. */
   replay(): void;
   /** Resolves when no work is taken any more; the lease is kept. */
@@ -175,16 +177,18 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
       return 0;
     }
     const request = parts.claimId();
+    const leaves = parts.leaveFreeTasks();
     while (!signal.aborted) {
       try {
         const sent = clock.monotonic();
-        const { answer, claims, toTell: told } = await leases.claim(identity, room, request);
+        const { answer, claims, toTell: told } = await leases.claim(identity, room, request, leaves);
         lookedAt = clock.monotonic();
         for (const claim of claims) parts.begin(claim);
         places.release();
         if (answer === "DEAD") dead();
         if (told && sent >= replayedAt) toTell = told;
-        listed = answer === "OK" && claims.length < room;
+        // Of what it left it is not told when it may take it.
+        listed = answer === "OK" && claims.length < room && !leaves;
         return claims.length === room || answer === "MORE" ? room : 0;
       } catch (error) {
         if (!(error instanceof StoreError)) logger.error({ err: error }, "a claim failed");
@@ -208,7 +212,7 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
   );
 
   return {
-    ended() {
+    roomier() {
       if (!listed) work.ring();
     },
     replay() {

@@ -176,10 +176,10 @@ describe("a task", () => {
     expect(failed).toMatchObject({ state: JobState.FAILED, effect: Effect.PARTIAL, error: { message: "half done" } });
   });
 
-  test("works on no other device, and on none when the job has none", async () => {
+  test("works on no other device than the one that it holds", async () => {
     const job = await run({ device: "r1", ...odd("device") } as JobInput);
-    expect(job.error?.message).toMatch(/the job's device is r1/);
-    expect((await run(odd("device"))).error?.message).toMatch(/no device/);
+    expect(job.error?.message).toMatch(/the job holds r1, and waits for no other/);
+    expect((await run(odd("device"))).error?.reason).toBe("DEVICE_NOT_FOUND");
   });
 });
 

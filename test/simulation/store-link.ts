@@ -88,7 +88,8 @@ export function linkStore({ timeline, process, redis, inventory, faults, random 
     workers: linked("workers"),
     leases: {
       ...leases,
-      claim: (worker, limit, requestId) => leases.claimNumbered(worker, limit, numbers.of(worker, requestId)),
+      claim: (worker, limit, requestId, leaveFreeTasks) =>
+        leases.claimNumbered(worker, limit, numbers.of(worker, requestId), leaveFreeTasks),
       async onHint(worker: WorkerIdentity, hint: (message: Hint) => void) {
         return redis.onHint(worker.name, (message) => {
           if (!chance(faults().replyLost)) process.deliver(latency(), () => hint(message));

@@ -19,5 +19,11 @@ export const noTools: Tools = {
       throw new Error("this worker runs no tasks");
     },
   },
+  children: {
+    prepare: () => Promise.reject(new Error("this worker runs no tasks")),
+    create: () => Promise.reject(new Error("this worker runs no tasks")),
+    ended: () => Promise.reject(new Error("this worker runs no tasks")),
+    cancel: () => Promise.reject(new Error("this worker runs no tasks")),
+  },
   outbound: { post: () => Promise.reject(new Error("this worker calls nobody")) },
 };

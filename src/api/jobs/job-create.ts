@@ -121,6 +121,7 @@ export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWi
     ...(replicated && { replicated }),
     ...retention(spec.retainOutput),
     ...(wish.retryOf !== undefined && { retryOf: wish.retryOf }),
+    ...(wish.parent !== undefined && { parent: wish.parent }),
     ...(wish.traceParent && { traceParent: wish.traceParent }),
     ...(wish.requestId !== "" && {
       idempotency: {

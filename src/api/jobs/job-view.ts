@@ -102,6 +102,7 @@ export function jobMessage(job: JobRecord, waiting?: Waiting): Job {
     cancelRequested: job.cancelRequested,
     retryOf: job.retryOf ?? "",
     retriedBy: job.retriedBy ?? "",
+    parentJob: job.parent ?? "",
     ...(job.run && { run: job.run.id, runTarget: job.run.index }),
     ...time("deleteTime", job.deleteMs),
     ...(job.firstStartMs !== undefined && { waitDuration: durationFromMs(Math.max(0, job.firstStartMs - readyMs)) }),

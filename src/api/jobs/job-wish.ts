@@ -29,6 +29,8 @@ export interface JobWish {
   readonly requestId: string;
   /** The job that is done again. */
   readonly retryOf?: string;
+  /** The job whose task asks for this one. */
+  readonly parent?: string;
   /** The `traceparent` of whoever asks; empty for none. */
   readonly traceParent?: string;
   /** Id of the new job, when it was chosen before; it names the zone of the target. */

@@ -97,6 +97,7 @@ function describe(job: Job, waits: string): string {
       ["session", session(job)],
       ["cancel", job.cancelRequested ? "asked for" : ""],
       ["effect", effect(job)],
+      ["asked for by", job.parentJob && `the task of ${job.parentJob}`],
       ["again of", job.retryOf],
       ["done again", job.retriedBy ? `as ${job.retriedBy}` : ""],
       ["deleted", time(job.deleteTime)],

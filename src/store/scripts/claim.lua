@@ -3,7 +3,8 @@
 -- wins, unless a cold device has waited longer by more than the bonus.
 -- @include gather, gate, hold, lines, place, freezes, limits
 --
--- ARGV  2 worker · 3 limit · 4 number of the claim, counted by the worker · 5 bonus in microseconds
+-- ARGV  2 worker · 3 limit · 4 number of the claim, counted by the worker · 5 bonus in microseconds · 6 '1' to leave tasks
+--       without a device where they are
 -- Gives {'DEAD'} · {'SHUT', as of a beat} (the zone is being reconciled) · {'OK' or, when it may be asked again at once, 'MORE', now,
 --       job, …}, a job being {id, fence, secret or '', {field, value, …}} or, when it waited for nothing but its turn and
 --       this is its first attempt, {id, fence, secret or '', endpoint, ct, ex, cls, def, spec}: handing a whole hash over
@@ -47,13 +48,28 @@ local devices, list_of = #own > 0 and own or cold, nil
 -- ones.
 local skills = call('EXISTS', key('wanted')) == 1 and call('SINTER', key('wanted'), key('skills', worker)) or {}
 local skill_list = {}
+
+-- The first of a skill's list. Tasks that are to be left stand among devices whose work asks for the same.
+local FREE_TASKS_SKIPPED = 1000
+local function best_of(list, skill)
+  if ARGV[6] ~= '1' or not string.find(skill, 'task/', 1, true) then
+    return call('ZRANGE', list, '0', limit - 1, 'WITHSCORES')
+  end
+  local some = call('ZRANGE', list, '0', FREE_TASKS_SKIPPED + limit - 1, 'WITHSCORES')
+  local devices = {}
+  for i = 1, #some, 2 do
+    if string.sub(some[i], 1, 4) ~= 'job/' and #devices < 2 * limit then add(devices, some[i], some[i + 1]) end
+  end
+  return devices, #some
+end
+
 local function with_skilled(common)
   local all, merged = {}, {}
   for i = 1, #common, 2 do all[#all + 1] = { common[i], tonumber(common[i + 1]) } end
   for _, skill in ipairs(skills) do
     local list = ready_list(skill)
-    local some = call('ZRANGE', list, '0', limit - 1, 'WITHSCORES')
-    if #some == 0 then call('SREM', key('wanted'), skill) end
+    local some, there = best_of(list, skill)
+    if (there or #some) == 0 then call('SREM', key('wanted'), skill) end
     cut_off = cut_off or #some == 2 * limit
     for i = 1, #some, 2 do
       all[#all + 1] = { some[i], tonumber(some[i + 1]) }

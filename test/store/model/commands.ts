@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import type { DedupePolicy, EffectClass, NewJob } from "../../../src/domain/job.js";
-import type { AttemptEnd, Holder, JournalFact, Store } from "../../../src/store/store.js";
-import { newJob, worker } from "../../support/jobs.js";
+import type { AttemptEnd, JournalFact, Store } from "../../../src/store/store.js";
+import { newJob } from "../../support/jobs.js";
+import { hasClaims, holderChoice, holderOf } from "./holders.js";
 import { index, one, type Seen, step } from "./step.js";
 import {
   both,
@@ -13,6 +14,7 @@ import {
   same,
   setFreezes,
   type World,
+  tasker,
 } from "./world.js";
 import { admit } from "./zone.js";
 
@@ -20,7 +22,6 @@ const device = fc.constantFrom(...endpoints);
 const zone = "default";
 const person = fc.constantFrom("ann", "bob");
 const hasJobs = (seen: Seen): boolean => seen.jobs > 0;
-const hasClaims = (seen: Seen): boolean => seen.claims > 0;
 /** Rarely: so that most histories stay simple. */
 const seldom = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
   fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary });
@@ -32,7 +33,7 @@ const labels = { queue: fc.constantFrom(...queues), site: fc.constantFrom("a", "
 const newJobs = fc
   .record({
     endpoint: place,
-    skill: seldom(fc.constantFrom("node/a", "node/b")),
+    skill: seldom(fc.constantFrom("node/a", "node/b", "task/x")),
     effectClass: fc.constantFrom<EffectClass[]>("READ_ONLY", "AT_MOST_ONCE", "AT_MOST_ONCE", "IDEMPOTENT"),
     priority: fc.constantFrom(0, 0, 0, 1, -1),
     creator: person,
@@ -110,29 +111,19 @@ const createTogether = fc.array(newJobs, { minLength: 2, maxLength: 5 }).map((so
   });
 });
 
-const claim = fc.tuple(index, fc.constantFrom(1, 1, 2, 3), fc.constantFrom(false, false, false, true)).map((arg) =>
+const rarely = fc.constantFrom(false, false, false, true);
+const claim = fc.tuple(index, fc.constantFrom(1, 1, 2, 3), rarely, rarely).map((arg) =>
   step("claim", arg, async (world, seen) => {
-    const [by, limit, repeat] = arg;
+    const [by, limit, repeat, leaves] = arg;
     const identity = one(world.workers, by);
     if (!repeat || world.requests === 0) world.requests += 1;
-    const answer = await both(world, ({ leases }) => leases.claim(identity, limit, `claim-${world.requests}`));
+    const answer = await both(world, ({ leases }) => leases.claim(identity, limit, `claim-${world.requests}`, leaves));
     for (const { job, fence } of answer?.claims ?? []) {
       world.holders.push({ zone, worker: identity.name, job: job.id, endpoint: job.endpoint, fence });
       seen.claims += 1;
     }
   }),
 );
-
-/** Mostly one that was claimed lately and so may still hold; sometimes any, which is stale; sometimes a wrong fence. */
-const holderChoice = fc.record({
-  back: fc.constantFrom(0, 0, 0, 1, 1, 2, 5),
-  wrong: fc.constantFrom(false, false, false, false, true),
-});
-
-function holderOf(world: World, { back, wrong }: { readonly back: number; readonly wrong: boolean }): Holder {
-  const holder = one([...world.holders].reverse(), back);
-  return wrong ? { ...holder, fence: String(Number(holder.fence) + 1) } : holder;
-}
 
 const intent = fc.tuple(holderChoice, fc.constantFrom(1, 2)).map((arg) =>
   step(
@@ -155,6 +146,15 @@ const intent = fc.tuple(holderChoice, fc.constantFrom(1, 2)).map((arg) =>
       seen.intents += 1;
       world.intents.push({ fact: { job, worker: name, fence, intendedStep, live: false }, real, model });
     },
+    hasClaims,
+  ),
+);
+
+const lendPermits = holderChoice.map((arg) =>
+  step(
+    "lendPermits",
+    arg,
+    (world) => both(world, ({ leases }) => leases.lendPermits(holderOf(world, arg))).then(() => undefined),
     hasClaims,
   ),
 );
@@ -309,7 +309,7 @@ const register = fc.tuple(index, fc.boolean()).map((arg) =>
   step("register", arg, async (world) => {
     const [by, fresh] = arg;
     const identity =
-      fresh && world.workers.length < 10 ? worker(`w${world.workers.length + 1}`) : one(world.workers, by);
+      fresh && world.workers.length < 10 ? tasker(`w${world.workers.length + 1}`) : one(world.workers, by);
     if (!world.workers.includes(identity)) world.workers.push(identity);
     await registerBoth(world, identity);
   }),
@@ -428,6 +428,19 @@ const createCrowded = creating(crowdedJobs);
 
 /** What can happen to a zone. */
 export const steps = {
-  ...{ create, createCrowded, createTogether, claim, intent, append, finish, finishTogether, cancel, resolve, mark },
+  ...{
+    create,
+    createCrowded,
+    createTogether,
+    claim,
+    intent,
+    lendPermits,
+    append,
+    finish,
+    finishTogether,
+    cancel,
+    resolve,
+    mark,
+  },
   ...{ beat, release, reap, retire, register, tick, lock, unlock, pause, setLimit, freeze, thaw, close, retain },
 };

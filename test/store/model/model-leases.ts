@@ -13,13 +13,19 @@ import { StoreError } from "../../../src/store/store.js";
 import type { WorkerControl } from "../../../src/domain/worker-control.js";
 import { createClaimNumbers } from "../../../src/store/claim-numbers.js";
 import { stopName } from "../../../src/domain/policies.js";
+import { isOwnEndpoint } from "../../../src/domain/work-place.js";
 import { closeAttempt, lose } from "./lose.js";
 import { recordOf } from "./model-jobs.js";
 import * as zones from "./zone.js";
 
 interface ModelLeases extends Omit<LeaseStore, "onHint" | "replay" | "settle" | "noted" | "replayed" | "tellSessions"> {
   /** A claim by its number, as it reaches Redis: what comes late takes nothing. */
-  claimNumbered(worker: WorkerIdentity, limit: number, number: number): ReturnType<LeaseStore["claim"]>;
+  claimNumbered(
+    worker: WorkerIdentity,
+    limit: number,
+    number: number,
+    leaveFreeTasks?: boolean,
+  ): ReturnType<LeaseStore["claim"]>;
 }
 
 /** A session that is open beats a device that waits, unless that one has waited longer by more than this. */
@@ -115,7 +121,7 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
   }
 
   /** The devices that a claim looks at, best first: as many warm ones and cold ones as it may take, merged. */
-  function candidates(worker: string, limit: number): { devices: zones.ModelDevice[]; more: boolean } {
+  function candidates(worker: string, limit: number, leaves: boolean): { devices: zones.ModelDevice[]; more: boolean } {
     const waiting = [...zone.devices.values()].flatMap((device) => {
       const job = zones.startable(zone, device);
       return job && zones.isAble(zone, worker, job) ? [{ device, score: job.score, skill: job.spec.skill }] : [];
@@ -130,6 +136,7 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
     const listed = new Map<string | undefined, number>();
     const cold = sorted.filter(({ device, skill }) => {
       if (device.owner !== undefined) return false;
+      if (leaves && skill?.includes("task/") && isOwnEndpoint(device.endpoint)) return false;
       const before = listed.get(skill) ?? 0;
       listed.set(skill, Math.min(limit, before + 1));
       return before < limit;
@@ -205,10 +212,10 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
         ...toReplay(worker),
       };
     },
-    claim(worker, limit, requestId) {
-      return this.claimNumbered(worker, limit, numbers.of(worker, requestId));
+    claim(worker, limit, requestId, leaveFreeTasks) {
+      return this.claimNumbered(worker, limit, numbers.of(worker, requestId), leaveFreeTasks);
     },
-    async claimNumbered({ name }, limit, number) {
+    async claimNumbered({ name }, limit, number, leaveFreeTasks = false) {
       const worker = zone.workers.get(name);
       if (!worker || worker.state === "dead") return { answer: "DEAD", claims: [] };
       if (zones.isShut(zone)) return { answer: "SHUT", claims: [], ...toReplay(worker) };
@@ -222,7 +229,7 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
       // Fences are given out in one step; those that are not used are never seen.
       const fence = zone.fence;
       zone.fence += limit;
-      const { devices, more } = candidates(name, limit);
+      const { devices, more } = candidates(name, limit, leaveFreeTasks);
       for (const device of devices) {
         if (taken.length === limit) break;
         delete device.warmSinceMs;
@@ -242,6 +249,12 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
       }
       worker.claim = { number, taken };
       return { answer: taken.length < limit && more ? "MORE" : "OK", claims: answer(taken) };
+    },
+    async lendPermits(holder) {
+      const job = held(holder);
+      if (!job) return refused();
+      zones.lendPermits(zone, job);
+      return "OK";
     },
     // The model has no replicas: whatever is written is known to all there are.
     replicated: () => Promise.resolve(),

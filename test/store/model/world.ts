@@ -81,7 +81,7 @@ export async function newWorld(at: TestStore, moves: Set<string>): Promise<World
     ),
     ids: [],
     holders: [],
-    workers: [worker("w1"), worker("w2")],
+    workers: [tasker("w1"), tasker("w2")],
     freed: [],
     moves,
     requests: 0,
@@ -269,4 +269,10 @@ export async function compareAll(world: World): Promise<void> {
   const problems: unknown[] = [];
   await world.real.fsck.check("default", { repair: false, report: (problem) => problems.push(problem) });
   expect(problems).toEqual([]);
+}
+
+/** A worker that has loaded a task. */
+export function tasker(name: string): WorkerIdentity {
+  const some = worker(name);
+  return { ...some, skills: [...some.skills, "task/x"] };
 }

@@ -433,6 +433,13 @@ export function park(zone: ModelZone, job: ModelJob, name: string): void {
   zone.crowds.add(name);
 }
 
+export function lendPermits(zone: ModelZone, job: ModelJob): void {
+  for (const name of job.names) {
+    if (name.startsWith("queue/") || !job.permits.delete(name)) continue;
+    admit(zone, name);
+  }
+}
+
 export function giveBack(zone: ModelZone, job: ModelJob): void {
   const had = job.names.filter((name) => job.permits.has(name));
   for (const name of had) {

@@ -1,0 +1,192 @@
+import { type ChildEnd, type ChildJobs, ChildRefused } from "../domain/child-jobs.js";
+import type { Clock } from "../domain/clock.js";
+import type { NewJob } from "../domain/job.js";
+import type { TaskErrand, TaskErrandAnswer, TaskFailureFacts } from "../domain/task-runner.js";
+import { type LeaseStore, StoreError } from "../store/store.js";
+import type { WorkContext } from "./attempt-context.js";
+import { AttemptError } from "./failure.js";
+import { afterGrace } from "./grace.js";
+import { FencedError } from "./output-writer.js";
+import { createPlaces } from "./places.js";
+import { checkedConfiguration } from "./task-configure.js";
+import { checkedCommand } from "./task-device.js";
+import type { TaskSteps } from "./task-steps.js";
+
+/** Jobs that an attempt may ask for, and how many of them may be under way. */
+const mostChildren = 10_000;
+const mostAtOnce = 64;
+const storeRetryMs = 250;
+
+/** A child job that did not do its work. */
+export class ChildError extends AttemptError {
+  /** What the task is told of it. */
+  readonly facts: TaskFailureFacts;
+  constructor({ state, effect, error }: ChildEnd, job: string, device: string) {
+    const reason = error?.reason ?? state;
+    const message = error?.message ?? `the job was ${state.toLowerCase()}`;
+    // What nobody knows the outcome of is not done again by itself.
+    const again = state === "INDETERMINATE" ? { final: true } : {};
+    super(reason, `${device}: ${message}`, { ...error?.metadata, job, device }, error?.deviceMessage, again);
+    this.facts = { job, device, state, effect };
+  }
+}
+
+/** What a task has others do: each of it is a job of its own, at whose device nobody else is meanwhile. */
+export interface TaskChildren {
+  /** Does work on a device. Rejects with ChildError where its job does not succeed. */
+  send(errand: TaskErrand): Promise<TaskErrandAnswer>;
+  /** The task is over: cancels what still is under way. Resolves when nothing is, or nobody waits for it any more. */
+  close(): Promise<void>;
+}
+
+interface Parts {
+  readonly clock: Clock;
+  readonly children: ChildJobs;
+  readonly steps: TaskSteps;
+  /** How long the task goes on at most, in milliseconds. */
+  readonly leftMs: () => number;
+  readonly lendPermits: () => ReturnType<LeaseStore["lendPermits"]>;
+  /** Whether it waits for any of them. */
+  readonly waits: (isWaiting: boolean) => void;
+}
+
+export function createTaskChildren(context: WorkContext, parts: Parts): TaskChildren {
+  const { job, signal, writer } = context;
+  const { clock, children, steps, leftMs } = parts;
+  const patience = afterGrace(context);
+  const places = createPlaces(mostAtOnce);
+  /** The latest call at each device. */
+  const last = new Map<string, Promise<unknown>>();
+  /** Those that may exist and have not ended. */
+  const live = new Set<string>();
+  const cancels = new Set<Promise<void>>();
+  let asked = 0;
+  let waiting = 0;
+  let closed = false;
+  let lent: Promise<void> | undefined;
+
+  /** Does it again while the store is away. */
+  async function insist<T>(act: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await act();
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+        await clock.sleep(storeRetryMs, patience).catch(() => undefined);
+        if (patience.aborted) throw new AttemptError("CANCELLED", "the work has to stop, and the store is away");
+      }
+    }
+  }
+
+  function mustGoOn(): void {
+    if (closed || signal.aborted) throw new AttemptError("CANCELLED", "the work has to stop; nothing was queued");
+    context.beforeWrite();
+  }
+
+  /** What this job waits for may need what it holds. */
+  async function lend(): Promise<void> {
+    if ((await insist(parts.lendPermits)) === "FENCED") throw new FencedError("another worker holds the job now");
+  }
+
+  function cancel(id: string): void {
+    const told = children.cancel(id, job.creator, `the task of job ${job.id} has ended or has to stop`);
+    // One that is not reached expires, or ends, by itself.
+    const done = told.catch(() => undefined).finally(() => cancels.delete(done));
+    cancels.add(done);
+  }
+
+  const cancelAll = (): void => live.forEach(cancel);
+  if (signal.aborted) cancelAll();
+  else signal.addEventListener("abort", cancelAll, { once: true });
+
+  async function prepared({ device, work }: TaskErrand, number: number): Promise<NewJob> {
+    if (work.kind === "configure") checkedConfiguration(work);
+    else for (const command of work.commands) checkedCommand({ ...work, command });
+    const wish = { parent: job, device, work, number, leftMs: leftMs() };
+    const child = await insist(() => children.prepare(wish));
+    if (job.effectClass !== "READ_ONLY" || child.effectClass === "READ_ONLY") return child;
+    throw new AttemptError(
+      "TASK_MISUSED",
+      `what it wants of ${device} is not read-only, and the task declares that it only reads`,
+    );
+  }
+
+  async function follow(child: NewJob, { device }: TaskErrand): Promise<ChildEnd> {
+    const { id } = child;
+    context.beforeWrite();
+    live.add(id);
+    try {
+      await insist(() => children.create(child));
+      writer.fact({ kind: "log", level: "info", message: `job ${id} on ${device}` });
+      // Told to stop while it was being created.
+      if (closed || signal.aborted) cancel(id);
+      return await insist(() => children.ended(id, patience));
+    } catch (error) {
+      if (patience.aborted) {
+        cancel(id);
+        throw new AttemptError("CANCELLED", `the task ended before job ${id} on ${device} did`);
+      }
+      throw error;
+    } finally {
+      live.delete(id);
+    }
+  }
+
+  async function work(errand: TaskErrand, number: number): Promise<TaskErrandAnswer> {
+    const leave = await places.take();
+    try {
+      mustGoOn();
+      await (lent ??= lend());
+      const child = await prepared(errand, number);
+      const isChange = child.effectClass !== "READ_ONLY";
+      const counts = isChange && job.effectClass === "AT_MOST_ONCE";
+      if (counts) await steps.intend(number);
+      const end = await follow(child, errand).catch((error: unknown) => {
+        if (counts && error instanceof ChildRefused) steps.confirm(number);
+        throw error;
+      });
+      if (counts) steps.confirm(number);
+      if (isChange && end.effect !== "NONE") steps.changed();
+      return answerOf(errand, child.id, end);
+    } catch (error) {
+      if (!(error instanceof ChildRefused)) throw error;
+      throw new AttemptError(error.reason, `${errand.device}: ${error.message}`, { device: errand.device });
+    } finally {
+      leave();
+    }
+  }
+
+  return {
+    async send(errand) {
+      if (asked >= mostChildren) {
+        throw new AttemptError("TASK_MISUSED", `a task asks for ${mostChildren} jobs at most; a run has more`);
+      }
+      const number = ++asked;
+      const { device } = errand;
+      const mine = (last.get(device) ?? Promise.resolve()).then(() => work(errand, number));
+      const settled = mine.catch(() => undefined);
+      last.set(device, settled);
+      if (++waiting === 1) parts.waits(true);
+      try {
+        return await mine;
+      } finally {
+        if (--waiting === 0) parts.waits(false);
+        if (last.get(device) === settled) last.delete(device);
+      }
+    },
+    async close() {
+      closed = true;
+      cancelAll();
+      while (last.size > 0) await Promise.all(last.values());
+      await Promise.all(cancels);
+    },
+  };
+}
+
+function answerOf({ device, work }: TaskErrand, job: string, end: ChildEnd): TaskErrandAnswer {
+  const { state, error, commands, configuration, outputLost } = end;
+  const accepted = work.kind === "commands" && work.allowRejected && error?.reason === "DEVICE_REJECTED";
+  if (state !== "SUCCEEDED" && !(accepted && state === "FAILED")) throw new ChildError(end, job, device);
+  if (!outputLost) return { commands, ...(configuration && { configuration }) };
+  throw new AttemptError("STORE_FULL", `${device}: not all that job ${job} printed was kept`, { job, device });
+}
