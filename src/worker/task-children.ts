@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { type ChildEnd, type ChildJobs, ChildRefused } from "../domain/child-jobs.js";
 import type { Clock } from "../domain/clock.js";
 import type { NewJob } from "../domain/job.js";
@@ -54,6 +55,7 @@ export function createTaskChildren(context: WorkContext, parts: Parts): TaskChil
   const { job, signal, writer } = context;
   const { clock, children, steps, leftMs } = parts;
   const patience = afterGrace(context);
+  setMaxListeners(0, patience);
   const places = createPlaces(mostAtOnce);
   /** The latest call at each device. */
   const last = new Map<string, Promise<unknown>>();

@@ -77,13 +77,14 @@ describe("a crowd of tasks that wait for jobs", () => {
 
   test("goes on at the next call with what stands behind it", async () => {
     at = await startSystem({ devices: names.map((name) => device(name)), workers: 0 });
-    await at.startWorker({ ...modules, POINTSMAN_CAPACITY: "2", POINTSMAN_TASK_THREADS: "2" });
+    const { log } = await at.startWorker({ ...modules, POINTSMAN_CAPACITY: "2", POINTSMAN_TASK_THREADS: "2" });
     const together = Array.from({ length: 200 }, (_, i) => ({ on: names[i % 3]!, run: "show clock" }));
     const job = await at.client.jobs.run(work("reads", { together }));
     expect(job.state, JSON.stringify(job.error)).toBe(JobState.SUCCEEDED);
     const answers = job.result?.result.case === "task" && job.result.result.value.output;
     expect(answers && (toJson(ValueSchema, answers) as unknown[]).length).toBe(200);
     expect(await childrenOf(job.id)).toHaveLength(200);
+    expect(log.join("\n")).not.toContain("MaxListenersExceededWarning");
   });
 });
 
