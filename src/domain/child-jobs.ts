@@ -59,8 +59,8 @@ export interface ChildJobs {
   prepare(wish: ChildWish): Promise<NewJob>;
   /** Queues it, once however often it is called. Rejects with ChildRefused for what will not change. */
   create(job: NewJob): Promise<void>;
-  /** Resolves when it has ended. Rejects with the signal's reason when that aborts first. */
-  ended(id: string, signal: AbortSignal): Promise<ChildEnd>;
+  /** Resolves when it has ended, or with undefined when there is none. Rejects with the signal's reason when that aborts first. */
+  ended(id: string, signal: AbortSignal): Promise<ChildEnd | undefined>;
   /** Cancels it, also where it runs; of one that there is not, or that has ended, nothing becomes. */
   cancel(id: string, caller: string, reason: string): Promise<void>;
 }

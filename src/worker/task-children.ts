@@ -91,9 +91,11 @@ export function createTaskChildren(context: WorkContext, parts: Parts): TaskChil
   }
 
   function cancel(id: string): void {
-    const told = children.cancel(id, job.creator, `the task of job ${job.id} has ended or has to stop`);
+    const reason = `the task of job ${job.id} has ended or has to stop`;
     // One that is not reached expires, or ends, by itself.
-    const done = told.catch(() => undefined).finally(() => cancels.delete(done));
+    const done = insist(() => children.cancel(id, job.creator, reason))
+      .catch(() => undefined)
+      .finally(() => cancels.delete(done));
     cancels.add(done);
   }
 
@@ -120,9 +122,14 @@ export function createTaskChildren(context: WorkContext, parts: Parts): TaskChil
     try {
       await insist(() => children.create(child));
       writer.fact({ kind: "log", level: "info", message: `job ${id} on ${device}` });
-      // Told to stop while it was being created.
-      if (closed || signal.aborted) cancel(id);
-      return await insist(() => children.ended(id, patience));
+      for (;;) {
+        // Told to stop while it was being created.
+        if (closed || signal.aborted) cancel(id);
+        const end = await insist(() => children.ended(id, patience));
+        if (end) return end;
+        // Redis came back without it: asked for again, it is done once.
+        await insist(() => children.create(child));
+      }
     } catch (error) {
       if (patience.aborted) {
         cancel(id);

@@ -88,6 +88,25 @@ describe("a crowd of tasks that wait for jobs", () => {
   });
 });
 
+test("a task reaches devices of zones that its worker does not serve, and limits there stand in nobody's way", async () => {
+  at = await startSystem({ devices: [device("r1"), device("r2")], workers: 0 });
+  const { client } = at;
+  await client.devices.delete("r2");
+  const { host: address, port, hostKeyLine } = at.simulator.device("r2");
+  const place = { address, port, platform: "cisco_ios", hostKeys: [hostKeyLine], credential: "lab" };
+  await at.startWorker({ ...modules, POINTSMAN_ZONES: "default" });
+  await at.startWorker({ ...modules, POINTSMAN_ZONES: "fra" });
+  await client.devices.create({ name: "r2", zone: "fra", ...place });
+  for (const zone of ["default", "fra"]) await client.queues.setLimit("label/team", 1, { zone });
+  const together = ["r1", "r2"].map((on) => ({ on, run: "show clock" }));
+  const labels = { team: "wan" };
+  const asked = [{ labels }, { labels, zone: "fra" }].map((more) => client.jobs.run(work("reads", { together }, more)));
+  for (const job of await Promise.all(asked)) {
+    expect(job.state, JSON.stringify(job.error)).toBe(JobState.SUCCEEDED);
+    expect((await childrenOf(job.id)).map(({ zone }) => zone).sort()).toEqual(["default", "fra"]);
+  }
+});
+
 test("a worker that is asked to stop takes the jobs of its task with it, and the task begins anew elsewhere", async () => {
   at = await startSystem({
     devices: [device("r1"), device("r2", { faults: { hang: { matching: "show clock", times: 1 } } })],

@@ -57,7 +57,7 @@ export function createChildJobs(parts: JobCreation): ChildJobs {
     async ended(id, signal) {
       for (;;) {
         const job = await waitForEnd(parts, id, lookMs, signal);
-        if (!job) throw new Error(`job ${id} of a task is gone`);
+        if (!job) return undefined;
         if (isFinal(job.state)) return endOf(job, await viewFullJob(jobs, job));
       }
     },
