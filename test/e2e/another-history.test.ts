@@ -118,3 +118,38 @@ test("a journal that stays away: no device takes a change before it returns or s
   await client.jobs.resolve(job.id, { kind: "applied", reason: "looked" });
   await expect(client.workers.forget("nobody-1-00")).rejects.toMatchObject({ reason: "WORKER_NOT_FOUND" });
 });
+
+test("a job that a task waits for and that is forgotten is asked for again, under its id, and done once", async () => {
+  let answer: () => void = () => undefined;
+  const until = new Promise<void>((resolve) => (answer = resolve));
+  const slow = { delay: { matching: "clear counters 1", until } };
+  at = await startSystem({
+    devices: [device("r1", { commands: [clear] }), device("r2", { commands: [clear], faults: slow })],
+    env: { POINTSMAN_TASK_MODULES: "test/e2e/tasks/fleet.mjs" },
+  });
+  const { client } = at;
+  const childOn = async (name: string): Promise<string> => {
+    for await (const { event } of client.jobs.events(id, { kinds: ["log"] })) {
+      const said = event.case === "log" ? /^job (\w{26}) on (\S+)$/.exec(event.value.message) : null;
+      if (said?.[2] === name) return said[1] ?? "";
+    }
+    throw new Error(`no job on ${name} yet`);
+  };
+  await client.queues.pause("device/r1");
+  const inTurn = [
+    { on: "r2", run: "clear counters 1" },
+    { on: "r1", run: "clear counters 2" },
+  ];
+  const { id } = await client.jobs.create({ task: { type: "fleet.changes", input: { inTurn } } });
+  await at.simulator.find((entry) => entry.line === "clear counters 1");
+  await keepCopy();
+  answer();
+  const forgotten = await eventually(() => childOn("r1"));
+  await comeBack({ withCopy: true });
+  await eventually(() => client.queues.resume("device/r1"), 60_000);
+  const child = await eventually(() => client.jobs.wait(forgotten), 120_000);
+  expect(child).toMatchObject({ state: JobState.SUCCEEDED, parentJob: id });
+  const job = await client.jobs.wait(id, { timeoutMs: 120_000 });
+  expect(job).toMatchObject({ state: JobState.SUCCEEDED });
+  expect(["clear counters 1", "clear counters 2"].map(sent)).toEqual([1, 1]);
+});
