@@ -14,7 +14,11 @@ export function registerAdmitRestored(program: Command): void {
     .action(async ({ zone, config }: { readonly zone?: string; readonly config?: string }) => {
       const store = await openStore(loadConfig(config, process.env));
       try {
-        const zones = zone === undefined ? [...(await store.zones()).keys()] : [zone];
+        const known = [...(await store.zones()).keys()];
+        if (zone !== undefined && !known.includes(zone)) {
+          throw new Error(`no zone ${zone}; there are: ${known.sort().join(", ") || "none"}`);
+        }
+        const zones = zone === undefined ? known : [zone];
         for (const one of zones) {
           const { devices } = await store.upkeep.lift(one, restoreHold);
           process.stdout.write(`zone ${one}: ${devices} devices take changes again\n`);

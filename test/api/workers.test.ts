@@ -131,6 +131,14 @@ describe("workers", () => {
     await queues.setLimit({ name: "queue/q" });
   });
 
+  test("a queue that nobody has used can be paused beforehand, and not resumed", async () => {
+    const queues = createClient(QueueService, createConnectTransport({ baseUrl: api.baseUrl, httpVersion: "2" }));
+    expect(await refused(queues.resumeQueue({ name: "untold" }))).toMatchObject({ reason: "QUEUE_NOT_FOUND" });
+    expect((await queues.listQueues({})).queues.map(({ name }) => name)).not.toContain("untold");
+    await queues.pauseQueue({ name: "untold", reason: "vendor" });
+    expect((await queues.resumeQueue({ name: "untold" })).queue).not.toHaveProperty("pause");
+  });
+
   test("a name or node that is not known, and nothing at all, are refused", async () => {
     for (const selector of [{ names: ["gone"] }, { nodes: ["gone"] }]) {
       expect(await refused(clients.workers.stopWorkers({ selector }))).toMatchObject({ reason: "WORKER_NOT_FOUND" });

@@ -6,6 +6,7 @@ import {
   HealthStatus,
   type JobError,
   JobErrorSchema,
+  JobResultSchema,
   JobState,
   WorkerState,
 } from "@pointsman/sdk/v1";
@@ -137,6 +138,30 @@ describe("devices", () => {
     expect((await yes.done).status).toBe(0);
     expect((await runCli([...command, "--fingerprint", "SHA256:abc"], server)).status).toBe(0);
     expect(accepted).toEqual(["ssh-ed25519 AAAAshown", "ssh-ed25519 AAAAshown"]);
+  });
+
+  it("whose shown key is known already still have its fingerprint compared with the one given", async () => {
+    const job = createScriptedJob(jobId(1));
+    job.append({ state: JobState.SUCCEEDED });
+    const result = create(JobResultSchema, {
+      result: { case: "probe", value: { hostKeyType: "ssh-ed25519", hostKeyFingerprint: "SHA256:abc" } },
+    });
+    const server = await startServices({
+      jobs: {
+        createJob: () => ({ job: job.job() }),
+        watchJob: job.watchJob,
+        getJob: () => ({ job: { ...job.job(), result } }),
+      },
+    });
+    const known = { status: 0, stdout: "", stderr: "r1 shows a key that is known already\n" };
+    const command = ["devices", "accept-host-key", "r1"];
+    expect(await runCli(command, server)).toEqual(known);
+    expect(await runCli([...command, "--fingerprint", "SHA256:abc"], server)).toEqual(known);
+    expect(await runCli([...command, "--fingerprint", "SHA256:other"], server)).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: "error: r1 shows SHA256:abc, not SHA256:other\n",
+    });
   });
 
   it("never have the key of a bastion before them accepted for theirs", async () => {

@@ -169,6 +169,22 @@ describe("queues and limits", () => {
     expect((await runCli(["queues", "pause", "backups"], nowhere)).status).toBe(2);
   });
 
+  it("may be paused before their first job, which is told: the name may be mistyped", async () => {
+    const server = await startServices({
+      queues: {
+        getQueue() {
+          throw serviceError(Code.NotFound, "QUEUE_NOT_FOUND", "no queue bakcups in zone default");
+        },
+        pauseQueue: ({ name }) => ({ queue: { name, zone: "default" } }),
+      },
+    });
+    expect(await runCli(["queues", "pause", "bakcups", "--reason", "vendor"], server)).toEqual({
+      status: 0,
+      stdout: "bakcups is paused; 0 wait, 0 run\n",
+      stderr: "no job has been in queue bakcups of zone default so far\n",
+    });
+  });
+
   it("are set, lifted and listed", async () => {
     const seen: unknown[] = [];
     const server = await startServices({

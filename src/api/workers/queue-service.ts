@@ -33,8 +33,14 @@ export function createQueueService(parts: {
     throw invalidRequest({ field: "zone", description: `no zone ${where}: no worker and no device is in it` });
   }
 
-  async function pause(name: string, zone: string, why: PauseRecord | undefined): Promise<{ queue: Queue }> {
+  /** A queue that jobs or a pause have been in. Another may be paused before its first job, but there is nothing to resume. */
+  async function used(name: string, zone: string): Promise<QueueTarget> {
     const line = await target(name, zone);
+    if ("device" in line || (await queues.named(line.zone)).includes(line.queue)) return line;
+    throw problem("QUEUE_NOT_FOUND", `no queue ${name} in zone ${line.zone}`);
+  }
+
+  async function pause(line: QueueTarget, why: PauseRecord | undefined): Promise<{ queue: Queue }> {
     await queues.pause(line, why);
     return { queue: view(await queues.get(line)) };
   }
@@ -55,16 +61,10 @@ export function createQueueService(parts: {
       const [lines, stop] = await Promise.all([Promise.all(found), store.policies.stopped()]);
       return { queues: lines.map(view), ...(stop && { changeStop: stopMessage(stop) }) };
     },
-    async getQueue({ name, zone }) {
-      const line = await target(name, zone);
-      if ("queue" in line && !(await queues.named(line.zone)).includes(line.queue)) {
-        throw problem("QUEUE_NOT_FOUND", `no queue ${name} in zone ${line.zone}`);
-      }
-      return { queue: view(await queues.get(line)) };
-    },
-    pauseQueue: ({ name, zone, reason }, context) =>
-      pause(name, zone, { caller: caller(context), reason, timeMs: clock.now() }),
-    resumeQueue: ({ name, zone }) => pause(name, zone, undefined),
+    getQueue: async ({ name, zone }) => ({ queue: view(await queues.get(await used(name, zone))) }),
+    pauseQueue: async ({ name, zone, reason }, context) =>
+      pause(await target(name, zone), { caller: caller(context), reason, timeMs: clock.now() }),
+    resumeQueue: async ({ name, zone }) => pause(await used(name, zone), undefined),
     async listLimits({ zones }) {
       const limits = [];
       for (const zone of await chosen(zones)) {

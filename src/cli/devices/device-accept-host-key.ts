@@ -31,7 +31,13 @@ export function registerAcceptHostKey(group: Command, kit: CommandKit): void {
 async function shownKey(context: Context<AcceptOptions>, name: string): Promise<string | undefined> {
   const { client, options, out, secrets, signal } = context;
   const job = await client.jobs.run({ device: name, probe: true }, { signal });
-  if (job.state === JobState.SUCCEEDED) return undefined;
+  if (job.state === JobState.SUCCEEDED) {
+    const result = job.result?.result;
+    const shown = result?.case === "probe" ? result.value.hostKeyFingerprint : "";
+    if (options.fingerprint !== undefined && options.fingerprint !== shown)
+      throw otherKey(name, shown, options.fingerprint);
+    return undefined;
+  }
   const { host_key: hostKey, fingerprint = "", hop } = job.error?.metadata ?? {};
   if (hostKey === undefined) throw new Error(`${name} showed no key: ${job.error?.message ?? "the probe failed"}`);
   if (hop !== undefined) {
@@ -40,7 +46,7 @@ async function shownKey(context: Context<AcceptOptions>, name: string): Promise<
   }
   if (options.fingerprint !== undefined) {
     if (options.fingerprint === fingerprint) return hostKey;
-    throw new Error(`${name} shows ${fingerprint}, not ${options.fingerprint}`);
+    throw otherKey(name, fingerprint, options.fingerprint);
   }
   await out.note(`${name} shows ${hostKey.split(" ")[0] ?? "a key"} ${fingerprint}`);
   if (job.error?.reason === "HOST_KEY_CHANGED") await out.note("it is another key than the one known before");
@@ -48,4 +54,8 @@ async function shownKey(context: Context<AcceptOptions>, name: string): Promise<
   if (agreed === undefined) throw new UsageError("without a terminal to ask, give --fingerprint or --host-key");
   if (!agreed) throw new Error("not accepted");
   return hostKey;
+}
+
+function otherKey(name: string, shown: string, expected: string): Error {
+  return new Error(`${name} shows ${shown}, not ${expected}`);
 }

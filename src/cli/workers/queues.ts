@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { toJson } from "@pointsman/sdk";
+import { PointsmanError, toJson } from "@pointsman/sdk";
 import { ChangeStopSchema, QueueSchema, type Queue } from "@pointsman/sdk/v1";
 import type { CommandKit, CommonOptions } from "../terminal/command.js";
 import { pauseName, stopName, time } from "../terminal/format.js";
@@ -54,7 +54,14 @@ export function registerQueues(program: Command, kit: CommandKit): void {
   pause.requiredOption("--reason <text>", "why, for those who meet the pause");
   kit.run<QueueOptions & { readonly reason: string }>(pause, async ({ client, options, out, signal, words }) => {
     const { zone, reason } = options;
-    const queue = await client.queues.pause(words[0] ?? "", { zone, reason, signal });
+    const name = words[0] ?? "";
+    const seen = await client.queues.get(name, { zone, signal }).catch((error: unknown) => {
+      if (error instanceof PointsmanError && error.reason === "QUEUE_NOT_FOUND") return undefined;
+      throw error;
+    });
+    const queue = await client.queues.pause(name, { zone, reason, signal });
+    // It may be paused before its first job. Whoever mistyped the name would take it for the one that is used.
+    if (!seen) await out.note(`no job has been in queue ${queue.name} of zone ${queue.zone} so far`);
     if (out.json) await out.document(toJson(QueueSchema, queue));
     else await out.line(`${queue.name} is paused; ${queue.waiting} wait, ${queue.running} run`);
   });
