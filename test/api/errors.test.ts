@@ -125,8 +125,36 @@ describe("what the framework refuses carries a reason too", () => {
     [{ job: { labels: { a: 1 } } }, 'job.labels["a"]'],
     [{ job: { commands: { commands: [{ command: "x" }, { command: 5 }] } } }, "job.commands.commands[1].command"],
     [{ job: { endpoint: { secret: { password: ["s3cret"] } } } }, "job.endpoint.secret.password"],
+    [{ job: { startTime: "2027-02-30T12:00:00Z" } }, "job.start_time"],
+    [{ job: { startTime: "2027-04-31T12:00:00+02:00" } }, "job.start_time"],
+    [JSON.parse('{"job": {"labels": {"__proto__": "a"}}}'), 'job.labels["__proto__"]'],
   ])("JSON that cannot be read is named by its path: %j", async (body, field) => {
     expect((await post(createJob, JSON.stringify(body))).fields).toEqual([field]);
+  });
+
+  test("a time of a day that there is, and a name in a text, are taken", async () => {
+    const job = {
+      device: "none",
+      startTime: "2028-02-29T12:00:00Z",
+      commands: { commands: [{ command: "show __proto__" }] },
+    };
+    expect(await post(createJob, JSON.stringify({ job }))).toMatchObject({ status: 404, reason: "DEVICE_NOT_FOUND" });
+  });
+
+  test("a name in a filter that objects cannot have is refused, and not left out", async () => {
+    const filter = '{"filter":{"labels":{"__proto__":"a"}}}';
+    const list = "/pointsman.v1.JobService/ListJobs";
+    const url = `${api.baseUrl}${list}?encoding=json&connect=v1&message=${encodeURIComponent(filter)}`;
+    const refused = { status: 400, reason: "INVALID_REQUEST", fields: ['filter.labels["__proto__"]'] };
+    expect(await post(list, filter)).toMatchObject(refused);
+    expect(await read(await fetch(url))).toMatchObject(refused);
+    // The same by the hands of a client that knows no objects: filter (1), labels (7), the entry's key (1) and value (2).
+    const entry = Buffer.concat([Buffer.from([0x0a, 9]), Buffer.from("__proto__"), Buffer.from([0x12, 1, 0x61])]);
+    const body = Buffer.concat([Buffer.from([0x0a, entry.length + 2, 0x3a, entry.length]), entry]);
+    expect(await post(list, body, { "content-type": "application/proto" })).toMatchObject({
+      status: 400,
+      reason: "INVALID_REQUEST",
+    });
   });
 
   const levels = (depth: number, [open, close]: readonly [string, string]): string =>

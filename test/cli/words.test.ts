@@ -27,7 +27,10 @@ describe("what people write", () => {
     const now = new Date("2026-11-20T12:00:00Z");
     expect(parseSince("2h", now).toISOString()).toBe("2026-11-20T10:00:00.000Z");
     expect(parseSince("2026-11-19T08:00:00Z", now).toISOString()).toBe("2026-11-19T08:00:00.000Z");
-    expect(() => parseSince("2026-13-45", now)).toThrow("is no time");
+    expect(parseSince("2028-02-29", now).toISOString()).toBe("2028-02-29T00:00:00.000Z");
+    for (const text of ["2026-13-45", "2026-02-29", "2026-04-31T08:00:00Z"]) {
+      expect(() => parseSince(text, now)).toThrow("is no time");
+    }
   });
 
   it.each([

@@ -9,7 +9,7 @@ import {
 import type { FieldProblem } from "../../errors.js";
 
 /**
- * Every field of a JSON request that cannot be read as the message, by its path. The framework's own words are not used:
+ * Every field of a JSON request that cannot be read as the message, or not as what it says, by its path. The framework's own words are not used:
  * they stop at the first field, often do not name it, and repeat its value, which may be a secret.
  */
 export function findBadFields(desc: DescMessage, json: JsonValue, path = ""): FieldProblem[] {
@@ -39,13 +39,25 @@ function badValue(desc: DescMessage, field: DescField, key: string, value: JsonV
     });
   }
   if (field.fieldKind === "map" && isObject(value)) {
-    return Object.entries(value).flatMap(([name, item]): FieldProblem[] =>
-      reads(desc, key, { [name]: item })
-        ? []
-        : [{ field: `${at}[${JSON.stringify(name.slice(0, 64))}]`, description: expectation(field) }],
-    );
+    return Object.entries(value).flatMap(([name, item]): FieldProblem[] => {
+      const place = `${at}[${JSON.stringify(name.slice(0, 64))}]`;
+      // The name is taken for what the object descends from: the entry would be lost.
+      if (name === "__proto__") return [{ field: place, description: "is a name that cannot be kept" }];
+      return reads(desc, key, { [name]: item }) ? [] : [{ field: place, description: expectation(field) }];
+    });
   }
-  return reads(desc, key, value) ? [] : [{ field: at, description: expectation(field) }];
+  const isRead = reads(desc, key, value) && !(isTime(field) && typeof value === "string" && !hasItsDay(value));
+  return isRead ? [] : [{ field: at, description: expectation(field) }];
+}
+
+function isTime(field: DescField): boolean {
+  return field.message?.typeName === "google.protobuf.Timestamp";
+}
+
+/** Whether the month has the day: 30 February is read as 2 March otherwise. */
+function hasItsDay(time: string): boolean {
+  const day = time.slice(0, "2026-01-31".length);
+  return new Date(`${day}T00:00:00Z`).toISOString().startsWith(day);
 }
 
 function reads(desc: DescMessage, key: string, value: JsonValue): boolean {
@@ -59,7 +71,7 @@ function reads(desc: DescMessage, key: string, value: JsonValue): boolean {
 
 function expectation(field: DescField): string {
   if (field.message?.typeName === "google.protobuf.Duration") return 'must be a duration, such as "30s" or "0.5s"';
-  if (field.message?.typeName === "google.protobuf.Timestamp") return 'must be a time, such as "2026-01-31T12:00:00Z"';
+  if (isTime(field)) return 'must be a time, such as "2026-01-31T12:00:00Z"';
   if (field.message?.typeName === "google.protobuf.FieldMask") return 'must be field names, such as "address,labels"';
   if (field.message?.typeName === "google.protobuf.Value") return "must be JSON that is not too deep";
   if (field.enum) return `must be a value of ${field.enum.name}`;

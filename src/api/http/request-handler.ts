@@ -27,6 +27,7 @@ import type { CallObserver, ObservedCall } from "../calls/call-observer.js";
 import { completeAnswer } from "./complete-answer.js";
 import { eventStreamPattern } from "./event-stream.js";
 import { explainCallError } from "../calls/explain-call-error.js";
+import { refuseUnheardBinary, refuseUnheardJson } from "../calls/refuse-unheard.js";
 import type { AnyHandler, AnyRequest, AnyResponse } from "./one-port-server.js";
 import { leaveBody, type Protocol, protocolOf, refuse } from "./protocol.js";
 import { flowingBody, maxRequestBytes, wholeBody } from "./request-body.js";
@@ -161,6 +162,11 @@ export function createRequestHandler(parts: {
       values.set(directKey, direct(method.method, request, response));
     if (call.principal) values.set(principalKey, call.principal);
     if (call.traceParent !== undefined) values.set(traceParentKey, call.traceParent);
+    const { input } = method.method;
+    if (request.method === "GET") {
+      const query = jsonOf(request, call.protocol, undefined);
+      if (query !== undefined) refuseUnheardJson(input, query);
+    }
     let seen: Uint8Array | undefined;
     const universal = universalRequestFromNodeRequest(request, response, undefined, values);
     const body =
@@ -170,10 +176,11 @@ export function createRequestHandler(parts: {
             clock: parts.clock,
             deadlineMs: bodyDeadlineMs,
             seen: (bytes) => {
-              seen = isJson(request) ? bytes : undefined;
-              if (seen && !isUtf8(messageIn(seen, call.protocol))) {
-                throw problem("INVALID_REQUEST", "the request is not UTF-8");
-              }
+              const message = messageIn(bytes, call.protocol);
+              if (!isJson(request)) return refuseUnheardBinary(input, message);
+              seen = bytes;
+              if (!isUtf8(message)) throw problem("INVALID_REQUEST", "the request is not UTF-8");
+              refuseUnheardJson(input, Buffer.from(message).toString("utf8"));
             },
           });
     const answer = await method({ ...universal, body, signal: AbortSignal.any([universal.signal, call.signal]) });

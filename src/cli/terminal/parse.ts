@@ -29,7 +29,10 @@ export function parseDuration(text: string): number {
 /** A time, in the local zone unless it says another. */
 export function parseTime(text: string): Date {
   const date = new Date(text);
-  if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(date.getTime())) return date;
+  const day = new Date(`${text.slice(0, 10)}T00:00:00Z`);
+  const isTime = /^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(date.getTime());
+  // A day that its month does not have would be one of the next month.
+  if (isTime && day.getUTCDate() === Number(text.slice(8, 10))) return date;
   throw new UsageError(`"${text}" is no time; write it like 2026-11-20T18:00:00`);
 }
 
