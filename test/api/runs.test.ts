@@ -143,6 +143,29 @@ describe("the words of a run", () => {
     },
   );
 
+  test.each(["{{a-b}}", "{{1a}}", "{{ größe }}", "{{site name}}", "{{label.}}", "{{device", "{{device}", "x{{{a-b}}}"])(
+    "are refused where they are malformed, and do not go to the device: %s",
+    async (text) => {
+      const refused = { reason: "INVALID_REQUEST", fields: ["run.job"] };
+      const job = { operation: show(`show interface ${text} {{device}}`) };
+      expect(await problemOf(create({ job, devices: ["r0"] }))).toMatchObject(refused);
+      const labelled = { operation: show("show version"), labels: { site: text } };
+      expect(await problemOf(create({ job: labelled, devices: ["r0"] }))).toMatchObject(refused);
+      const own = { target: { case: "device", value: "r0" }, operation: show(text) } as const;
+      const targets = [{ target: { case: "device", value: "r1" } } as const, own];
+      const spec = { job: { operation: show("show version") }, targets };
+      expect(await problemOf(create(spec))).toMatchObject({ ...refused, fields: ["run.targets[1]"] });
+    },
+  );
+
+  test("are no matter of templates that other tools have, nor of what a variable holds", async () => {
+    const line = `docker ps --format '{{.Names}}' {"a":{"b":{}}} {{{device}}} {{what}}`;
+    const { operation } = await told({ job: { operation: show(line) }, variables: { what: "{{json .}}" } });
+    expect(operation.value).toMatchObject({
+      commands: [{ command: `docker ps --format '{{.Names}}' {"a":{"b":{}}} {r0} {{json .}}` }],
+    });
+  });
+
   test("stay one argument of a program, whatever stands for them", () => {
     const job = message(JobSpecSchema, { operation: program("echo {{ who }} '{{who}}!' x{{who}}") });
     const { operation } = withWords(job, () => "it's  me");

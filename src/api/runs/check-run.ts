@@ -4,6 +4,7 @@ import { type FieldProblem, invalidRequest } from "../../errors.js";
 import { validateRequest } from "../calls/validate-request.js";
 import { checkNodeWork } from "../jobs/check-node-work.js";
 import { secretsIn } from "./run-secrets.js";
+import { malformedWordIn } from "./run-words.js";
 
 /** Targets that a run can have. */
 export const mostTargets = 100_000;
@@ -36,7 +37,7 @@ export function checkRunSpec(spec: RunSpec, field: string): void {
     bad.push({ field: `${field}.selector`, description: "must name labels, platforms or zones, or say all" });
   if (!selector && !spec.allNodes && spec.devices.length + spec.targets.length === 0)
     bad.push({ field: `${field}.devices`, description: "name devices, targets, a selector or all_nodes" });
-  bad.push(...uselessIn(spec, field), ...secretsIn(spec, field));
+  bad.push(...uselessIn(spec, field), ...malformedWordsIn(spec, field), ...secretsIn(spec, field));
   if (bad.length > 0) throw invalidRequest(...bad);
   // The job is a whole one but for its target.
   const whole = clone(JobSpecSchema, job);
@@ -46,6 +47,27 @@ export function checkRunSpec(spec: RunSpec, field: string): void {
   validateRequest(JobSpecSchema, whole, `${field}.job`);
   checkNodeWork(job, `${field}.job`);
   spec.targets.forEach(({ operation }, index) => checkNodeWork({ operation }, `${field}.targets[${index}]`));
+}
+
+/** What was meant as a word and is none: a device would be sent it as it stands. */
+function malformedWordsIn({ job, targets }: RunSpec, field: string): FieldProblem[] {
+  const found = [
+    { at: `${field}.job`, text: job && malformedWordIn(job) },
+    ...targets.map(({ operation, labels }, index) => ({
+      at: `${field}.targets[${index}]`,
+      text: malformedWordIn({ operation, labels }),
+    })),
+  ];
+  return found.flatMap(({ at, text }) =>
+    text === undefined
+      ? []
+      : [
+          {
+            field: at,
+            description: `"${text}" is no word, which would be like {{name}}; a variable's value may hold it`,
+          },
+        ],
+  );
 }
 
 /** What a rollout asks for that nothing would ever bring about: whoever wrote it counts on it. */

@@ -6,6 +6,9 @@ import type { DeviceRecord } from "../../store/store.js";
 
 const word = /\{\{\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9._/-]+)?)\s*\}\}/g;
 
+/** What was meant as a word and is none, such as {{a-b}}. Templates of other tools begin otherwise, as {{.Names}} does. */
+const noWord = /\{\{\s*[\p{L}\p{N}_][\p{L}\p{N}_./ -]{0,63}\}{0,2}/u;
+
 /** Characters that a text may have once its words are replaced: no line of a device is longer, and no label's value. */
 const longestText = 4_096;
 const longestLabel = 255;
@@ -42,6 +45,16 @@ export function wordsIn(spec: JobSpec): readonly string[] {
     return text;
   });
   return [...found];
+}
+
+/** The first thing in a job's operation or labels that was meant as a word and would go to the device as it stands. */
+export function malformedWordIn(spec: Pick<JobSpec, "operation" | "labels">): string | undefined {
+  let found: string | undefined;
+  each(spec, (text) => {
+    if (text.includes("{{")) found ??= noWord.exec(text.replace(word, "."))?.[0];
+    return text;
+  });
+  return found;
 }
 
 /**
@@ -81,7 +94,7 @@ function divide({ operation }: JobSpec): void {
 type Change = (text: string, longest: number) => string;
 
 /** Goes over every text of the operation and every value of a label. */
-function each({ operation, labels }: JobSpec, change: Change): void {
+function each({ operation, labels }: Pick<JobSpec, "operation" | "labels">, change: Change): void {
   replace(operation.value, (text) => change(text, longestText));
   for (const [name, text] of Object.entries(labels)) labels[name] = change(text, longestLabel);
 }
