@@ -1,6 +1,7 @@
 import { Writable } from "node:stream";
 import { Code } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
+import { invalidFields } from "../../src/errors.js";
 import { serviceError } from "../sdk/scripted-server.js";
 import { startServices } from "../sdk/services.js";
 import { runCli } from "./run-cli.js";
@@ -25,6 +26,40 @@ describe("every command", () => {
     const json = await runCli(["devices", "get", "", "--json"], server);
     expect(JSON.parse(json.stderr)).toMatchObject({
       error: { reason: "INVALID_REQUEST", fieldViolations: violations },
+    });
+  });
+
+  it("tells no wrong field twice", async () => {
+    const fields = ["a", "b", "c", "d", "e"].map((field) => ({ field, description: "is required" }));
+    const server = await startServices({
+      devices: {
+        getDevice() {
+          throw invalidFields(fields);
+        },
+      },
+    });
+    expect((await runCli(["devices", "get", "r1"], server)).stderr).toBe(
+      "error: a: is required; b: is required; c: is required; and 2 more (INVALID_REQUEST)\n" +
+        "  d: is required\n  e: is required\n",
+    );
+  });
+
+  it("names what there is when its group has no such command", async () => {
+    const nowhere = { url: "http://127.0.0.1:1" };
+    expect(await runCli(["devices", "show", "r1"], nowhere)).toEqual({
+      status: 2,
+      stdout: "",
+      stderr:
+        "error: unknown command 'show' of 'devices'; there are list, get, add, update, import, accept-host-key, lock, unlock, " +
+        "reset-breaker, remove\n",
+    });
+    expect(await runCli(["queues", "--json", "stop"], nowhere)).toMatchObject({
+      status: 2,
+      stderr: "error: unknown command 'stop' of 'queues'; there are list, get, pause, resume\n",
+    });
+    expect(await runCli(["queues", "list", "stop"], nowhere)).toMatchObject({
+      status: 2,
+      stderr: "error: too many arguments for 'list': 'stop'\n",
     });
   });
 

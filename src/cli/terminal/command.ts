@@ -56,6 +56,8 @@ export function createCommandKit(io: CliIo): CommandKit {
       parent
         .command(name, options)
         .description(description)
+        // What a default one has too much of is the name of a command that its group does not have.
+        .allowExcessArguments(options.isDefault ?? false)
         // The command line's own faults end with the status that shells use for them.
         .exitOverride((error) => io.leave(error.exitCode === 0 ? status.ok : status.usage))
         .configureOutput({
@@ -76,9 +78,22 @@ export function createCommandKit(io: CliIo): CommandKit {
         )
         .addOption(new Option("--api-key-file <file>", "file with the API key (default: POINTSMAN_API_KEY)"))
         .addOption(new Option("--json", "answer in JSON: one document, or a line for each item of a stream"))
-        .action(() => runCommand(io, command, work, options));
+        .action(() => {
+          refuseExcess(command);
+          return runCommand(io, command, work, options);
+        });
     },
   };
+}
+
+/** Ends with a fault of the command line where a default command was given more words than it takes. */
+function refuseExcess(command: Command): void {
+  const { args, parent: group, registeredArguments: taken } = command;
+  const excess = taken.at(-1)?.variadic ? undefined : args[taken.length];
+  if (excess === undefined || !group) return;
+  if (group.args[0] === command.name()) command.error(`error: too many arguments for '${command.name()}': '${excess}'`);
+  const names = group.commands.map((one) => one.name()).join(", ");
+  group.error(`error: unknown command '${excess}' of '${group.name()}'; there are ${names}`);
 }
 
 async function runCommand<O extends CommonOptions>(
@@ -142,13 +157,17 @@ export async function readTextFile(file: string): Promise<string> {
   });
 }
 
-/** Says what went wrong on one line, the wrong fields on one line each, and never with a stack. */
+/** Says what went wrong on one line, wrong fields that it does not name on one line each, and never with a stack. */
 async function report(error: unknown, out: Output, json: boolean): Promise<number> {
   const lines =
     error instanceof PointsmanError
       ? [
           `error: ${error.message}${error.reason ? ` (${error.reason})` : ""}`,
-          ...error.fieldViolations.map(({ field, description }) => `  ${field}: ${description}`),
+          // The message names the first ones itself.
+          ...error.fieldViolations
+            .map(({ field, description }) => `${field}: ${description}`)
+            .filter((line) => !error.message.includes(line))
+            .map((line) => `  ${line}`),
         ]
       : [`error: ${error instanceof Error ? error.message : String(error)}`];
   await out.note(json ? JSON.stringify({ error: errorJson(error) }) : lines.join("\n"));
