@@ -53,6 +53,12 @@ export function createHostKeyVerifier(policy: HostKeyPolicy): (key: HostKey) => 
   };
 }
 
+/** Whether a key that was accepted once would be accepted now. Reads no keys: it is asked for every use of a session. */
+export function isStillAccepted({ mode, known }: HostKeyPolicy, key: HostKey): boolean {
+  if (known.length === 0) return mode === "accept-new";
+  return known.some((line) => line.trim().split(/\s+/, 2).join(" ") === key.line);
+}
+
 /** One usable line of a known_hosts file. */
 export interface KnownHost {
   readonly key: HostKey;

@@ -5,7 +5,7 @@ import type { DevicePlace } from "../domain/endpoint-key.js";
 import { createConnectRates } from "./connect-rate.js";
 import { DeviceError } from "./device-error.js";
 import type { Endpoint } from "./endpoint.js";
-import type { HostKey } from "./host-key.js";
+import { type HostKey, isStillAccepted } from "./host-key.js";
 import type { LiveSession } from "./live-session.js";
 import { openSession } from "./open-session.js";
 import { createMembers, type Member } from "./pool-members.js";
@@ -279,12 +279,13 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
   };
 
   /** The session of this key that was used last, if one can be used at all. */
-  const reuse = async (key: string, checkout: CheckoutOptions): Promise<Member | undefined> => {
+  const reuse = async ({ hostKeys }: Endpoint, key: string, checkout: CheckoutOptions): Promise<Member | undefined> => {
     for (;;) {
       const member = members.lastUsed(key);
       if (!member) return undefined;
       const { session } = member;
-      if (clock.monotonic() >= member.diesAt) {
+      // Somebody may have replaced the device's keys since: what shows another one is not the device.
+      if (clock.monotonic() >= member.diesAt || !isStillAccepted(hostKeys, session.hostKey)) {
         void closeMember(member);
         continue;
       }
@@ -310,7 +311,7 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
     async checkout(endpoint, checkout = {}) {
       if (ending.signal.aborted) throw new DeviceError("CANCELLED", "the session pool is closed");
       const key = keyOf(endpoint);
-      const warm = checkout.fresh ? undefined : await reuse(key, checkout);
+      const warm = checkout.fresh ? undefined : await reuse(endpoint, key, checkout);
       return (warm ?? (await open(endpoint, key, checkout))).session;
     },
     checkin(session) {

@@ -79,7 +79,7 @@ function fakeTransport(port: number, open: { readonly port: number; lose(): void
 }
 
 const host = (port: number, changes: Partial<Endpoint> = {}): Endpoint =>
-  endpoint(port, "", { platform: platform("linux"), ...changes });
+  endpoint(port, "t f", { platform: platform("linux"), ...changes });
 
 describe("a pool of sessions", () => {
   test("gives a session back for the same device, account and credential version only", async () => {
@@ -102,6 +102,24 @@ describe("a pool of sessions", () => {
     }
     expect(connects()).toBe(4);
     expect(sessions).toMatchObject({ size: 4, idle: 4 });
+    await sessions.close();
+  });
+
+  test("gives no session back whose device shows a key that is not accepted any more", async () => {
+    const { sessions, open } = fakePool();
+    const knowing = (mode: "strict" | "accept-new", ...known: string[]) => host(1, { hostKeys: { mode, known } });
+    const first = await sessions.checkout(host(1));
+    for (const now of [knowing("strict", "t f a comment"), knowing("strict", "t g", "t f"), knowing("accept-new")]) {
+      sessions.checkin(first);
+      expect(await sessions.checkout(now)).toBe(first);
+    }
+    for (const now of [knowing("strict", "t g"), knowing("strict"), knowing("accept-new", "t g")]) {
+      const warm = await sessions.checkout(host(1));
+      sessions.checkin(warm);
+      const fresh = await sessions.checkout(now);
+      expect([fresh.reused, fresh === warm, open.length]).toEqual([false, false, 2]);
+      sessions.discard(fresh);
+    }
     await sessions.close();
   });
 
