@@ -48,6 +48,10 @@ export const errorReasons = {
     code: "failed_precondition",
     meaning: "The worker was told to stop, and that is not taken back; metadata names it.",
   },
+  WORKER_LIVES: {
+    code: "failed_precondition",
+    meaning: "The worker lives, so it cannot be given up: its journal is there. Stop it first; metadata names it.",
+  },
   TOO_MANY_DEVICES: {
     code: "failed_precondition",
     meaning: "The workers hold more devices than max_affected_devices; metadata holds the counts.",

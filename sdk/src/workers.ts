@@ -67,7 +67,7 @@ export type WorkersWatchItem =
 export interface Workers {
   /**
    * Says that a worker whose journal is missing never returns, and gives how many devices take changes again. Look at
-   * them first. WORKER_NOT_FOUND.
+   * them first. WORKER_NOT_FOUND, WORKER_LIVES.
    */
   forget(name: string, options?: CallOptions): Promise<number>;
   /** One worker. WORKER_NOT_FOUND. */

@@ -16,7 +16,7 @@ import { reasonOf } from "../../src/errors.js";
 import type { BeatFigures } from "../../src/store/store.js";
 import { type Clients, startTestApi, type TestApi } from "../support/api-server.js";
 import { eventually } from "../support/eventually.js";
-import { claimOne, newJob, worker } from "../support/jobs.js";
+import { bury, claimOne, newJob, worker } from "../support/jobs.js";
 
 let api: TestApi;
 let clients: Clients;
@@ -137,6 +137,13 @@ describe("workers", () => {
     expect((await queues.listQueues({})).queues.map(({ name }) => name)).not.toContain("untold");
     await queues.pauseQueue({ name: "untold", reason: "vendor" });
     expect((await queues.resumeQueue({ name: "untold" })).queue).not.toHaveProperty("pause");
+  });
+
+  test("one that lives is not given up; one that died is", async () => {
+    const { identity } = await busyWorker("given-up", 0);
+    expect(await refused(clients.workers.forgetWorker({ name: "given-up" }))).toMatchObject({ reason: "WORKER_LIVES" });
+    await bury(api.store, identity.name);
+    expect(await clients.workers.forgetWorker({ name: "given-up" })).toMatchObject({ devices: 0 });
   });
 
   test("a name or node that is not known, and nothing at all, are refused", async () => {

@@ -20,6 +20,11 @@ export function createWorkerService(
   const sight = createWorkerSight(parts);
   return {
     async forgetWorker({ name }) {
+      const records = (await workers.list()).filter((worker) => worker.name === name);
+      if (records.some(({ state }) => state !== "dead")) {
+        const message = `worker ${name} lives, and tells what its journal knows; stop it before it is given up`;
+        throw problem("WORKER_LIVES", message, { metadata: { worker: name } });
+      }
       let devices = 0;
       let known = false;
       for (const zone of (await zones()).keys()) {
@@ -27,7 +32,7 @@ export function createWorkerService(
         devices += lifted.devices;
         known ||= lifted.opened || lifted.devices > 0;
       }
-      if (!known && !(await workers.list()).some((worker) => worker.name === name)) {
+      if (!known && records.length === 0) {
         throw problem("WORKER_NOT_FOUND", `no worker ${name}, and no device is held for it`, {
           metadata: { worker: name },
         });

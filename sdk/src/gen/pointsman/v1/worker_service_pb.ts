@@ -1580,7 +1580,8 @@ export const WorkerService: GenService<{
   },
   /**
    * Says that a worker whose journal is missing never returns: the devices that are held for it take changes again. Look
-   * at them first: what it sent last is not known. WORKER_NOT_FOUND when nothing is held for it and none has the name.
+   * at them first: what it sent last is not known. WORKER_NOT_FOUND when nothing is held for it and none has the name,
+   * WORKER_LIVES when it beats: it tells its journal itself.
    *
    * @generated from rpc pointsman.v1.WorkerService.ForgetWorker
    */
