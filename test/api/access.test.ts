@@ -1,5 +1,6 @@
 import { connect } from "node:net";
 import * as http2 from "node:http2";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import { createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
@@ -7,6 +8,7 @@ import {
   CredentialService,
   DeviceService,
   HealthService,
+  type InlineEndpointSchema,
   JobService,
   PolicyService,
   QueueService,
@@ -127,6 +129,63 @@ describe.each(["grpc", "grpc-web", "connect h1", "connect h2"])("over %s", (kind
   test("grpc.health needs no key", async () => {
     const { check } = createClient(Health, transport(kind, undefined));
     await eventually(async () => expect((await check({})).status).toBe(1));
+  });
+});
+
+describe("a stored login at a host that only the caller vouches for", () => {
+  const hostKeys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMN1RxdsMKbvrlAdDfTMxSM2l8nRMwAKSDZ9ZQrBfpBn"];
+  const place = { address: "10.66.0.1", platform: "linux" };
+  const stored = { case: "credential", value: "vault" } as const;
+  const own = { case: "secret", value: { username: "me", password: "mine" } } as const;
+  const gate = { address: "10.66.0.2" };
+  const jobOf = (endpoint: MessageInitShape<typeof InlineEndpointSchema>) => ({
+    job: { target: { case: "endpoint", value: endpoint }, operation: { case: "probe", value: {} } } as const,
+  });
+  const denied = (...fields: string[]) => ({ reason: "PERMISSION_DENIED", fields });
+  const as = (role: keyof typeof keys, at: TestApi = api, key = keys[role]) => {
+    const by = transport("connect h2", key, "x-api-key", at.baseUrl);
+    return { jobs: createClient(JobService, by), runs: createClient(RunService, by) };
+  };
+  const storeLogin = (at: TestApi, key: string) =>
+    createClient(CredentialService, transport("connect h2", key, "x-api-key", at.baseUrl)).createCredential({
+      name: "vault",
+      login: { username: "u", password: "p" },
+    });
+  beforeAll(() => storeLogin(api, keys.admin));
+
+  test("is told to it for admins alone", async () => {
+    const { jobs, runs } = as("operator");
+    const told = jobOf({ ...place, login: stored, hostKeys });
+    expect(await problemOf(jobs.createJob(told))).toMatchObject(denied("job.endpoint.host_keys"));
+    const { results } = await jobs.batchCreateJobs({ jobs: [told.job] });
+    expect(results[0]?.result).toMatchObject({ case: "error", value: { reason: "PERMISSION_DENIED" } });
+    const run = { targets: [{ target: told.job.target }], job: { operation: told.job.operation } };
+    expect(await problemOf(runs.createRun({ run }))).toMatchObject(denied("run.targets[0].endpoint.host_keys"));
+    const byBastion = jobOf({ ...place, login: stored, bastions: [{ ...gate, hostKeys }] });
+    expect(await problemOf(jobs.createJob(byBastion))).toMatchObject(denied("job.endpoint.bastions[0].host_keys"));
+    const atBastion = jobOf({ ...place, login: own, bastions: [{ ...gate, login: stored, hostKeys }] });
+    expect(await problemOf(jobs.createJob(atBastion))).toMatchObject(denied("job.endpoint.bastions[0].host_keys"));
+    await as("admin").jobs.createJob(told);
+  });
+
+  test("is another thing than a login of the caller's, and than a host whose key is known here", async () => {
+    const { jobs } = as("operator");
+    await jobs.createJob(jobOf({ ...place, login: own, hostKeys, bastions: [{ ...gate, hostKeys }] }));
+    await jobs.createJob(jobOf({ ...place, login: stored, bastions: [{ ...gate, login: own, hostKeys }] }));
+  });
+
+  test("is told to nobody new either where new keys are accepted", async () => {
+    const trusting = await startTestApi({ withKey: true, defaultHostKeyPolicy: "accept-new" });
+    try {
+      const admin = await trusting.key("admin");
+      await storeLogin(trusting, admin);
+      const asked = jobOf({ ...place, login: stored });
+      const operator = as("operator", trusting, await trusting.key("operator"));
+      expect(await problemOf(operator.jobs.createJob(asked))).toMatchObject(denied("job.endpoint.credential"));
+      await as("admin", trusting, admin).jobs.createJob(asked);
+    } finally {
+      await trusting.close();
+    }
   });
 });
 

@@ -19,6 +19,7 @@ import { prepareJob } from "./job-create.js";
 import type { JobCreation } from "./job-wish.js";
 import { readSurroundings } from "./job-surroundings.js";
 import { checkLifting } from "./lifted-commands.js";
+import { checkToldLogins, type DefaultHostKeyPolicy } from "./told-logins.js";
 import { cancelNumbers } from "./job-enums.js";
 import { eventKinds, readEvents } from "./job-events.js";
 import { jobQuery } from "./job-filter.js";
@@ -36,14 +37,14 @@ const defaultEvents = 100;
 const eventPageBytes = 4 * 1024 * 1024;
 
 /** Queues work and follows it. */
-export function createJobService(parts: JobCreation): ServiceImpl<typeof JobService> {
+export function createJobService(parts: JobCreation & DefaultHostKeyPolicy): ServiceImpl<typeof JobService> {
   const { store, clock } = parts;
   const { jobs } = store;
   const caller = (context: HandlerContext): string => context.values.get(principalKey).name;
   return {
     async createJob({ job, requestId }, context) {
       const spec = job!;
-      checkLifting(context.values.get(principalKey), spec, "job");
+      checkRights(parts, context, spec, "job");
       const around = await readSurroundings(store, [spec]);
       const creator = caller(context);
       const scope = `${creator}/CreateJob`;
@@ -138,8 +139,15 @@ export function createJobService(parts: JobCreation): ServiceImpl<typeof JobServ
   };
 }
 
+/** What a role may not ask of a new job, whose operation and target it may. Throws PERMISSION_DENIED. */
+function checkRights(parts: DefaultHostKeyPolicy, { values }: HandlerContext, spec: JobSpec, path: string): void {
+  const principal = values.get(principalKey);
+  checkLifting(principal, spec, path);
+  if (spec.target.case === "endpoint") checkToldLogins(principal, parts, spec.target.value, `${path}.endpoint`);
+}
+
 async function createBatch(
-  parts: JobCreation,
+  parts: JobCreation & DefaultHostKeyPolicy,
   request: BatchCreateJobsRequest,
   context: HandlerContext,
 ): Promise<{ results: BatchResult[] }> {
@@ -151,7 +159,7 @@ async function createBatch(
     const requestId = request.requestId === "" ? "" : `${request.requestId}#${index}`;
     const scope = `${creator}/BatchCreateJobs`;
     try {
-      checkLifting(context.values.get(principalKey), spec, `jobs[${index}]`);
+      checkRights(parts, context, spec, `jobs[${index}]`);
       return prepareJob(parts, around, { spec, field: `jobs[${index}]`, creator, scope, requestId, traceParent });
     } catch (error) {
       if (error instanceof ConnectError) return error;

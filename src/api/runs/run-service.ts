@@ -8,6 +8,7 @@ import type { RunQuery } from "../../store/store.js";
 import { principalKey } from "../calls/call-context.js";
 import type { JobCreation } from "../jobs/job-wish.js";
 import { checkLifting } from "../jobs/lifted-commands.js";
+import { checkToldLogins, type DefaultHostKeyPolicy } from "../jobs/told-logins.js";
 import { listKey, pageSize, placeNumber, readPageToken, writePageToken } from "../page-token.js";
 import { changeRun } from "./run-change.js";
 import { type AcceptedRun, createRun } from "./run-create.js";
@@ -18,7 +19,7 @@ import { needRun, targetsIn, viewRun, viewTargets } from "./run-view.js";
 import { watchRun } from "./run-watch.js";
 
 /** Does one job on many targets. */
-export function createRunService(parts: JobCreation): ServiceImpl<typeof RunService> {
+export function createRunService(parts: JobCreation & DefaultHostKeyPolicy): ServiceImpl<typeof RunService> {
   const { runs } = parts.store;
   const caller = (context: HandlerContext): string => context.values.get(principalKey).name;
   const accepted = ({ run, rejections, replayed }: AcceptedRun) => ({
@@ -30,7 +31,12 @@ export function createRunService(parts: JobCreation): ServiceImpl<typeof RunServ
   return {
     async createRun({ run, requestId, validateOnly, allOrNothing }, context) {
       const creator = caller(context);
-      checkLifting(context.values.get(principalKey), run!.job, "run.job");
+      const principal = context.values.get(principalKey);
+      checkLifting(principal, run!.job, "run.job");
+      run!.targets.forEach(({ target }, index) => {
+        if (target.case !== "endpoint") return;
+        checkToldLogins(principal, parts, target.value, `run.targets[${index}].endpoint`);
+      });
       const wish = { spec: run!, creator, scope: `${creator}/CreateRun`, requestId, validateOnly, allOrNothing };
       return accepted(await createRun(parts, wish));
     },

@@ -74,7 +74,8 @@ export type InlineEndpoint = Message<"pointsman.v1.InlineEndpoint"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Host keys to accept, as "ssh-ed25519 AAAA…". Empty: those already known for this address. At most 16.
+   * Host keys to accept, as "ssh-ed25519 AAAA…". Empty: those already known for this address. At most 16. Beside a stored
+   * credential for admins alone: whoever has the key is told the password.
    *
    * @generated from field: repeated string host_keys = 7;
    */
@@ -190,6 +191,7 @@ export type InlineBastion = Message<"pointsman.v1.InlineBastion"> & {
 
   /**
    * Host keys to accept, as "ssh-ed25519 AAAA…". Empty: those already known for this address on this way. At most 16.
+   * Beside a stored credential for admins alone.
    *
    * @generated from field: repeated string host_keys = 5;
    */
