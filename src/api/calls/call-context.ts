@@ -24,6 +24,8 @@ export interface CallSubject {
   run?: string;
   /** Jobs that a batch created: the first of them. */
   jobs?: readonly string[];
+  /** Set when its answer is to wait for something. */
+  waits?: true;
 }
 
 /** Filled while a call is answered. */

@@ -6,7 +6,7 @@ export interface CallFigures {
   readonly calls: number;
   /** Those that ended with a fault of the service. */
   readonly faults: number;
-  /** Of calls with one answer, in milliseconds. */
+  /** Of calls with one answer that was not to wait for anything, in milliseconds. */
   readonly meanMs: number;
   readonly longestMs: number;
 }
@@ -38,11 +38,11 @@ export function countCalls(clock: Clock): CallObserver & { figures(): CallFigure
   };
   return {
     began: ({ streaming }) => ({
-      ended({ code, ms }) {
+      ended({ code, ms, waits = false }) {
         turn();
         now.calls++;
         if (faultCodes.has(code)) now.faults++;
-        if (streaming) return;
+        if (streaming || waits) return;
         now.answered++;
         now.sumMs += ms;
         now.longestMs = Math.max(now.longestMs, ms);

@@ -15,6 +15,8 @@ export interface CallOutcome {
   /** The stable reason of the error, when there is one. */
   readonly reason: string | undefined;
   readonly ms: number;
+  /** Whether its answer was to wait for something: how long it took says nothing of the service. */
+  readonly waits?: boolean;
 }
 
 /** A call under way. */

@@ -40,7 +40,7 @@ export function logRequest(
     const code = error ? codeToString(error.code) : line.ended ? "ok" : "canceled";
     const reason = error && reasonOf(error);
     const ms = parts.clock.monotonic() - startMs;
-    underWay?.ended({ code, reason, ms });
+    underWay?.ended({ code, reason, ms, waits: line.subject.waits ?? false });
     parts.logger.info(
       {
         requestId: call.requestId,
