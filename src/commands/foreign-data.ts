@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, join, relative, sep } from "node:path";
 import { parse } from "yaml";
 import {
@@ -82,11 +82,17 @@ function acceptedOf(folder: string): ReadonlySet<string> {
   return new Set(lines.map((line) => line.trim()).filter((line) => line !== "" && !line.startsWith("#")));
 }
 
-function filesIn(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
+/** Every file, also behind links; a link that leads into a folder above it is not followed, and one to nothing throws. */
+function filesIn(folder: string, above: readonly string[] = []): string[] {
+  const way = [...above, realpathSync(folder)];
+  return readdirSync(folder)
+    .sort()
+    .map((name) => join(folder, name))
+    .flatMap((path) => {
+      const found = statSync(path);
+      if (!found.isDirectory()) return found.isFile() ? [path] : [];
+      return way.includes(realpathSync(path)) ? [] : filesIn(path, way);
+    });
 }
 
 /** By the file's own beginning up to `#`, else by the innermost folder that is called like a platform. */

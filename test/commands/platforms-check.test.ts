@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -55,6 +55,16 @@ commands:
   - "exit\n": |-
       exit\r
 `.replace("\\r\n      --More", "\\r\n      \\e[7m--More");
+
+test("files and folders behind links are looked at, and a circle of links is no endless way", async () => {
+  await put({ "elsewhere/a.raw": "all is well\n", "elsewhere/more/b.raw": "all is well\n" });
+  await mkdir(join(folder, "cisco_ios"));
+  await symlink("../elsewhere/a.raw", join(folder, "cisco_ios", "linked.raw"));
+  await symlink("../elsewhere/more", join(folder, "cisco_ios", "folder"));
+  await symlink("..", join(folder, "cisco_ios", "circle"));
+  const { status, checks } = await check();
+  expect([status, checks]).toMatchObject([0, [{ platform: "cisco_ios", outputs: 2 }]]);
+});
 
 test("good data passes, whatever others call the platform, and what was looked at is counted", async () => {
   await put({
