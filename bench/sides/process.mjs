@@ -3,7 +3,12 @@ import { createInterface } from "node:readline";
 
 /** Starts a Node process and waits for the line, a JSON object, that holds `ready`. */
 export async function startProcess(args, env, ready) {
-  const child = spawn(process.execPath, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  // The kernel ends it when the bench is gone, however that ended.
+  const [program, ...given] =
+    process.platform === "linux"
+      ? ["setpriv", "--pdeathsig", "KILL", "--", process.execPath, ...args]
+      : [process.execPath, ...args];
+  const child = spawn(program, given, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   const lines = [];
   const ended = new Promise((resolve) => child.once("exit", resolve));
   const said = await new Promise((resolve, reject) => {

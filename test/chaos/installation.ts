@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { Pointsman } from "@pointsman/sdk";
 import { createSeededRandom } from "../../src/dev/simulator/seeded-random.js";
+import { endsWithUs } from "../support/ends-with-us.js";
 import { freePort } from "../support/free-port.js";
 import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.js";
 import { login, type DevicePlace } from "./fleet.js";
@@ -119,7 +120,7 @@ export async function startDevices(
   const loader = new URL("../support/run-typescript.mjs", import.meta.url).href;
   const program = new URL("./devices.ts", import.meta.url).pathname;
   const given = [String(devices), journal, seed, calm ? "calm" : ""];
-  const child: ChildProcess = spawn(process.execPath, ["--import", loader, program, ...given], {
+  const child: ChildProcess = spawn(...endsWithUs(process.execPath, ["--import", loader, program, ...given]), {
     stdio: ["ignore", "pipe", "inherit"],
   });
   stops.push(async () => {

@@ -6,6 +6,7 @@ import { Redis } from "ioredis";
 import { findServerBinary } from "../../src/dev/private-redis.js";
 import type { Random } from "../../src/domain/clock.js";
 import { eventually } from "../support/eventually.js";
+import { endsWithUs } from "../support/ends-with-us.js";
 import { freePort } from "../support/free-port.js";
 import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.js";
 
@@ -56,7 +57,7 @@ export async function startRedisPair(dir: string, random: Random, moved: (port: 
       ...["--maxmemory", maxMemory, "--maxmemory-policy", "noeviction", "--repl-diskless-sync-delay", "0"],
       ...(following === undefined ? [] : ["--replicaof", "127.0.0.1", String(following)]),
     ];
-    return spawn(binary, args, { stdio: "ignore" });
+    return spawn(...endsWithUs(binary, args), { stdio: "ignore" });
   }
 
   async function start(name: string, following?: number): Promise<Node> {

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { eventually } from "../support/eventually.js";
+import { endsWithUs } from "../support/ends-with-us.js";
 import type { Point } from "./points.js";
 import type { ServerPoint } from "./server-points.js";
 
@@ -26,7 +27,7 @@ export function startStanding(role: "worker", point: Point, env: Env): Standing;
 export function startStanding(role: "server", point: ServerPoint, env: Env): Standing;
 export function startStanding(role: "worker" | "server", point: string, env: Env): Standing {
   const program = new URL(`./${role}.ts`, import.meta.url).pathname;
-  const child = spawn(process.execPath, ["--import", loader, program, point], {
+  const child = spawn(...endsWithUs(process.execPath, ["--import", loader, program, point]), {
     env: { ...process.env, ...env },
     stdio: ["pipe", "pipe", "pipe"],
   });

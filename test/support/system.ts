@@ -9,6 +9,7 @@ import type { SimulatedDevice } from "../../src/dev/simulator/simulated-device.j
 import { createSimulator, type Simulator } from "../../src/dev/simulator/simulator.js";
 import { systemClock } from "../../src/system/clock.js";
 import { eventually } from "./eventually.js";
+import { endsWithUs } from "./ends-with-us.js";
 import { freePort } from "./free-port.js";
 
 /** A process of ours, with everything it logged. */
@@ -50,7 +51,7 @@ export function device(name: string, more: Partial<SimulatedDevice> = {}): Simul
 
 /** Starts a process of ours from the compiled code. */
 export function startOurs(args: readonly string[], env: Readonly<Record<string, string>>): OurProcess {
-  const child = spawn(process.execPath, ["dist/main.js", ...args], {
+  const child = spawn(...endsWithUs(process.execPath, ["dist/main.js", ...args]), {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
