@@ -134,10 +134,19 @@ export function createJobLists({ redis, scripts, keys, zones, read }: Parts): {
   }
 
   const page: JobStore["list"] = async (query, { limit, before, order }) => {
+    if (query.ids?.length && order !== "ended") {
+      const ids = [...new Set(query.ids)].sort().reverse();
+      return collect(query, limit, before ?? "~", async (behind, want) =>
+        ids
+          .filter((id) => id < behind)
+          .slice(0, want)
+          .map((id) => ({ id, place: id })),
+      );
+    }
     if (query.ids?.length) {
       const found = (await read([...new Set(query.ids)]))
-        .filter((job) => job !== undefined && meets(job, query) && (order !== "ended" || hasEnded(job)))
-        .map((job) => ({ job: job!, place: order === "ended" ? endPlace(job!.endMs!, job!.id) : job!.id }))
+        .filter((job) => job !== undefined && meets(job, query) && hasEnded(job))
+        .map((job) => ({ job: job!, place: endPlace(job!.endMs!, job!.id) }))
         .filter(({ place }) => before === undefined || place < before)
         .sort((a, b) => (a.place < b.place ? 1 : -1));
       const some = found.slice(0, limit);

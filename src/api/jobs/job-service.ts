@@ -11,6 +11,7 @@ import {
   type ListJobEventsRequest,
 } from "@pointsman/sdk/v1";
 import type { JobRecord, NewJob } from "../../domain/job.js";
+import { problem } from "../../errors.js";
 import { principalKey, requestIdKey, traceParentKey } from "../calls/call-context.js";
 import { historyGone } from "../cursor.js";
 import { type ItemErrorShape, itemError } from "../calls/item-error.js";
@@ -35,6 +36,10 @@ import { listKey, pageSize, placeNumber, readPageToken, writePageToken } from ".
 
 const defaultEvents = 100;
 const eventPageBytes = 4 * 1024 * 1024;
+
+/** What the specifications of jobs that are asked for together may have, and how many are read at a time. */
+const batchBytes = 64 * 1024 * 1024;
+const readTogether = 20;
 
 /** Queues work and follows it. */
 export function createJobService(parts: JobCreation & DefaultHostKeyPolicy): ServiceImpl<typeof JobService> {
@@ -64,7 +69,13 @@ export function createJobService(parts: JobCreation & DefaultHostKeyPolicy): Ser
     },
 
     async batchGetJobs({ ids }) {
-      const found = await jobs.getMany(ids);
+      const found: (JobRecord | undefined)[] = [];
+      for (let from = 0, bytes = 0; from < ids.length; from += readTogether) {
+        const some = await jobs.getMany(ids.slice(from, from + readTogether));
+        bytes += some.reduce((sum, job) => sum + (job?.spec.length ?? 0), 0);
+        if (bytes > batchBytes) throw problem("RESPONSE_TOO_LARGE", "the jobs are too large together; ask for fewer");
+        found.push(...some);
+      }
       return {
         jobs: await viewJobs(
           jobs,
