@@ -18,8 +18,9 @@ const unreachable: ReadonlySet<string> = new Set([
 export class BreakerOpenError extends AttemptError {
   readonly breaker: string;
   readonly waitMs: number;
-  constructor(breaker: string, waitMs: number, message: string) {
-    super("BREAKER_OPEN", message, { breaker });
+  /** `credential`: only whoever logs in with this one is kept out. */
+  constructor(breaker: string, waitMs: number, message: string, credential?: string) {
+    super("BREAKER_OPEN", message, { breaker, ...(credential === undefined ? {} : { credential }) });
     this.breaker = breaker;
     this.waitMs = waitMs;
   }
@@ -45,7 +46,10 @@ export function createContacts(contacts: ContactStore, logger: Logger): SessionG
     });
     if (known.open) {
       const { name, waitMs, reason, message } = known.open;
-      throw new BreakerOpenError(name, waitMs, `nobody connects now, after failures in a row: ${message} (${reason})`);
+      // A refusal is of a login, also where the breaker is that of the device that refused it: others may connect.
+      const login = reason === "AUTHENTICATION_FAILED" ? reachable.credential : undefined;
+      const who = login === undefined ? "nobody connects now" : `nobody logs in with credential ${login} now`;
+      throw new BreakerOpenError(name, waitMs, `${who}, after failures in a row: ${message} (${reason})`, login);
     }
     try {
       const last = known.cryptoProfile === undefined ? {} : { lastCryptoProfile: known.cryptoProfile };
