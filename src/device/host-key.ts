@@ -59,6 +59,11 @@ export function isStillAccepted({ mode, known }: HostKeyPolicy, key: HostKey): b
   return known.some((line) => line.trim().split(/\s+/, 2).join(" ") === key.line);
 }
 
+/** Whether a key that counted once does not any more. */
+export function hasLostKeys(before: HostKeyPolicy, now: HostKeyPolicy): boolean {
+  return before.known.some((line) => !now.known.includes(line));
+}
+
 /** One usable line of a known_hosts file. */
 export interface KnownHost {
   readonly key: HostKey;

@@ -5,7 +5,7 @@ import type { DevicePlace } from "../domain/endpoint-key.js";
 import { createConnectRates } from "./connect-rate.js";
 import { DeviceError } from "./device-error.js";
 import type { Endpoint } from "./endpoint.js";
-import { type HostKey, isStillAccepted } from "./host-key.js";
+import { hasLostKeys, type HostKey, isStillAccepted } from "./host-key.js";
 import type { LiveSession } from "./live-session.js";
 import { openSession } from "./open-session.js";
 import { createMembers, type Member } from "./pool-members.js";
@@ -144,6 +144,17 @@ function limitsOf({ platform, limits }: Endpoint): Platform["limits"] {
   return { ...platform.limits, ...limits };
 }
 
+/**
+ * Whether the keys of a session's hosts are those that count: somebody may have replaced them since, and what shows another
+ * one is not the device. Of a bastion, which many share, it is not kept which key it showed.
+ */
+function isStillTrusted({ session, endpoint: opened }: Member, { hostKeys, bastions = [] }: Endpoint): boolean {
+  return (
+    isStillAccepted(hostKeys, session.hostKey) &&
+    !bastions.some((hop, index) => hasLostKeys(opened.bastions![index]!.hostKeys, hop.hostKeys))
+  );
+}
+
 /** A pool without any session yet. */
 export function createSessionPool(options: SessionPoolOptions): SessionPool {
   const {
@@ -279,13 +290,12 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
   };
 
   /** The session of this key that was used last, if one can be used at all. */
-  const reuse = async ({ hostKeys }: Endpoint, key: string, checkout: CheckoutOptions): Promise<Member | undefined> => {
+  const reuse = async (endpoint: Endpoint, key: string, checkout: CheckoutOptions): Promise<Member | undefined> => {
     for (;;) {
       const member = members.lastUsed(key);
       if (!member) return undefined;
       const { session } = member;
-      // Somebody may have replaced the device's keys since: what shows another one is not the device.
-      if (clock.monotonic() >= member.diesAt || !isStillAccepted(hostKeys, session.hostKey)) {
+      if (clock.monotonic() >= member.diesAt || !isStillTrusted(member, endpoint)) {
         void closeMember(member);
         continue;
       }

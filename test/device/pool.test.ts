@@ -123,6 +123,18 @@ describe("a pool of sessions", () => {
     await sessions.close();
   });
 
+  test("gives no session back on whose way a key of a bastion does not count any more", async () => {
+    const { sessions } = fakePool();
+    const behind = (...known: string[]) => host(1, { bastions: [{ ...host(9), hostKeys: { mode: "strict", known } }] });
+    const first = await sessions.checkout(behind("t a"));
+    sessions.checkin(first);
+    expect(await sessions.checkout(behind("t a", "t b"))).toBe(first);
+    sessions.checkin(first);
+    const second = await sessions.checkout(behind("t b"));
+    expect([second.reused, second === first, sessions.size]).toEqual([false, false, 1]);
+    await sessions.close();
+  });
+
   test("never gives one session to two, and a fresh one to who asks for it", async () => {
     const { sessions } = fakePool();
     const first = await sessions.checkout(host(1));
