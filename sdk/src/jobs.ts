@@ -72,8 +72,8 @@ export interface Verdict {
 
 /** Queues work for devices and follows it to its end. */
 export interface Jobs {
-  /** Accepts a job. */
-  create(job: JobInput | JobSpecInit, options?: CreateOptions): Promise<CreatedJob>;
+  /** Accepts a job. With `waitMs`, up to a minute, answers when it is final or that time has passed. */
+  create(job: JobInput | JobSpecInit, options?: CreateOptions & { readonly waitMs?: number }): Promise<CreatedJob>;
   /** Accepts many, 1,000 a call; results in the same order. One that is refused does not hinder the others. */
   createMany(jobs: readonly (JobInput | JobSpecInit)[], options?: CreateOptions): Promise<CreateManyResult[]>;
   /** Creates a job and waits for its end. */
@@ -119,14 +119,23 @@ export interface Jobs {
 
 const batchSize = 1000;
 const longestWaitMs = 60_000;
+/** How long creating also waits for the end: what is done by then costs one call, and what is not is asked for again. */
+const shortWaitMs = 1_000;
 
 /** Makes the jobs' part of a client. */
 export function createJobs(connection: Connection): Jobs {
   const client = createClient(JobService, connection.transport);
 
   const create: Jobs["create"] = async (job, options = {}) => {
-    const request = { job: jobSpec(job), requestId: options.requestId ?? randomUUID() };
-    const response = await callUnary(connection, options, (call) => client.createJob(request, call));
+    const waitMs = Math.min(options.waitMs ?? 0, longestWaitMs);
+    const request = {
+      job: jobSpec(job),
+      requestId: options.requestId ?? randomUUID(),
+      ...optionalDuration("waitTimeout", waitMs > 0 ? waitMs : undefined),
+    };
+    const timeoutMs = options.timeoutMs ?? connection.timeoutMs;
+    const allowed = { ...options, timeoutMs: timeoutMs === 0 ? 0 : timeoutMs + waitMs };
+    const response = await callUnary(connection, allowed, (call) => client.createJob(request, call));
     return Object.assign(present(response.job), { replayed: response.replayed });
   };
 
@@ -169,7 +178,8 @@ export function createJobs(connection: Connection): Jobs {
     async run(job, options = {}) {
       const { timeoutMs, ...rest } = options;
       const startedAt = performance.now();
-      const created = await create(job, rest);
+      const created = await create(job, { ...rest, waitMs: Math.min(shortWaitMs, timeoutMs ?? shortWaitMs) });
+      if (isFinal(created.state)) return created;
       const left =
         timeoutMs === undefined ? undefined : Math.max(1, Math.round(timeoutMs - (performance.now() - startedAt)));
       return await waitForJob(connection, created.id, get, { ...rest, timeoutMs: left, answered: true });

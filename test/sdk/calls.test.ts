@@ -72,6 +72,29 @@ describe("jobs", () => {
     expect(waits).toEqual([undefined]);
   });
 
+  it("that are done soon are run in one call, and others are asked for until they are final", async () => {
+    const calls: string[] = [];
+    const soon = new Set(["fast"]);
+    const { client } = await startWithClient({
+      jobs: {
+        createJob({ job, waitTimeout }) {
+          const device = job!.target.value as string;
+          calls.push(`create ${device} ${waitTimeout?.seconds}`);
+          return { job: { id: jobId(1), state: soon.has(device) ? JobState.SUCCEEDED : JobState.RUNNING } };
+        },
+        getJob({ id }) {
+          calls.push("get");
+          return { job: { id, state: calls.length < 4 ? JobState.RUNNING : JobState.SUCCEEDED } };
+        },
+      },
+    });
+    expect((await client.jobs.run({ device: "fast", commands: ["show clock"] })).state).toBe(JobState.SUCCEEDED);
+    expect(calls).toEqual(["create fast 1"]);
+    calls.length = 0;
+    expect((await client.jobs.run({ device: "slow", commands: ["show clock"] })).state).toBe(JobState.SUCCEEDED);
+    expect(calls).toEqual(["create slow 1", "get", "get", "get"]);
+  });
+
   it("are created a thousand a call, each with a request id of its own, refusals in their places", async () => {
     const calls: { requestId: string; size: number }[] = [];
     const { client } = await startWithClient({

@@ -28,7 +28,7 @@ import { reconcileJobs } from "./job-reconcile.js";
 import { listJobTypes } from "./job-types.js";
 import { resolveJob } from "./job-resolve.js";
 import { retryJob, retryJobs } from "./job-retry.js";
-import { viewFullJob, viewJob, viewJobs } from "./job-view.js";
+import { jobMessage, viewFullJob, viewJob, viewJobs } from "./job-view.js";
 import { waitForEnd } from "./job-wait.js";
 import { jobNotFound, watchJob } from "./job-watch.js";
 import { watchJobs } from "./jobs-watch.js";
@@ -47,7 +47,7 @@ export function createJobService(parts: JobCreation & DefaultHostKeyPolicy): Ser
   const { jobs } = store;
   const caller = (context: HandlerContext): string => context.values.get(principalKey).name;
   return {
-    async createJob({ job, requestId }, context) {
+    async createJob({ job, requestId, waitTimeout }, context) {
       const spec = job!;
       checkRights(parts, context, spec, "job");
       const around = await readSurroundings(store, [spec]);
@@ -56,7 +56,15 @@ export function createJobService(parts: JobCreation & DefaultHostKeyPolicy): Ser
       const traceParent = context.values.get(traceParentKey);
       const wish = { spec, field: "job", creator, scope, requestId, traceParent };
       const created = await jobs.create(prepareJob(parts, around, wish));
-      return { job: await viewJob(jobs, created.job), replayed: created.replayed };
+      const { replayed } = created;
+      if (!waitTimeout) return { job: await viewJob(jobs, created.job), replayed };
+      try {
+        const job = await waitForEnd(parts, created.job.id, durationMs(waitTimeout), context.signal);
+        return { job: await viewFullJob(jobs, job ?? created.job), replayed };
+      } catch {
+        // The job stands whatever became of the wait, and its caller must learn of it.
+        return { job: jobMessage(created.job), replayed };
+      }
     },
 
     batchCreateJobs: (request, context) => createBatch(parts, request, context),

@@ -5,26 +5,30 @@ import type { Store } from "../../store/store.js";
 import { createDirtyFlag } from "../dirty-flag.js";
 import { pollMs } from "./job-watch.js";
 
+interface WaitParts {
+  readonly store: Pick<Store, "jobs" | "watches">;
+  readonly clock: Clock;
+}
+
 /**
  * The job as it is when it is final, or after `waitMs`. Undefined when there is none. Rejects with the signal's reason
  * when that aborts first: the caller's deadline, its leaving, or the server's end.
  */
 export async function waitForEnd(
-  parts: { readonly store: Pick<Store, "jobs" | "watches">; readonly clock: Clock },
+  { store, clock }: WaitParts,
   id: string,
   waitMs: number,
   signal: AbortSignal,
 ): Promise<JobRecord | undefined> {
-  const { jobs, watches } = parts.store;
-  const first = await jobs.get(id);
-  if (!first || waitMs <= 0 || isFinal(first.state)) return first;
-  const untilMs = parts.clock.monotonic() + waitMs;
-  const news = createDirtyFlag(parts.clock);
+  const { jobs, watches } = store;
+  if (waitMs <= 0) return await jobs.get(id);
+  const untilMs = clock.monotonic() + waitMs;
+  const news = createDirtyFlag(clock);
   const unsubscribe = watches.onJob(id, () => news.set());
   try {
     for (;;) {
       const job = await jobs.get(id);
-      const leftMs = untilMs - parts.clock.monotonic();
+      const leftMs = untilMs - clock.monotonic();
       if (!job || leftMs <= 0 || isFinal(job.state)) return job;
       await news.wait(Math.min(leftMs, pollMs), signal);
     }
