@@ -191,11 +191,17 @@ async function run(
   const renamed = new Set<string>();
   /** The pool's sessions, by what was handed out for them. */
   const handed = new Map<Session, Session>();
-  const rulesNow = async (endpoint: ReachableEndpoint): Promise<HeldToRules> =>
-    holdToRules(await parts.commandRules(), job, endpoint, spec.liftedCommands, (line) => {
+  /** Asked along with where the device is, for a session that is there by then. */
+  let early = isOnDevice(spec) ? parts.commandRules() : undefined;
+  early?.catch(() => undefined);
+  const rulesFor = async (endpoint: ReachableEndpoint, { reused }: Session): Promise<HeldToRules> => {
+    const rules = await ((reused && early) || parts.commandRules());
+    early = undefined;
+    return holdToRules(rules, job, endpoint, spec.liftedCommands, (line) => {
       const name = endpoint.platform.rename?.exec(line)?.groups?.["host"];
       if (name !== undefined) renamed.add(name);
     });
+  };
   const onDevice = (endpoint: ReachableEndpoint): AttemptContext => ({
     ...context,
     endpoint,
@@ -211,7 +217,7 @@ async function run(
       const record = transcript && sessions.length === 0 ? { transcript } : {};
       const session = await pool.checkout(endpoint, { signal, fresh, beforeWrite, pressing: course.intent, ...record });
       sessions.push(session);
-      held = await rulesNow(endpoint).catch((error: unknown) => {
+      held = await rulesFor(endpoint, session).catch((error: unknown) => {
         // What looks after a change that was made does not need the store.
         if (held && error instanceof StoreError) return held;
         throw error;

@@ -1,6 +1,6 @@
 import { CryptoProfile, type InlineBastion, type InlineEndpoint, type JobSpec, type Login } from "@pointsman/sdk/v1";
 import type { Account, Endpoint, Hop, HostKeyPolicy, Platform } from "../device/index.js";
-import { defaultPort, type DevicePlace } from "../domain/endpoint-key.js";
+import { defaultPort, type DevicePlace, endpointKey } from "../domain/endpoint-key.js";
 import type { JobRecord } from "../domain/job.js";
 import { credentialPlace, decodeLogin, decodeLogins, jobPlace, type OwnLogins } from "../secrets/login-codec.js";
 import { SealError, type Sealer } from "../secrets/sealer.js";
@@ -8,6 +8,7 @@ import { credentialKey } from "../domain/credential-key.js";
 import type { Claim, DeviceRecord, Store } from "../store/store.js";
 import { AttemptError } from "./failure.js";
 import type { ExpectedIdentity } from "./identity-check.js";
+import { createReadAhead, type ReadAhead } from "./read-ahead.js";
 
 /** A device as the pool sees it, and what it is exclusive by. */
 export interface ReachableEndpoint extends Endpoint {
@@ -48,10 +49,13 @@ interface KeyedAccount {
   readonly credential?: string;
 }
 
+/** Devices of which it is remembered what was read about them. */
+const rememberedDevices = 10_000;
+
 /** A host as its owner described it, before its keys and its login are looked up. */
 interface Described extends DevicePlace {
   readonly hostKeys: readonly string[];
-  readonly login: () => Promise<KeyedAccount>;
+  readonly login: (ahead: ReadAhead) => Promise<KeyedAccount>;
 }
 
 /** Everything of a target that is not looked up elsewhere. */
@@ -104,8 +108,10 @@ export function createReach({
   // Two zones may use the same addresses: what a pool must never mix up goes into the key.
   const keyed = (zone: string, key: string): string => `${zone}/${key}`;
 
-  async function stored(zone: string, name: string): Promise<KeyedAccount> {
-    const credential = await store.credentials.get(name);
+  const aheadFor = createReadAhead(rememberedDevices);
+
+  async function stored(ahead: ReadAhead, zone: string, name: string): Promise<KeyedAccount> {
+    const credential = await ahead.get(`credential ${name}`, () => store.credentials.get(name));
     if (!credential) throw new AttemptError("CREDENTIAL_UNAVAILABLE", `no credential ${name}`, { credential: name });
     const what = `credential ${name}`;
     const login = opened(credential.sealed, credentialPlace(name), what, decodeLogin);
@@ -122,10 +128,10 @@ export function createReach({
       ...{ address, port, platform, hostKeys: [], policy: hostKeyPolicy ?? defaultHostKeyPolicy },
       labels: device.labels,
       ...(device.expect && isAsked(job) && { expect: device.expect }),
-      login: () => stored(job.zone, spec.credential || ofDevice),
+      login: (ahead) => stored(ahead, job.zone, spec.credential || ofDevice),
       bastions: bastions.map(({ credential, ...bastion }) => ({
         ...bastion,
-        login: () => stored(job.zone, credential),
+        login: (ahead) => stored(ahead, job.zone, credential),
       })),
       more: {
         ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
@@ -148,11 +154,11 @@ export function createReach({
       if (!login) throw new AttemptError("CREDENTIAL_UNAVAILABLE", `${what} is not there`);
       return { account: accountOf(login, what), accountKey: keyed(job.zone, `${jobPlace(job.id)}${key}`) };
     };
-    const login = async (): Promise<KeyedAccount> =>
-      inline.login.case === "credential" ? stored(job.zone, inline.login.value) : own((all) => all.login, "");
-    const bastionLogin = async (bastion: InlineBastion, index: number): Promise<KeyedAccount> => {
-      if (bastion.login.case === "credential") return stored(job.zone, bastion.login.value);
-      return bastion.ownLogin ? own((all) => all.bastions[index], `/${index}`) : login();
+    const login = async (ahead: ReadAhead): Promise<KeyedAccount> =>
+      inline.login.case === "credential" ? stored(ahead, job.zone, inline.login.value) : own((all) => all.login, "");
+    const bastionLogin = async (ahead: ReadAhead, bastion: InlineBastion, index: number): Promise<KeyedAccount> => {
+      if (bastion.login.case === "credential") return stored(ahead, job.zone, bastion.login.value);
+      return bastion.ownLogin ? own((all) => all.bastions[index], `/${index}`) : login(ahead);
     };
     const { address, port, platform, hostKeys, bastions } = inline;
     const cryptoProfile = profiles[inline.cryptoProfile];
@@ -160,7 +166,7 @@ export function createReach({
       ...{ address, port: port || defaultPort, platform, hostKeys, policy: defaultHostKeyPolicy, login, labels: {} },
       bastions: bastions.map((bastion, index) => ({
         ...{ address: bastion.address, port: bastion.port || defaultPort, hostKeys: bastion.hostKeys },
-        login: () => bastionLogin(bastion, index),
+        login: (ahead) => bastionLogin(ahead, bastion, index),
       })),
       more: cryptoProfile === undefined ? {} : { cryptoProfile },
     };
@@ -180,14 +186,18 @@ export function createReach({
 
   return async function reach(claim: Claim, spec: JobSpec): Promise<ReachableEndpoint> {
     const { zone, endpoint: exclusive } = claim.job;
+    const ahead = aheadFor(`${zone} ${exclusive} ${claim.job.effectClass}`);
     const target = await targetOf(claim, spec);
     const platform = platforms.get(target.platform);
     if (!platform) throw new AttemptError("UNKNOWN_PLATFORM", `this worker knows no platform ${target.platform}`);
     const hop = async (place: Omit<Described, "bastions">, before: readonly Described[]): Promise<Hop> => {
       const { address, port, hostKeys } = place;
+      const at = { address, port, bastions: before };
       const [login, known] = await Promise.all([
-        place.login(),
-        hostKeys.length > 0 ? hostKeys : store.devices.hostKeys(zone, { address, port, bastions: before }),
+        place.login(ahead),
+        hostKeys.length > 0
+          ? hostKeys
+          : ahead.get(`host keys ${endpointKey(at)}`, () => store.devices.hostKeys(zone, at)),
       ]);
       return { address, port, ...login, hostKeys: { mode: target.policy, known } };
     };
