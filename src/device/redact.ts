@@ -12,15 +12,33 @@ export interface Redactor {
 /** A password in an address, on whatever platform. */
 const urlPassword = /:\/\/[^\s:/@]{1,64}:(?<secret>[^\s/@]{1,64})@/;
 
+/** A pattern that finds secrets: `has` tells cheaply that a line has none, as nearly every line does. */
+interface SecretPattern {
+  readonly has: RegExp;
+  readonly find: RegExp;
+}
+
+/** Every job has a redactor of its own, and those of a platform share its patterns. */
+const compiled = new WeakMap<readonly RegExp[], readonly SecretPattern[]>();
+
+function compile(patterns: readonly RegExp[]): readonly SecretPattern[] {
+  const known = compiled.get(patterns);
+  if (known) return known;
+  const made = [...patterns, urlPassword].map(({ source, flags }) => ({
+    has: new RegExp(source, flags.replace(/[dgy]/g, "")),
+    find: new RegExp(source, [...new Set(`${flags}dg`)].join("")),
+  }));
+  compiled.set(patterns, made);
+  return made;
+}
+
 /**
  * `patterns` are matched against each line; what their group `secret` caught is removed. `literals` (our own passwords and
  * keys) are removed wherever they stand; those shorter than 4 characters only as whole words, since they would tear up
  * ordinary text.
  */
 export function createRedactor(patterns: readonly RegExp[], literals: readonly (string | undefined)[] = []): Redactor {
-  const indexed = [...patterns, urlPassword].map(
-    (pattern) => new RegExp(pattern.source, [...new Set(`${pattern.flags}dg`)].join("")),
-  );
+  const places = compile(patterns);
   const known = literals
     .filter((literal): literal is string => literal !== undefined && literal.trim() !== "")
     .flatMap((literal) =>
@@ -34,11 +52,11 @@ export function createRedactor(patterns: readonly RegExp[], literals: readonly (
 
   const replaceIn = (line: string, put: (secret: string) => string): string => {
     let result = line;
-    for (const pattern of indexed) {
-      pattern.lastIndex = 0;
+    for (const { has, find } of places) {
+      if (!has.test(result)) continue;
       let cut = "";
       let from = 0;
-      for (const match of result.matchAll(pattern)) {
+      for (const match of result.matchAll(find)) {
         const span = match.indices?.groups?.["secret"];
         if (!span || span[0] < from) continue;
         cut += result.slice(from, span[0]) + put(result.slice(span[0], span[1]));
