@@ -2,6 +2,7 @@ import crypto from "node:crypto";
 import { createRequire } from "node:module";
 import type * as Ssh2 from "ssh2";
 import { createGroupExchange } from "./group-exchange.js";
+import { createPacketPadding } from "./packet-padding.js";
 
 /*
  * ssh2 does the group exchange (RFC 4419) with crypto.createDiffieHellman(prime, generator), which runs a primality
@@ -12,8 +13,9 @@ import { createGroupExchange } from "./group-exchange.js";
  * What the test would add is small: the server that sends the prime has to prove its host key over the exchange, and a
  * server that wants to leak the session can do so anyway. OpenSSH's client checks sizes and ranges only, and so do we.
  *
- * ssh2 takes createDiffieHellman out of `crypto` when its module is evaluated. So we evaluate a copy of our own while
- * the replacement is in place, whoever loaded ssh2 before, and put `crypto` back: nobody else sees a changed function.
+ * ssh2 takes createDiffieHellman out of `crypto` when its module is evaluated, and so randomFillSync, which it asks for the
+ * padding of each packet. So we evaluate a copy of our own while the replacements are in place, whoever loaded ssh2 before,
+ * and put `crypto` back: nobody else sees a changed function.
  */
 
 /** What we use of ssh2, from a copy whose group exchange does not block. */
@@ -46,12 +48,13 @@ function loadOwnCopy(): Ssh2Library {
     if (module) others.set(path, module);
     delete require.cache[path];
   }
-  const original = crypto.createDiffieHellman;
+  const { createDiffieHellman: original, randomFillSync } = crypto;
   const replacement = (prime: unknown, generator: unknown, ...rest: unknown[]): unknown =>
     Buffer.isBuffer(prime) && Buffer.isBuffer(generator)
       ? createGroupExchange(prime, generator)
       : Reflect.apply(original, crypto, [prime, generator, ...rest]);
   crypto.createDiffieHellman = replacement as typeof original;
+  crypto.randomFillSync = createPacketPadding();
   try {
     const ssh2 = require("ssh2") as typeof Ssh2;
     const constants = require("ssh2/lib/protocol/constants.js") as Record<string, readonly string[]>;
@@ -67,6 +70,7 @@ function loadOwnCopy(): Ssh2Library {
     };
   } finally {
     crypto.createDiffieHellman = original;
+    crypto.randomFillSync = randomFillSync;
     if (others.size > 0) {
       for (const path of Object.keys(require.cache).filter(belongsToSsh2)) delete require.cache[path];
       for (const [path, module] of others) require.cache[path] = module;

@@ -10,6 +10,7 @@ import { DeviceError } from "./device-error.js";
 import type { Hop } from "./endpoint.js";
 import { gateGroupExchange } from "./group-exchange-gate.js";
 import { createHostKeyVerifier, hostKeyFromBlob, parseHostKey, type HostKey, type HostKeyVerdict } from "./host-key.js";
+import { joinWrites } from "./joined-writes.js";
 import { loadSsh2 } from "./key-exchange.js";
 import { privateKeyOf } from "./private-key.js";
 import { connectSparingly, settle } from "./sparing-client.js";
@@ -73,6 +74,7 @@ export async function logIn(hop: Hop, { clock, signal, profile, over }: LogInOpt
     let listeners: ((error?: Error) => void)[] = [];
 
     const stream = over ?? net.connect({ host: hop.address, port: hop.port, noDelay: true });
+    joinWrites(stream);
     /** What it says before and with its SSH identification: often the reason why it hangs up. */
     const preamble = (): string => opening.subarray(0, behindIdentification() ?? 1024).toString("latin1");
     const behindIdentification = (): number | undefined => {
