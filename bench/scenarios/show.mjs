@@ -1,11 +1,11 @@
 import { percentile } from "../lib/statistics.mjs";
 import { bareShow } from "./ssh.mjs";
 
-/** One `show` on a simulated device through the whole service, from the call to its result, and back to the caller. */
+/** One `show` on a plain device through the whole service, from the call to its result, and back to the caller. */
 export const showScenarios = [
   {
     name: "api-show",
-    title: "Create → result of a warm `show` through server, worker and simulated device",
+    title: "Create → result of a warm `show` through server, worker and device",
     unit: "ms at p50, one at a time",
     main: "p50",
     lowerIsBetter: true,

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startFleet } from "../lib/clients.mjs";
 import { addressOf } from "../lib/jobs.mjs";
 import { startProcess } from "./process.mjs";
 
@@ -8,9 +9,9 @@ const login = { username: "bench", password: "bench" };
 
 /**
  * The service as its users have it: a server in a process of its own, spoken to through the SDK over HTTP/2. With
- * `fleet`, a number of simulated devices in this process, also a worker in one of its own, which logs in to them.
+ * `fleet`, a number of plain devices in another process, also a worker in one of its own, which logs in to them.
  */
-export async function openPointsmanApi({ server, dist, distDir, sdk }, { devices = 1_000, fleet: fleetSize = 0 } = {}) {
+export async function openPointsmanApi({ server, distDir, sdk }, { devices = 1_000, fleet: fleetSize = 0 } = {}) {
   const { Pointsman } = await sdk("index.js");
   const dir = await mkdtemp(join(tmpdir(), "pm-bench-api-"));
   const env = {
@@ -24,17 +25,10 @@ export async function openPointsmanApi({ server, dist, distDir, sdk }, { devices
   const main = join(distDir, "main.js");
   const api = await startProcess([main, "server", "--port", "0"], env, "server ready");
   const client = new Pointsman({ baseUrl: `http://127.0.0.1:${api.said.port}`, apiKey: "" });
-  const { systemClock } = await dist("system/clock.js");
-  const { startSimulatedFleet } = await dist("dev/simulator/fleet.js");
-  const fleet = fleetSize > 0 ? await startSimulatedFleet({ clock: systemClock, count: fleetSize, dir }) : undefined;
-  const [first] = fleet?.devices ?? [];
-  const enableSecret = fleet?.devices.find((device) => device.enableSecret !== undefined)?.enableSecret;
-  await client.credentials.create("bench", {
-    ...(first ? { username: first.username, password: first.password } : login),
-    ...(enableSecret === undefined ? {} : { enableSecret }),
-  });
+  await client.credentials.create("bench", login);
+  const fleet = fleetSize > 0 ? await startFleet(distDir, "plain", fleetSize) : undefined;
   const inventory =
-    fleet?.devices.map(({ name, address, port, platform }) => ({ name, address, port, platform })) ??
+    fleet?.devices.map(({ name, host, port }) => ({ name, address: host, port, platform: "cisco_ios" })) ??
     Array.from({ length: devices }, (_, n) => ({ name: `r${n}`, address: addressOf(n), platform: "cisco_ios" }));
   for (let i = 0; i < inventory.length; i += 50) {
     await Promise.all(
@@ -48,8 +42,7 @@ export async function openPointsmanApi({ server, dist, distDir, sdk }, { devices
     client,
     pid: api.pid,
     port: api.said.port,
-    /** Devices that know the commands of network gear. */
-    names: inventory.filter(({ platform }) => platform !== "linux").map(({ name }) => name),
+    names: inventory.map(({ name }) => name),
     enqueue: (job) => client.jobs.create(jobOf(job)),
     async enqueueMany(jobs) {
       const answers = await client.jobs.createMany(jobs.map(jobOf));
@@ -63,7 +56,7 @@ export async function openPointsmanApi({ server, dist, distDir, sdk }, { devices
       await client.close();
       await worker?.stop();
       await api.stop();
-      await fleet?.close();
+      await fleet?.stop();
       await rm(dir, { recursive: true, force: true });
     },
   };
