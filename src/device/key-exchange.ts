@@ -22,6 +22,8 @@ import { createPacketPadding } from "./packet-padding.js";
 export interface Ssh2Library {
   readonly Client: typeof Ssh2.Client;
   readonly parseKey: typeof Ssh2.utils.parseKey;
+  /** Whether its own cipher code is compiled for this machine; else it uses Node's. */
+  readonly compiled: boolean;
   /** What this build of ssh2 can do, by category. */
   readonly supported: {
     readonly kex: readonly string[];
@@ -57,10 +59,12 @@ function loadOwnCopy(): Ssh2Library {
   crypto.randomFillSync = createPacketPadding();
   try {
     const ssh2 = require("ssh2") as typeof Ssh2;
+    const ciphers = require("ssh2/lib/protocol/crypto.js") as { readonly bindingAvailable?: boolean };
     const constants = require("ssh2/lib/protocol/constants.js") as Record<string, readonly string[]>;
     return {
       Client: ssh2.Client,
       parseKey: ssh2.utils.parseKey,
+      compiled: ciphers.bindingAvailable === true,
       supported: {
         kex: constants["SUPPORTED_KEX"] ?? [],
         serverHostKey: constants["SUPPORTED_SERVER_HOST_KEY"] ?? [],

@@ -57,7 +57,7 @@ export async function logIn(hop: Hop, { clock, signal, profile, over }: LogInOpt
   const knownTypes = hop.hostKeys.known.map((line) => parseHostKey(line).type);
   const { account } = hop;
   const key = privateKeyOf(account);
-  const { Client } = loadSsh2();
+  const { Client, compiled } = loadSsh2();
 
   return new Promise<LoggedIn>((resolve, reject) => {
     const client = new Client();
@@ -74,7 +74,7 @@ export async function logIn(hop: Hop, { clock, signal, profile, over }: LogInOpt
     let listeners: ((error?: Error) => void)[] = [];
 
     const stream = over ?? net.connect({ host: hop.address, port: hop.port, noDelay: true });
-    joinWrites(stream);
+    if (!compiled) joinWrites(stream);
     /** What it says before and with its SSH identification: often the reason why it hangs up. */
     const preamble = (): string => opening.subarray(0, behindIdentification() ?? 1024).toString("latin1");
     const behindIdentification = (): number | undefined => {
