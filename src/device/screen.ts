@@ -139,8 +139,14 @@ export function createScreen(sink: ScreenSink): Screen {
         control.lastIndex = at;
         const next = control.test(text) ? control.lastIndex - 1 : text.length;
         if (next > at) put(text.slice(at, next));
-        if (next < text.length) controlCharacter(text.charAt(next));
         at = next + 1;
+        if (next >= text.length) return;
+        const char = text.charAt(next);
+        // The end of a line brings the cursor home by itself, so the return before it need not be looked for.
+        if (char === "\r" && text.charAt(at) === "\n") {
+          newline();
+          at++;
+        } else controlCharacter(char);
       }
     },
     get line() {
