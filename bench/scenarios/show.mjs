@@ -21,9 +21,8 @@ export const showScenarios = [
           return performance.now() - begin;
         };
         await Promise.all(side.names.map(show));
-        const times = [];
-        for (let i = 0; i < bench.size([100, 400]); i++) times.push(await show(side.names[i % side.names.length]));
-        const count = bench.size([400, 2_000]);
+        // First much at a time: a service that is up has run its code before.
+        const count = bench.size([400, 4_000]);
         const begin = performance.now();
         let next = 0;
         await Promise.all(
@@ -32,6 +31,8 @@ export const showScenarios = [
           }),
         );
         const seconds = (performance.now() - begin) / 1_000;
+        const times = [];
+        for (let i = 0; i < bench.size([100, 400]); i++) times.push(await show(side.names[i % side.names.length]));
         await side.close();
         const numbers = { p50: percentile(times, 0.5), "ms at p99": percentile(times, 0.99) };
         return { numbers: { ...numbers, [`jobs/s, ${side.names.length} at a time`]: count / seconds }, broken };
