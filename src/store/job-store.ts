@@ -54,6 +54,11 @@ export interface JobStore {
     jobs: readonly NewJob[],
   ): Promise<readonly ({ readonly job: JobRecord; readonly replayed: boolean } | StoreError)[]>;
   get(id: string): Promise<JobRecord | undefined>;
+  /** The job, and the first `bytes` of what it has printed by then, in one round trip. */
+  getWithOutput(
+    id: string,
+    bytes: number,
+  ): Promise<{ readonly job: JobRecord; readonly output: Uint8Array } | undefined>;
   /** One entry per id, in order; undefined where there is none. */
   getMany(ids: readonly string[]): Promise<readonly (JobRecord | undefined)[]>;
   /** Why each job waits; undefined for jobs that do not. */

@@ -181,6 +181,16 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
       const [job] = await read([id]);
       return job;
     },
+    async getWithOutput(id, bytes) {
+      const place = await locate(id);
+      if (!place) return undefined;
+      // The output is asked for behind the job: of one that is final by then, all of it is there.
+      const [hash, output] = await Promise.all([
+        readHash(keyOf(place.root, "job", id)),
+        redis.getrangeBuffer(keyOf(place.root, "output", id), 0, bytes - 1),
+      ]);
+      return hash && { job: jobOfHash(id, place.zone, hash), output };
+    },
     getMany: read,
     waiting: (jobs) => Promise.all(jobs.map(whyWaiting)),
     list: lists.page,

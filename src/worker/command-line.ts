@@ -11,7 +11,7 @@ import { AttemptError } from "./failure.js";
  * harm; a read that was cut short is found out by what comes behind it, and read again.
  */
 const changeSettleMs = 10;
-const readSettleMs = 2;
+const readSettleMs = 1;
 
 /** The longest silence of a device, where nothing else is said. */
 export const defaultIdleMs = 30_000;

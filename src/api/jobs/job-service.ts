@@ -59,8 +59,8 @@ export function createJobService(parts: JobCreation & DefaultHostKeyPolicy): Ser
       const { replayed } = created;
       if (!waitTimeout) return { job: await viewJob(jobs, created.job), replayed };
       try {
-        const job = await waitForEnd(parts, created.job.id, durationMs(waitTimeout), context.signal);
-        return { job: await viewFullJob(jobs, job ?? created.job), replayed };
+        const seen = await waitForEnd(parts, created.job.id, durationMs(waitTimeout), context.signal);
+        return { job: await viewFullJob(jobs, seen?.job ?? created.job, seen?.output), replayed };
       } catch {
         // The job stands whatever became of the wait, and its caller must learn of it.
         return { job: jobMessage(created.job), replayed };
@@ -71,9 +71,10 @@ export function createJobService(parts: JobCreation & DefaultHostKeyPolicy): Ser
 
     async getJob({ id, waitTimeout, view }, context) {
       const waitMs = waitTimeout ? durationMs(waitTimeout) : 0;
-      const job = await waitForEnd(parts, id, waitMs, context.signal);
-      if (!job) throw jobNotFound(id);
-      return { job: view === JobView.BASIC ? await viewJob(jobs, job) : await viewFullJob(jobs, job) };
+      const seen = await waitForEnd(parts, id, waitMs, context.signal);
+      if (!seen) throw jobNotFound(id);
+      const { job, output } = seen;
+      return { job: view === JobView.BASIC ? await viewJob(jobs, job) : await viewFullJob(jobs, job, output) };
     },
 
     async batchGetJobs({ ids }) {

@@ -39,11 +39,11 @@ export async function viewJob(store: JobStore, job: JobRecord): Promise<Job> {
 
 /**
  * One job with its outputs, and with its transcript where one was kept. The result of one whose worker was lost is what
- * its events tell.
+ * its events tell. `begun`: the beginning of its output, where that was read along with it.
  */
-export async function viewFullJob(store: JobStore, job: JobRecord): Promise<Job> {
+export async function viewFullJob(store: JobStore, job: JobRecord, begun?: Uint8Array): Promise<Job> {
   const view = await viewJob(store, job);
-  if (view.result) await fillOutputs(store, job, view.result);
+  if (view.result) await fillOutputs(store, job, view.result, begun);
   else if (view.spec && (job.state === "INDETERMINATE" || job.state === "FAILED")) {
     const result = await resultFromEvents(store, job, view.spec);
     if (result) view.result = result;
@@ -145,12 +145,19 @@ function time<Name extends string>(name: Name, ms: number | undefined): { [K in 
  * Adds the outputs. A job's output is all its attempts' outputs, one behind the other; the result is the last attempt's,
  * whose texts are the last bytes, in the order in which they came.
  */
-async function fillOutputs(store: JobStore, job: JobRecord, result: JobResult): Promise<void> {
+async function fillOutputs(
+  store: JobStore,
+  job: JobRecord,
+  result: JobResult,
+  begun: Uint8Array = new Uint8Array(),
+): Promise<void> {
   const texts = textsOf(result);
+  const read = async (from: number, length: number): Promise<Uint8Array | undefined> =>
+    from + length <= begun.length ? begun.subarray(from, from + length) : await store.output(job.id, from, length);
   let offset = job.outputBytes - texts.reduce((sum, text) => sum + text.bytes, 0);
   for (const text of texts) {
     if (text.bytes === 0) continue;
-    const bytes = offset < 0 || job.outputCut ? undefined : await store.output(job.id, offset, text.bytes);
+    const bytes = offset < 0 || job.outputCut ? undefined : await read(offset, text.bytes);
     if (bytes) text.fill(deviceText(bytes));
     else text.expire();
     offset += text.bytes;

@@ -10,6 +10,15 @@ interface WaitParts {
   readonly clock: Clock;
 }
 
+/** A job, and the beginning of what it has printed where that was read along with it. */
+export interface SeenJob {
+  readonly job: JobRecord;
+  readonly output?: Uint8Array;
+}
+
+/** What is read along with a job that may have ended: most outputs are no longer. */
+const aheadBytes = 32_768;
+
 /**
  * The job as it is when it is final, or after `waitMs`. Undefined when there is none. Rejects with the signal's reason
  * when that aborts first: the caller's deadline, its leaving, or the server's end.
@@ -19,17 +28,20 @@ export async function waitForEnd(
   id: string,
   waitMs: number,
   signal: AbortSignal,
-): Promise<JobRecord | undefined> {
+): Promise<SeenJob | undefined> {
   const { jobs, watches } = store;
-  if (waitMs <= 0) return await jobs.get(id);
+  if (waitMs <= 0) {
+    const job = await jobs.get(id);
+    return job && { job };
+  }
   const untilMs = clock.monotonic() + waitMs;
   const news = createDirtyFlag(clock);
   const unsubscribe = watches.onJob(id, () => news.set());
   try {
     for (;;) {
-      const job = await jobs.get(id);
+      const seen = await jobs.getWithOutput(id, aheadBytes);
       const leftMs = untilMs - clock.monotonic();
-      if (!job || leftMs <= 0 || isFinal(job.state)) return job;
+      if (!seen || leftMs <= 0 || isFinal(seen.job.state)) return seen;
       await news.wait(Math.min(leftMs, pollMs), signal);
     }
   } finally {
