@@ -61,6 +61,12 @@ const budgets = [
     ratio: (of) => of("full-limit", "behind a limit", "scriptMicros") / of("full-limit", "free", "scriptMicros"),
   },
   {
+    what: "the same against as large a crowd behind no limit",
+    most: 1.2,
+    ratio: (of) =>
+      of("full-limit", "behind a limit", "scriptMicros") / of("full-limit", "behind no limit", "scriptMicros"),
+  },
+  {
     what: "memory of open watches against streams that do nothing",
     most: 1.5,
     ratio: (of) => of("watches", "pointsman-api", "memory"),

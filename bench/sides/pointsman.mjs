@@ -33,7 +33,7 @@ export async function openPointsman(
   const journal = dir && (await openJournal(dir, "bench"));
   let workers = 0;
 
-  const newJob = ({ seq, number, device, text, queue }) => ({
+  const newJob = ({ seq, number, device, text, queue, priority = 0 }) => ({
     id: createJobId(Date.now(), 0, systemRandom),
     zone: "default",
     effectClass: changes ? "AT_MOST_ONCE" : "READ_ONLY",
@@ -42,7 +42,7 @@ export async function openPointsman(
     address: addressOf(number),
     device,
     creator: "bench",
-    priority: 0,
+    priority,
     labels: {},
     spec: Buffer.from(text),
     ...(replicated && { replicated }),
