@@ -14,11 +14,6 @@ import type { JobState } from "../domain/job-state.js";
 /** A job's hash as Redis holds it. */
 export type JobHash = ReadonlyMap<string, Buffer>;
 
-/** The line a job waits in: its device's reads, or its changes. */
-export function lineOf(effectClass: EffectClass): "reads" | "changes" {
-  return effectClass === "READ_ONLY" ? "reads" : "changes";
-}
-
 /** What scripts and filters seldom need of a job, kept in one field. */
 interface Definition {
   readonly type: JobType;

@@ -9,7 +9,7 @@ import { factBody } from "./event-json.js";
 import { eventPage } from "./event-list.js";
 import { createGatheredCalls, type Item } from "./gathered-calls.js";
 import { someOf } from "./pack.js";
-import { acceptedJob, definitionOf, type JobHash, jobOfHash, lineOf } from "./job-hash.js";
+import { acceptedJob, definitionOf, type JobHash, jobOfHash } from "./job-hash.js";
 import { createJobLists, indexTokens } from "./job-list.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import { list, type ScriptReply, type Scripts, text } from "./scripts.js";
@@ -37,11 +37,10 @@ function requestKey({ scope, requestId }: NonNullable<NewJob["idempotency"]>): s
 /** A new job as `enqueue.lua` takes it. */
 function itemOf(job: NewJob): Item {
   const { idempotency, dedupe } = job;
-  const line = lineOf(job.effectClass);
   const worth = job.priority * priorityPointMs * 1_000;
   const [token, second, third] = indexTokens(job);
   return [
-    ...[job.id, job.endpoint, job.effectClass, line, worth, job.queueTimeoutMs, definitionOf(job), job.spec],
+    ...[job.id, job.endpoint, job.effectClass, worth, job.queueTimeoutMs, definitionOf(job), job.spec],
     ...[token, second, third, idempotency && requestKey(idempotency), idempotency?.fingerprint],
     someOf({
       start: job.startAfterMs,

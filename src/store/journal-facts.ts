@@ -1,5 +1,5 @@
 import { priorityPointMs } from "../domain/line-order.js";
-import { definitionOf, lineOf } from "./job-hash.js";
+import { definitionOf } from "./job-hash.js";
 import { indexTokens } from "./job-list.js";
 import type { ScriptArgument } from "./scripts.js";
 import type { JournalFact } from "./store.js";
@@ -30,7 +30,7 @@ export function factArguments(facts: readonly JournalFact[]): ScriptArgument[] {
     ...{ j: job.id, e: job.endpoint, f: fence, w: worker, a: String(job.attempt), s: String(job.startMs ?? 0) },
     ...{ i: String(intendedStep), l: live, r: requests, t: indexTokens(job).join("\n") },
     o: {
-      ...{ k: job.effectClass, b: lineOf(job.effectClass), c: String(job.createMs), x: String(job.expireMs) },
+      ...{ k: job.effectClass, c: String(job.createMs), x: String(job.expireMs) },
       p: String((job.createMs - job.priority * priorityPointMs) * 1_000),
     },
     ...(end && {

@@ -9,7 +9,7 @@
 
 local id = ARGV[2]
 local job = key('job', id)
-local facts = call('HMGET', job, 'st', 'ep', 'line', 'w', 'att', 'cls')
+local facts = call('HMGET', job, 'st', 'ep', 'cls', 'w', 'att')
 local state, endpoint, attempt = facts[1], facts[2], facts[5]
 if not state then return 'NONE' end
 if FINAL[state] then return 'FINAL' end
@@ -27,10 +27,10 @@ if state == 'RUNNING' then
   return 'CANCELLING'
 end
 
-if facts[6] == 'AT_MOST_ONCE' and may_be_forgotten() then return 'SHUT' end
+if facts[3] == 'AT_MOST_ONCE' and may_be_forgotten() then return 'SHUT' end
 
 call('HSET', job, 'can', 1)
-withdraw(id, endpoint, facts[3])
+withdraw(id, endpoint, line_of(facts[3]))
 close_waiting(id, state, 'CANCELLED')
 event(id, attempt, ARGV[4])
 announce(id, event(id, attempt, state_body('CANCELLED')))

@@ -1,7 +1,7 @@
 -- Accepts jobs, each for itself: what is refused keeps nothing else from being accepted.
 -- @include gather, items, gate, memory, event, move, hold, lines, place, freezes, limits, rates, close_job
 --
--- ARGV  for each job: its id · endpoint · class · line (reads, changes) · priority's worth in microseconds · queue timeout
+-- ARGV  for each job: its id · endpoint · class · priority's worth in microseconds · queue timeout
 --       in milliseconds · its definition, what scripts seldom need, as JSON · its spec · up to three tokens of the device
 --       index · request (key) · print (fingerprint of the request) · and by name, if any, what it has of:
 --       start (time in milliseconds) · secret (sealed) · queue (named) · dedupe (key) · policy (REJECT, JOIN, REPLACE)
@@ -42,9 +42,9 @@ end
 
 -- What a job replaces is cancelled when it has not started; what runs goes on, and the new one waits behind it.
 local function replace(old, id)
-  local facts = call('HMGET', key('job', old), 'st', 'ep', 'line', 'att')
+  local facts = call('HMGET', key('job', old), 'st', 'ep', 'cls', 'att')
   if facts[1] ~= 'DELAYED' and facts[1] ~= 'QUEUED' then return end
-  withdraw(old, facts[2], facts[3])
+  withdraw(old, facts[2], line_of(facts[3]))
   close_waiting(old, facts[1], 'CANCELLED')
   event(old, facts[4], '"k":"log","lv":"info","m":' .. cjson.encode('replaced by job ' .. id))
   announce(old, event(old, facts[4], state_body('CANCELLED')))
@@ -69,10 +69,10 @@ end
 
 local NOTHING_MORE = {}
 
-local function accept(before, id, endpoint, class, line, worth, timeout, definition, spec, token, second, third,
-  request_name, fingerprint, options)
+local function accept(before, id, endpoint, class, worth, timeout, definition, spec, token, second, third, request_name,
+  fingerprint, options)
   options = options or NOTHING_MORE
-  local job = jobs .. id
+  local job, line = jobs .. id, line_of(class)
   local request = request_name and key('request', request_name)
 
   local device = gates(endpoint)
@@ -97,8 +97,8 @@ local function accept(before, id, endpoint, class, line, worth, timeout, definit
     return { 'JOINED', twin }
   end
   if request then
-    local seen = call('SET', request, id .. ' ' .. fingerprint, 'NX', 'GET')
-    if seen then return repeated(seen, fingerprint) end
+    local fresh = call('SETNX', request, id .. ' ' .. fingerprint) == 1
+    if not fresh then return repeated(call('GET', request), fingerprint) end
   end
   if twin then
     replace(twin, id)
@@ -113,7 +113,7 @@ local function accept(before, id, endpoint, class, line, worth, timeout, definit
   local expires = ms((later and start or now) + timeout)
 
   local fields = { 'st', state, 'ct', now_text, 'sc', score, 'ex', expires, 'n', '1', 'ep', endpoint, 'cls', class,
-    'line', line, 'def', definition, 'spec', spec }
+    'def', definition, 'spec', spec }
   if request then add(fields, 'request', request_name) end
   if later then add(fields, 'sa', ms(start)) end
   if options.retain then add(fields, 'retain', options.retain) end
@@ -198,4 +198,4 @@ local function accept(before, id, endpoint, class, line, worth, timeout, definit
   return { state, now_text, expires }
 end
 
-return for_each_item(14, accept)
+return for_each_item(13, accept)

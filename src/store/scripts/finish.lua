@@ -70,10 +70,10 @@ local function finish(_, worker, endpoint, id, fence, verdict, intended, confirm
     if effect then add(fields, 'eff', effect) end
     if result and facts[4] ~= 'NONE' then add(fields, 'res', result) end
   else
-    place_of = call('HMGET', job, 'line', 'sc', 'cls', 'ex')
-    expires = options.breaker and place_of[4] or expiry(id, place_of[3], place_of[4])
+    place_of = call('HMGET', job, 'sc', 'ex')
+    expires = options.breaker and place_of[2] or expiry(id, facts[CLS], place_of[2])
     -- What puts itself off waits its whole queue timeout behind that; a change still does not run late.
-    if options.deferred and place_of[3] ~= 'AT_MOST_ONCE' then expires = ms(expires + options.pause) end
+    if options.deferred and facts[CLS] ~= 'AT_MOST_ONCE' then expires = ms(expires + options.pause) end
     add(fields, 'ex', expires)
     add(fields, 'z' .. attempt, '{"e":' .. now_text .. (failure and ',"x":' .. failure or '') .. '}')
     if verdict == 'RETRY' then
@@ -122,7 +122,7 @@ local function finish(_, worker, endpoint, id, fence, verdict, intended, confirm
       write('ZADD', key('expire'), expires, id)
     else
       call('HINCRBY', job, 'ref', 1)
-      enter_line(id, endpoint, place_of[1], place_of[2], expires)
+      enter_line(id, endpoint, line_of(facts[CLS]), place_of[1], expires)
       device.hold = call('HGET', device_key, 'hold')
     end
   end

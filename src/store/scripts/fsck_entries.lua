@@ -17,7 +17,7 @@ end
 
 local function in_line(line)
   return function(job)
-    return job.st == 'QUEUED' and job.ep == name and job.line == line and not job.parked
+    return job.st == 'QUEUED' and job.ep == name and line_of(job.cls) == line and not job.parked
   end
 end
 
@@ -106,7 +106,7 @@ for i = 5, #ARGV do
     right = there and others[kind](member)
   else
     if call('TYPE', set).ok == 'set' then there = in_set(set, member) else there = score_of(set, member) end
-    local job = there and read(key('job', member), 'st', 'ep', 'line', 'parked', 'permits', 'queue', 'rsl', 'w',
+    local job = there and read(key('job', member), 'st', 'ep', 'cls', 'parked', 'permits', 'queue', 'rsl', 'w',
       'ob', 'gone', 'def', 'run')
     right = there and ((job.st and justified[kind](job, member)) or (kind == 'holds' and held_for(member)))
   end

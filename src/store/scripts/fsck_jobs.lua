@@ -5,19 +5,21 @@
 -- ARGV  3… job ids, at most 100
 -- Cost  O(jobs · log n)
 
+local CLASSES = { READ_ONLY = true, IDEMPOTENT = true, AT_MOST_ONCE = true }
+
 local function check(id)
   local job = key('job', id)
-  local facts = read(job, 'st', 'ep', 'line', 'cls', 'sc', 'ex', 'w', 'f', 'n', 'parked', 'permits', 'queue', 'rt', 'sa',
+  local facts = read(job, 'st', 'ep', 'cls', 'sc', 'ex', 'w', 'f', 'n', 'parked', 'permits', 'queue', 'rt', 'sa',
     'rsl', 's', 'e', 'ob', 'gone', 'request', 'can', 'def', 'run')
-  local state, endpoint, line = facts.st, facts.ep, facts.line
+  local state, endpoint, line = facts.st, facts.ep, line_of(facts.cls)
   if not state then
     -- It was purged meanwhile, unless something is left under its name.
     if call('EXISTS', job) == 1 then found(id, 'job-fields', job, 'it has no state') end
     return
   end
   if not (is_live(state) or FINAL[state]) or not endpoint or not facts.def or not tonumber(facts.sc) or not tonumber(facts.ex)
-    or (line ~= 'reads' and line ~= 'changes') or (facts.cls == 'READ_ONLY') ~= (line == 'reads') then
-    found(id, 'job-fields', job, 'its state, endpoint, class or line cannot be')
+    or not CLASSES[facts.cls] then
+    found(id, 'job-fields', job, 'its state, endpoint or class cannot be')
     return
   end
 

@@ -78,11 +78,11 @@ local function admit(name)
       return count
     end
     local job = key('job', id)
-    local facts = call('HMGET', job, 'ep', 'line', 'sc', 'ex')
+    local facts = call('HMGET', job, 'ep', 'cls', 'sc', 'ex')
     if facts[1] then
       call('HDEL', job, 'parked')
       call('SREM', key('later', facts[1]), id)
-      enter_line(id, facts[1], facts[2], facts[3], facts[4])
+      enter_line(id, facts[1], line_of(facts[2]), facts[3], facts[4])
       if most and can_start(id, facts[1]) then
         call('SADD', holders, id)
         call('HSET', job, 'permits', 1)

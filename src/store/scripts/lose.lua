@@ -10,20 +10,20 @@ local LOST = '{"reason":"WORKER_LOST","message":"The worker was lost during the 
 
 local function lose(id, endpoint, unsure)
   local job = key('job', id)
-  local run = call('HMGET', job, 'st', 'att', 'cls', 'it', 'sc', 'ex', 'line', 'loss', 'is', 'w')
+  local run = call('HMGET', job, 'st', 'att', 'cls', 'it', 'sc', 'ex', 'loss', 'is', 'w')
   local from, attempt = run[1], run[2]
-  if from == 'CANCELLING' and run[10] then call('SREM', key('cancels', run[10]), id) end
+  if from == 'CANCELLING' and run[9] then call('SREM', key('cancels', run[9]), id) end
   call('HSET', job, 'z' .. attempt, '{"e":' .. now_text .. ',"x":' .. LOST .. '}')
   -- At least its first step may have been sent then.
   if unsure and not run[4] and run[3] == 'AT_MOST_ONCE' then call('HSET', job, 'it', now_text, 'is', '1') end
   local to, effect = nil, 'NONE'
   if (run[4] or unsure) and run[3] == 'AT_MOST_ONCE' then
     to = 'INDETERMINATE'
-  elseif from == 'CANCELLING' and run[3] == 'IDEMPOTENT' and tonumber(run[9] or 0) > 0 then
+  elseif from == 'CANCELLING' and run[3] == 'IDEMPOTENT' and tonumber(run[8] or 0) > 0 then
     to, effect = 'FAILED', 'PARTIAL'
   elseif from == 'CANCELLING' then
     to = 'CANCELLED'
-  elseif tonumber(run[8] or 0) >= LOSSES_ALLOWED then
+  elseif tonumber(run[7] or 0) >= LOSSES_ALLOWED then
     to = 'FAILED'
   end
   if to then
@@ -42,7 +42,7 @@ local function lose(id, endpoint, unsure)
     call('HSET', job, 'st', to, 'qt', now_text, 'ex', expires)
     call('HINCRBY', job, 'ref', 1)
     call('HINCRBY', job, 'loss', 1)
-    enter_line(id, endpoint, run[7], run[5], expires)
+    enter_line(id, endpoint, line_of(run[3]), run[5], expires)
   end
   announce(id, event(id, attempt, state_body(to) .. ',"x":' .. LOST))
 end

@@ -106,6 +106,11 @@ local function closed_by()
   return names
 end
 
+-- The line a job of a class waits in: its device's reads, or its changes.
+local function line_of(class)
+  return class == 'READ_ONLY' and 'reads' or 'changes'
+end
+
 -- Where the next job of a line stands: in the line itself; behind a lock, among the jobs of the lock's owner, which
 -- pass it; nowhere when the line is closed. A hold closes changes, a pause both.
 local function source(endpoint, line, device)

@@ -113,8 +113,8 @@ if restored or #closed_by() > 0 then
     local behind = call('HGET', gate, walked)
     local ids = call('ZRANGE', key('ix:state', state), behind and '(' .. behind or '-', '+', 'BYLEX', 'LIMIT', 0, STEP)
     for _, id in ipairs(ids) do
-      local job = call('HMGET', key('job', id), 'line', 'ep')
-      if job[1] == 'changes' then
+      local job = call('HMGET', key('job', id), 'cls', 'ep')
+      if job[1] and line_of(job[1]) == 'changes' then
         hold_as_zone(job[2])
         if restored then hold_for(job[2], 'restore') end
         place(job[2])

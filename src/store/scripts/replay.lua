@@ -7,7 +7,7 @@
 -- ARGV  2 facts as a JSON list; each {j job, e endpoint, f fence, w worker, a attempt, s its start, i step intended,
 --       l true while it goes on in the worker that tells, d how it ended {v verdict, x error, f effect, i step intended,
 --       c step confirmed}, t tokens of the device index, r [[request key, what is kept of it], …], o what it brought
---       {k class, b line, c acceptance, x expiry, p score}}; numbers are written as text
+--       {k class, c acceptance, x expiry, p score}}; numbers are written as text
 --       3… for each fact the job's definition and its spec
 -- Gives how many facts changed something
 -- Cost  O(facts · log n)
@@ -22,7 +22,7 @@ local changed = 0
 local function recreate(fact, definition, spec)
   local id, queue = fact.j, cjson.decode(definition).queue
   call('HSET', key('job', id), 'st', 'QUEUED', 'ct', fact.o.c, 'sc', fact.o.p, 'ex', fact.o.x, 'n', '1', 'ep', fact.e,
-    'cls', fact.o.k, 'line', fact.o.b, 'def', definition, 'spec', spec)
+    'cls', fact.o.k, 'def', definition, 'spec', spec)
   call('ZADD', key('ix:state', 'QUEUED'), '0', id)
   for token in string.gmatch(fact.t, '[^\n]+') do call('ZADD', key('ix:device', token), '0', id) end
   if queue then
@@ -131,7 +131,7 @@ end
 
 local function replay(fact, definition, spec)
   local id, job, fence = fact.j, key('job', fact.j), tonumber(fact.f)
-  local known = call('HMGET', job, 'st', 'f', 'line', 'rsl')
+  local known = call('HMGET', job, 'st', 'f', 'cls', 'rsl')
   local from = known[1]
   if not from then
     if fence <= remembered then return false end
@@ -150,7 +150,7 @@ local function replay(fact, definition, spec)
     end
     call('SREM', key('cancels', call('HGET', job, 'w')), id)
   else
-    withdraw(id, fact.e, known[3])
+    withdraw(id, fact.e, line_of(known[3]))
     call('ZREM', key('expire'), id)
   end
   if not (fact.l and adopt(fact, from)) then finish(fact, from) end

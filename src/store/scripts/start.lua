@@ -3,13 +3,13 @@
 
 local function start(id)
   local job = key('job', id)
-  local facts = call('HMGET', job, 'ep', 'line', 'sc', 'ex', 'att', 'st')
+  local facts = call('HMGET', job, 'ep', 'cls', 'sc', 'ex', 'att', 'st')
   call('ZREM', key('delayed'), id)
   if facts[6] ~= 'DELAYED' then return end
   call('SREM', key('later', facts[1]), id)
   move(id, 'DELAYED', 'QUEUED')
   call('HSET', job, 'st', 'QUEUED', 'qt', now_text)
-  enter_line(id, facts[1], facts[2], facts[3], facts[4])
+  enter_line(id, facts[1], line_of(facts[2]), facts[3], facts[4])
   announce(id, event(id, facts[5], state_body('QUEUED')))
   place(facts[1])
 end

@@ -21,18 +21,18 @@ local FAILURE = '{"reason":"QUEUE_TIMEOUT","message":"No worker could take the j
 
 local function expire(id)
   local job = key('job', id)
-  local facts = call('HMGET', job, 'st', 'ep', 'line', 'att', 'cls')
+  local facts = call('HMGET', job, 'st', 'ep', 'cls', 'att')
   -- Something without a job, or of a job that does not wait, is only taken away: it must not stand in others' way.
   call('ZREM', key('expire'), id)
   if facts[1] ~= 'QUEUED' and facts[1] ~= 'DELAYED' then return end
   -- A change that may have been made in a history that is forgotten has not simply waited too long.
-  if facts[5] == 'AT_MOST_ONCE' and may_be_forgotten() then
+  if facts[3] == 'AT_MOST_ONCE' and may_be_forgotten() then
     local later = ms(now + PUT_OFF_MS)
     call('HSET', job, 'ex', later)
     call('ZADD', key('expire'), later, id)
     return
   end
-  withdraw(id, facts[2], facts[3])
+  withdraw(id, facts[2], line_of(facts[3]))
   call('HSET', job, 'err', FAILURE)
   close_waiting(id, facts[1], 'EXPIRED')
   announce(id, event(id, facts[4], state_body('EXPIRED') .. ',"x":' .. FAILURE))

@@ -15,7 +15,7 @@ local function is_served(skill)
 end
 
 local function explain(_, id)
-  local job = call('HMGET', key('job', id), 'st', 'ep', 'line', 'sc', 'rt', 'parked', 'skill', 'bk')
+  local job = call('HMGET', key('job', id), 'st', 'ep', 'cls', 'sc', 'rt', 'parked', 'skill', 'bk')
   local answer = {}
   if job[1] == 'DELAYED' then
     answer = { job[8] and 'BREAKER_OPEN' or job[5] and 'RETRY' or 'START_TIME', '', 0 }
@@ -26,7 +26,7 @@ local function explain(_, id)
     local ahead = call('ZRANK', key('parked', job[6]), id) or 0
     answer = { ceiling(job[6]) == 0 and 'PAUSED' or 'LIMIT', '', ahead + 1, job[6] }
   elseif job[1] == 'QUEUED' then
-    local endpoint, line = job[2], job[3]
+    local endpoint, line = job[2], line_of(job[3])
     local device = gates(endpoint)
     local other = line == 'reads' and 'changes' or 'reads'
     local ahead = call('ZRANK', key(line, endpoint), id) or 0
