@@ -6,8 +6,6 @@ import { list, type ScriptName, type ScriptReply, type Scripts, text } from "./s
 const mostItems = 64;
 /** Bytes in one call at most, unless one job alone has more. */
 const mostBytes = 256 * 1024;
-/** Calls under way at a time: Redis works on one while this process works on the answers of the other. */
-const mostUnderWay = 2;
 /** Fewer than this are not divided between two calls. */
 const fewItems = 16;
 
@@ -29,14 +27,15 @@ interface Place {
 }
 
 /**
- * Makes calls of a script that takes many items. What is asked for in one turn of the event loop, or while two calls are
- * under way, goes together: the more there is to do, the less each costs, and nothing waits while there is little. Each
- * item has its own answer; only what fails a whole call, such as a lost connection, fails all of its items and all that
- * wait.
+ * Makes calls of a script that takes many items. What is asked for in one turn of the event loop, or while `mostUnderWay`
+ * calls are under way, goes together: the more there is to do, the less each costs, and nothing waits while there is little.
+ * Redis works on one call while this process works on the answers of another. Each item has its own answer; only what fails
+ * a whole call, such as a lost connection, fails all of its items and all that wait.
  */
 export function createGatheredCalls(
   scripts: Scripts,
   script: ScriptName,
+  mostUnderWay = 2,
 ): (root: string, item: Item) => Promise<ScriptReply> {
   const places = new Map<string, Place>();
 

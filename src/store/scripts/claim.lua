@@ -176,7 +176,12 @@ while taken < limit and looks > 0 do
     -- What was only accepted before: that its first attempt started is not stored, for the job itself says so.
     local untold = not facts[ATT] and facts[N] == '1'
     if not untold then attempt, number = ms((facts[ATT] or 0) + 1), ms(facts[N] + 1) end
-    call('HSET', endpoints .. endpoint, 'run', id, 'f', mark)
+    if device.owner == worker then
+      call('HSET', endpoints .. endpoint, 'run', id, 'f', mark)
+    else
+      call('HSET', endpoints .. endpoint, 'own', worker, 'run', id, 'f', mark)
+      write('SADD', owned, endpoint)
+    end
     if facts[ATT] then keep_attempt(job, facts[ATT]) end
     call('HSET', job, 'st', 'RUNNING', 'w', worker, 'f', mark, 's', now_text, 'n', number, 'att', attempt)
     if not untold then call('RPUSH', events .. id, event_json(number, attempt, running_body)) end
@@ -184,10 +189,6 @@ while taken < limit and looks > 0 do
     write('ZREM', expire, id)
     write('ZREM', queued, id)
     write('ZADD', running, '0', id)
-    if device.owner ~= worker then
-      call('HSET', endpoints .. endpoint, 'own', worker)
-      write('SADD', owned, endpoint)
-    end
     local secret = facts[SEALED] and call('GET', key('secret', id)) or ''
     if facts[N] ~= '1' or facts[SA] or names then
       reply[#reply + 1] = { id, mark, secret, call('HGETALL', job) }
