@@ -6,7 +6,7 @@ import { list, type ScriptName, type ScriptReply, type Scripts, text } from "./s
 const mostItems = 64;
 /** Bytes in one call at most, unless one job alone has more. */
 const mostBytes = 256 * 1024;
-/** Fewer than this are not divided between two calls. */
+/** Fewer than this are not divided between calls. */
 const fewItems = 16;
 
 /** One job's part in a call: as many values as every other's. */
