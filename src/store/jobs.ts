@@ -131,7 +131,7 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
     }
   }
 
-  // A create costs this process nearly what it costs Redis: with a third call neither waits for the other.
+  // A create costs this process nearly what it costs Redis: with a third call they wait less for each other.
   const enqueue = createGatheredCalls(scripts, "enqueue", 3);
 
   async function create(job: NewJob): Promise<{ job: JobRecord; replayed: boolean }> {
