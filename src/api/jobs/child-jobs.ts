@@ -56,9 +56,10 @@ export function createChildJobs(parts: JobCreation): ChildJobs {
 
     async ended(id, signal) {
       for (;;) {
-        const job = await waitForEnd(parts, id, lookMs, signal);
-        if (!job) return undefined;
-        if (isFinal(job.state)) return endOf(job, await viewFullJob(jobs, job));
+        const seen = await waitForEnd(parts, id, lookMs, signal);
+        if (!seen) return undefined;
+        const { job, output } = seen;
+        if (isFinal(job.state)) return endOf(job, await viewFullJob(jobs, job, output));
       }
     },
 
