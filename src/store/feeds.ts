@@ -7,13 +7,15 @@ import type { Zones } from "./zones.js";
 
 /** How long one read of a feed blocks, and how often zones are looked for: a new zone's news begin to flow after it. */
 const blockMs = 1_000;
+/** How long a feed is left alone behind news. */
+const gatherMs = 1;
 
 /** What a follower of the feeds is told. */
 export interface FeedListener {
-  /** These jobs have news. */
-  news(jobs: readonly string[]): void;
-  /** These runs have news. */
-  runNews(runs: readonly string[]): void;
+  /** This job has news: the number of its last event. */
+  news(job: string, lastEvent: number): void;
+  /** This run has news. */
+  runNews(run: string): void;
   /** From here on no news is missed; what was before may have been, so everybody looks for themselves. */
   caughtUp(): void;
 }
@@ -45,6 +47,15 @@ export function followFeeds({ links, keys, zones }: Parts, listener: FeedListene
   const runs = keyOf(keys.installation, "feed");
   const rest = (ms: number): Promise<void> => pause(ms, undefined, { signal, ref: false }).catch(() => undefined);
 
+  /** An entry is ids and the numbers of their last events, in turn. */
+  function tell(feed: string, entry: readonly string[]): void {
+    for (let i = 0; i + 1 < entry.length; i += 2) {
+      const [id = "", number] = entry.slice(i, i + 2);
+      if (feed === runs) listener.runNews(id);
+      else listener.news(id, Number(number));
+    }
+  }
+
   /** Reads the feeds that can be read together, on one connection, until that breaks. */
   async function readOn(connection: Redis, group: string): Promise<void> {
     const positions = new Map<string, string>();
@@ -57,11 +68,10 @@ export function followFeeds({ links, keys, zones }: Parts, listener: FeedListene
       for (const [stream, entries] of news ?? []) {
         const last = entries.at(-1)?.[0];
         if (last !== undefined) positions.set(stream, last);
-        // Ids and the numbers of their last events, in turn.
-        const ids = entries.flatMap(([, fields]) => fields.filter((_, i) => i % 2 === 0));
-        if (String(stream) === runs) listener.runNews(ids);
-        else listener.news(ids);
+        for (const [, fields] of entries) tell(String(stream), fields);
       }
+      // What comes close behind is read together with what follows it: a job is begun soon after it is created.
+      if (news) await rest(gatherMs);
     }
   }
 

@@ -11,8 +11,11 @@ export interface Change {
 export interface WatchStore {
   /** Names this installation's history; cursors of another epoch are void. */
   epoch(): Promise<string>;
-  /** Calls back, soon, whenever the job has a new event; also when news may have been missed. Returns how to stop. */
-  onJob(id: string, changed: () => void): () => void;
+  /**
+   * Calls back, soon, with the number of its last event whenever the job has a new one; also when news may have been
+   * missed, with Infinity. Returns how to stop.
+   */
+  onJob(id: string, changed: (lastEvent: number) => void): () => void;
   /** The same of a run: whenever it has another revision. */
   onRun(id: string, changed: () => void): () => void;
   /** Calls back, soon, whenever any zone's feed grew. Returns how to stop. */

@@ -11,6 +11,9 @@ export function isBehind(a: string, b: string): boolean {
   return aTime < bTime || (aTime === bTime && aPart < bPart);
 }
 
+/** Called back with the number of the last event, where events have numbers. */
+type Follower = (lastEvent: number) => void;
+
 /**
  * Live news, from a few blocking reads per process. A follower gets a hint, never the thing itself: it reads what it
  * wants at its own pace, and so costs the same however far it falls behind.
@@ -21,8 +24,8 @@ export function createWatchStore(
   zones: Zones,
 ): WatchStore & { stop(): Promise<void> } {
   const redis = links.state;
-  const byJob = new Map<string, Set<() => void>>();
-  const byRun = new Map<string, Set<() => void>>();
+  const byJob = new Map<string, Set<Follower>>();
+  const byRun = new Map<string, Set<Follower>>();
   const everyone = new Set<() => void>();
   let feeds: ReturnType<typeof followFeeds> | undefined;
 
@@ -31,22 +34,23 @@ export function createWatchStore(
     feeds ??= followFeeds(
       { links, keys, zones },
       {
-        news(jobs) {
-          for (const id of jobs) for (const changed of byJob.get(id) ?? []) changed();
+        news(job, lastEvent) {
+          for (const changed of byJob.get(job) ?? []) changed(lastEvent);
           for (const changed of everyone) changed();
         },
-        runNews(runs) {
-          for (const id of runs) for (const changed of byRun.get(id) ?? []) changed();
+        runNews(run) {
+          for (const changed of byRun.get(run) ?? []) changed(Infinity);
         },
         caughtUp() {
-          for (const listeners of [...byJob.values(), ...byRun.values()]) for (const changed of listeners) changed();
+          for (const listeners of [...byJob.values(), ...byRun.values()])
+            for (const changed of listeners) changed(Infinity);
           for (const changed of everyone) changed();
         },
       },
     );
   }
 
-  function follow(followers: Map<string, Set<() => void>>, id: string, changed: () => void): () => void {
+  function follow(followers: Map<string, Set<Follower>>, id: string, changed: Follower): () => void {
     started();
     let listeners = followers.get(id);
     if (!listeners) followers.set(id, (listeners = new Set()));

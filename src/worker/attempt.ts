@@ -191,8 +191,8 @@ async function run(
   const renamed = new Set<string>();
   /** The pool's sessions, by what was handed out for them. */
   const handed = new Map<Session, Session>();
-  /** Asked along with where the device is, for a session that is there by then. */
-  let early = isOnDevice(spec) ? parts.commandRules() : undefined;
+  /** Asked along with where the device is, for a session that is there by then. A task may come to its device much later. */
+  let early = isOnDevice(spec) && spec.operation.case !== "task" ? parts.commandRules() : undefined;
   early?.catch(() => undefined);
   const rulesFor = async (endpoint: ReachableEndpoint, { reused }: Session): Promise<HeldToRules> => {
     const rules = await ((reused && early) || parts.commandRules());

@@ -120,6 +120,14 @@ export function createReach({
     return { account: accountOf(login, what), accountKey, breakerKey, credential: name };
   }
 
+  /** What is remembered to be read ahead keeps nothing of the job that asked first: neither its secrets nor its size. */
+  function knownKeys(ahead: ReadAhead, zone: string, place: DevicePlace): Promise<readonly string[]> {
+    const { address, port } = place;
+    const bastions = (place.bastions ?? []).map((hop) => ({ address: hop.address, port: hop.port }));
+    const key = `host keys ${endpointKey(place)}`;
+    return ahead.get(key, () => store.devices.hostKeys(zone, { address, port, bastions }));
+  }
+
   function deviceTarget(job: JobRecord, spec: JobSpec, device: DeviceRecord): Target {
     const { address, port, platform, bastions = [], hostKeyPolicy, connectTimeoutMs, cryptoProfile } = device;
     const ofDevice =
@@ -192,12 +200,9 @@ export function createReach({
     if (!platform) throw new AttemptError("UNKNOWN_PLATFORM", `this worker knows no platform ${target.platform}`);
     const hop = async (place: Omit<Described, "bastions">, before: readonly Described[]): Promise<Hop> => {
       const { address, port, hostKeys } = place;
-      const at = { address, port, bastions: before };
       const [login, known] = await Promise.all([
         place.login(ahead),
-        hostKeys.length > 0
-          ? hostKeys
-          : ahead.get(`host keys ${endpointKey(at)}`, () => store.devices.hostKeys(zone, at)),
+        hostKeys.length > 0 ? hostKeys : knownKeys(ahead, zone, { address, port, bastions: before }),
       ]);
       return { address, port, ...login, hostKeys: { mode: target.policy, known } };
     };

@@ -24,9 +24,8 @@ async function startWhereProbesFail(error: JobError) {
   const accepted: string[] = [];
   const server = await startServices({
     jobs: {
-      createJob: () => ({ job: job.job() }),
+      createJob: () => ({ job: { ...job.job(), error } }),
       watchJob: job.watchJob,
-      getJob: () => ({ job: { ...job.job(), error } }),
     },
     devices: {
       acceptHostKey({ name, hostKey }) {
@@ -148,9 +147,8 @@ describe("devices", () => {
     });
     const server = await startServices({
       jobs: {
-        createJob: () => ({ job: job.job() }),
+        createJob: () => ({ job: { ...job.job(), result } }),
         watchJob: job.watchJob,
-        getJob: () => ({ job: { ...job.job(), result } }),
       },
     });
     const known = { status: 0, stdout: "", stderr: "r1 shows a key that is known already\n" };

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { JsonValue } from "@bufbuild/protobuf";
 import { type JobInput, timestampDate, toJson } from "@pointsman/sdk";
 import { ValueSchema } from "@bufbuild/protobuf/wkt";
@@ -108,6 +111,26 @@ describe("a task", () => {
     const job = await run({ device: "r1", task: { type: "lab.change", input: { lines: ["reload"] } } });
     expect(job).toMatchObject({ state: JobState.FAILED, effect: Effect.NONE, error: { reason: "COMMAND_DENIED" } });
     expect(at.simulator.device("r1").commands()).not.toContain("reload");
+  });
+
+  test("is held to the rules of the moment at which it comes to its device, over a warm session too", async () => {
+    const until = join(await mkdtemp(join(tmpdir(), "pointsman-late-")), "now");
+    const late = { device: "r1", task: { type: "lab.late", input: { line: "show clock", until } } };
+    await writeFile(until, "");
+    expect((await run(late)).state).toBe(JobState.SUCCEEDED);
+    await rm(until);
+    const { id } = await at.client.jobs.create(late);
+    await eventually(async () => expect(await events(id, "log")).toMatchObject([{ message: "waiting" }]));
+    await at.client.policies.createCommandRule({
+      name: "no-clock",
+      action: "deny",
+      patterns: ["show clock"],
+      reason: "x",
+    });
+    await writeFile(until, "");
+    const job = await at.client.jobs.wait(id);
+    await at.client.policies.deleteCommandRule("no-clock");
+    expect(job).toMatchObject({ state: JobState.FAILED, error: { reason: "COMMAND_DENIED" } });
   });
 
   test("configures a device as a job of that kind does, with the lines among its own", async () => {

@@ -11,6 +11,7 @@ import {
   type ListJobEventsRequest,
 } from "@pointsman/sdk/v1";
 import type { JobRecord, NewJob } from "../../domain/job.js";
+import { StoreError } from "../../store/store.js";
 import { problem } from "../../errors.js";
 import { principalKey, requestIdKey, traceParentKey } from "../calls/call-context.js";
 import { historyGone } from "../cursor.js";
@@ -29,7 +30,7 @@ import { listJobTypes } from "./job-types.js";
 import { resolveJob } from "./job-resolve.js";
 import { retryJob, retryJobs } from "./job-retry.js";
 import { jobMessage, viewFullJob, viewJob, viewJobs } from "./job-view.js";
-import { waitForEnd } from "./job-wait.js";
+import { type SeenJob, waitForEnd } from "./job-wait.js";
 import { jobNotFound, watchJob } from "./job-watch.js";
 import { watchJobs } from "./jobs-watch.js";
 import { listKey, pageSize, placeNumber, readPageToken, writePageToken } from "../page-token.js";
@@ -55,16 +56,10 @@ export function createJobService(parts: JobCreation & DefaultHostKeyPolicy): Ser
       const scope = `${creator}/CreateJob`;
       const traceParent = context.values.get(traceParentKey);
       const wish = { spec, field: "job", creator, scope, requestId, traceParent };
-      const created = await jobs.create(prepareJob(parts, around, wish));
-      const { replayed } = created;
-      if (!waitTimeout) return { job: await viewJob(jobs, created.job), replayed };
-      try {
-        const seen = await waitForEnd(parts, created.job.id, durationMs(waitTimeout), context.signal);
-        return { job: await viewFullJob(jobs, seen?.job ?? created.job, seen?.output), replayed };
-      } catch {
-        // The job stands whatever became of the wait, and its caller must learn of it.
-        return { job: jobMessage(created.job), replayed };
-      }
+      const prepared = prepareJob(parts, around, wish);
+      if (waitTimeout) return await createAndWait(parts, prepared, durationMs(waitTimeout), context.signal);
+      const created = await jobs.create(prepared);
+      return { job: await viewJob(jobs, created.job), replayed: created.replayed };
     },
 
     batchCreateJobs: (request, context) => createBatch(parts, request, context),
@@ -164,6 +159,27 @@ function checkRights(parts: DefaultHostKeyPolicy, { values }: HandlerContext, sp
   const principal = values.get(principalKey);
   checkLifting(principal, spec, path);
   if (spec.target.case === "endpoint") checkToldLogins(principal, parts, spec.target.value, `${path}.endpoint`);
+}
+
+/** Answers with the job as it is when it is final or the time is up, or as accepted where the wait is cut short. */
+async function createAndWait(parts: JobCreation, job: NewJob, waitMs: number, signal: AbortSignal) {
+  const { jobs } = parts.store;
+  const accepted: { job?: JobRecord; replayed: boolean } = { replayed: false };
+  /** Gives nothing to wait for where an earlier call made the job: that one has another id to be listened for. */
+  const create = async (): Promise<SeenJob | undefined> => {
+    Object.assign(accepted, await jobs.create(job));
+    return accepted.replayed || !accepted.job ? undefined : { job: accepted.job };
+  };
+  try {
+    let seen = await waitForEnd(parts, job.id, waitMs, signal, create);
+    if (accepted.job && accepted.replayed) seen = await waitForEnd(parts, accepted.job.id, waitMs, signal);
+    const record = seen?.job ?? accepted.job;
+    return { job: record && (await viewFullJob(jobs, record, seen?.output)), replayed: accepted.replayed };
+  } catch (error) {
+    // The job stands when the wait is cut short or the store goes away meanwhile, and its caller must learn of it.
+    if (!accepted.job || !(signal.aborted || error instanceof StoreError)) throw error;
+    return { job: jobMessage(accepted.job), replayed: accepted.replayed };
+  }
 }
 
 async function createBatch(

@@ -16,30 +16,37 @@ export interface SeenJob {
   readonly output?: Uint8Array;
 }
 
-/** What is read along with a job that may have ended: most outputs are no longer. */
+/** What is read along with a job that may have ended: most outputs are no longer. Of one that is, it would save nothing. */
 const aheadBytes = 32_768;
 
 /**
  * The job as it is when it is final, or after `waitMs`. Undefined when there is none. Rejects with the signal's reason
- * when that aborts first: the caller's deadline, its leaving, or the server's end.
+ * when that aborts first: the caller's deadline, its leaving, or the server's end. `first` is how it is seen the first
+ * time, with news being listened for: by creating it, say. By default it is read.
  */
 export async function waitForEnd(
   { store, clock }: WaitParts,
   id: string,
   waitMs: number,
   signal: AbortSignal,
+  first?: () => Promise<SeenJob | undefined>,
 ): Promise<SeenJob | undefined> {
   const { jobs, watches } = store;
-  if (waitMs <= 0) {
+  const readWhole = async (): Promise<SeenJob | undefined> => await jobs.getWithOutput(id, aheadBytes);
+  const readAlone = async (): Promise<SeenJob | undefined> => {
     const job = await jobs.get(id);
     return job && { job };
-  }
+  };
+  if (waitMs <= 0 && !first) return await readAlone();
   const untilMs = clock.monotonic() + waitMs;
   const news = createDirtyFlag(clock);
-  const unsubscribe = watches.onJob(id, () => news.set());
+  // Its first event is that it was created.
+  const unsubscribe = watches.onJob(id, (lastEvent) => lastEvent > 1 && news.set());
+  let look = first ?? readWhole;
   try {
     for (;;) {
-      const seen = await jobs.getWithOutput(id, aheadBytes);
+      const seen = await look();
+      look = (seen?.job.outputBytes ?? 0) <= aheadBytes ? readWhole : readAlone;
       const leftMs = untilMs - clock.monotonic();
       if (!seen || leftMs <= 0 || isFinal(seen.job.state)) return seen;
       await news.wait(Math.min(leftMs, pollMs), signal);

@@ -1,4 +1,5 @@
 /* eslint-disable no-console -- what tasks print is to be seen. */
+import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { defineTask, TaskError } from "@pointsman/sdk/task";
 
@@ -75,6 +76,17 @@ export const patient = defineTask({
     if (deferrals === 0) defer(1_000, "not now");
     await intent();
     return deferrals;
+  },
+});
+
+/** Types its line when a file is there. */
+export const late = defineTask({
+  name: "lab.late",
+  delivery: "READ_ONLY",
+  async run({ input, device, log, signal }) {
+    log("waiting");
+    while (!existsSync(input.until)) await sleep(20, undefined, { signal });
+    return (await device().run(input.line)).output;
   },
 });
 
