@@ -48,9 +48,10 @@ export function endOf(
   { executed, error, intent }: Course,
   stopping: Stopping,
 ): Verdict {
-  if (error instanceof AttemptEnded) return endedAtIntent(error.verdict);
+  // These say that nothing was sent, as long as nothing may have been.
+  if (error instanceof AttemptEnded && !intent) return endedAtIntent(error.verdict);
   if (error instanceof FencedError) throw error;
-  if (error instanceof FrozenError) return frozenAtIntent(error, spec, executed);
+  if (error instanceof FrozenError && !intent) return frozenAtIntent(error, spec, executed);
   if (error instanceof TaskDeferredError && !stopping.signal.aborted) {
     return { verdict: "RETRY", error: failureOf(error)!, retryInMs: error.delayMs, deferred: true };
   }

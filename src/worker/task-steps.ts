@@ -26,6 +26,8 @@ export function createTaskSteps({ job, writer, intent }: Pick<WorkContext, "job"
   let intended = 0;
   let confirmed = 0;
   let passed = false;
+  /** The one asking that all wait for who get there together. */
+  let passing: Promise<void> | undefined;
   let changed = false;
   /** The last step whose answer counts while the task itself changes things. */
   let floor: number | undefined;
@@ -34,8 +36,10 @@ export function createTaskSteps({ job, writer, intent }: Pick<WorkContext, "job"
 
   async function pass(step: number): Promise<void> {
     if (!passed && job.effectClass === "AT_MOST_ONCE") {
-      await intent(step);
-      passed = true;
+      passing ??= intent(step)
+        .then(() => void (passed = true))
+        .finally(() => (passing = undefined));
+      await passing;
     }
     intended = Math.max(intended, step);
     writer.intended(intended);

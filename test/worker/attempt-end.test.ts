@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { type AttemptEnd, StoreError } from "../../src/store/store.js";
+import { AttemptEnded, FrozenError } from "../../src/worker/attempt-context.js";
 import { answered, attemptAlone, specOf, storeAway } from "./one-attempt.js";
 
 const scriptError = (): Error => new Error("ERR user_script:166: too many results to unpack");
@@ -84,6 +85,15 @@ test("a change whose intent the store did not answer was not sent, and goes back
   expect(sent).toEqual([]);
   expect(ends).toMatchObject([{ verdict: "REQUEUE" }]);
 });
+
+test.each([new FrozenError({ policy: "freeze/night" }), new AttemptEnded("CANCELLED")])(
+  "behind the point of no return nothing says that the work has not begun: %s",
+  async (error) => {
+    const { attempt, ends } = attemptAlone({ run: () => Promise.reject(error) });
+    await attempt.ended;
+    expect(ends).toMatchObject([{ verdict: "INDETERMINATE", intendedStep: 1, confirmedStep: 0 }]);
+  },
+);
 
 test("a change whose queue timeout passed before its intent is EXPIRED for that reason", async () => {
   const { attempt, ends, sent } = attemptAlone({ leases: { intent: () => Promise.resolve({ answer: "EXPIRED" }) } });
