@@ -6,7 +6,7 @@ import { createThreadDevices } from "./thread-devices.js";
 
 const shortestDelayMs = 1_000;
 const longestDelayMs = 86_400_000;
-/** Calls that may wait for their answer at a time. */
+/** Calls that may wait for their answer at a time. Errands beyond wait in the thread, whose memory is bounded. */
 const mostCalls = 1_000;
 
 /** A task puts itself off. */
@@ -41,16 +41,27 @@ export function createThreadContext(
     number,
     { readonly resolve: (value: TaskAnswer) => void; readonly reject: (error: Error) => void }
   >();
+  /** Calls whose answer lets another errand leave. */
+  const errands = new Set<number>();
+  const waiting: (() => void)[] = [];
   let count = 0;
   let closed = false;
 
   function ask(what: TaskAsk): Promise<TaskAnswer> {
     if (closed) return Promise.reject(new Error("the task is over"));
-    if (calls.size >= mostCalls) return Promise.reject(new Error(`${mostCalls} calls wait for their answer`));
-    const call = ++count;
+    const isErrand = what !== "intent" && "work" in what;
+    if (!isErrand && calls.size - errands.size >= mostCalls) {
+      return Promise.reject(new Error(`${mostCalls} calls wait for their answer`));
+    }
     return new Promise((resolve, reject) => {
-      calls.set(call, { resolve, reject });
-      send({ kind: "call", call, ask: what });
+      const leave = (): void => {
+        const call = ++count;
+        if (isErrand) errands.add(call);
+        calls.set(call, { resolve, reject });
+        send({ kind: "call", call, ask: what });
+      };
+      if (isErrand && errands.size >= mostCalls) waiting.push(leave);
+      else leave();
     });
   }
 
@@ -78,15 +89,16 @@ export function createThreadContext(
         stopping.abort(new DOMException(`the work has to stop: ${message.cause}`, "AbortError"));
         return;
       }
-      const waiting = calls.get(message.call);
+      const asked = calls.get(message.call);
       calls.delete(message.call);
-      if (message.kind === "answer") return waiting?.resolve(message.value);
+      if (errands.delete(message.call)) waiting.shift()?.();
+      if (message.kind === "answer") return asked?.resolve(message.value);
       const { reason, facts } = message;
       const error = Object.assign(new Error(message.message), {
         ...{ name: "TaskDeviceError", reason, ...facts },
       }) as TaskDeviceError;
       failures.set(error, message.failure);
-      waiting?.reject(error);
+      asked?.reject(error);
     },
     failureOf(error) {
       for (let depth = 0; depth < 8 && error instanceof Error; depth++, error = error.cause) {
@@ -98,6 +110,7 @@ export function createThreadContext(
     close() {
       closed = true;
       calls.clear();
+      waiting.length = 0;
     },
   };
 }
