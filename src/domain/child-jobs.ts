@@ -50,6 +50,14 @@ export class ChildRefused extends Error {
   }
 }
 
+/** How a child job is cancelled. */
+export interface ChildCancel {
+  /** Also where it runs. */
+  readonly interruptRunning: boolean;
+  readonly caller: string;
+  readonly reason: string;
+}
+
 /**
  * Jobs that tasks ask for. They are made as those of any caller, and are like any other from then on. Every call rejects with
  * a StoreError when the store is away.
@@ -61,6 +69,6 @@ export interface ChildJobs {
   create(job: NewJob): Promise<void>;
   /** Resolves when it has ended, or with undefined when there is none. Rejects with the signal's reason when that aborts first. */
   ended(id: string, signal: AbortSignal): Promise<ChildEnd | undefined>;
-  /** Cancels it, also where it runs; of one that there is not, or that has ended, nothing becomes. */
-  cancel(id: string, caller: string, reason: string): Promise<void>;
+  /** Cancels it; of one that there is not, that has ended, or that runs and is not to be interrupted, nothing becomes. */
+  cancel(id: string, how: ChildCancel): Promise<void>;
 }

@@ -17,6 +17,8 @@ import type { TaskSteps } from "./task-steps.js";
 const mostChildren = 10_000;
 const mostAtOnce = 64;
 const storeRetryMs = 250;
+/** A job that was called off and runs is looked at this often, since it may wait again. */
+const callOffMs = 1_000;
 
 /** A child job that did not do its work. */
 export class ChildError extends AttemptError {
@@ -40,6 +42,13 @@ export interface TaskChildren {
   close(): Promise<void>;
 }
 
+/** A job that exists and has not ended. */
+interface LiveChild {
+  readonly id: string;
+  /** Aborts when its end was seen. */
+  readonly over: AbortSignal;
+}
+
 interface Parts {
   readonly clock: Clock;
   readonly children: ChildJobs;
@@ -52,15 +61,14 @@ interface Parts {
 }
 
 export function createTaskChildren(context: WorkContext, parts: Parts): TaskChildren {
-  const { job, signal, writer } = context;
+  const { job, signal, urgentSignal, writer } = context;
   const { clock, children, steps, leftMs } = parts;
   const patience = afterGrace(context);
   setMaxListeners(0, patience);
   const places = createPlaces(mostAtOnce);
   /** The latest call at each device. */
   const last = new Map<string, Promise<unknown>>();
-  /** Those that may exist and have not ended. */
-  const live = new Set<string>();
+  const live = new Set<LiveChild>();
   const cancels = new Set<Promise<void>>();
   let asked = 0;
   let waiting = 0;
@@ -90,18 +98,36 @@ export function createTaskChildren(context: WorkContext, parts: Parts): TaskChil
     if ((await insist(parts.lendPermits)) === "FENCED") throw new FencedError("another worker holds the job now");
   }
 
-  function cancel(id: string): void {
+  async function cancel(id: string, interruptRunning: boolean): Promise<void> {
     const reason = `the task of job ${job.id} has ended or has to stop`;
+    await insist(() => children.cancel(id, { interruptRunning, caller: job.creator, reason }));
+  }
+
+  /**
+   * Where changes are stopped, nothing begins any more, and what runs is given all the time it has: its own worker stops it
+   * between two lines. What had sent nothing then waits again.
+   */
+  async function keepFromRunning({ id, over }: LiveChild): Promise<void> {
+    const enough = AbortSignal.any([urgentSignal, over]);
+    while (!enough.aborted) {
+      await cancel(id, false);
+      await clock.sleep(callOffMs, enough).catch(() => undefined);
+    }
+  }
+
+  function callOff(child: LiveChild): void {
+    const isSoft = signal.aborted && !urgentSignal.aborted;
     // One that is not reached expires, or ends, by itself.
-    const done = insist(() => children.cancel(id, job.creator, reason))
+    const done = (isSoft ? keepFromRunning(child) : cancel(child.id, true))
       .catch(() => undefined)
       .finally(() => cancels.delete(done));
     cancels.add(done);
   }
 
-  const cancelAll = (): void => live.forEach(cancel);
-  if (signal.aborted) cancelAll();
-  else signal.addEventListener("abort", cancelAll, { once: true });
+  const callOffAll = (): void => live.forEach(callOff);
+  const callOffSoftly = (): void => void (urgentSignal.aborted || callOffAll());
+  urgentSignal.addEventListener("abort", callOffAll, { once: true });
+  signal.addEventListener("abort", callOffSoftly, { once: true });
 
   async function prepared({ device, work }: TaskErrand, number: number): Promise<NewJob> {
     if (work.kind === "configure") checkedConfiguration(work);
@@ -115,29 +141,32 @@ export function createTaskChildren(context: WorkContext, parts: Parts): TaskChil
     );
   }
 
-  async function follow(child: NewJob, { device }: TaskErrand): Promise<ChildEnd> {
-    const { id } = child;
+  async function follow(wanted: NewJob, { device }: TaskErrand): Promise<ChildEnd> {
+    const { id } = wanted;
     context.beforeWrite();
-    live.add(id);
+    const ended = new AbortController();
+    const child = { id, over: ended.signal };
     try {
-      await insist(() => children.create(child));
+      await insist(() => children.create(wanted));
+      live.add(child);
       writer.fact({ kind: "log", level: "info", message: `job ${id} on ${device}` });
       for (;;) {
         // Told to stop while it was being created.
-        if (closed || signal.aborted) cancel(id);
+        if (closed || signal.aborted) callOff(child);
         const end = await insist(() => children.ended(id, patience));
         if (end) return end;
         // Redis came back without it: asked for again, it is done once.
-        await insist(() => children.create(child));
+        await insist(() => children.create(wanted));
       }
     } catch (error) {
       if (patience.aborted) {
-        cancel(id);
+        callOff(child);
         throw new AttemptError("CANCELLED", `the task ended before job ${id} on ${device} did`);
       }
       throw error;
     } finally {
-      live.delete(id);
+      ended.abort();
+      live.delete(child);
     }
   }
 
@@ -185,7 +214,8 @@ export function createTaskChildren(context: WorkContext, parts: Parts): TaskChil
     },
     async close() {
       closed = true;
-      cancelAll();
+      // What has to stop was called off when that was said.
+      if (!signal.aborted) callOffAll();
       while (last.size > 0) await Promise.all(last.values());
       await Promise.all(cancels);
     },

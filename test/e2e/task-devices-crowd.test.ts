@@ -2,6 +2,7 @@ import { type JobInput, toJson } from "@pointsman/sdk";
 import { ValueSchema } from "@bufbuild/protobuf/wkt";
 import { Effect, type Job, JobState } from "@pointsman/sdk/v1";
 import { afterEach, describe, expect, test } from "vitest";
+import { createDoor } from "../support/door.js";
 import { eventually } from "../support/eventually.js";
 import { device, startSystem, type System } from "../support/system.js";
 
@@ -131,6 +132,60 @@ test("a worker that is asked to stop takes the jobs of its task with it, and the
   const job = await at.client.jobs.wait(id, { timeoutMs: endedWithinMs });
   expect(job.state, JSON.stringify(job.error)).toBe(JobState.SUCCEEDED);
   expect(await childrenOf(id)).toHaveLength(4);
+});
+
+describe("stopping changes", () => {
+  test.each([true, false])(
+    "lets a job that changes a device have its answer, and begins no other; the task catches that: %s",
+    async (caught) => {
+      const answer = createDoor();
+      const slow = { delay: { matching: /^ ?description/, until: answer.opened } };
+      at = await startSystem({ devices: [device("r1", { faults: slow }), device("r2")], workers: 0 });
+      await at.startWorker(modules);
+      await at.client.queues.pause("device/r2");
+      const configure = ["interface Loopback0", " description by a task", "ip domain-name example.net"];
+      const together = ["r1", "r2"].map((on) => ({ on, configure, caught }));
+      const { id } = await at.client.jobs.create(work("careful", { together }));
+      await at.simulator.find((entry) => entry.device === "r1" && entry.line.includes("description"));
+      const [runs, waits] = await eventually(async () => {
+        const found = await childrenOf(id);
+        const on = (name: string) => found.find(({ spec }) => spec?.target.value === name);
+        expect(on("r1")?.state).toBe(JobState.RUNNING);
+        expect(on("r2")?.state).toBe(JobState.QUEUED);
+        return [on("r1")!, on("r2")!];
+      });
+      await at.client.policies.stopChanges("fire in the datacentre");
+      await at.toldToStop(runs.id);
+      expect((await at.client.jobs.wait(waits.id, { timeoutMs: endedWithinMs })).state).toBe(JobState.CANCELLED);
+      expect((await at.client.jobs.get(runs.id)).state).toBe(JobState.RUNNING);
+      answer.open();
+      const stopped = { state: JobState.FAILED, effect: Effect.PARTIAL, error: { reason: "CHANGES_STOPPED" } };
+      expect(await at.client.jobs.wait(runs.id, { timeoutMs: endedWithinMs })).toMatchObject(stopped);
+      expect((await at.client.devices.get("r1")).status?.hold).toBeUndefined();
+      const job = await at.client.jobs.wait(id, { timeoutMs: endedWithinMs });
+      const failed = { state: JobState.FAILED, effect: Effect.PARTIAL, error: { reason: "CANCELLED" } };
+      expect(job, JSON.stringify(job.error)).toMatchObject(caught ? { state: JobState.SUCCEEDED } : failed);
+    },
+  );
+
+  test("takes back what had sent nothing and waits again", async () => {
+    const answer = createDoor();
+    const slow = { delay: { matching: /^terminal/, until: answer.opened } };
+    at = await startSystem({ devices: [device("r1", { faults: slow })], workers: 0 });
+    await at.startWorker(modules);
+    const together = [{ on: "r1", configure: ["interface Loopback0"], caught: true }];
+    const { id } = await at.client.jobs.create(work("careful", { together }));
+    await at.simulator.find((entry) => entry.device === "r1" && entry.line.startsWith("terminal"));
+    const [child] = await childrenOf(id);
+    await at.client.policies.stopChanges("fire in the datacentre");
+    await at.toldToStop(child!.id);
+    await at.toldToStop(id);
+    answer.open();
+    expect((await at.client.jobs.wait(child!.id, { timeoutMs: endedWithinMs })).state).toBe(JobState.CANCELLED);
+    await at.client.policies.allowChanges();
+    await at.client.jobs.wait(id, { timeoutMs: endedWithinMs });
+    expect(at.simulator.device("r1").commands()).not.toContain("interface Loopback0");
+  });
 });
 
 describe("kill -9 of the worker of a task", () => {

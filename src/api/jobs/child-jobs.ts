@@ -63,8 +63,8 @@ export function createChildJobs(parts: JobCreation): ChildJobs {
       }
     },
 
-    async cancel(id, caller, reason) {
-      await jobs.cancel(id, { interruptRunning: true, caller, reason }).catch((error: unknown) => {
+    async cancel(id, how) {
+      await jobs.cancel(id, how).catch((error: unknown) => {
         if (!(error instanceof StoreError && error.reason === "JOB_NOT_FOUND")) throw error;
       });
     },
