@@ -38,6 +38,8 @@ export class ChildError extends AttemptError {
 export interface TaskChildren {
   /** Does work on a device. Rejects with ChildError where its job does not succeed. */
   send(errand: TaskErrand): Promise<TaskErrandAnswer>;
+  /** Lets others run by the permits that the task holds, once: what it waits for may need them. */
+  lend(): Promise<void>;
   /** The task is over: cancels what still is under way. Resolves when nothing is, or nobody waits for it any more. */
   close(): Promise<void>;
 }
@@ -93,10 +95,11 @@ export function createTaskChildren(context: WorkContext, parts: Parts): TaskChil
     context.beforeWrite();
   }
 
-  /** What this job waits for may need what it holds. */
-  async function lend(): Promise<void> {
+  async function lendPermits(): Promise<void> {
     if ((await insist(parts.lendPermits)) === "FENCED") throw new FencedError("another worker holds the job now");
   }
+
+  const lend = (): Promise<void> => (lent ??= lendPermits());
 
   async function cancel(id: string, interruptRunning: boolean): Promise<void> {
     const reason = `the task of job ${job.id} has ended or has to stop`;
@@ -174,7 +177,7 @@ export function createTaskChildren(context: WorkContext, parts: Parts): TaskChil
     const leave = await places.take();
     try {
       mustGoOn();
-      await (lent ??= lend());
+      await lend();
       const child = await prepared(errand, number);
       const isChange = child.effectClass !== "READ_ONLY";
       const counts = isChange && job.effectClass === "AT_MOST_ONCE";
@@ -195,6 +198,7 @@ export function createTaskChildren(context: WorkContext, parts: Parts): TaskChil
   }
 
   return {
+    lend,
     async send(errand) {
       if (asked >= mostChildren) {
         throw new AttemptError("TASK_MISUSED", `a task asks for ${mostChildren} jobs at most; a run has more`);

@@ -98,7 +98,10 @@ export async function runTask(
       },
     );
     // Another of its kind may have the thread, and wait for what this one would keep from starting.
-    if (!device && !run.hasThread) parts.rests(true);
+    if (children && !run.hasThread) {
+      parts.rests(true);
+      void calls.call(() => children.lend()).catch(() => undefined);
+    }
     const end = await endOf(context, run, calls.fatal);
     await children?.close();
     if (end.how !== "killed" && end.how !== "crashed") steps.settle();

@@ -53,6 +53,22 @@ describe("a crowd of tasks that wait for jobs", () => {
     }
   });
 
+  test("lends the permits of those that wait for a thread as well", async () => {
+    at = await startSystem({ devices: [device("r1")], workers: 0 });
+    await at.startWorker({ ...modules, POINTSMAN_TASK_THREADS: "1", POINTSMAN_NODE: "alpha" });
+    await at.client.queues.setLimit("label/team", 1);
+    await at.client.workers.suspend({ nodes: ["alpha"] });
+    const more = { labels: { team: "wan" }, executionTimeoutMs: 60_000 };
+    const together = [{ on: "r1", run: "show clock" }];
+    const asked: Job[] = [];
+    for (let i = 0; i < 2; i++) asked.push(await at.client.jobs.create(work("reads", { together }, more)));
+    await at.client.workers.resume({ nodes: ["alpha"] });
+    for (const { id } of asked) {
+      const job = await at.client.jobs.wait(id, { timeoutMs: endedWithinMs });
+      expect(job.state, JSON.stringify(job.error)).toBe(JobState.SUCCEEDED);
+    }
+  });
+
   test("is no larger than the worker's places, while other work goes on", async () => {
     at = await startSystem({ devices: names.map((name) => device(name)), workers: 0 });
     await at.startWorker({ ...modules, POINTSMAN_CAPACITY: "2", POINTSMAN_TASK_THREADS: "4" });
