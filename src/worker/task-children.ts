@@ -146,7 +146,6 @@ export function createTaskChildren(context: WorkContext, parts: Parts): TaskChil
 
   async function follow(wanted: NewJob, { device }: TaskErrand): Promise<ChildEnd> {
     const { id } = wanted;
-    context.beforeWrite();
     const ended = new AbortController();
     const child = { id, over: ended.signal };
     try {
@@ -182,11 +181,19 @@ export function createTaskChildren(context: WorkContext, parts: Parts): TaskChil
       const isChange = child.effectClass !== "READ_ONLY";
       const counts = isChange && job.effectClass === "AT_MOST_ONCE";
       if (counts) await steps.intend(number);
+      const seen = (): void => void (counts && steps.confirm(number));
+      // Much may have been said since it was asked for.
+      try {
+        mustGoOn();
+      } catch (error) {
+        seen();
+        throw error;
+      }
       const end = await follow(child, errand).catch((error: unknown) => {
-        if (counts && error instanceof ChildRefused) steps.confirm(number);
+        if (error instanceof ChildRefused) seen();
         throw error;
       });
-      if (counts) steps.confirm(number);
+      seen();
       if (isChange && end.effect !== "NONE") steps.changed();
       return answerOf(errand, child.id, end);
     } catch (error) {
