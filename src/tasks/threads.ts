@@ -85,8 +85,7 @@ export function createTaskThreads({ clock, modules, threads, memoryMegabytes, en
       const why = fault ?? `it ended its thread with code ${code}`;
       fails(new Error(why));
       all.delete(thread);
-      const at = idle.indexOf(thread);
-      if (at >= 0) idle.splice(at, 1);
+      unlist(thread);
       leave(thread);
       thread.listener?.gone(why);
       next();
@@ -95,8 +94,15 @@ export function createTaskThreads({ clock, modules, threads, memoryMegabytes, en
     return thread;
   }
 
+  function unlist(thread: Thread): void {
+    const at = idle.indexOf(thread);
+    if (at >= 0) idle.splice(at, 1);
+  }
+
   function end(thread: Thread): void {
     thread.cancelIdle?.();
+    // A task that begins before it is gone would end with it.
+    unlist(thread);
     void thread.worker.terminate();
   }
 
