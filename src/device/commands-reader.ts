@@ -1,4 +1,4 @@
-import { type CommandPattern, parseCommandPattern } from "../domain/command-words.js";
+import { anyWords, type CommandPattern, parseCommandPattern } from "../domain/command-words.js";
 import type { PlatformCommands } from "../domain/command-rules.js";
 import type { Reader } from "./definition-reader.js";
 
@@ -10,12 +10,18 @@ export function readCommandRules(reader: Reader): PlatformCommands {
   return {
     abbreviates: fields.abbreviates.flag(true),
     separators: fields.separators.list((item) => item.text()),
-    leaders: fields.leaders.list(readPattern),
-    wrappers: fields.wrappers.list(readPattern),
+    leaders: fields.leaders.list(readBeginning),
+    wrappers: fields.wrappers.list(readBeginning),
     slashes: fields.slashes.oneOf(["in_words", "between_words", "in_paths"], "in_words"),
     denied: fields.denied.list(readPattern),
     harmless: fields.harmless.list(readPattern),
   };
+}
+
+/** Another command stands behind it: where it ends has to be certain. */
+function readBeginning(reader: Reader): CommandPattern {
+  const pattern = readPattern(reader);
+  return pattern.words.includes(anyWords) ? reader.fail("** cannot say where the next command begins") : pattern;
 }
 
 function readPattern(reader: Reader): CommandPattern {

@@ -1,5 +1,6 @@
 import {
   type CommandGrammar,
+  anyWords,
   type CommandPattern,
   mayBegin,
   parseCommandPattern,
@@ -105,9 +106,10 @@ export function createCommandGuard(
   };
 }
 
-/** No more of the line than the pattern names: what follows may be a secret. */
+/** No more of the line than the pattern names one by one: what follows may be a secret. */
 function denial(pattern: CommandPattern, words: readonly string[], rule: Partial<Denial> = {}): Denial {
-  const command = words.slice(0, pattern.words.length).join(" ");
+  const any = pattern.words.indexOf(anyWords);
+  const command = words.slice(0, any < 0 ? pattern.words.length : Math.max(any, 1)).join(" ");
   return { ...rule, pattern: pattern.text, command };
 }
 

@@ -14,11 +14,13 @@ export interface CommandGrammar {
 
 /**
  * The beginning of a command, word by word: `write erase`. What follows is free. A word may be cut down to what stands
- * before its bracket, `rel(oad)`; `a|b` is either; `*` in a word is any text, and alone any word; words that begin with
- * `-` or hold a `=` may stand anywhere, letters of options together or apart; `$` at the end: nothing follows.
+ * before its bracket, `rel(oad)`; `a|b` is either; `*` in a word is any text, and alone any word; `**` is any number of
+ * words, or none; words that begin with `-` or hold a `=` may stand anywhere, letters of options together or apart; `$`
+ * at the end: nothing follows.
  */
 export interface CommandPattern {
   readonly text: string;
+  /** What each word may be; {@link anyWords} for `**`. */
   readonly words: readonly (readonly Keyword[])[];
   readonly options: readonly string[];
   readonly whole: boolean;
@@ -32,6 +34,9 @@ interface Keyword {
   readonly glob: RegExp | undefined;
 }
 
+/** What stands for `**`. */
+export const anyWords: readonly Keyword[] = [];
+
 /** Reads a pattern. Throws a RangeError that says what is wrong. */
 export function parseCommandPattern(text: string): CommandPattern {
   const words = text.trim().toLowerCase().split(/\s+/);
@@ -39,7 +44,9 @@ export function parseCommandPattern(text: string): CommandPattern {
   if (whole) words.pop();
   if (words.length === 0 || words[0] === "") throw new RangeError("names no command");
   const isOption = (word: string): boolean => word.startsWith("-") || word.includes("=");
-  const named = words.filter((word) => !isOption(word)).map((word) => word.split("|").map(keyword));
+  const named = words
+    .filter((word) => !isOption(word))
+    .map((word) => (word === "**" ? anyWords : word.split("|").map(keyword)));
   if (named.length === 0) throw new RangeError("names options without a command");
   return { text, words: named, options: words.filter(isOption), whole };
 }
@@ -48,6 +55,7 @@ function keyword(word: string): Keyword {
   const [, head = "", tail] = /^([^()]*)(?:\(([^()]*)\))?$/.exec(word) ?? [];
   if (head === "")
     throw new RangeError(`"${word}" is no word: a bracket stands at its end, behind what is always typed`);
+  if (word.includes("**")) throw new RangeError(`"${word}": ** stands alone, for any number of words`);
   if (word.includes("*")) {
     if (tail !== undefined) throw new RangeError(`"${word}" has both a bracket and a *`);
     const parts = word.split("*").map((part) => part.replace(/[\\^$.+?{}[\]]/g, "\\$&"));
@@ -131,12 +139,27 @@ function fits(
   matches: (word: string, keyword: Keyword) => boolean,
 ): boolean {
   const named = pattern.options.length > 0 || words.some(isOption) ? words.filter((word) => !isOption(word)) : words;
-  if (pattern.whole ? named.length !== pattern.words.length : named.length < pattern.words.length) return false;
-  const begins = pattern.words.every((choices, at) => {
-    const word = named[at] ?? "";
-    return choices.some((choice) => choice.glob?.test(word) ?? matches(word, choice));
-  });
-  return begins && pattern.options.every((option) => hasOption(words, option));
+  // How many words may be used up by what the pattern has named so far: more than one number behind a `**` alone.
+  let used = [0];
+  for (const choices of pattern.words) {
+    if (choices === anyWords) {
+      const least = used[0]!;
+      used = Array.from({ length: named.length - least + 1 }, (_, more) => least + more);
+    } else {
+      used = used.filter((at) => choices.some((choice) => isMet(named[at], choice, matches))).map((at) => at + 1);
+    }
+    if (used.length === 0) return false;
+  }
+  if (pattern.whole && used.at(-1) !== named.length) return false;
+  return pattern.options.every((option) => hasOption(words, option));
+}
+
+function isMet(
+  word: string | undefined,
+  choice: Keyword,
+  matches: (word: string, keyword: Keyword) => boolean,
+): boolean {
+  return word !== undefined && (choice.glob?.test(word) ?? matches(word, choice));
 }
 
 function isOption(word: string): boolean {

@@ -54,6 +54,11 @@ test.each([
   ["no session at all", "limits: { max_sessions: 0 }", "limits.max_sessions: expected a whole number of at least 1"],
   ["a loop whose rounds may be empty", "errors: ['^(?:a?){30}b']", "errors[0]: a repetition inside a repetition"],
   [
+    "a leader that ends nowhere in particular",
+    "commands: { leaders: ['do ** then'] }",
+    "commands.leaders[0]: ** cannot say where the next command begins",
+  ],
+  [
     "a timer that cannot be",
     "configure: { evidence: documents, base: exec, mode: exec, enter: { send: a }, leave: { send: b }, running: { send: c }," +
       " confirmed: { evidence: documents, session: new, enter: { send: a }, confirm: { send: d }, min_seconds: 9, max_seconds: 8 } }",

@@ -44,6 +44,16 @@ describe("a pattern", () => {
     ["delete $", "delete", true],
     ["delete $", "delete x", false],
     ["*", "anything at all", true],
+    ["add ** reboot", "add reboot", true],
+    ["add ** reboot", "add a b c d e f reb now", true],
+    ["add ** reboot", "add a b c", false],
+    ["add ** reboot", "reboot", false],
+    ["add ** unlink ** reboot", "add x unlink y reboot", true],
+    ["add ** unlink ** reboot", "add x reboot y unlink", false],
+    ["clear ** all $", "clear all all", true],
+    ["clear ** all $", "clear all of it", false],
+    ["clear ** $", "clear", true],
+    ["** -f", "rm -rf x", true],
     ["reload", "rel\toad", true],
     ["reload", "r\teload", true],
     ["reload", "re?load", true],
@@ -62,6 +72,8 @@ describe("a pattern", () => {
     ["re(load", "is no word"],
     ["x*(y)", "both a bracket and a *"],
     ["-r", "options without a command"],
+    ["x**", "stands alone"],
+    ["x|**", "stands alone"],
   ])("%j is refused: %s", (pattern, problem) => {
     expect(() => parseCommandPattern(pattern)).toThrow(problem);
   });
@@ -87,6 +99,11 @@ describe("rules", () => {
     expect(allowed("do rel in 5")).toBeUndefined();
     expect(allowed("re")).toMatchObject({ pattern: "reload", command: "re" });
     expect(allowed("erase startup-config")).toMatchObject({ pattern: "erase" });
+  });
+
+  test("tell no more of a line than they name word by word", () => {
+    const denies = guard([{ patterns: ["copy ** startup-config"] }]);
+    expect(denies("copy https://me:s3cret@h/x start")).toMatchObject({ command: "copy" });
   });
 
   test("that deny stand above those that allow, and above what a job lifts", () => {

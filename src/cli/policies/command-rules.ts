@@ -36,9 +36,9 @@ export function registerCommandRules(program: Command, kit: CommandKit): void {
     .option("--caller <name>", "only for jobs of this API key; may be repeated", collect)
     .addHelpText(
       "after",
-      '\nA pattern is the beginning of a command: "write erase"; "a|b" is either word, "*" any. What is denied is denied\n' +
-        'also where it may be cut down ("wr er", "re"); what is allowed is to be typed whole, or as far as a bracket says:\n' +
-        '"rel(oad)".',
+      '\nA pattern is the beginning of a command: "write erase"; "a|b" is either word, "*" any, "**" any number of them.\n' +
+        'What is denied is denied also where it may be cut down ("wr er", "re"); what is allowed is to be typed whole, or\n' +
+        'as far as a bracket says: "rel(oad)".',
     );
   kit.run<RuleOptions>(create, async ({ client, options, out, signal, words }) => {
     const { deny = [], allow = [], except, reason, platform: platforms, caller: callers } = options;

@@ -284,9 +284,10 @@ export type CommandRule = Message<"pointsman.v1.CommandRule"> & {
   action: CommandAction;
 
   /**
-   * Beginnings of commands, word by word, such as "write erase"; "a|b" is either word, "*" any. 1 to 64. To deny, a word
-   * that may be cut down to what was typed is enough: "wr er" is met as well, and so is "re" by "reload". "rel(oad)" says
-   * what has to be typed of it at least. To allow, words must be whole, or cut down as far as their brackets say.
+   * Beginnings of commands, word by word, such as "write erase"; "a|b" is either word, "*" any, "**" any number of them.
+   * 1 to 64. To deny, a word that may be cut down to what was typed is enough: "wr er" is met as well, and so is "re" by
+   * "reload". "rel(oad)" says what has to be typed of it at least. To allow, words must be whole, or cut down as far as
+   * their brackets say.
    *
    * @generated from field: repeated string patterns = 3;
    */
