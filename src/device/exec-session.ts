@@ -89,6 +89,7 @@ export function openExecSession(transport: Transport, endpoint: Endpoint, option
     prompt: "",
     heardUnasked: false,
     hostKey: transport.hostKey,
+    newBastionKeys: transport.newBastionKeys ?? [],
     remoteVersion: transport.remoteVersion,
     ...(transport.cryptoProfile === undefined ? {} : { cryptoProfile: transport.cryptoProfile }),
     timings: { connectMs: transport.connectMs, authMs: transport.authMs, loginMs: 0 },

@@ -1,8 +1,11 @@
+import type { NewBastionKey } from "./bastions.js";
 import type { Session } from "./session.js";
 import type { Transcript } from "./transcript.js";
 
 /** What the pool knows of a session beyond what its user sees. */
 export interface LiveSession extends Session {
+  /** Keys of bastions on its way that were seen for the first time and accepted. */
+  readonly newBastionKeys: readonly NewBastionKey[];
   /** Its state is known, so another job may have it. */
   readonly certain: boolean;
   /** Starts a new owner's time with it. */

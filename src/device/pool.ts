@@ -146,11 +146,13 @@ function limitsOf({ platform, limits }: Endpoint): Platform["limits"] {
 
 /**
  * Whether the keys of a session's hosts are those that count: somebody may have replaced them since, and what shows another
- * one is not the device. Of a bastion, which many share, it is not kept which key it showed.
+ * one is not the device. Of a bastion, which many share, it is kept which key it showed only where that was accepted as
+ * the first; of any other, which ones counted.
  */
 function isStillTrusted({ session, endpoint: opened }: Member, { hostKeys, bastions = [] }: Endpoint): boolean {
   return (
     isStillAccepted(hostKeys, session.hostKey) &&
+    session.newBastionKeys.every(({ before, key }) => isStillAccepted(bastions[before.length]!.hostKeys, key)) &&
     !bastions.some((hop, index) => hasLostKeys(opened.bastions![index]!.hostKeys, hop.hostKeys))
   );
 }

@@ -174,6 +174,7 @@ export async function openShellSession(
     },
     loginMode,
     hostKey: transport.hostKey,
+    newBastionKeys: transport.newBastionKeys ?? [],
     remoteVersion: transport.remoteVersion,
     ...(transport.cryptoProfile === undefined ? {} : { cryptoProfile: transport.cryptoProfile }),
     timings,

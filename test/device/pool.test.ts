@@ -135,6 +135,35 @@ describe("a pool of sessions", () => {
     await sessions.close();
   });
 
+  test("gives no session back on whose way a bastion's key was accepted, and is another one by now", async () => {
+    const bastionKey = { type: "t", fingerprint: "b", line: "t b" };
+    const behind = (mode: "strict" | "accept-new", ...known: string[]) =>
+      host(1, {
+        bastions: [host(8, { hostKeys: { mode: "strict", known: ["t a"] } }), host(9, { hostKeys: { mode, known } })],
+      });
+    const sessions = pool({
+      clock: createManualClock(),
+      connect: ({ port, bastions = [] }) =>
+        Promise.resolve({
+          ...fakeTransport(port, []),
+          newBastionKeys: [{ before: bastions.slice(0, 1), bastion: bastions[1]!, key: bastionKey }],
+        }),
+    });
+    const first = await sessions.checkout(behind("accept-new"));
+    for (const now of [behind("accept-new"), behind("accept-new", "t b"), behind("strict", "t c", "t b a comment")]) {
+      sessions.checkin(first);
+      expect(await sessions.checkout(now)).toBe(first);
+    }
+    for (const now of [behind("accept-new", "t c"), behind("strict", "t c"), behind("strict")]) {
+      const warm = await sessions.checkout(behind("accept-new"));
+      sessions.checkin(warm);
+      const fresh = await sessions.checkout(now);
+      expect([fresh.reused, fresh === warm]).toEqual([false, false]);
+      sessions.discard(fresh);
+    }
+    await sessions.close();
+  });
+
   test("never gives one session to two, and a fresh one to who asks for it", async () => {
     const { sessions } = fakePool();
     const first = await sessions.checkout(host(1));
