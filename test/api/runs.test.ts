@@ -143,26 +143,35 @@ describe("the words of a run", () => {
     },
   );
 
-  test.each(["{{a-b}}", "{{1a}}", "{{ größe }}", "{{site name}}", "{{label.}}", "{{device", "{{device}", "x{{{a-b}}}"])(
-    "are refused where they are malformed, and do not go to the device: %s",
-    async (text) => {
-      const refused = { reason: "INVALID_REQUEST", fields: ["run.job"] };
-      const job = { operation: show(`show interface ${text} {{device}}`) };
-      expect(await problemOf(create({ job, devices: ["r0"] }))).toMatchObject(refused);
-      const labelled = { operation: show("show version"), labels: { site: text } };
-      expect(await problemOf(create({ job: labelled, devices: ["r0"] }))).toMatchObject(refused);
-      const own = { target: { case: "device", value: "r0" }, operation: show(text) } as const;
-      const targets = [{ target: { case: "device", value: "r1" } } as const, own];
-      const spec = { job: { operation: show("show version") }, targets };
-      expect(await problemOf(create(spec))).toMatchObject({ ...refused, fields: ["run.targets[1]"] });
-    },
-  );
+  test.each([
+    "{{a-b}}",
+    "{{1a}}",
+    "{{ größe }}",
+    "{{site name}}",
+    "{{label.}}",
+    "{{site. x}}",
+    "{{site {{device}}",
+    "{{device",
+    "{{device}",
+    "x{{{a-b}}}",
+  ])("are refused where they are malformed, and do not go to the device: %s", async (text) => {
+    const refused = { reason: "INVALID_REQUEST", fields: ["run.job"] };
+    const job = { operation: show(`show interface ${text} {{device}}`) };
+    expect(await problemOf(create({ job, devices: ["r0"] }))).toMatchObject(refused);
+    const labelled = { operation: show("show version"), labels: { site: text } };
+    expect(await problemOf(create({ job: labelled, devices: ["r0"] }))).toMatchObject(refused);
+    const own = { target: { case: "device", value: "r0" }, operation: show(text) } as const;
+    const targets = [{ target: { case: "device", value: "r1" } } as const, own];
+    const spec = { job: { operation: show("show version") }, targets };
+    expect(await problemOf(create(spec))).toMatchObject({ ...refused, fields: ["run.targets[1]"] });
+  });
 
   test("are no matter of templates that other tools have, nor of what a variable holds", async () => {
-    const line = `docker ps --format '{{.Names}}' {"a":{"b":{}}} {{{device}}} {{what}}`;
-    const { operation } = await told({ job: { operation: show(line) }, variables: { what: "{{json .}}" } });
+    const templates = "{{.Names}} {{json .}} {{range $i := .Items}} {{ if eq .State 1 -}} {{- end}}";
+    const line = `docker ps --format '${templates}' {"a":{"b":{}}} {{{device}}} {{what}}`;
+    const { operation } = await told({ job: { operation: show(line) }, variables: { what: "{{end}} {{a-b}}" } });
     expect(operation.value).toMatchObject({
-      commands: [{ command: `docker ps --format '{{.Names}}' {"a":{"b":{}}} {r0} {{json .}}` }],
+      commands: [{ command: `docker ps --format '${templates}' {"a":{"b":{}}} {r0} {{end}} {{a-b}}` }],
     });
   });
 

@@ -6,8 +6,11 @@ import type { DeviceRecord } from "../../store/store.js";
 
 const word = /\{\{\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9._/-]+)?)\s*\}\}/g;
 
-/** What was meant as a word and is none, such as {{a-b}}. Templates of other tools begin otherwise, as {{.Names}} does. */
-const noWord = /\{\{\s*[\p{L}\p{N}_][\p{L}\p{N}_./ -]{0,63}\}{0,2}/u;
+/**
+ * What was meant as a word and is none, such as {{a-b}}. Templates of other tools begin otherwise, as {{.Names}} does, or go
+ * on with a blank and what they are about, as {{json .}} and {{range $one := .Items}} do.
+ */
+const noWord = /\{\{\s*(?!(?:[A-Za-z_]\w*\s+)+[.$])[\p{L}\p{N}_][\p{L}\p{N}_./ -]{0,63}\}{0,2}/u;
 
 /** Characters that a text may have once its words are replaced: no line of a device is longer, and no label's value. */
 const longestText = 4_096;
@@ -51,7 +54,7 @@ export function wordsIn(spec: JobSpec): readonly string[] {
 export function malformedWordIn(spec: Pick<JobSpec, "operation" | "labels">): string | undefined {
   let found: string | undefined;
   each(spec, (text) => {
-    if (text.includes("{{")) found ??= noWord.exec(text.replace(word, "."))?.[0];
+    if (text.includes("{{")) found ??= noWord.exec(text.replace(word, "/"))?.[0];
     return text;
   });
   return found;
