@@ -57,7 +57,10 @@ export interface TaskDevice {
    * others that jobs have. A task that does not catch it fails with it.
    */
   run(command: string, options?: TaskCommandOptions): Promise<TaskCommandResult>;
-  /** Types several, one after the other, up to the first that fails: at another device they are one job. */
+  /**
+   * Types several, one after the other, up to the first that fails: at another device they are one job, and none where there
+   * is no line.
+   */
   run(commands: readonly string[], options?: TaskCommandOptions): Promise<readonly TaskCommandResult[]>;
   /**
    * Enters the configuration, types lines of it (a text, or one by one), commits them where that is the platform's way, and
@@ -100,7 +103,11 @@ export interface TaskCommandOptions {
   readonly idleTimeoutMs?: number | undefined;
   /** "enable": in the privileged mode. Default "login". */
   readonly privilege?: "login" | "enable" | undefined;
-  /** Resolves also when the device rejects the line. Default: rejects with DEVICE_REJECTED. */
+  /**
+   * Resolves also when the device rejects the line, and goes on with the next. Default: rejects with DEVICE_REJECTED.
+   * Several lines at another device must all only read for it (NOT_READ_ONLY; nothing is typed): a job does not go on
+   * behind a change that was rejected. One line may change something there as well.
+   */
   readonly allowRejected?: boolean | undefined;
 }
 

@@ -53,6 +53,7 @@ function ownDevice(own: NonNullable<TaskStart["device"]>, ask: Ask): TaskOwnDevi
 function otherDevice(name: string, ask: Ask): TaskDevice {
   const run: Run = async (command, options) => {
     const commands = typeof command === "string" ? [command] : [...command];
+    if (commands.length === 0) return [];
     const work = { kind: "commands" as const, commands, ...commandOptions(options) };
     const answer = (await ask({ device: name, work })) as TaskErrandAnswer;
     return typeof command === "string" ? answer.commands[0] : answer.commands;

@@ -104,6 +104,12 @@ describe("a task without a device", () => {
     expect(await childrenOf(job)).toHaveLength(3);
   });
 
+  test("asks for no job where there is no line to type", async () => {
+    const job = await client.jobs.run(work("reads", { together: [{ on: "r1", run: [] }] }));
+    expect(answersOf(job)).toEqual([[]]);
+    expect(await childrenOf(job)).toEqual([]);
+  });
+
   test.each(["changes", "careful", "repeats"] as const)("configures two devices (%s)", async (kind) => {
     const configure = ["interface Loopback5", `description by ${kind}`];
     const together = ["r1", "r2"].map((on) => ({ on, configure }));
@@ -142,7 +148,7 @@ describe("a task without a device", () => {
       { on: "r1", run: ["show clock", 7] },
       { on: "r1", run: "show clock", options: { idleTimeoutMs: "long" } },
       { on: "r1", configure: [] },
-      { on: "r1", run: [] },
+      { on: "r1", run: ["show clock", "clear counters"], options: { allowRejected: true } },
       { on: "r1", run: "reload" },
     ];
     const job = await client.jobs.run(work("changes", { together: calls.map((call) => ({ ...call, caught: true })) }));
@@ -153,7 +159,7 @@ describe("a task without a device", () => {
       "TASK_MISUSED",
       "TASK_MISUSED",
       "TASK_MISUSED",
-      "INVALID_REQUEST",
+      "NOT_READ_ONLY",
       "COMMAND_DENIED",
     ]);
     expect(job.state).toBe(JobState.SUCCEEDED);
