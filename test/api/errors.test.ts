@@ -157,6 +157,25 @@ describe("what the framework refuses carries a reason too", () => {
     });
   });
 
+  test("no escape hides such a name, or a day that there is not", async () => {
+    const list = "/pointsman.v1.JobService/ListJobs";
+    const field = (path: string) => ({ status: 400, reason: "INVALID_REQUEST", fields: [path] });
+    const eachHidden = (text: string): string[] =>
+      [...text].flatMap((letter, at) => {
+        const hex = letter.charCodeAt(0).toString(16).padStart(4, "0");
+        return [hex, hex.toUpperCase()].map((code) => `${text.slice(0, at)}\\u${code}${text.slice(at + 1)}`);
+      });
+    for (const name of eachHidden("__proto__")) {
+      expect(await post(list, `{"filter":{"labels":{"${name}":"a"}}}`)).toMatchObject(
+        field('filter.labels["__proto__"]'),
+      );
+    }
+    for (const day of eachHidden("-02-30T")) {
+      const after = `{"filter":{"created_after":"2026${day}00:00:00Z"}}`;
+      expect(await post(list, after)).toMatchObject(field("filter.created_after"));
+    }
+  });
+
   const levels = (depth: number, [open, close]: readonly [string, string]): string =>
     `${open.repeat(depth)}1${close.repeat(depth)}`;
   test.each([

@@ -4,8 +4,8 @@ import { findBadFields } from "./bad-json.js";
 
 /** The name that an object takes for what it descends from: an entry of a map that is called so is lost in reading. */
 const lostName = "__proto__";
-/** What may be lost, or may be a day that its month does not have. Escapes could hide either. */
-const suspicious = /__proto__|\\u|-(?:02-(?:29|30|31)|(?:04|06|09|11)-31)T/;
+/** What may be lost, or may be a day that its month does not have, or an escape of a character that either has. */
+const suspicious = /__proto__|\\u00(?:2[dD]|3\d|[56][fF]|54|7[024])|-(?:02-(?:29|30|31)|(?:04|06|09|11)-31)T/;
 
 /** Refuses JSON of which the framework would read something else, or nothing, without a word. */
 export function refuseUnheardJson(input: DescMessage, json: string): void {
