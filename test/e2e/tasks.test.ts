@@ -329,6 +329,7 @@ describe("a job of it", () => {
     expect(types).toEqual([
       ["lab.change", 1],
       ["lab.configure", 1],
+      ["lab.late", 1],
       ["lab.odd", 1],
       ["lab.other", 1],
       ["lab.outside", 1],
