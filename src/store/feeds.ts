@@ -10,12 +10,26 @@ const blockMs = 1_000;
 /** How long a feed is left alone behind news. */
 const gatherMs = 1;
 
+/** What an entry of a feed tells of one job or run. */
+export interface Told {
+  readonly id: string;
+  /** The number of its last event. */
+  readonly lastEvent: number;
+}
+
+/** What an entry tells: ids and the numbers of their last events, in turn. */
+export function toldBy(fields: readonly string[]): Told[] {
+  const told: Told[] = [];
+  for (let i = 0; i + 1 < fields.length; i += 2) told.push({ id: fields[i]!, lastEvent: Number(fields[i + 1]) });
+  return told;
+}
+
 /** What a follower of the feeds is told. */
 export interface FeedListener {
-  /** This job has news: the number of its last event. */
-  news(job: string, lastEvent: number): void;
-  /** This run has news. */
-  runNews(run: string): void;
+  /** These jobs have news. */
+  news(jobs: readonly Told[]): void;
+  /** These runs have news. */
+  runNews(runs: readonly Told[]): void;
   /** From here on no news is missed; what was before may have been, so everybody looks for themselves. */
   caughtUp(): void;
 }
@@ -47,15 +61,6 @@ export function followFeeds({ links, keys, zones }: Parts, listener: FeedListene
   const runs = keyOf(keys.installation, "feed");
   const rest = (ms: number): Promise<void> => pause(ms, undefined, { signal, ref: false }).catch(() => undefined);
 
-  /** An entry is ids and the numbers of their last events, in turn. */
-  function tell(feed: string, entry: readonly string[]): void {
-    for (let i = 0; i + 1 < entry.length; i += 2) {
-      const [id = "", number] = entry.slice(i, i + 2);
-      if (feed === runs) listener.runNews(id);
-      else listener.news(id, Number(number));
-    }
-  }
-
   /** Reads the feeds that can be read together, on one connection, until that breaks. */
   async function readOn(connection: Redis, group: string): Promise<void> {
     const positions = new Map<string, string>();
@@ -68,7 +73,9 @@ export function followFeeds({ links, keys, zones }: Parts, listener: FeedListene
       for (const [stream, entries] of news ?? []) {
         const last = entries.at(-1)?.[0];
         if (last !== undefined) positions.set(stream, last);
-        for (const [, fields] of entries) tell(String(stream), fields);
+        const told = entries.flatMap(([, fields]) => toldBy(fields));
+        if (String(stream) === runs) listener.runNews(told);
+        else listener.news(told);
       }
       // What comes close behind is read together with what follows it: a job is begun soon after it is created.
       if (news) await rest(gatherMs);

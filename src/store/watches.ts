@@ -1,5 +1,5 @@
 import type { RedisLinks } from "./connection.js";
-import { followFeeds, tailOf } from "./feeds.js";
+import { followFeeds, tailOf, toldBy } from "./feeds.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import { type Change, StoreError, type WatchStore } from "./store.js";
 import type { Zones } from "./zones.js";
@@ -11,7 +11,7 @@ export function isBehind(a: string, b: string): boolean {
   return aTime < bTime || (aTime === bTime && aPart < bPart);
 }
 
-/** Called back with the number of the last event, where events have numbers. */
+/** Called back with the number of the last event: of a run, its revision. */
 type Follower = (lastEvent: number) => void;
 
 /**
@@ -34,12 +34,12 @@ export function createWatchStore(
     feeds ??= followFeeds(
       { links, keys, zones },
       {
-        news(job, lastEvent) {
-          for (const changed of byJob.get(job) ?? []) changed(lastEvent);
+        news(jobs) {
+          for (const { id, lastEvent } of jobs) for (const changed of byJob.get(id) ?? []) changed(lastEvent);
           for (const changed of everyone) changed();
         },
-        runNews(run) {
-          for (const changed of byRun.get(run) ?? []) changed(Infinity);
+        runNews(runs) {
+          for (const { id, lastEvent } of runs) for (const changed of byRun.get(id) ?? []) changed(lastEvent);
         },
         caughtUp() {
           for (const listeners of [...byJob.values(), ...byRun.values()])
@@ -94,18 +94,12 @@ export function createWatchStore(
       // An entry can tell of several jobs; a follower that stops between two of them is told of all of them again.
       let before = behind;
       return entries.flatMap(([position, fields]) => {
-        const changes: Change[] = [];
-        for (let i = 0; i + 1 < fields.length; i += 2) {
-          const last = i + 2 >= fields.length;
-          changes.push({
-            zone,
-            position: last ? position : before,
-            job: fields[i] ?? "",
-            event: Number(fields[i + 1]),
-          });
-        }
+        const behindLast = before;
         before = position;
-        return changes;
+        return toldBy(fields).map(({ id, lastEvent }, i, all): Change => ({
+          ...{ zone, job: id, event: lastEvent },
+          position: i === all.length - 1 ? position : behindLast,
+        }));
       });
     },
     async stop() {
