@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import type { Clock, Random } from "../domain/clock.js";
 import type { CryptoProfile } from "../domain/crypto-profile.js";
 import type { DevicePlace } from "../domain/endpoint-key.js";
+import { createTurnstile } from "../domain/turnstile.js";
 import { createConnectRates } from "./connect-rate.js";
 import { DeviceError } from "./device-error.js";
 import type { Endpoint } from "./endpoint.js";
@@ -14,7 +15,6 @@ import { createSshConnector } from "./ssh-transport.js";
 import type { Transcript } from "./transcript.js";
 import type { TransportFactory } from "./transport.js";
 import type { Platform } from "./platform.js";
-import { createTurnstile } from "./turnstile.js";
 
 /** How to check out a session. */
 export interface CheckoutOptions {
@@ -263,7 +263,9 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
       const { beforeWrite, transcript } = checkout;
       const session = await gate(endpoint, checkout.pressing ?? false, async (known) => {
         await turn(endpoint, signal);
-        leave = await turnstile.enter(signal);
+        leave = await turnstile.enter(signal).catch(() => {
+          throw new DeviceError("CANCELLED", "cancelled while waiting to connect");
+        });
         return connectAndLogIn(known, checkout, signal);
       });
       const diesAt = clock.monotonic() + maxAgeMs * (0.9 + 0.1 * random.number());

@@ -3,12 +3,12 @@ import { type ChildEnd, type ChildJobs, ChildRefused } from "../domain/child-job
 import type { Clock } from "../domain/clock.js";
 import type { NewJob } from "../domain/job.js";
 import type { TaskErrand, TaskErrandAnswer, TaskFailureFacts } from "../domain/task-runner.js";
+import { createTurnstile } from "../domain/turnstile.js";
 import { type LeaseStore, StoreError } from "../store/store.js";
 import type { WorkContext } from "./attempt-context.js";
 import { AttemptError } from "./failure.js";
 import { afterGrace } from "./grace.js";
 import { FencedError } from "./output-writer.js";
-import { createPlaces } from "./places.js";
 import { checkedConfiguration } from "./task-configure.js";
 import { checkedCommand } from "./task-device.js";
 import type { TaskSteps } from "./task-steps.js";
@@ -67,7 +67,7 @@ export function createTaskChildren(context: WorkContext, parts: Parts): TaskChil
   const { clock, children, steps, leftMs } = parts;
   const patience = afterGrace(context);
   setMaxListeners(0, patience);
-  const places = createPlaces(mostAtOnce);
+  const turnstile = createTurnstile(mostAtOnce);
   /** The latest call at each device. */
   const last = new Map<string, Promise<unknown>>();
   const live = new Set<LiveChild>();
@@ -173,7 +173,7 @@ export function createTaskChildren(context: WorkContext, parts: Parts): TaskChil
   }
 
   async function work(errand: TaskErrand, number: number): Promise<TaskErrandAnswer> {
-    const leave = await places.take();
+    const leave = await turnstile.enter();
     try {
       mustGoOn();
       await lend();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Clock } from "../../src/domain/clock.js";
 import { DeviceError, type Endpoint, type SessionPoolOptions, type Transport } from "../../src/device/index.js";
-import { createTurnstile } from "../../src/device/turnstile.js";
+import { createTurnstile } from "../../src/domain/turnstile.js";
 import { endpoint, platform, pool, run } from "../support/device-engine.js";
 import { eventually } from "../support/eventually.js";
 import { startScriptedDevice, type ScriptedDevice } from "../support/scripted-device.js";

@@ -1,8 +1,6 @@
-import { DeviceError } from "./device-error.js";
-
 /** Lets a bounded number through at a time, in the order they came. */
 export interface Turnstile {
-  /** Resolves when it is this one's turn, with the function that ends it. Rejects with CANCELLED on abort. */
+  /** Resolves when it is this one's turn, with the function that ends it. Rejects with the signal's reason on abort. */
   enter(signal?: AbortSignal): Promise<() => void>;
 }
 
@@ -28,7 +26,7 @@ export function createTurnstile(most: number): Turnstile {
   };
   return {
     async enter(signal) {
-      if (signal?.aborted) throw new DeviceError("CANCELLED", "cancelled while waiting to connect");
+      signal?.throwIfAborted();
       if (inside < most) return pass();
       return new Promise((resolve, reject) => {
         const go = (): void => {
@@ -37,7 +35,7 @@ export function createTurnstile(most: number): Turnstile {
         };
         const abort = (): void => {
           waiting.delete(go);
-          reject(new DeviceError("CANCELLED", "cancelled while waiting to connect"));
+          reject(signal?.reason as Error);
         };
         waiting.add(go);
         signal?.addEventListener("abort", abort, { once: true });
