@@ -19,16 +19,16 @@ interface SecretPattern {
 }
 
 /** Every job has a redactor of its own, and those of a platform share its patterns. */
-const compiled = new WeakMap<readonly RegExp[], readonly SecretPattern[]>();
+const compiled = new WeakMap<RegExp, SecretPattern>();
 
-function compile(patterns: readonly RegExp[]): readonly SecretPattern[] {
-  const known = compiled.get(patterns);
-  if (known) return known;
-  const made = [...patterns, urlPassword].map(({ source, flags }) => ({
-    has: new RegExp(source, flags.replace(/[dgy]/g, "")),
-    find: new RegExp(source, [...new Set(`${flags}dg`)].join("")),
-  }));
-  compiled.set(patterns, made);
+function compile(pattern: RegExp): SecretPattern {
+  const { source, flags } = pattern;
+  let made = compiled.get(pattern);
+  if (!made) {
+    const has = new RegExp(source, flags.replace(/[dgy]/g, ""));
+    made = { has, find: new RegExp(source, [...new Set(`${flags}dg`)].join("")) };
+    compiled.set(pattern, made);
+  }
   return made;
 }
 
@@ -38,7 +38,7 @@ function compile(patterns: readonly RegExp[]): readonly SecretPattern[] {
  * ordinary text.
  */
 export function createRedactor(patterns: readonly RegExp[], literals: readonly (string | undefined)[] = []): Redactor {
-  const places = compile(patterns);
+  const places = [...patterns, urlPassword].map(compile);
   const known = literals
     .filter((literal): literal is string => literal !== undefined && literal.trim() !== "")
     .flatMap((literal) =>
