@@ -180,7 +180,7 @@ export function createRequestHandler(parts: {
               if (!isJson(request)) return refuseUnheardBinary(input, message);
               seen = bytes;
               if (!isUtf8(message)) throw problem("INVALID_REQUEST", "the request is not UTF-8");
-              refuseUnheardJson(input, Buffer.from(message).toString("utf8"));
+              refuseUnheardJson(input, textOf(message));
             },
           });
     const answer = await method({ ...universal, body, signal: AbortSignal.any([universal.signal, call.signal]) });
@@ -225,7 +225,11 @@ function jsonOf(request: AnyRequest, protocol: Protocol, body: Uint8Array | unde
     return query.get("base64") === "1" ? Buffer.from(message, "base64url").toString("utf8") : message;
   }
   if (!body) return undefined;
-  return Buffer.from(messageIn(body, protocol)).toString("utf8");
+  return textOf(messageIn(body, protocol));
+}
+
+function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString("utf8");
 }
 
 /** A message without its envelope. */
