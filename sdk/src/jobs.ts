@@ -126,29 +126,27 @@ const shortWaitMs = 1_000;
 export function createJobs(connection: Connection): Jobs {
   const client = createClient(JobService, connection.transport);
 
+  /** The options of a call that waits at the service first, which comes on top of the time that it may take. */
+  const patient = (options: CallOptions, waitMs: number): CallOptions => {
+    const timeoutMs = options.timeoutMs ?? connection.timeoutMs;
+    return { ...options, timeoutMs: timeoutMs === 0 ? 0 : timeoutMs + waitMs };
+  };
+  const waitTimeout = (waitMs: number) => optionalDuration("waitTimeout", waitMs > 0 ? waitMs : undefined);
+
   const create: Jobs["create"] = async (job, options = {}) => {
     const waitMs = Math.min(options.waitMs ?? 0, longestWaitMs);
-    const request = {
-      job: jobSpec(job),
-      requestId: options.requestId ?? randomUUID(),
-      ...optionalDuration("waitTimeout", waitMs > 0 ? waitMs : undefined),
-    };
-    const timeoutMs = options.timeoutMs ?? connection.timeoutMs;
-    const allowed = { ...options, timeoutMs: timeoutMs === 0 ? 0 : timeoutMs + waitMs };
-    const response = await callUnary(connection, allowed, (call) => client.createJob(request, call));
+    const request = { job: jobSpec(job), requestId: options.requestId ?? randomUUID(), ...waitTimeout(waitMs) };
+    const response = await callUnary(connection, patient(options, waitMs), (call) => client.createJob(request, call));
     return Object.assign(present(response.job), { replayed: response.replayed });
   };
 
   const get: Jobs["get"] = async (id, options = {}) => {
     const view = options.view === "basic" ? JobView.BASIC : JobView.FULL;
-    const timeoutMs = options.timeoutMs ?? connection.timeoutMs;
     const until = performance.now() + (options.waitMs ?? 0);
     for (;;) {
       const left = Math.min(Math.max(0, until - performance.now()), longestWaitMs);
-      const response = await callUnary(
-        connection,
-        { ...options, timeoutMs: timeoutMs === 0 ? 0 : timeoutMs + left },
-        (call) => client.getJob({ id, view, ...optionalDuration("waitTimeout", left > 0 ? left : undefined) }, call),
+      const response = await callUnary(connection, patient(options, left), (call) =>
+        client.getJob({ id, view, ...waitTimeout(left) }, call),
       );
       const job = present(response.job);
       if (isFinal(job.state) || performance.now() >= until) return job;
