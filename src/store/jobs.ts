@@ -185,11 +185,11 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
       const place = await locate(id);
       if (!place) return undefined;
       // The output is asked for behind the job: of one that is final by then, all of it is there.
-      const [hash, output] = await Promise.all([
+      const [fields, output] = await Promise.all([
         readHash(keyOf(place.root, "job", id)),
         redis.getrangeBuffer(keyOf(place.root, "output", id), 0, bytes - 1),
       ]);
-      return hash && { job: jobOfHash(id, place.zone, hash), output };
+      return fields && { job: jobOfHash(id, place.zone, fields), output };
     },
     getMany: read,
     waiting: (jobs) => Promise.all(jobs.map(whyWaiting)),

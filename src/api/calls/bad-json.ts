@@ -9,8 +9,8 @@ import {
 import type { FieldProblem } from "../../errors.js";
 
 /**
- * Every field of a JSON request that cannot be read as the message, or not as what it says, by its path. The framework's own words are not used:
- * they stop at the first field, often do not name it, and repeat its value, which may be a secret.
+ * Every field of a JSON request that cannot be read as the message, or not as what it says, by its path. The framework's
+ * own words are not used: they stop at the first field, often do not name it, and repeat its value, which may be a secret.
  */
 export function findBadFields(desc: DescMessage, json: JsonValue, path = ""): FieldProblem[] {
   if (!isObject(json)) return [{ field: path, description: "must be an object" }];

@@ -11,7 +11,10 @@ const waiting: ReadonlySet<DescMethod> = new Set([
 /** Jobs of a batch that are named at most. */
 const mostJobs = 100;
 
-/** Notes what a request names by `id`, and whether it asks to wait. Call it with requests that were checked: what is no id is not for the log. */
+/**
+ * Notes what a request names by `id`, and whether it asks to wait. Call it with requests that were checked: what is no id
+ * is not for the log.
+ */
 export function noteRequest(subject: CallSubject, method: DescMethod, request: Message): void {
   const { id, waitTimeout } = request as { readonly id?: unknown; readonly waitTimeout?: Duration };
   if (waitTimeout ? durationMs(waitTimeout) > 0 : waiting.has(method)) subject.waits = true;
