@@ -1,8 +1,7 @@
 import type { Command } from "commander";
-import { loadConfig } from "../config.js";
 import { restoreHold } from "../domain/hold.js";
-import { openStore } from "./assemble.js";
 import { configOption } from "./server.js";
+import { withStore } from "./with-store.js";
 
 /** `pointsman admit-restored`: a person's word that the changes of a restored backup may be made. */
 export function registerAdmitRestored(program: Command): void {
@@ -12,8 +11,7 @@ export function registerAdmitRestored(program: Command): void {
     .option("--zone <name>", "only of this zone")
     .addOption(configOption())
     .action(async ({ zone, config }: { readonly zone?: string; readonly config?: string }) => {
-      const store = await openStore(loadConfig(config, process.env));
-      try {
+      await withStore(config, async (store) => {
         const known = [...(await store.zones()).keys()];
         if (zone !== undefined && !known.includes(zone)) {
           throw new Error(`no zone ${zone}; there are: ${known.sort().join(", ") || "none"}`);
@@ -23,8 +21,6 @@ export function registerAdmitRestored(program: Command): void {
           const { devices } = await store.upkeep.lift(one, restoreHold);
           process.stdout.write(`zone ${one}: ${devices} devices take changes again\n`);
         }
-      } finally {
-        await store.close();
-      }
+      });
     });
 }

@@ -1,10 +1,8 @@
 import type { Command } from "commander";
 import { stringify } from "yaml";
 import { type Config, ConfigError, loadConfig, settings } from "../config.js";
-import { installedPlatforms } from "../device/index.js";
 import { loadSealingKey } from "../secrets/sealing-key.js";
 import { systemClock } from "../system/clock.js";
-import { openFitStore } from "./assemble.js";
 import { readCertificate } from "./certificate.js";
 import { configOption } from "./server.js";
 
@@ -33,6 +31,7 @@ export function registerConfig(program: Command): void {
 
 /** Reads what the settings name, as a server or a worker would. Throws ConfigError with all that is wrong. */
 async function checkFiles(config: Config): Promise<void> {
+  const { installedPlatforms } = await import("../device/index.js");
   const { sealingKey: env, sealingKeyFile: file, platformsDir } = config;
   const read = await Promise.allSettled([
     env === undefined && file === undefined
@@ -50,6 +49,7 @@ async function checkFiles(config: Config): Promise<void> {
 
 /** Asks Redis what a server would ask it at its start, and says what was allowed all the same. */
 async function checkRedis(settings: Config): Promise<void> {
+  const { openFitStore } = await import("./assemble.js");
   const store = await openFitStore(settings);
   try {
     const allowed = (await store.condition.servers()).flatMap((server) => server.allowed);

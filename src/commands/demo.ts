@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { registerCliCommands } from "../cli/index.js";
 import { processIo } from "../cli/terminal/io.js";
-import { startStack } from "../dev/stack.js";
 import { createLogger } from "../telemetry/logger.js";
 
 interface Step {
@@ -55,6 +54,7 @@ export function registerDemo(program: Command): void {
     .action(async () => {
       const dataDir = await mkdtemp(join(tmpdir(), "pointsman-demo-"));
       try {
+        const { startStack } = await import("../dev/stack.js");
         const logger = createLogger("error");
         const stack = await startStack({ dataDir, host: "127.0.0.1", port: 0, devices: 8, logger });
         try {

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
-import { type Stack, startStack } from "../dev/stack.js";
+import type { Stack } from "../dev/stack.js";
 import { createLogger, type LogLevel, logLevels } from "../telemetry/logger.js";
 import { runUntilSignal } from "./run-process.js";
 
@@ -32,6 +32,7 @@ export function registerDev(program: Command): void {
     .option("--devices <count>", "simulated devices", Number, 8)
     .addOption(new Option("--log-level <level>", "what is logged").choices(logLevels).default("warn"))
     .action(async ({ data, host, port, devices, logLevel }: DevOptions) => {
+      const { startStack } = await import("../dev/stack.js");
       let stack: Stack | undefined;
       const service = {
         async start() {

@@ -1,8 +1,7 @@
 import { type Command, Option } from "commander";
-import { loadConfig } from "../config.js";
 import type { Problem } from "../store/fsck.js";
-import { openStore } from "./assemble.js";
 import { configOption } from "./server.js";
+import { withStore } from "./with-store.js";
 
 interface Options {
   readonly repair?: boolean;
@@ -26,8 +25,7 @@ export function registerFsck(program: Command): void {
     .option("--json", "print a line of JSON for each problem")
     .addOption(configOption())
     .action(async ({ repair = false, freeLost = false, json = false, config }: Options) => {
-      const store = await openStore(loadConfig(config, process.env));
-      try {
+      await withStore(config, async (store) => {
         let left = 0;
         for (const zone of (await store.zones()).keys()) {
           const report = (problem: Problem) => {
@@ -45,9 +43,7 @@ export function registerFsck(program: Command): void {
         left += others.left;
         process.stderr.write(`installation: ${others.found} found, ${others.repaired} repaired, ${others.left} left\n`);
         if (left > 0) process.exitCode = 1;
-      } finally {
-        await store.close();
-      }
+      });
     });
 }
 

@@ -1,10 +1,8 @@
 import { type Command, Option } from "commander";
-import { createApiKey } from "../api/calls/api-keys.js";
-import { loadConfig } from "../config.js";
-import type { Role, Store } from "../store/store.js";
+import type { Role } from "../store/store.js";
 import { systemRandom } from "../system/random.js";
-import { openStore } from "./assemble.js";
 import { configOption } from "./server.js";
+import { withStore } from "./with-store.js";
 
 const roles: readonly Role[] = ["reader", "operator", "admin"];
 
@@ -19,6 +17,7 @@ export function registerKeys(program: Command): void {
     .option("--json", "print JSON")
     .addOption(configOption())
     .action(async ({ role, name, json, config }: { role: Role; name: string; json?: boolean; config?: string }) => {
+      const { createApiKey } = await import("../api/calls/api-keys.js");
       await withStore(config, async ({ apiKeys }) => {
         const { record, key } = await createApiKey({ apiKeys, random: systemRandom }, { name, role });
         const { id } = record;
@@ -51,13 +50,4 @@ export function registerKeys(program: Command): void {
         if (!(await apiKeys.remove(id))) throw new Error(`no key ${id}`);
       });
     });
-}
-
-async function withStore(config: string | undefined, act: (store: Store) => Promise<void>): Promise<void> {
-  const store = await openStore(loadConfig(config, process.env));
-  try {
-    await act(store);
-  } finally {
-    await store.close();
-  }
 }

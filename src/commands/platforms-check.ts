@@ -1,8 +1,7 @@
 import type { Command } from "commander";
 import { loadConfig } from "../config.js";
-import { installedPlatforms } from "../device/index.js";
 import { systemClock } from "../system/clock.js";
-import { checkForeignData, type PlatformCheck } from "./foreign-data.js";
+import type { PlatformCheck } from "./foreign-data.js";
 import { configOption } from "./server.js";
 
 interface Options {
@@ -43,6 +42,8 @@ export function registerPlatformsCheck(platforms: Command): void {
     .action(async (_: unknown, command: Command) => {
       const { transcripts, platforms: dir, json = false, config } = command.optsWithGlobals<Options>();
       const folder = dir ?? loadConfig(config, process.env).platformsDir;
+      const { installedPlatforms } = await import("../device/index.js");
+      const { checkForeignData } = await import("./foreign-data.js");
       // Reading them is the check against their own tests.
       const known = installedPlatforms(folder, systemClock.now());
       // The engine's timers do not hold the process, and there is no connection that would.

@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { loadConfig } from "../config.js";
-import { DeviceError, installedPlatforms, replayTranscript } from "../device/index.js";
 import { systemClock } from "../system/clock.js";
 import { configOption } from "./server.js";
 
@@ -12,6 +11,7 @@ export function registerReplay(program: Command): void {
     .description("run a job's debug transcript through the device engine again, offline")
     .addOption(configOption())
     .action(async (file: string, { config }: { readonly config?: string }) => {
+      const { DeviceError, installedPlatforms, replayTranscript } = await import("../device/index.js");
       const platforms = installedPlatforms(loadConfig(config, process.env).platformsDir, systemClock.now());
       const text = await readFile(file, "utf8");
       // The engine's timers do not hold the process, and there is no connection that would.

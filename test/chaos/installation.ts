@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { createInterface } from "node:readline";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -117,10 +118,10 @@ export async function startDevices(
   journal: string,
   stops: (() => Promise<unknown>)[],
 ): Promise<DevicePlace[]> {
-  const loader = new URL("../support/run-typescript.mjs", import.meta.url).href;
-  const program = new URL("./devices.ts", import.meta.url).pathname;
+  const runner = fileURLToPath(new URL("../support/run-typescript.mjs", import.meta.url));
+  const program = fileURLToPath(new URL("./devices.ts", import.meta.url));
   const given = [String(devices), journal, seed, calm ? "calm" : ""];
-  const child: ChildProcess = spawn(...endsWithUs(process.execPath, ["--import", loader, program, ...given]), {
+  const child: ChildProcess = spawn(...endsWithUs(process.execPath, [runner, program, ...given]), {
     stdio: ["ignore", "pipe", "inherit"],
   });
   stops.push(async () => {

@@ -23,10 +23,10 @@ export interface Case {
 /** Points that reads do not pass: they have no intent, and no journal. */
 const ofChanges: ReadonlySet<Point> = new Set(["intent-stored", "intent-journaled", "done-journaled"]);
 
-/** Every point, under every action, for both effect classes. */
-export const cases: readonly Case[] = (["configure", "read"] as const)
-  .flatMap((kind) =>
-    actions.flatMap((action) =>
+/** Every point, under every action, for both effect classes. Those first whose worker is gone: the others' stay until the end. */
+export const cases: readonly Case[] = actions
+  .flatMap((action) =>
+    (["configure", "read"] as const).flatMap((kind) =>
       points
         .filter((point) => kind === "configure" || !ofChanges.has(point))
         .map((point) => ({ name: `${kind} ${action} ${point}`, point, action, kind })),

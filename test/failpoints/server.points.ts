@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Pointsman } from "@pointsman/sdk";
 import { JobState } from "@pointsman/sdk/v1";
 import { Redis } from "ioredis";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, type TestContext } from "vitest";
 import { type PrivateRedis, startPrivateRedis } from "../../src/dev/private-redis.js";
 import { createSeededRandom } from "../../src/dev/simulator/seeded-random.js";
 import { createSimulator, type Simulator } from "../../src/dev/simulator/simulator.js";
@@ -28,7 +28,6 @@ let dir: string;
 let redis: PrivateRedis;
 let simulator: Simulator;
 let grounds = 0;
-const closes: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), "pm-points-"));
@@ -42,15 +41,19 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  for (let close = closes.pop(); close; close = closes.pop()) await close();
   await simulator.close();
   await redis.stop();
   await rm(dir, { recursive: true, force: true });
 });
 
-/** An installation of its own beside the others: a server with a point, and what is started when it stands. */
-async function ground(point: ServerPoint) {
+/** An installation of its own beside the others, for one test: a server with a point, and what is started when it stands. */
+async function ground(point: ServerPoint, { onTestFinished }: TestContext) {
   const number = grounds++;
+  const closes: (() => Promise<unknown>)[] = [];
+  // What stayed until the last test would leave no time for it: each process asks Redis for work.
+  onTestFinished(async () => {
+    for (let close = closes.pop(); close; close = closes.pop()) await close();
+  });
   const env = {
     POINTSMAN_REDIS_URL: redis.socketPath,
     POINTSMAN_REDIS_PREFIX: `p${number}`,
@@ -110,10 +113,11 @@ async function strike(action: Action, { way, struck }: { way: Parameters<typeof 
 
 describe.concurrent("a server is struck", () => {
   for (const point of ["before-create", "created"] as const) {
-    test.each(each)(
+    test.for(each)(
       `at ${point} by $action: the repeated create is one job`,
-      async ({ action }) => {
-        const at = await ground(point);
+      { timeout: 900_000 },
+      async ({ action }, context) => {
+        const at = await ground(point, context);
         const [device] = at.devices;
         const requestId = randomUUID();
         const work = { device, ...change("j1") };
@@ -129,14 +133,14 @@ describe.concurrent("a server is struck", () => {
         expect(steps(device)).toEqual([1, 2, 3]);
         expect(await other.jobs.count({ devices: [device] })).toMatchObject({ total: 1 });
       },
-      900_000,
     );
   }
 
-  test.each(each)(
+  test.for(each)(
     "when it has started what was due, by $action: it runs, once",
-    async ({ action }) => {
-      const at = await ground("started-due");
+    { timeout: 900_000 },
+    async ({ action }, context) => {
+      const at = await ground("started-due", context);
       const [device] = at.devices;
       const startTime = new Date(Date.now() + 8_000);
       const [changed, looked] = await Promise.all([
@@ -152,13 +156,13 @@ describe.concurrent("a server is struck", () => {
       expect(ends.map(({ state }) => state)).toEqual([JobState.SUCCEEDED, JobState.SUCCEEDED]);
       expect(steps(device)).toEqual([1, 2, 3]);
     },
-    900_000,
   );
 
-  test.each(each)(
+  test.for(each)(
     "when it has buried a worker, by $action: the read is made elsewhere, the change is in doubt",
-    async ({ action }) => {
-      const at = await ground("buried");
+    { timeout: 900_000 },
+    async ({ action }, context) => {
+      const at = await ground("buried", context);
       const [calm, hung] = at.devices;
       const { process: dying } = await at.start("worker");
       const [changed, looked] = await Promise.all([
@@ -176,14 +180,14 @@ describe.concurrent("a server is struck", () => {
       expect((await other.jobs.wait(looked.id, { timeoutMs: endedWithinMs })).state).toBe(JobState.SUCCEEDED);
       expect(steps(hung)).toEqual([1, 2]);
     },
-    900_000,
   );
 
   for (const point of ["reconciling", "opened"] as const) {
-    test.each(each)(
+    test.for(each)(
       `at ${point} after Redis lost data, by $action: another brings it to its end, and nothing is sent twice`,
-      async ({ action }) => {
-        const at = await ground(point);
+      { timeout: 900_000 },
+      async ({ action }, context) => {
+        const at = await ground(point, context);
         const [calm, hung] = at.devices;
         const { process: dying } = await at.start("worker");
         const changed = await at.first.jobs.create({ device: hung, ...change("j6") });
@@ -206,7 +210,6 @@ describe.concurrent("a server is struck", () => {
           [1, 2, 3],
         ]);
       },
-      900_000,
     );
   }
 });

@@ -95,6 +95,6 @@ function compile(dir: string, file: string): void {
 
 /** Lives through worlds in a mutant's tree. */
 export function simulateIn(tree: MutantTree, args: readonly string[]) {
-  const hooks = join(tree.dir, "test/support/run-typescript.mjs");
-  return tree.run(process.execPath, ["--import", hooks, join(tree.dir, "test/simulation/main.ts"), ...args]);
+  const runner = join(tree.dir, "test/support/run-typescript.mjs");
+  return tree.run(process.execPath, [runner, join(tree.dir, "test/simulation/main.ts"), ...args]);
 }

@@ -7,8 +7,8 @@ import { type Outcome, simulate } from "./simulation.js";
 /** What is told of a seed when many are lived through. */
 type Short = Pick<Outcome, "seed" | "violations" | "faults" | "hash" | "ends">;
 
-/** Lets a process of ours run TypeScript as it stands. */
-export const hooks = new URL("../support/run-typescript.mjs", import.meta.url).href;
+/** What runs TypeScript in a process of its own. */
+export const runner = fileURLToPath(new URL("../support/run-typescript.mjs", import.meta.url));
 
 /** Broken worlds of which more is told than the seed. */
 const mostTold = 5;
@@ -85,7 +85,7 @@ function shortOf({ seed, violations, faults, hash, ends }: Outcome): Short {
 
 /** A process that lives through a share of the seeds. `heard` says whether it may end. */
 function share(args: readonly string[], heard: (outcome: Short) => boolean): Promise<void> {
-  const child = fork(fileURLToPath(new URL("main.ts", import.meta.url)), [...args], { execArgv: ["--import", hooks] });
+  const child = fork(runner, [fileURLToPath(new URL("main.ts", import.meta.url)), ...args]);
   return new Promise((resolve, reject) => {
     let enough = false;
     child.on("message", (outcome: Short) => {

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { hooks } from "./run-seeds.js";
+import { runner } from "./run-seeds.js";
 import { simulate } from "./simulation.js";
 
 /** How many worlds, and the first of them: SIMULATION_SEEDS and SIMULATION_FROM draw others. */
@@ -23,7 +23,7 @@ test("other seeds give other worlds", async () => {
 });
 
 test(`every promise holds in ${seeds} worlds from seed ${from}`, { timeout: 1_200_000 }, async () => {
-  const run = ["--import", hooks, fileURLToPath(new URL("main.ts", import.meta.url))];
+  const run = [runner, fileURLToPath(new URL("main.ts", import.meta.url))];
   const told = await promisify(execFile)(process.execPath, [...run, "--seeds", seeds, "--from", from]).catch(
     (error: unknown) => error as { stdout: string; stderr: string },
   );
