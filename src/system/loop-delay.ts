@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 
-const resolutionMs = 20;
+/** How far apart two looks are: each wakes a process that has nothing else to do. */
+const resolutionMs = 50;
 
 /** Measures for how long at most the event loop kept others waiting since it was asked last, in milliseconds. */
 export function createLoopDelay(): () => number {
