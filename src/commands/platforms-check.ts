@@ -45,7 +45,7 @@ export function registerPlatformsCheck(platforms: Command): void {
       const { installedPlatforms } = await import("../device/index.js");
       const { checkForeignData } = await import("./foreign-data.js");
       // Reading them is the check against their own tests.
-      const known = installedPlatforms(folder, systemClock.now());
+      const known = new Map(installedPlatforms(folder, systemClock.now()));
       // The engine's timers do not hold the process, and there is no connection that would.
       const hold = setInterval(() => undefined, 60_000);
       const checks = transcripts === undefined ? [] : await checkForeignData(transcripts, known, systemClock);

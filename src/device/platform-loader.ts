@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { createReader, DefinitionError } from "./definition-reader.js";
+import { lazyMap } from "./lazy-map.js";
 import type { Platform } from "./platform.js";
 import { readPlatform } from "./platform-reader.js";
 import { brokenVectors } from "./platform-vectors.js";
@@ -46,6 +48,14 @@ function readDocument(document: Document, origin: string, find: FindDocument): P
   }
 }
 
+/** A definition that holds to its own `tests`. */
+function readSound(document: Document, file: string, find: FindDocument): Platform {
+  const platform = readDocument(document, file, find);
+  const [broken] = brokenVectors(platform);
+  if (broken) throw new DefinitionError(`${file}: ${broken.field}`, broken.problem);
+  return platform;
+}
+
 /** The fields of a definition and those it takes over. */
 function whole(document: Document, find: FindDocument, depth: number): Document {
   const { extends: name, ...own } = document;
@@ -58,7 +68,6 @@ function whole(document: Document, find: FindDocument, depth: number): Document 
 /** A definition with the file it stands in. */
 interface LoadedPlatform {
   readonly file: string;
-  readonly document: Document;
   readonly platform: Platform;
 }
 
@@ -79,11 +88,9 @@ function loadFolder(folder: string, find: FindDocument): Map<string, LoadedPlatf
     return sibling === undefined || sibling === asking ? find(name, asking) : sibling;
   };
   for (const { file, document } of documents) {
-    const platform = readDocument(document, file, lookUp);
-    const [broken] = brokenVectors(platform);
-    if (broken) throw new DefinitionError(`${file}: ${broken.field}`, broken.problem);
+    const platform = readSound(document, file, lookUp);
     if (platforms.has(platform.name)) throw new DefinitionError(`${file}: name`, `${platform.name} is defined twice`);
-    platforms.set(platform.name, { file, document, platform });
+    platforms.set(platform.name, { file, platform });
   }
   return platforms;
 }
@@ -96,20 +103,31 @@ function readText(folder: string, file: string): string {
   }
 }
 
-let ours: ReadonlyMap<string, LoadedPlatform> | undefined;
+const folderOfOurs = fileURLToPath(new URL("./platforms/", import.meta.url));
+let ourDocuments: ReadonlyMap<string, Document> | undefined;
+let ourPlatforms: ReadonlyMap<string, Platform> | undefined;
 
-function loadOurs(): ReadonlyMap<string, LoadedPlatform> {
-  ours ??= loadFolder(fileURLToPath(new URL("./platforms/", import.meta.url)), () => undefined);
-  return ours;
+/** What stands in the files of ours, each read when it is asked for: to read all takes half a second, and few are needed. */
+function builtInDocuments(): ReadonlyMap<string, Document> {
+  ourDocuments ??= lazyMap(
+    readdirSync(folderOfOurs)
+      .sort()
+      .map((file) => basename(file, ".yaml")),
+    (name) => parseDocument(readText(folderOfOurs, `${name}.yaml`), `${name}.yaml`),
+  );
+  return ourDocuments;
 }
 
 function builtInDocument(name: string): Document | undefined {
-  return loadOurs().get(name)?.document;
+  return builtInDocuments().get(name);
 }
 
-/** The platforms that come with Pointsman, by name. Read once. */
+/** The platforms that come with Pointsman, by name, which is that of their file. Each is read once, when it is asked for. */
 export function builtInPlatforms(): ReadonlyMap<string, Platform> {
-  return new Map([...loadOurs()].map(([name, { platform }]) => [name, platform]));
+  ourPlatforms ??= lazyMap(builtInDocuments().keys(), (name) =>
+    readSound(builtInDocument(name) ?? {}, `${name}.yaml`, builtInDocument),
+  );
+  return ourPlatforms;
 }
 
 /**
@@ -117,13 +135,13 @@ export function builtInPlatforms(): ReadonlyMap<string, Platform> {
  * the place of others of their name. `now` is milliseconds since the epoch. Throws a DefinitionError.
  */
 export function installedPlatforms(folder: string | undefined, now: number): ReadonlyMap<string, Platform> {
-  const platforms = new Map(builtInPlatforms());
-  if (folder === undefined) return platforms;
+  const builtIn = builtInPlatforms();
+  if (folder === undefined) return builtIn;
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
     throw new DefinitionError("platforms_dir", `there is no folder ${folder}`);
+  const own = new Map<string, Platform>();
   for (const [name, { file, platform }] of loadFolder(folder, builtInDocument)) {
-    const origin = { file, overridesBuiltIn: platforms.has(name), loadedAt: now };
-    platforms.set(name, { ...platform, origin });
+    own.set(name, { ...platform, origin: { file, overridesBuiltIn: builtIn.has(name), loadedAt: now } });
   }
-  return platforms;
+  return lazyMap([...builtIn.keys(), ...own.keys()], (name) => (own.get(name) ?? builtIn.get(name)) as Platform);
 }

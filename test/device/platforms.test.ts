@@ -4,8 +4,12 @@ import { brokenVectors } from "../../src/device/platform-vectors.js";
 import { shortestPath } from "../../src/device/modes.js";
 import { platform } from "../support/device-engine.js";
 
-describe.each([...builtInPlatforms().values()].map((one) => [one.name, one] as const))("platform %s", (_name, one) => {
+describe.each([...builtInPlatforms()])("platform %s", (file, one) => {
   const { vectors } = one;
+
+  test("has the name of its file", () => {
+    expect(one.name).toBe(file);
+  });
 
   test("holds to its own vectors: prompts and their modes, rejections, questions, secrets, what only reads, names", () => {
     expect(brokenVectors(one)).toEqual([]);
