@@ -32,6 +32,15 @@ async function sessionOf(name: string, state: SessionState, before?: Session): P
   });
 }
 
+/** The session that a job runs in, once its worker has told of both: of its jobs it tells with each beat. */
+async function sessionOfJob(name: string, job: string): Promise<Session> {
+  return eventually(async () => {
+    const session = await sessionOf(name, SessionState.BUSY);
+    expect(session).toMatchObject({ job });
+    return session;
+  });
+}
+
 const ran = (name: string, word: RegExp): boolean =>
   at.simulator.journal().some((entry) => entry.device === name && word.test(entry.line));
 
@@ -64,9 +73,8 @@ test("where a job runs nothing is closed unless it may be interrupted, and then 
   const read = await at.client.jobs.create({ device: "busy1", commands: ["show slow"] });
   const change = await at.client.jobs.create({ device: "busy2", commands: ["slow reload"] });
   await at.client.jobs.run({ device: "r2", commands: ["show clock"] });
-  const before = await sessionOf("busy1", SessionState.BUSY);
-  await sessionOf("busy2", SessionState.BUSY);
-  expect(before).toMatchObject({ job: read.id });
+  const before = await sessionOfJob("busy1", read.id);
+  await sessionOfJob("busy2", change.id);
   const idle = await sessionOf("r2", SessionState.IDLE);
 
   const devices = ["busy1", "busy2", "r2"];

@@ -6,7 +6,7 @@ import { runner } from "./run-seeds.js";
 import { simulate } from "./simulation.js";
 
 /** How many worlds, and the first of them: SIMULATION_SEEDS and SIMULATION_FROM draw others. */
-const seeds = process.env["SIMULATION_SEEDS"] ?? "500";
+const seeds = process.env["SIMULATION_SEEDS"] ?? "1000";
 const from = process.env["SIMULATION_FROM"] ?? "1";
 
 test("the same seed gives the same world, to the last answer", { timeout: 300_000 }, async () => {
