@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/support/longest-first.js";
 
 export default defineConfig({
   ssr: { resolve: { conditions: ["pointsman-source", "node", "import", "default"] } },
@@ -10,6 +11,7 @@ export default defineConfig({
     hookTimeout: 180_000,
     // Many wait for leases of 15 s: two files at a time leave two cores idle for a third of the time.
     maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     globalSetup: ["test/support/build.ts"],
   },
 });
