@@ -1,30 +1,20 @@
-import type { PlatformCatalogue } from "../api/devices/platform-catalogue.js";
+import { setImmediate as turn } from "node:timers/promises";
+import type { PlatformCatalogue, PlatformDescription } from "../api/devices/platform-catalogue.js";
 import { helpKeyProblem, isReadOnly, missingConsent, parseConfiguration, type Platform } from "../device/index.js";
 
 /** The platforms as the server knows them: the same definitions that drive the worker's engine. */
 export function createPlatformCatalogue(platforms: ReadonlyMap<string, Platform>): PlatformCatalogue {
   return {
-    names: () => [...platforms.keys()],
     has: (name) => platforms.has(name),
-    describe: () =>
-      [...platforms.values()].map(
-        ({ name, description, channel, modes, configuration, origin, evidence, commands }) => ({
-          ...{ name, description, channel, evidence },
-          origin: origin.file ?? "built_in",
-          overridesBuiltIn: origin.overridesBuiltIn,
-          ...(origin.loadedAt === undefined ? {} : { loadTime: origin.loadedAt }),
-          modes: modes.map((mode) => mode.name),
-          deniedCommands: commands.denied.map(({ text }) => text),
-          ...(configuration && {
-            configuration: {
-              evidence: configuration.evidence,
-              candidate: configuration.candidate !== undefined,
-              ...(configuration.confirmed && { confirmed: configuration.confirmed }),
-              ...(configuration.save && { saveEvidence: configuration.save.evidence }),
-            },
-          }),
-        }),
-      ),
+    async describe() {
+      const all: PlatformDescription[] = [];
+      for (const platform of platforms.values()) {
+        all.push(descriptionOf(platform));
+        // To read a definition takes hundredths of a second: between two of them others have their turn.
+        await turn();
+      }
+      return all;
+    },
     isReadOnly(name, line) {
       const platform = platforms.get(name);
       return platform !== undefined && isReadOnly(platform.readOnly, line);
@@ -44,5 +34,25 @@ export function createPlatformCatalogue(platforms: ReadonlyMap<string, Platform>
       const rules = platforms.get(name)?.configuration;
       return rules === undefined ? undefined : missingConsent(name, rules, wish);
     },
+  };
+}
+
+function descriptionOf(platform: Platform): PlatformDescription {
+  const { name, description, channel, modes, configuration, origin, evidence, commands } = platform;
+  return {
+    ...{ name, description, channel, evidence },
+    origin: origin.file ?? "built_in",
+    overridesBuiltIn: origin.overridesBuiltIn,
+    ...(origin.loadedAt === undefined ? {} : { loadTime: origin.loadedAt }),
+    modes: modes.map((mode) => mode.name),
+    deniedCommands: commands.denied.map(({ text }) => text),
+    ...(configuration && {
+      configuration: {
+        evidence: configuration.evidence,
+        candidate: configuration.candidate !== undefined,
+        ...(configuration.confirmed && { confirmed: configuration.confirmed }),
+        ...(configuration.save && { saveEvidence: configuration.save.evidence }),
+      },
+    }),
   };
 }

@@ -58,12 +58,12 @@ export interface Clients {
 const fromUs = { origin: "built_in", overridesBuiltIn: false, evidence: "real_cli", deniedCommands: ["reload"] };
 
 export const testPlatforms: PlatformCatalogue = {
-  names: () => ["cisco_ios", "linux"],
   has: (name) => name === "cisco_ios" || name === "linux",
-  describe: () => [
-    { name: "cisco_ios", description: "Cisco IOS", modes: ["exec", "enable"], channel: "shell", ...fromUs },
-    { name: "linux", description: "Linux", modes: ["shell"], channel: "exec", ...fromUs },
-  ],
+  describe: () =>
+    Promise.resolve([
+      { name: "cisco_ios", description: "Cisco IOS", modes: ["exec", "enable"], channel: "shell", ...fromUs },
+      { name: "linux", description: "Linux", modes: ["shell"], channel: "exec", ...fromUs },
+    ]),
   isReadOnly: (platform, line) => platform === "cisco_ios" && /^show [a-z ]+$/.test(line),
   configurationProblems: (_, lines) => {
     const index = lines.indexOf("end");

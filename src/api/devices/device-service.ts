@@ -198,8 +198,8 @@ export function createDeviceService(parts: DeviceServiceParts): ServiceImpl<type
       return { device: await view(record, true) };
     },
 
-    listPlatforms: () => ({
-      platforms: platforms.describe().map(platformMessage),
+    listPlatforms: async () => ({
+      platforms: (await platforms.describe()).map(platformMessage),
     }),
   };
 }

@@ -2,10 +2,9 @@ import type { PlatformCommands } from "../../domain/command-rules.js";
 
 /** What the server knows of platforms. The same data drives the worker's engine. */
 export interface PlatformCatalogue {
-  names(): readonly string[];
   has(name: string): boolean;
   /** Every platform, by name. */
-  describe(): readonly PlatformDescription[];
+  describe(): Promise<readonly PlatformDescription[]>;
   /** Whether all of a line is known to change nothing on this platform. */
   isReadOnly(platform: string, line: string): boolean;
   /** Why a line can never be typed on this platform; undefined: it can be. */
