@@ -29,8 +29,8 @@ export async function startFleet(distDir, kind, count, delayMs = 0) {
 
 /** Starts one of the sides that work with devices; `ask` gives it an order and resolves with the answer. */
 export async function startClient(which, distDir) {
-  // Ours runs as it does in a worker.
-  const { workerFlags } = await import(`${distDir}/commands/watched-process.js`);
+  // Ours runs as it does in a worker; an older one had no flags.
+  const { workerFlags = [] } = await import(`${distDir}/commands/watched-process.js`);
   const child = fork(clientFile, [which, distDir], {
     execArgv: ["--expose-gc", ...(which === "engine" ? workerFlags : [])],
     stdio: ["ignore", "inherit", "inherit", "ipc"],

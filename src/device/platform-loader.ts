@@ -124,8 +124,9 @@ function builtInDocument(name: string): Document | undefined {
 
 /** The platforms that come with Pointsman, by name, which is that of their file. Each is read once, when it is asked for. */
 export function builtInPlatforms(): ReadonlyMap<string, Platform> {
-  ourPlatforms ??= lazyMap(builtInDocuments().keys(), (name) =>
-    readSound(builtInDocument(name) ?? {}, `${name}.yaml`, builtInDocument),
+  const documents = builtInDocuments();
+  ourPlatforms ??= lazyMap(documents.keys(), (name) =>
+    readSound(documents.get(name)!, `${name}.yaml`, builtInDocument),
   );
   return ourPlatforms;
 }

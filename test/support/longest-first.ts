@@ -3,7 +3,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 /** What takes minutes or waits for leases. Begun last, it would keep one process busy when the others have nothing left. */
 const long = ["/test/mutants/", "/test/simulation/", "/test/e2e/", "/test/store/model/"];
 
-/** The order in which files of tests are begun on a machine that has not timed them yet. */
+/** Begins the long ones first, in the order that vitest has for them otherwise. */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification): number => {
