@@ -1,5 +1,4 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { createInterface } from "node:readline";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -8,6 +7,7 @@ import { createSeededRandom } from "../../src/dev/simulator/seeded-random.js";
 import { endsWithUs } from "../support/ends-with-us.js";
 import { freePort } from "../support/free-port.js";
 import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.js";
+import { typescriptProgram } from "../support/typescript-program.js";
 import { login, type DevicePlace } from "./fleet.js";
 import { startOurs } from "../support/system.js";
 import { startMember, type Member } from "./member.js";
@@ -118,10 +118,9 @@ export async function startDevices(
   journal: string,
   stops: (() => Promise<unknown>)[],
 ): Promise<DevicePlace[]> {
-  const runner = fileURLToPath(new URL("../support/run-typescript.mjs", import.meta.url));
-  const program = fileURLToPath(new URL("./devices.ts", import.meta.url));
+  const program = new URL("./devices.ts", import.meta.url);
   const given = [String(devices), journal, seed, calm ? "calm" : ""];
-  const child: ChildProcess = spawn(...endsWithUs(process.execPath, [runner, program, ...given]), {
+  const child: ChildProcess = spawn(...endsWithUs(process.execPath, typescriptProgram(program, given)), {
     stdio: ["ignore", "pipe", "inherit"],
   });
   stops.push(async () => {

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { createInterface } from "node:readline";
 import { eventually } from "../support/eventually.js";
 import { endsWithUs } from "../support/ends-with-us.js";
+import { typescriptProgram } from "../support/typescript-program.js";
 import type { Point } from "./points.js";
 import type { ServerPoint } from "./server-points.js";
 
@@ -20,15 +20,13 @@ export interface Standing {
   end(): Promise<void>;
 }
 
-const runner = fileURLToPath(new URL("../support/run-typescript.mjs", import.meta.url));
-
 type Env = Readonly<Record<string, string>>;
 
 export function startStanding(role: "worker", point: Point, env: Env): Standing;
 export function startStanding(role: "server", point: ServerPoint, env: Env): Standing;
 export function startStanding(role: "worker" | "server", point: string, env: Env): Standing {
-  const program = fileURLToPath(new URL(`./${role}.ts`, import.meta.url));
-  const child = spawn(...endsWithUs(process.execPath, [runner, program, point]), {
+  const program = new URL(`./${role}.ts`, import.meta.url);
+  const child = spawn(...endsWithUs(process.execPath, typescriptProgram(program, [point])), {
     env: { ...process.env, ...env },
     stdio: ["pipe", "pipe", "pipe"],
   });

@@ -1,14 +1,16 @@
 import { fork } from "node:child_process";
 import { availableParallelism } from "node:os";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { typescriptProgram } from "../support/typescript-program.js";
 import { type Outcome, simulate } from "./simulation.js";
 
 /** What is told of a seed when many are lived through. */
 type Short = Pick<Outcome, "seed" | "violations" | "faults" | "hash" | "ends">;
 
-/** What runs TypeScript in a process of its own. */
-export const runner = fileURLToPath(new URL("../support/run-typescript.mjs", import.meta.url));
+/** What Node is given to live through worlds in a process of its own. */
+export function simulation(args: readonly string[]) {
+  return typescriptProgram(new URL("main.ts", import.meta.url), args);
+}
 
 /** Broken worlds of which more is told than the seed. */
 const mostTold = 5;
@@ -85,7 +87,8 @@ function shortOf({ seed, violations, faults, hash, ends }: Outcome): Short {
 
 /** A process that lives through a share of the seeds. `heard` says whether it may end. */
 function share(args: readonly string[], heard: (outcome: Short) => boolean): Promise<void> {
-  const child = fork(runner, [fileURLToPath(new URL("main.ts", import.meta.url)), ...args]);
+  const [script, ...given] = simulation(args);
+  const child = fork(script, given);
   return new Promise((resolve, reject) => {
     let enough = false;
     child.on("message", (outcome: Short) => {

@@ -1,8 +1,7 @@
 import { execFile } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { runner } from "./run-seeds.js";
+import { simulation } from "./run-seeds.js";
 import { simulate } from "./simulation.js";
 
 /** How many worlds, and the first of them: SIMULATION_SEEDS and SIMULATION_FROM draw others. */
@@ -23,8 +22,8 @@ test("other seeds give other worlds", async () => {
 });
 
 test(`every promise holds in ${seeds} worlds from seed ${from}`, { timeout: 1_200_000 }, async () => {
-  const run = [runner, fileURLToPath(new URL("main.ts", import.meta.url))];
-  const told = await promisify(execFile)(process.execPath, [...run, "--seeds", seeds, "--from", from]).catch(
+  const run = simulation(["--seeds", seeds, "--from", from]);
+  const told = await promisify(execFile)(process.execPath, run).catch(
     (error: unknown) => error as { stdout: string; stderr: string },
   );
   expect(told.stdout + told.stderr).toContain(`${seeds} worlds, 0 with a broken promise`);
