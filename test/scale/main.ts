@@ -3,9 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Pointsman } from "@pointsman/sdk";
 import { startPrivateRedis } from "../../src/dev/private-redis.js";
-import { createSimulator } from "../../src/dev/simulator/simulator.js";
-import { systemClock } from "../../src/system/clock.js";
 import { device, login, startOurs } from "../support/system.js";
+import { startFleet } from "./fleet.js";
 
 /**
  * A run over many simulated devices in real processes, told in figures: how long it takes to be accepted and to end, what
@@ -29,10 +28,7 @@ const names = Array.from({ length: total }, (_, i) => `r${String(i).padStart(6, 
 const platforms = new Map(names.map((name, i) => [name, i % failing === failing - 1 ? "arista_eos" : "cisco_ios"]));
 const dir = await mkdtemp(join(tmpdir(), "pm-scale-"));
 const redis = await startPrivateRedis({ dir: join(dir, "redis") });
-const simulator = await createSimulator({
-  clock: systemClock,
-  devices: names.map((name) => device(name, { platform: platforms.get(name)! })),
-});
+const fleet = await startFleet(names.map((name) => device(name, { platform: platforms.get(name)! })));
 const env = {
   POINTSMAN_REDIS_URL: redis.socketPath,
   POINTSMAN_SEALING_KEY: Buffer.alloc(32, 7).toString("base64"),
@@ -70,17 +66,10 @@ try {
   await Promise.all(others.map((worker) => worker.logged("worker ready")));
   await client.credentials.create("lab", login);
   await client.devices.createMany(
-    names.map((name) => {
-      const { host: address, port: sshPort, hostKeyLine } = simulator.device(name);
-      return {
-        name,
-        address,
-        port: sshPort,
-        platform: platforms.get(name)!,
-        credential: "lab",
-        hostKeys: [hostKeyLine],
-      };
-    }),
+    fleet.devices.map(({ name, host, port, hostKeyLine }) => ({
+      ...{ name, address: host, port, hostKeys: [hostKeyLine] },
+      ...{ platform: platforms.get(name)!, credential: "lab" },
+    })),
   );
   say("devices", total);
 
@@ -104,7 +93,7 @@ try {
   must(whole.counts?.failed === Math.floor(total / failing), "those fail that do not know the command");
 
   const namedMs = performance.now();
-  const before = simulator.journal().length;
+  await fleet.touched();
   const stopping = await client.runs.create({
     devices: names,
     commands: [command],
@@ -113,14 +102,7 @@ try {
   say("a run over all of them by name, accepted in", seconds(namedMs));
   const stopped = await client.runs.wait(stopping);
   await sayFailures(stopping.id);
-  // Sessions of the run before, which were idle for long enough, take their leave meanwhile.
-  const touched = new Set(
-    simulator
-      .journal()
-      .slice(before)
-      .filter(({ kind, line }) => kind === "connect" || (kind === "command" && line !== "exit"))
-      .map((entry) => entry.device),
-  );
+  const touched = await fleet.touched();
   const untouched: string[] = [];
   for await (const target of client.runs.targets(stopping.id, { states: ["UNTOUCHED"], pageSize: 1_000 }))
     untouched.push(target.target);
@@ -132,7 +114,7 @@ try {
 } finally {
   client.close();
   await Promise.all([server, ...others].map((one) => one.stop()));
-  await simulator.close();
+  await fleet.close();
   await redis.stop();
   await rm(dir, { recursive: true, force: true });
 }
