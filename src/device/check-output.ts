@@ -1,6 +1,6 @@
 import type { Platform } from "./platform.js";
 import { matchAnyPrompt } from "./prompt.js";
-import { createScreen } from "./screen.js";
+import { renderLines } from "./screen.js";
 
 /** Something in foreign data that a definition takes for what it may not be. */
 export interface Finding {
@@ -13,14 +13,6 @@ export interface Finding {
   /** From 1, in the file as text; of a recorded session the number of the step. */
   readonly line: number;
   readonly text: string;
-}
-
-/** Text as a terminal shows it, in lines. */
-export function renderLines(text: string): string[] {
-  const lines: string[] = [];
-  const screen = createScreen((line) => lines.push(line));
-  screen.write(text);
-  return [...lines, screen.line];
 }
 
 const caret = /^\s*\^\s*$/;

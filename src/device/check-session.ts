@@ -1,5 +1,6 @@
 import type { Clock } from "../domain/clock.js";
-import { checkOutput, type Finding, renderLines } from "./check-output.js";
+import { checkOutput, type Finding } from "./check-output.js";
+import { renderLines } from "./screen.js";
 import type { Platform } from "./platform.js";
 import { matchAnyPrompt } from "./prompt.js";
 import {

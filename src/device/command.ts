@@ -44,10 +44,17 @@ function firstBytes(text: string, bytes: number): string {
 /** What would be more than one line, or keys. */
 const control = /[\x00-\x08\x0a-\x1f\x7f]/;
 
+function isLine(text: string): boolean {
+  return !control.test(text);
+}
+
 /** Control characters other than a tab are refused. Throws a RangeError. */
 export function checkCommand({ command, answers, block }: CommandRequest): void {
-  const isLine = (text: string): boolean => !control.test(text);
-  if (isLine(command) && (answers ?? []).every(({ answer }) => isLine(answer)) && (block?.lines ?? []).every(isLine)) {
+  if (
+    isLine(command) &&
+    (answers === undefined || answers.every(({ answer }) => isLine(answer))) &&
+    (block === undefined || block.lines.every(isLine))
+  ) {
     return;
   }
   throw new RangeError("a command and an answer are one line each, without control characters");
@@ -67,8 +74,12 @@ export function createErrorLines(
   const lines: string[] = [];
   return {
     see(line) {
-      if (lines.length < mostErrorLines && errors.some((pattern) => pattern?.test(line)))
+      if (lines.length >= mostErrorLines) return;
+      for (const pattern of errors) {
+        if (!pattern?.test(line)) continue;
         lines.push(redact(line.trimEnd()));
+        return;
+      }
     },
     lines,
   };

@@ -15,10 +15,14 @@ export function createDecoder(): Decoder {
   let kept = nothing;
   return {
     push(bytes) {
-      const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      const chunk = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       const all = kept.length > 0 ? Buffer.concat([kept, chunk]) : chunk;
       const end = all.length - openSequence(all);
-      kept = end < all.length ? Buffer.from(all.subarray(end)) : nothing;
+      if (end === all.length) {
+        kept = nothing;
+        return decode(all);
+      }
+      kept = Buffer.from(all.subarray(end));
       return decode(all.subarray(0, end));
     },
     flush() {

@@ -43,7 +43,11 @@ export function exchange(context: ExchangeContext, request: ExchangeRequest): Pr
   return new Promise((resolve, reject) => new Exchange(context, request, resolve, reject).begin());
 }
 
+/** A read of a socket that brings less than this has emptied it. Node reads 64 KiB, of which half may be a packet's first half. */
+const emptiedBelow = 16_384;
+
 const lookAt = (exchange: Exchange): void => exchange.look();
+const lookSoon = (exchange: Exchange): void => exchange.lookOnceRead();
 
 /**
  * One exchange under way. A class, unlike its neighbours: a job has one for each of its lines, and thirty closures for
@@ -68,6 +72,8 @@ class Exchange implements ShellListener {
   /** More than the echo has come, or may still come behind what looks like the end. */
   private answered: boolean;
   private isLookDue = false;
+  /** Bytes that came since the last look was asked for. */
+  private news = 0;
   private blockAt = -1;
   private blockEcho: EchoFinder | undefined;
   private outlet: Outlet | undefined;
@@ -142,7 +148,7 @@ class Exchange implements ShellListener {
     }
   }
 
-  chunk(): void {
+  chunk(bytes: number): void {
     const now = this.context.clock.monotonic();
     if (this.openLine && this.phase === "output") {
       this.torn = true;
@@ -153,9 +159,10 @@ class Exchange implements ShellListener {
     this.cancelStill?.();
     this.cancelStill = undefined;
     this.deliver();
+    this.news += bytes;
     if (!this.isLookDue && this.phase !== "done") {
       this.isLookDue = true;
-      setImmediate(lookAt, this);
+      process.nextTick(lookSoon, this);
     }
   }
 
@@ -163,9 +170,16 @@ class Exchange implements ShellListener {
     this.giveUp(error);
   }
 
+  /** Looks at once what one read brought, while it is at hand; behind a large one, when the rest of it is read too. */
+  lookOnceRead(): void {
+    if (this.news < emptiedBelow) this.look();
+    else setImmediate(lookAt, this);
+  }
+
   /** Looks at the last line, once everything that has arrived by now is read. */
   look(): void {
     this.isLookDue = false;
+    this.news = 0;
     const { phase, mark, request } = this;
     const { shell, platform, matcher } = this.context;
     if (phase === "done" || phase === "echo" || phase === "block") return;

@@ -40,43 +40,66 @@ export interface PromptMatcher {
 
 /** A matcher that has learnt nothing yet. */
 export function createPromptMatcher(platform: Platform): PromptMatcher {
-  let host: string | undefined;
-  let blanks = "";
-  let renamed: string | undefined;
-  let last: PromptMatch | undefined;
-  const tellsByLine = platform.modes.every(({ below }) => below === undefined);
-  /** What of a name stands in every prompt that bears it. */
-  const stem = (name: string): string => (platform.hostKept > 0 ? name.slice(0, platform.hostKept) : name);
-  const mayBear = (line: string, name: string | undefined): boolean => name !== undefined && line.includes(stem(name));
-  const isSame = (seen: string, known: string | undefined): boolean =>
-    known !== undefined &&
-    (seen === known ||
-      (platform.hostFollowedBy !== "" && seen.startsWith(known + platform.hostFollowedBy)) ||
-      (platform.hostKept > 0 && seen.length >= platform.hostKept && known.startsWith(seen)));
-  return {
-    match(line, above) {
-      if (host === undefined) return undefined;
-      if (tellsByLine && line === last?.text) return last;
-      if (!mayBear(line, host) && !mayBear(line, renamed)) return undefined;
-      const found = matchAnyPrompt(platform, line, above);
-      if (!found || blanksOf(line) !== blanks) return undefined;
-      if (!isSame(found.host, host) && !isSame(found.host, renamed)) return undefined;
-      return (last = found);
-    },
-    learn(prompt) {
-      // A cut name in a configuration prompt is no reason to forget the whole one.
-      if (!(prompt.host !== host && isSame(prompt.host, host))) host = prompt.host;
-      blanks = blanksOf(prompt.text);
-      renamed = undefined;
-      if (prompt !== last) last = undefined;
-    },
-    expectRename(next) {
-      renamed = next;
-    },
-    get learnt() {
-      return host !== undefined;
-    },
-  };
+  return new LearningMatcher(platform);
+}
+
+/** One for each session: a class, so that all of them are of one shape and share their methods. */
+class LearningMatcher implements PromptMatcher {
+  private readonly platform: Platform;
+  private readonly tellsByLine: boolean;
+  private host: string | undefined = undefined;
+  private blanks = "";
+  private renamed: string | undefined = undefined;
+  private last: PromptMatch | undefined = undefined;
+
+  constructor(platform: Platform) {
+    this.platform = platform;
+    this.tellsByLine = platform.modes.every(({ below }) => below === undefined);
+  }
+
+  get learnt(): boolean {
+    return this.host !== undefined;
+  }
+
+  match(line: string, above?: string): PromptMatch | undefined {
+    const { host, renamed, last } = this;
+    if (host === undefined) return undefined;
+    if (this.tellsByLine && line === last?.text) return last;
+    if (!this.mayBear(line, host) && !this.mayBear(line, renamed)) return undefined;
+    const found = matchAnyPrompt(this.platform, line, above);
+    if (!found || blanksOf(line) !== this.blanks) return undefined;
+    if (!this.isSame(found.host, host) && !this.isSame(found.host, renamed)) return undefined;
+    return (this.last = found);
+  }
+
+  learn(prompt: PromptMatch): void {
+    // A cut name in a configuration prompt is no reason to forget the whole one.
+    if (!(prompt.host !== this.host && this.isSame(prompt.host, this.host))) this.host = prompt.host;
+    this.blanks = blanksOf(prompt.text);
+    this.renamed = undefined;
+    if (prompt !== this.last) this.last = undefined;
+  }
+
+  expectRename(host: string): void {
+    this.renamed = host;
+  }
+
+  private mayBear(line: string, name: string | undefined): boolean {
+    if (name === undefined) return false;
+    // What of a name stands in every prompt that bears it.
+    const { hostKept } = this.platform;
+    return line.includes(hostKept > 0 ? name.slice(0, hostKept) : name);
+  }
+
+  private isSame(seen: string, known: string | undefined): boolean {
+    const { hostFollowedBy, hostKept } = this.platform;
+    return (
+      known !== undefined &&
+      (seen === known ||
+        (hostFollowedBy !== "" && seen.startsWith(known + hostFollowedBy)) ||
+        (hostKept > 0 && seen.length >= hostKept && known.startsWith(seen)))
+    );
+  }
 }
 
 function blanksOf(line: string): string {

@@ -2,16 +2,18 @@ import type { Clock } from "../domain/clock.js";
 import { checkCommand, createErrorLines, createOutputGauge } from "./command.js";
 import { helpKeyProblem } from "./help-key.js";
 import { DeviceError } from "./device-error.js";
-import type { Endpoint } from "./endpoint.js";
+import type { CryptoProfile } from "../domain/crypto-profile.js";
+import type { Account, Endpoint } from "./endpoint.js";
 import { exchange } from "./exchange.js";
 import type { Ask, ExchangeContext } from "./exchange-request.js";
 import type { LiveSession } from "./live-session.js";
 import { login } from "./login.js";
 import { shortestPath, walkToMode } from "./modes.js";
 import { createPromptMatcher, matchAnyPrompt, type PromptMatch } from "./prompt.js";
-import { createRedactor } from "./redact.js";
-import type { Answer, CommandOutcome, CommandRequest, TypedBlock } from "./session.js";
-import { createShell } from "./shell.js";
+import type { Platform } from "./platform.js";
+import { createRedactor, type Redactor } from "./redact.js";
+import type { Answer, CommandOutcome, CommandRequest, ModeOptions, TypedBlock } from "./session.js";
+import { createShell, type Shell } from "./shell.js";
 import type { RecordedBlock, Transcript, TranscriptStart } from "./transcript.js";
 import type { Transport } from "./transport.js";
 
@@ -62,18 +64,78 @@ export async function openShellSession(
   } else {
     prompt = await login(context, account, { timeoutMs: endpoint.loginTimeoutMs ?? 30_000, signal: options.signal });
   }
-  const loginMode = options.resume?.loginMode ?? prompt.mode;
-  const timings = { connectMs: transport.connectMs, authMs: transport.authMs, loginMs: clock.monotonic() - started };
-  let reused = false;
-  let hasRun = false;
-  let closing: Promise<void> | undefined;
+  return new ShellSession({
+    ...{ transport, endpoint, shell, context, redactor, prompt },
+    loginMode: options.resume?.loginMode ?? prompt.mode,
+    loginMs: clock.monotonic() - started,
+  });
+}
 
-  const withMode = (error: unknown): unknown =>
-    error instanceof DeviceError && error.mode === undefined
-      ? new DeviceError(error.reason, error.message, { ...error, mode: prompt.mode, cause: error.cause })
-      : error;
+/** A terminal that has logged in, and how it came to be. */
+interface LoggedIn {
+  readonly transport: Transport;
+  readonly endpoint: Endpoint;
+  readonly shell: Shell;
+  readonly context: ExchangeContext;
+  readonly redactor: Redactor;
+  readonly prompt: PromptMatch;
+  readonly loginMode: string;
+  readonly loginMs: number;
+}
 
-  const run = async (request: CommandRequest): Promise<CommandOutcome> => {
+/** One of thousands: a class, so that all of them are of one shape and share their methods. */
+class ShellSession implements LiveSession {
+  reused = false;
+  readonly loginMode: string;
+  readonly hostKey: Transport["hostKey"];
+  readonly newBastionKeys: LiveSession["newBastionKeys"];
+  readonly remoteVersion: string;
+  readonly cryptoProfile?: CryptoProfile;
+  readonly timings: LiveSession["timings"];
+  private readonly transport: Transport;
+  private readonly platform: Platform;
+  private readonly account: Account;
+  private readonly shell: Shell;
+  private readonly context: ExchangeContext;
+  private readonly redactor: Redactor;
+  private current: PromptMatch;
+  private hasRun = false;
+  private closing: Promise<void> | undefined = undefined;
+
+  constructor({ transport, endpoint, shell, context, redactor, prompt, loginMode, loginMs }: LoggedIn) {
+    this.loginMode = loginMode;
+    this.hostKey = transport.hostKey;
+    this.newBastionKeys = transport.newBastionKeys ?? [];
+    this.remoteVersion = transport.remoteVersion;
+    if (transport.cryptoProfile !== undefined) this.cryptoProfile = transport.cryptoProfile;
+    this.timings = { connectMs: transport.connectMs, authMs: transport.authMs, loginMs };
+    this.transport = transport;
+    this.platform = endpoint.platform;
+    this.account = endpoint.account;
+    this.shell = shell;
+    this.context = context;
+    this.redactor = redactor;
+    this.current = prompt;
+  }
+
+  get mode(): string {
+    return this.current.mode;
+  }
+
+  get prompt(): string {
+    return this.current.text;
+  }
+
+  get certain(): boolean {
+    return this.shell.state === "ready" && !this.transport.closed && this.closing === undefined;
+  }
+
+  get heardUnasked(): boolean {
+    return this.shell.heardUnasked;
+  }
+
+  async run(request: CommandRequest): Promise<CommandOutcome> {
+    const { shell, platform, context } = this;
     checkCommand(request);
     const helps = request.own ? undefined : helpKeyProblem(platform.helpKey, request.command);
     if (helps !== undefined) throw new DeviceError("UNSUPPORTED_BY_PLATFORM", helps);
@@ -83,61 +145,121 @@ export async function openShellSession(
       ...recordedAnswers(request.answers),
       ...recordedBlock(request.block),
     });
-    const from = clock.monotonic();
+    const from = context.clock.monotonic();
     const gauge = createOutputGauge(request);
     const errors = createErrorLines([platform.errors, request.rejects], context.redact);
     const renamed = platform.rename?.exec(request.command)?.groups?.["host"];
     if (renamed !== undefined) context.matcher.expectRename(renamed);
     try {
-      prompt = await exchange(context, {
+      this.current = await exchange(context, {
         command: request.command,
-        prompt: prompt.text,
-        asks: (request.answers ?? []).map(toAsk),
+        prompt: this.current.text,
+        asks: request.answers?.map(toAsk) ?? [],
         block: request.block,
         idleTimeoutMs: request.idleTimeoutMs,
         totalTimeoutMs: request.totalTimeoutMs,
         settleMs: request.settleMs,
         expectDisconnect: request.expectDisconnect,
         // Before the first command, what still comes is a late greeting.
-        refuseLeftovers: hasRun && request.refuseLeftovers,
+        refuseLeftovers: this.hasRun && request.refuseLeftovers,
         timeoutReason: "OUTPUT_TIMEOUT",
         signal: request.signal,
         beforeWrite: request.beforeWrite,
-        onLine: (line) => errors.see(line),
-        onText: (text) => gauge.take(text),
+        onLine: errors.see,
+        onText: gauge.take,
       });
     } catch (error) {
-      throw withMode(error);
+      throw this.withMode(error);
     } finally {
-      hasRun = true;
-      resync();
+      this.hasRun = true;
+      this.resync();
     }
     return {
       status: errors.lines.length > 0 ? "rejected" : "ok",
       errorLines: errors.lines,
-      durationMs: clock.monotonic() - from,
+      durationMs: context.clock.monotonic() - from,
       truncated: gauge.isTruncated(),
     };
-  };
+  }
+
+  async enterMode(mode: string, options: ModeOptions = {}): Promise<void> {
+    this.shell.transcript?.note({ d: "mode", mode });
+    try {
+      await this.walkTo(mode, options);
+    } finally {
+      this.resync();
+    }
+  }
+
+  begin(owner: Parameters<LiveSession["begin"]>[0]): void {
+    const { shell, redactor, loginMode } = this;
+    this.reused = owner.reused;
+    this.hasRun = false;
+    shell.guard = owner.beforeWrite;
+    shell.transcript = owner.transcript;
+    if (owner.reused) {
+      owner.transcript?.begin(this.platform.name, redactor, { prompt: this.prompt, mode: this.mode, loginMode });
+    }
+  }
+
+  end(guard?: () => void): void {
+    this.shell.guard = guard;
+    this.shell.transcript = undefined;
+    this.shell.rest();
+  }
+
+  async refresh(signal?: AbortSignal): Promise<void> {
+    this.shell.transcript?.note({ d: "refresh" });
+    this.current = await exchange(this.context, {
+      command: "",
+      prompt: this.prompt,
+      asks: [],
+      idleTimeoutMs: refreshMs,
+      totalTimeoutMs: refreshMs,
+      timeoutReason: "PROMPT_NOT_FOUND",
+      signal,
+    });
+    if (this.mode !== this.loginMode) await this.walkTo(this.loginMode, signal ? { signal } : {});
+  }
+
+  close(): Promise<void> {
+    return (this.closing ??= this.goodbye().then(() => this.transport.close()));
+  }
+
+  onClose(listener: () => void): void {
+    this.transport.onClose(() => listener());
+  }
+
+  private walkTo(mode: string, options: ModeOptions): Promise<void> {
+    const { context, account, current } = this;
+    return walkToMode(context, account, current, mode, options, (arrived) => (this.current = arrived));
+  }
+
+  private withMode(error: unknown): unknown {
+    return error instanceof DeviceError && error.mode === undefined
+      ? new DeviceError(error.reason, error.message, { ...error, mode: this.mode, cause: error.cause })
+      : error;
+  }
 
   /** After an interrupted exchange the prompt is the one on the screen. */
-  const resync = (): void => {
-    if (shell.state !== "ready") return;
-    const seen = context.matcher.match(shell.line, shell.above);
-    if (seen) prompt = seen;
-  };
+  private resync(): void {
+    if (this.shell.state !== "ready") return;
+    const seen = this.context.matcher.match(this.shell.line, this.shell.above);
+    if (seen) this.current = seen;
+  }
 
-  const farewell = (): string => {
-    const home = shortestPath(platform, prompt.mode, loginMode) ?? [];
-    return [...home.map((edge) => edge.send), ...platform.onClose].map((line) => `${line}\n`).join("");
-  };
+  private farewell(): string {
+    const home = shortestPath(this.platform, this.mode, this.loginMode) ?? [];
+    return [...home.map((edge) => edge.send), ...this.platform.onClose].map((line) => `${line}\n`).join("");
+  }
 
-  const goodbye = async (): Promise<void> => {
+  private async goodbye(): Promise<void> {
+    const { shell } = this;
     const wasReady = shell.state === "ready";
-    if (!wasReady || platform.onClose.length === 0) return;
+    if (!wasReady || this.platform.onClose.length === 0) return;
     shell.state = "doubtful";
     await new Promise<void>((resolve) => {
-      const cancel = clock.timer(goodbyeMs, resolve);
+      const cancel = this.context.clock.timer(goodbyeMs, resolve);
       try {
         const unlisten = shell.listen({
           text: () => undefined,
@@ -148,83 +270,13 @@ export async function openShellSession(
             resolve();
           },
         });
-        shell.send(farewell());
+        shell.send(this.farewell());
       } catch {
         cancel();
         resolve(); // the guard forbids it, or a command is still running: hang up without a word
       }
     });
-  };
-
-  return {
-    get reused() {
-      return reused;
-    },
-    get mode() {
-      return prompt.mode;
-    },
-    get prompt() {
-      return prompt.text;
-    },
-    get certain() {
-      return shell.state === "ready" && !transport.closed && closing === undefined;
-    },
-    get heardUnasked() {
-      return shell.heardUnasked;
-    },
-    loginMode,
-    hostKey: transport.hostKey,
-    newBastionKeys: transport.newBastionKeys ?? [],
-    remoteVersion: transport.remoteVersion,
-    ...(transport.cryptoProfile === undefined ? {} : { cryptoProfile: transport.cryptoProfile }),
-    timings,
-    run,
-    async enterMode(mode, modeOptions = {}) {
-      shell.transcript?.note({ d: "mode", mode });
-      try {
-        await walkToMode(context, account, prompt, mode, modeOptions, (arrived) => (prompt = arrived));
-      } finally {
-        resync();
-      }
-    },
-    begin(owner) {
-      reused = owner.reused;
-      hasRun = false;
-      shell.guard = owner.beforeWrite;
-      shell.transcript = owner.transcript;
-      if (reused)
-        owner.transcript?.begin(platform.name, redactor, { prompt: prompt.text, mode: prompt.mode, loginMode });
-    },
-    end(guard) {
-      shell.guard = guard;
-      shell.transcript = undefined;
-      shell.rest();
-    },
-    async refresh(signal) {
-      shell.transcript?.note({ d: "refresh" });
-      prompt = await exchange(context, {
-        command: "",
-        prompt: prompt.text,
-        asks: [],
-        idleTimeoutMs: refreshMs,
-        totalTimeoutMs: refreshMs,
-        timeoutReason: "PROMPT_NOT_FOUND",
-        signal,
-      });
-      if (prompt.mode !== loginMode) {
-        await walkToMode(
-          context,
-          account,
-          prompt,
-          loginMode,
-          { ...(signal ? { signal } : {}) },
-          (arrived) => (prompt = arrived),
-        );
-      }
-    },
-    close: () => (closing ??= goodbye().then(() => transport.close())),
-    onClose: (listener) => transport.onClose(() => listener()),
-  };
+  }
 }
 
 function toAsk(answer: Answer): Ask {

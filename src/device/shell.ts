@@ -2,7 +2,7 @@ import { createDecoder } from "./decoder.js";
 import { DeviceError } from "./device-error.js";
 import { ownText } from "./own-text.js";
 import { createRecentText } from "./recent-text.js";
-import { createScreen } from "./screen.js";
+import { createScreen, renderLines, type Screen } from "./screen.js";
 import type { Transcript } from "./transcript.js";
 import type { Channel } from "./transport.js";
 
@@ -10,8 +10,8 @@ import type { Channel } from "./transport.js";
 export interface ShellListener {
   /** A finished line, or a settled part of a very long one. */
   text(text: string, endsLine: boolean): void;
-  /** A chunk of bytes has been read; `shell.line` is the last line now. */
-  chunk(): void;
+  /** A chunk of so many bytes has been read; `shell.line` is the last line now. */
+  chunk(bytes: number): void;
   gone(error: DeviceError): void;
 }
 
@@ -52,95 +52,126 @@ export interface ShellHabits {
   readonly repaints: boolean;
 }
 
-/** Wraps a channel. `onGone` is registered by the caller with its transport through {@link Shell.close}-independent `lost`. */
-export function createShell(
-  channel: Channel,
-  { newline, repaints }: ShellHabits,
-): Shell & { lost(error: DeviceError): void } {
-  const decoder = createDecoder();
-  let listener: ShellListener | undefined;
-  let gone: DeviceError | undefined;
-  let heardUnasked = false;
-  const recent = createRecentText();
-  let above = "";
+/** A shell of which whoever holds its connection says that it is lost. */
+export interface LosableShell extends Shell {
+  lost(error: DeviceError): void;
+}
 
-  const screen = createScreen((text, endsLine) => {
-    recent.push(endsLine ? `${text}\n` : text);
-    if (endsLine) above = text;
-    listener?.text(text, endsLine);
-  });
-  const lastLine = (): string => (repaints ? screen.line.replace(/(?<=\S) +$/, " ") : screen.line);
-  const lost = (error: DeviceError): void => {
-    if (gone) return;
-    gone = error;
-    shell.state = "gone";
-    listener?.gone(error);
-  };
+/** Wraps a channel. */
+export function createShell(channel: Channel, habits: ShellHabits): LosableShell {
+  return new TerminalShell(channel, habits);
+}
 
-  channel.listen({
-    data(bytes) {
-      if (gone) return;
-      shell.transcript?.received(bytes, "out");
-      if (!listener) heardUnasked = true;
-      screen.write(decoder.push(bytes));
-      listener?.chunk();
-    },
-    end(end) {
-      lost(end.error ?? new DeviceError("DISCONNECTED", "the device closed the session"));
-    },
-  });
+/** What {@link Shell.recent} shows of what came: rendered only when somebody asks. */
+const rendered = (text: string): string => renderLines(text).join("\n");
+/** As if the device had wiped its last line out. */
+const wipe = "\r\x1b[K";
 
-  const shell: Shell & { lost(error: DeviceError): void } = {
-    state: "busy",
-    guard: undefined,
-    transcript: undefined,
-    get line() {
-      return lastLine();
-    },
-    get above() {
-      return above;
-    },
-    get recent() {
-      return recent.read(screen.line);
-    },
-    get heardUnasked() {
-      return heardUnasked;
-    },
-    get gone() {
-      return gone;
-    },
-    send(text, { secret = false, beforeWrite } = {}) {
-      if (gone) throw gone;
-      try {
-        shell.guard?.();
-        beforeWrite?.();
-      } catch (error) {
-        shell.state = "doubtful";
-        channel.close();
-        throw error;
-      }
-      const keys = newline === "\n" ? text : text.replaceAll("\n", newline);
-      shell.transcript?.sent(keys, secret);
-      channel.write(keys);
-    },
-    listen(next) {
-      if (listener) throw new Error("this session is already at work");
-      listener = next;
-      heardUnasked = false;
-      return () => {
-        if (listener === next) listener = undefined;
-      };
-    },
-    pause: () => channel.pause(),
-    resume: () => channel.resume(),
-    dropLine: () => screen.dropLine(),
-    rest() {
-      recent.forget();
-      above = ownText(above);
-      screen.rest();
-    },
-    close: () => channel.close(),
-    lost,
-  };
-  return shell;
+/** One for each session: a class, so that all of them are of one shape and share their methods. */
+class TerminalShell implements LosableShell {
+  state: ShellState = "busy";
+  guard: (() => void) | undefined = undefined;
+  transcript: Transcript | undefined = undefined;
+  above = "";
+  heardUnasked = false;
+  gone: DeviceError | undefined = undefined;
+  private readonly channel: Channel;
+  private readonly habits: ShellHabits;
+  private readonly decoder = createDecoder();
+  private readonly recentText = createRecentText(rendered);
+  private readonly screen: Screen;
+  private listener: ShellListener | undefined = undefined;
+
+  constructor(channel: Channel, habits: ShellHabits) {
+    this.channel = channel;
+    this.habits = habits;
+    this.screen = createScreen((text, endsLine) => {
+      if (endsLine) this.above = text;
+      this.listener?.text(text, endsLine);
+    });
+    channel.listen({
+      data: (bytes) => this.data(bytes),
+      end: (end) => this.lost(end.error ?? new DeviceError("DISCONNECTED", "the device closed the session")),
+    });
+  }
+
+  get line(): string {
+    const { line } = this.screen;
+    return this.habits.repaints ? line.replace(/(?<=\S) +$/, " ") : line;
+  }
+
+  get recent(): string {
+    return this.recentText.read();
+  }
+
+  send(
+    text: string,
+    {
+      secret = false,
+      beforeWrite,
+    }: { readonly secret?: boolean; readonly beforeWrite?: (() => void) | undefined } = {},
+  ): void {
+    if (this.gone) throw this.gone;
+    try {
+      this.guard?.();
+      beforeWrite?.();
+    } catch (error) {
+      this.state = "doubtful";
+      this.channel.close();
+      throw error;
+    }
+    const { newline } = this.habits;
+    const keys = newline === "\n" ? text : text.replaceAll("\n", newline);
+    this.transcript?.sent(keys, secret);
+    this.channel.write(keys);
+  }
+
+  listen(next: ShellListener): () => void {
+    if (this.listener) throw new Error("this session is already at work");
+    this.listener = next;
+    this.heardUnasked = false;
+    return () => {
+      if (this.listener === next) this.listener = undefined;
+    };
+  }
+
+  pause(): void {
+    this.channel.pause();
+  }
+
+  resume(): void {
+    this.channel.resume();
+  }
+
+  dropLine(): void {
+    this.screen.dropLine();
+    this.recentText.push(wipe);
+  }
+
+  rest(): void {
+    this.recentText.forget();
+    this.above = ownText(this.above);
+    this.screen.rest();
+  }
+
+  close(): void {
+    this.channel.close();
+  }
+
+  lost(error: DeviceError): void {
+    if (this.gone) return;
+    this.gone = error;
+    this.state = "gone";
+    this.listener?.gone(error);
+  }
+
+  private data(bytes: Uint8Array): void {
+    if (this.gone) return;
+    this.transcript?.received(bytes, "out");
+    if (!this.listener) this.heardUnasked = true;
+    const text = this.decoder.push(bytes);
+    this.recentText.push(text);
+    this.screen.write(text);
+    this.listener?.chunk(bytes.length);
+  }
 }

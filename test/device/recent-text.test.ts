@@ -7,17 +7,22 @@ const line = fc.nat({ max: 3_000 }).map((length) => `<${"x".repeat(length)}>\n`)
 
 test("what is told of recent text are its last whole lines, as many as there is room for", () => {
   fc.assert(
-    fc.property(fc.array(line, { maxLength: 40 }), fc.string({ maxLength: 20 }), (lines, last) => {
-      const recent = createRecentText();
-      for (const one of lines) recent.push(one);
-      let expected = last;
-      for (const one of [...lines].reverse()) {
-        if (expected.length + one.length > most) break;
-        expected = one + expected;
-      }
-      expect(recent.read(last)).toBe(expected);
-      expect(recent.lastLine()).toBe("");
-    }),
+    fc.property(
+      fc.array(line, { maxLength: 40 }),
+      fc.string({ maxLength: 20 }).map((text) => text.replaceAll("\n", "")),
+      (lines, last) => {
+        const recent = createRecentText();
+        for (const one of lines) recent.push(one);
+        recent.push(last);
+        let expected = last;
+        for (const one of [...lines].reverse()) {
+          if (expected.length + one.length > most) break;
+          expected = one + expected;
+        }
+        expect(recent.read()).toBe(expected);
+        expect(recent.lastLine()).toBe(last);
+      },
+    ),
   );
 });
 
@@ -30,4 +35,17 @@ test("nothing is told of a line too long to be told whole, and the last line is 
   expect(recent.lastLine()).toBe("Are you sure? ");
   recent.forget();
   expect(recent.read()).toBe("");
+});
+
+test("what is read is rendered, and only whole lines of what is left are", () => {
+  const rendered: string[] = [];
+  const recent = createRecentText((text) => {
+    rendered.push(text);
+    return text.toUpperCase();
+  });
+  recent.push("first\nsecond");
+  expect(recent.read()).toBe("FIRST\nSECOND");
+  recent.push(`${"x".repeat(5 * most)}\nthird`);
+  expect(recent.read()).toBe("THIRD");
+  expect(rendered.at(-1)).toBe("third");
 });
