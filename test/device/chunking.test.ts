@@ -22,8 +22,13 @@ function cutsOf(lengths: readonly number[]): () => number {
 }
 
 /** Plays a dialog through the engine and gives back what came out of each step. */
-async function play(dialog: Dialog, cuts: () => number, spread: boolean): Promise<DialogStep[]> {
-  const device = playDialog(dialog.turns, cuts, spread);
+async function play(
+  dialog: Dialog,
+  cuts: () => number,
+  spread: boolean,
+  later?: (next: () => void) => void,
+): Promise<DialogStep[]> {
+  const device = playDialog(dialog.turns, cuts, spread, later);
   const clock = createVirtualClock(() => device.isQuiet());
   try {
     const target = endpoint(0, "", {
@@ -117,6 +122,23 @@ describe("lines of output that look like the prompt", () => {
 
   test("do not end the command when the bytes dribble in one by one", async () => {
     expect(await play(dialog, single, true)).toEqual(expected(dialog));
+  });
+
+  test("do not end the command where a read that was full has cut them", async () => {
+    const long = `${"x".repeat(78)}\r\n`.repeat(1_000);
+    const first = `show logging\r\n${long}`;
+    const turns = dialog.turns.map((turn): Turn =>
+      turn[1].startsWith("show logging\r") ? ["<", `${first}${output}R1#`] : turn,
+    );
+    const [step, ...others] = expected(dialog);
+    const seen = await play(
+      { ...dialog, turns },
+      // The read ends behind `R1#` of a line that goes on; the rest is read at once, before anything else is.
+      () => first.length + "R1#\r\nR1# \r\nR2#\r\nR1#".length,
+      true,
+      (next) => process.nextTick(next),
+    );
+    expect(seen).toEqual([{ ...step, output: `${long}${output}`.replaceAll("\r\n", "\n") }, ...others]);
   });
 });
 

@@ -17,9 +17,14 @@ export interface DialogDevice {
 
 /**
  * `cuts` yields the lengths of the pieces. `spread` hands over each piece in a turn of the event loop of its own, as
- * packets on a slow link; otherwise all that the device says at once is there at once, in pieces.
+ * packets on a slow link, or as `later` says; otherwise all that the device says at once is there at once, in pieces.
  */
-export function playDialog(turns: readonly Turn[], cuts: () => number, spread: boolean): DialogDevice {
+export function playDialog(
+  turns: readonly Turn[],
+  cuts: () => number,
+  spread: boolean,
+  later: (next: () => void) => void = setImmediate,
+): DialogDevice {
   let listener: ChannelListener | undefined;
   let at = 0;
   let sent = "";
@@ -36,7 +41,7 @@ export function playDialog(turns: readonly Turn[], cuts: () => number, spread: b
         listener?.data(bytes.subarray(from, to), "out");
         from = to;
       } while (from < bytes.length && !spread);
-      if (from < bytes.length) return void setImmediate(piece);
+      if (from < bytes.length) return later(piece);
       underway--;
       then();
     };
