@@ -1,4 +1,5 @@
-import type { CommandRequest, Session } from "../device/index.js";
+import type { CommandOutcome, CommandRequest, ModeOptions, Session } from "../device/index.js";
+import type { CryptoProfile } from "../domain/crypto-profile.js";
 import { type CommandGuard, createCommandGuard, explainDenial, rulesFor } from "../domain/command-rules.js";
 import type { CommandRule } from "../domain/command-rules.js";
 import type { JobRecord } from "../domain/job.js";
@@ -28,15 +29,56 @@ export function holdToRules(
   const guard = createCommandGuard(platform.commands, rulesFor(rules, work), lifted);
   return {
     permit: (lines) => permit(guard, lines),
-    guarded(session) {
-      const run: Session["run"] = async (request) => {
+    guarded: (session) =>
+      new GuardedSession(session, (request) => {
         if (!request.own) permit(guard, linesOf(request));
         sending(request.command);
-        return session.run(request);
-      };
-      return Object.create(session, { run: { value: run } }) as Session;
-    },
+      }),
   };
+}
+
+/** A session that asks before it runs a command. */
+class GuardedSession implements Session {
+  readonly reused: boolean;
+  readonly loginMode: string;
+  readonly hostKey: Session["hostKey"];
+  readonly remoteVersion: string;
+  readonly cryptoProfile?: CryptoProfile;
+  readonly timings: Session["timings"];
+  private readonly session: Session;
+  private readonly ask: (request: CommandRequest) => void;
+
+  constructor(session: Session, ask: (request: CommandRequest) => void) {
+    this.reused = session.reused;
+    this.loginMode = session.loginMode;
+    this.hostKey = session.hostKey;
+    this.remoteVersion = session.remoteVersion;
+    if (session.cryptoProfile !== undefined) this.cryptoProfile = session.cryptoProfile;
+    this.timings = session.timings;
+    this.session = session;
+    this.ask = ask;
+  }
+
+  get mode(): string {
+    return this.session.mode;
+  }
+
+  get prompt(): string {
+    return this.session.prompt;
+  }
+
+  async run(request: CommandRequest): Promise<CommandOutcome> {
+    this.ask(request);
+    return this.session.run(request);
+  }
+
+  enterMode(mode: string, options?: ModeOptions): Promise<void> {
+    return this.session.enterMode(mode, options);
+  }
+
+  onClose(listener: () => void): void {
+    this.session.onClose(listener);
+  }
 }
 
 function linesOf({ command, answers = [] }: CommandRequest): string[] {
