@@ -1,6 +1,5 @@
 import type { Clock } from "../domain/clock.js";
 import { checkOutput, type Finding } from "./check-output.js";
-import { renderLines } from "./screen.js";
 import type { Platform } from "./platform.js";
 import { matchAnyPrompt } from "./prompt.js";
 import {
@@ -9,6 +8,7 @@ import {
   type RecordedSession,
   type RecordedTurn,
 } from "./recorded-session.js";
+import { renderLines } from "./screen.js";
 import { openShellSession } from "./shell-session.js";
 import type { LiveSession } from "./live-session.js";
 

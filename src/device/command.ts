@@ -52,8 +52,8 @@ function isLine(text: string): boolean {
 export function checkCommand({ command, answers, block }: CommandRequest): void {
   if (
     isLine(command) &&
-    (answers === undefined || answers.every(({ answer }) => isLine(answer))) &&
-    (block === undefined || block.lines.every(isLine))
+    (answers?.every(({ answer }) => isLine(answer)) ?? true) &&
+    (block?.lines.every(isLine) ?? true)
   ) {
     return;
   }
@@ -76,9 +76,7 @@ export function createErrorLines(
     see(line) {
       if (lines.length >= mostErrorLines) return;
       for (const pattern of errors) {
-        if (!pattern?.test(line)) continue;
-        lines.push(redact(line.trimEnd()));
-        return;
+        if (pattern?.test(line)) return void lines.push(redact(line.trimEnd()));
       }
     },
     lines,

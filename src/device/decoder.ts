@@ -18,12 +18,9 @@ export function createDecoder(): Decoder {
       const chunk = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       const all = kept.length > 0 ? Buffer.concat([kept, chunk]) : chunk;
       const end = all.length - openSequence(all);
-      if (end === all.length) {
-        kept = nothing;
-        return decode(all);
-      }
-      kept = Buffer.from(all.subarray(end));
-      return decode(all.subarray(0, end));
+      const isWhole = end === all.length;
+      kept = isWhole ? nothing : Buffer.from(all.subarray(end));
+      return decode(isWhole ? all : all.subarray(0, end));
     },
     flush() {
       const text = kept.toString("latin1");

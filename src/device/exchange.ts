@@ -8,22 +8,8 @@ import { createPromptMark, type PromptMark } from "./prompt-mark.js";
 import { createPromptProbe, type PromptProbe } from "./prompt-probe.js";
 import { matchAnyPrompt, type PromptMatch } from "./prompt.js";
 import type { ShellListener } from "./shell.js";
+import { stillness } from "./stillness.js";
 
-/** How long something must stand still at the end of the output before it is believed, in milliseconds. */
-const stillness = {
-  /** A pager or an expected question, which could also be a line of output cut in two. */
-  text: 15,
-  /** A prompt that may be painted once more. */
-  repainted: 30,
-  /** The first prompt of a login. */
-  firstPrompt: 40,
-  /** The prompt after Ctrl-C. */
-  interrupted: 30,
-  /** A question nobody expected. */
-  question: 400,
-  /** Something that looks like a prompt but is not ours. */
-  foreignPrompt: 250,
-};
 const interruptMs = 2_000;
 
 type Phase = "echo" | "block" | "output" | "probe" | "interrupted" | "done";

@@ -1,4 +1,4 @@
-import { fork, type ChildProcess } from "node:child_process";
+import { fork, type ChildProcess, type Serializable } from "node:child_process";
 import { once } from "node:events";
 import type { SimulatedDevice } from "../../src/dev/simulator/simulated-device.js";
 import { typescriptProgram } from "../support/typescript-program.js";
@@ -19,9 +19,9 @@ export interface Fleet {
 /** Starts simulated devices; resolves when all of them listen. */
 export async function startFleet(definitions: readonly SimulatedDevice[]): Promise<Fleet> {
   const parts: ChildProcess[] = [];
-  const ask = async (part: ChildProcess, what: unknown): Promise<PartSays> => {
+  const ask = async (part: ChildProcess, what: Serializable): Promise<PartSays> => {
     const answer = once(part, "message");
-    part.send(what as object);
+    part.send(what);
     return ((await answer) as [PartSays])[0];
   };
   const started: Promise<PartSays>[] = [];
