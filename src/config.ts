@@ -236,6 +236,13 @@ export const settings = {
     whole(1, 1_000_000),
     "Connections that a worker begins in a minute to all devices of one site, for the sake of its AAA servers.",
   ),
+  maxHandshakes: setting(
+    "worker.max_handshakes",
+    "POINTSMAN_MAX_HANDSHAKES",
+    256,
+    whole(1, 10_000),
+    "Connections to devices that a worker sets up at once, if its event loop has time for them; it begins with 32.",
+  ),
   sshAgent: setting<string | undefined>(
     "worker.ssh_agent",
     "SSH_AUTH_SOCK",

@@ -322,6 +322,7 @@ export function assembleWorker(
     ...(config.sshAgent === undefined ? {} : { sshAgent: config.sshAgent }),
     siteLabel: config.siteLabel,
     siteConnectsPerMinute: config.siteConnectsPerMinute,
+    maxHandshakes: config.maxHandshakes,
     loopP99Ms: watchLoopDelay(),
     get drainMs() {
       return config.drainSeconds * 1000;

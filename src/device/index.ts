@@ -20,6 +20,7 @@ export type { CryptoProfile } from "../domain/crypto-profile.js";
 export { DeviceError, deviceErrorReasons } from "./device-error.js";
 export type { DeviceErrorDetails, DeviceErrorReason } from "./device-error.js";
 export type { Account, Endpoint, Hop } from "./endpoint.js";
+export { createHandshakes } from "./handshakes.js";
 export { helpKeyProblem } from "./help-key.js";
 export { hostKeyFromBlob, knownHostKeys, parseHostKey, parseKnownHosts } from "./host-key.js";
 export type { HostKey, HostKeyPolicy, KnownHost } from "./host-key.js";

@@ -2,10 +2,11 @@ import { setMaxListeners } from "node:events";
 import type { Clock, Random } from "../domain/clock.js";
 import type { CryptoProfile } from "../domain/crypto-profile.js";
 import type { DevicePlace } from "../domain/endpoint-key.js";
-import { createTurnstile } from "../domain/turnstile.js";
+import type { Turnstile } from "../domain/turnstile.js";
 import { createConnectRates } from "./connect-rate.js";
 import { DeviceError } from "./device-error.js";
 import type { Endpoint } from "./endpoint.js";
+import { createHandshakes } from "./handshakes.js";
 import { hasLostKeys, type HostKey, isStillAccepted } from "./host-key.js";
 import type { LiveSession } from "./live-session.js";
 import { openSession } from "./open-session.js";
@@ -100,15 +101,10 @@ export interface SessionPoolOptions {
   readonly maxSessions?: number;
   /** Connections begun in a minute to all that stands at one site. Default 1,200. */
   readonly siteConnectsPerMinute?: number;
-  /**
-   * How late the event loop is at its 99th percentile, in milliseconds. Above 200 only one connection is begun at a
-   * time.
-   */
-  readonly loopP99Ms?: () => number;
+  /** Decides when a connection may be set up; the connect timeout starts then. Default: as many as the event loop has time for. */
+  readonly handshakes?: Pick<Turnstile, "enter">;
   /** Default: nothing stands there. */
   readonly gate?: SessionGate;
-  /** Most connections being set up at once; the connect timeout starts when it is their turn. Default 32. */
-  readonly maxHandshakes?: number;
   /**
    * A session that was at its prompt at most this long ago is reused without asking for a fresh one, in milliseconds.
    * Default 1,000.
@@ -127,8 +123,6 @@ const longestTurnMs = 60_000;
 const defaultBurst = 5;
 /** What stands at one site may be connected to this much ahead of its rate. */
 const siteBurst = 40;
-/** How late the event loop may be before new connections wait, and how often it is looked at meanwhile. */
-const loopDelay = { mostMs: 200, lookMs: 100 };
 
 function keyOf({ platform, bastions = [], ...device }: Endpoint): string {
   const hops = [...bastions, device].map((hop) => [hop.address, hop.port, hop.account.username, hop.accountKey]);
@@ -166,9 +160,8 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
     idleMs = 300_000,
     maxAgeMs = 3_600_000,
   } = options;
-  const { maxSessions = 5_000, maxHandshakes = 32, trustMs = 1_000 } = options;
+  const { maxSessions = 5_000, handshakes = createHandshakes({ clock }), trustMs = 1_000 } = options;
   const { gate = (endpoint, _pressing, open) => open(endpoint), siteConnectsPerMinute = 1_200 } = options;
-  const turnstile = createTurnstile(maxHandshakes);
   const rates = createConnectRates(clock, longestTurnMs);
   const members = createMembers();
   const ending = new AbortController();
@@ -232,11 +225,6 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
       ],
       signal,
     );
-    while (connecting > 1 && (options.loopP99Ms?.() ?? 0) > loopDelay.mostMs) {
-      await clock.sleep(loopDelay.lookMs, signal).catch(() => {
-        throw new DeviceError("CANCELLED", "cancelled while waiting to connect");
-      });
-    }
   };
 
   const connectAndLogIn = async (
@@ -263,7 +251,7 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
       const { beforeWrite, transcript } = checkout;
       const session = await gate(endpoint, checkout.pressing ?? false, async (known) => {
         await turn(endpoint, signal);
-        leave = await turnstile.enter(signal).catch(() => {
+        leave = await handshakes.enter(signal).catch(() => {
           throw new DeviceError("CANCELLED", "cancelled while waiting to connect");
         });
         return connectAndLogIn(known, checkout, signal);

@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import {
+  createHandshakes,
   createSessionPool,
   type HostKey,
   type Platform,
@@ -49,6 +50,8 @@ export interface WorkerOptions {
   /** The label that says at which site a device stands, and connections begun in a minute to all that stands at one. */
   readonly siteLabel?: string;
   readonly siteConnectsPerMinute?: number;
+  /** Most connections that are set up at once. */
+  readonly maxHandshakes?: number;
   /** How late the event loop is at its 99th percentile, in milliseconds. */
   readonly loopP99Ms?: () => number;
   /** How long `stop` lets running work finish before it is interrupted, in milliseconds. */
@@ -90,7 +93,7 @@ export function createWorker(options: WorkerOptions): Worker {
     random,
     ...(options.connect ? { connect: options.connect } : {}),
     gate: createContacts(store.contacts, logger),
-    ...(options.loopP99Ms ? { loopP99Ms: options.loopP99Ms } : {}),
+    handshakes: createHandshakes({ clock, most: options.maxHandshakes, loopP99Ms: options.loopP99Ms }),
     ...(options.siteConnectsPerMinute === undefined ? {} : { siteConnectsPerMinute: options.siteConnectsPerMinute }),
     onHostKey: (endpoint, key, place) => void keepHostKey(endpoint as ReachableEndpoint, key, place),
     beforeFarewell: (endpoint) => latest?.checkLease((endpoint as ReachableEndpoint).zone),

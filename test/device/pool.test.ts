@@ -244,7 +244,7 @@ describe("a pool of sessions", () => {
   });
 
   test("sets up at most so many connections at once, in order; who leaves the line takes no place", async () => {
-    const { sessions, waiting, connects } = fakePool({ maxHandshakes: 2 }, false);
+    const { sessions, waiting, connects } = fakePool({ handshakes: createTurnstile(2) }, false);
     const abort = new AbortController();
     const checkouts = [1, 2, 3, 4].map((port) =>
       sessions.checkout(host(port), port === 3 ? { signal: abort.signal } : {}),
