@@ -25,6 +25,7 @@ const holdWorkers = new Set(["workers", "alive", "idle", "graves", "witnesses"])
 const entries = new Set([
   ...[
     "ix:state",
+    "ix:deleted",
     "ix:device",
     "ix:run",
     "reads",

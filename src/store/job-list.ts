@@ -166,6 +166,15 @@ export function createJobLists({ redis, scripts, keys, zones, read }: Parts): {
     );
   };
 
+  /** How many jobs of a zone are in a state, with or without those that are marked as deleted. */
+  async function sizeOf(root: string, state: JobState, deleted: boolean): Promise<number> {
+    const [all, marked] = await Promise.all([
+      redis.zcard(keyOf(root, "ix:state", state)),
+      deleted ? 0 : redis.zcard(keyOf(root, "ix:deleted", state)),
+    ]);
+    return Math.max(0, all - marked);
+  }
+
   return {
     page,
 
@@ -175,7 +184,7 @@ export function createJobLists({ redis, scripts, keys, zones, read }: Parts): {
         const roots = (await zonesOf(query)).map((zone) => keys.zone(zone));
         const states = query.states?.length ? query.states : jobStates;
         for (const state of states) {
-          const sizes = await Promise.all(roots.map((root) => redis.zcard(keyOf(root, "ix:state", state))));
+          const sizes = await Promise.all(roots.map((root) => sizeOf(root, state, query.deleted === true)));
           const total = sizes.reduce((sum, size) => sum + size, 0);
           if (total > 0) counts.set(state, total);
         }

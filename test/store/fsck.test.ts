@@ -104,6 +104,16 @@ const breaks: readonly [string, string, (zone: Zone) => Promise<unknown>, ((zone
     ({ good }) => at.redis.zadd(`${zone}:ix:state:FAILED`, 0, good),
   ],
   [
+    "a deleted job that counts as if it were not",
+    "job-in-index",
+    ({ good }) => at.redis.hset(`${zone}:job:${good}`, "del", 1),
+  ],
+  [
+    "a job that counts as deleted and is not",
+    "entry-has-its-reason",
+    ({ good }) => at.redis.zadd(`${zone}:ix:deleted:SUCCEEDED`, 0, good),
+  ],
+  [
     "a job that is not under its device",
     "job-in-index",
     ({ good }) => at.redis.zrem(`${zone}:ix:device:device/r2`, good),

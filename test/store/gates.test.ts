@@ -250,14 +250,21 @@ describe("what has ended", () => {
     expect(await at.store.jobs.get(second)).toMatchObject({ retryOf: first });
   });
 
-  test("a deleted job stays readable and leaves the lists; the mark can be taken away", async () => {
+  test("a deleted job stays readable and leaves lists and counts; the mark can be taken away", async () => {
     const id = await create();
     await drain();
-    expect((await at.store.jobs.mark(id, true)).deleteMs).toBe(at.time.now);
-    expect((await at.store.jobs.list({}, { limit: 10 })).jobs).toEqual([]);
-    expect((await at.store.jobs.list({ deleted: true }, { limit: 10 })).jobs).toHaveLength(1);
+    const seen = async (deleted: boolean) => [
+      (await at.store.jobs.list({ deleted }, { limit: 10 })).jobs.map((job) => job.id),
+      (await at.store.jobs.count({ deleted })).get("SUCCEEDED"),
+      (await at.store.jobs.count({ deleted, creators: ["test"] })).get("SUCCEEDED"),
+    ];
+    for (let twice = 0; twice < 2; twice++) {
+      expect((await at.store.jobs.mark(id, true)).deleteMs).toBe(at.time.now);
+      expect(await seen(false)).toEqual([[], undefined, undefined]);
+      expect(await seen(true)).toEqual([[id], 1, 1]);
+    }
     expect((await at.store.jobs.mark(id, false)).deleteMs).toBeUndefined();
-    expect((await at.store.jobs.list({}, { limit: 10 })).jobs).toHaveLength(1);
+    expect(await seen(false)).toEqual([[id], 1, 1]);
   });
 
   test("retention purges by age and number, good ends first, never what is live or unresolved, and leaves nothing behind", async () => {
@@ -293,10 +300,13 @@ describe("what has ended", () => {
     expect(await at.store.upkeep.retain("default", rule)).toBe(1);
     expect((await at.store.jobs.list({}, { limit: 10 })).jobs.map(({ id }) => id).sort()).toEqual([live, doubt].sort());
     await at.store.jobs.resolve(doubt, { kind: "APPLIED", resolver: "ann", reason: "seen" });
+    await at.store.jobs.mark(doubt, true);
     at.time.now += 1_000_000;
     await at.store.upkeep.retain("default", rule);
     expect(await at.store.jobs.get(doubt)).toBeUndefined();
-    const keys = (await at.redis.keys("*")).filter((key) => key.includes(doubt) || key.includes(bad));
+    const keys = (await at.redis.keys("*")).filter(
+      (key) => key.includes(doubt) || key.includes(bad) || key.includes("ix:deleted"),
+    );
     expect(keys).toEqual([]);
   });
 

@@ -30,6 +30,7 @@ end
 -- Whether the entry of a job is justified. The job is there.
 local justified = {
   ['ix:state'] = function(job) return job.st == name end,
+  ['ix:deleted'] = function(job) return job.st == name and job.del end,
   ['ix:device'] = function(job)
     local definition = cjson.decode(job.def)
     return (definition.addr ~= '' and 'address/' .. string.lower(definition.addr) == name)
@@ -107,7 +108,7 @@ for i = 5, #ARGV do
   else
     if call('TYPE', set).ok == 'set' then there = in_set(set, member) else there = score_of(set, member) end
     local job = there and read(key('job', member), 'st', 'ep', 'cls', 'parked', 'permits', 'queue', 'rsl', 'w',
-      'ob', 'gone', 'def', 'run')
+      'ob', 'gone', 'def', 'run', 'del')
     right = there and ((job.st and justified[kind](job, member)) or (kind == 'holds' and held_for(member)))
   end
   local function mend()

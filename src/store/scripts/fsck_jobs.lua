@@ -10,7 +10,7 @@ local CLASSES = { READ_ONLY = true, IDEMPOTENT = true, AT_MOST_ONCE = true }
 local function check(id)
   local job = key('job', id)
   local facts = read(job, 'st', 'ep', 'cls', 'sc', 'ex', 'w', 'f', 'n', 'parked', 'permits', 'queue', 'rt', 'sa',
-    'rsl', 's', 'e', 'ob', 'gone', 'request', 'can', 'def', 'run')
+    'rsl', 's', 'e', 'ob', 'gone', 'request', 'can', 'def', 'run', 'del')
   local state, endpoint, line = facts.st, facts.ep, line_of(facts.cls)
   if not state then
     -- It was purged meanwhile, unless something is left under its name.
@@ -55,6 +55,7 @@ local function check(id)
     end
   end
   index('ix:state:' .. state)
+  if facts.del then index('ix:deleted:' .. state) end
   if definition.addr ~= '' then index('ix:device:address/' .. string.lower(definition.addr)) end
   if definition.node then index('ix:device:node/' .. definition.node) end
   if definition.dev then index('ix:device:device/' .. definition.dev) end

@@ -3,16 +3,19 @@
 --
 -- ARGV  2 job · 3 '1' to mark
 -- Gives NONE · NOT_FINAL · UNRESOLVED · OK
--- Cost  O(1)
+-- Cost  O(log n)
 
 local job = key('job', ARGV[2])
-local facts = call('HMGET', job, 'st', 'rsl', 'del')
+local facts = call('HMGET', job, 'st', 'rsl')
 if not facts[1] then return 'NONE' end
 if not FINAL[facts[1]] then return 'NOT_FINAL' end
 if facts[1] == 'INDETERMINATE' and not facts[2] then return 'UNRESOLVED' end
+local marked = key('ix:deleted', facts[1])
 if ARGV[3] == '1' then
   call('HSETNX', job, 'del', now_text)
+  call('ZADD', marked, '0', ARGV[2])
 else
   call('HDEL', job, 'del')
+  call('ZREM', marked, ARGV[2])
 end
 return 'OK'

@@ -11,10 +11,11 @@ local limit, worked = tonumber(ARGV[2]), 0
 
 local function purge(set, id)
   local job = key('job', id)
-  local facts = call('HMGET', job, 'st', 'def', 'ob', 'gone', 'request', 'ct', 'run')
+  local facts = call('HMGET', job, 'st', 'def', 'ob', 'gone', 'request', 'ct', 'run', 'del')
   call('ZREM', key(set), id)
   if facts[1] then
     call('ZREM', key('ix:state', facts[1]), id)
+    if facts[8] then call('ZREM', key('ix:deleted', facts[1]), id) end
     local definition = cjson.decode(facts[2])
     if definition.addr ~= '' then call('ZREM', key('ix:device', 'address/' .. string.lower(definition.addr)), id) end
     if definition.node then call('ZREM', key('ix:device', 'node/' .. definition.node), id) end

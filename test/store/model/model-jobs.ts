@@ -255,7 +255,9 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
     },
     async count() {
       const counts = new Map<JobState, number>();
-      for (const { state } of zone.jobs.values()) counts.set(state, (counts.get(state) ?? 0) + 1);
+      for (const { state, deleteMs } of zone.jobs.values()) {
+        if (deleteMs === undefined) counts.set(state, (counts.get(state) ?? 0) + 1);
+      }
       return counts;
     },
     async cancel(id, { interruptRunning, caller, reason }) {

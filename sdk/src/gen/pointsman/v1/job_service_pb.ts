@@ -545,7 +545,7 @@ export const ListJobsResponseSchema: GenMessage<ListJobsResponse> = /*@__PURE__*
  */
 export type CountJobsRequest = Message<"pointsman.v1.CountJobsRequest"> & {
   /**
-   * Which. Default: all. By nothing but states and zones, jobs that are marked as deleted are counted as well.
+   * Which. Default: all that are not marked as deleted.
    *
    * @generated from field: pointsman.v1.JobFilter filter = 1;
    */
