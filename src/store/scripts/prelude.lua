@@ -83,18 +83,17 @@ end
 local GATES = { own = 'owner', run = 'run', f = 'fence', hold = 'hold', lock = 'lock', locker = 'locker',
   paused = 'paused', closed = 'closed', skill = 'skill' }
 
--- What decides which of a device's lines are open, and who has it. A device has few of these facts: to ask for all that
--- it has costs half of asking for each by name.
+-- What decides which of a device's lines are open, and who has it; what it has not is nil. A device has few of these
+-- facts: to ask for all that it has costs half of asking for each by name, and so does room for those that most have.
 local function gates(endpoint)
-  local device = { owner = false, run = false, fence = false, hold = false, lock = false, locker = false,
-    paused = false, closed = false, skill = false }
+  local device = { owner = nil, run = nil, fence = nil }
   local facts = call('HGETALL', key('ep', endpoint))
   for i = 1, #facts, 2 do
     local name = GATES[facts[i]]
     if name then device[name] = facts[i + 1] end
   end
   local closed = device.closed
-  device.closed = closed and (closed == 'good' or tonumber(closed) > now)
+  if closed then device.closed = closed == 'good' or tonumber(closed) > now end
   return device
 end
 
