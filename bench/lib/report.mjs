@@ -5,6 +5,7 @@ const labels = {
   rate: "",
   scriptMicros: " µs in scripts",
   cpuMicros: " µs of Redis' core",
+  clientMicros: " µs of the client's",
   scripts: " scripts",
   commands: " commands in them",
 };

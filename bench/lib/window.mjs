@@ -10,14 +10,16 @@ export async function measureWindow(side, server, ledger, { concurrency, batch, 
   let done = 0;
   let begin;
   let before;
+  let client;
   const measured = await new Promise((resolve, reject) => {
     const completed = (job) => {
       done += 1;
       if (done === warm) {
         begin = performance.now();
         before = server.snapshot();
+        client = clientClock();
       } else if (done === warm + count) {
-        resolve({ seconds: (performance.now() - begin) / 1_000, after: server.snapshot() });
+        resolve({ seconds: (performance.now() - begin) / 1_000, after: server.snapshot(), micros: client() });
       }
       const more = done <= warm + count ? again?.(job) : undefined;
       if (more) extra.push(more.catch(reject));
@@ -27,13 +29,23 @@ export async function measureWindow(side, server, ledger, { concurrency, batch, 
   const cost = costPerJob(await before, await measured.after, count);
   await consumer.stop();
   await Promise.all(extra);
-  return { rate: count / measured.seconds, ...cost };
+  return { rate: count / measured.seconds, ...cost, clientMicros: measured.micros / count };
+}
+
+/** Gives the processor time that this process takes from now on, in microseconds. */
+function clientClock() {
+  const from = process.cpuUsage();
+  return () => {
+    const { user, system } = process.cpuUsage(from);
+    return user + system;
+  };
 }
 
 /** Calls `enqueue` for all jobs, `concurrency` at a time, and says how fast that went and what it cost. */
 export async function measureEnqueue(side, server, jobs, concurrency) {
   const before = await server.snapshot();
   const begin = performance.now();
+  const client = clientClock();
   let next = 0;
   await Promise.all(
     Array.from({ length: concurrency }, async () => {
@@ -41,7 +53,8 @@ export async function measureEnqueue(side, server, jobs, concurrency) {
     }),
   );
   const seconds = (performance.now() - begin) / 1_000;
-  return { rate: jobs.length / seconds, ...costPerJob(before, await server.snapshot(), jobs.length) };
+  const clientMicros = client() / jobs.length;
+  return { rate: jobs.length / seconds, ...costPerJob(before, await server.snapshot(), jobs.length), clientMicros };
 }
 
 /** Enqueues in calls of `size` jobs. */
