@@ -1,11 +1,14 @@
 /** Our device engine: its pool of sessions with what a worker sets, its configurator. */
 export async function openEngine(module) {
-  const { builtInPlatforms, createConfigurator, createSessionPool, parseConfiguration } =
+  const { builtInPlatforms, createConfigurator, createHandshakes, createSessionPool, parseConfiguration } =
     await module("device/index.js");
   const { systemClock } = await module("system/clock.js");
+  const { watchLoopDelay } = await module("system/loop-delay.js");
   const { systemRandom } = await module("system/random.js");
   const platforms = builtInPlatforms();
-  const pool = createSessionPool({ clock: systemClock, random: systemRandom, maxSessions: 20_000, idleMs: 3_600_000 });
+  const handshakes = createHandshakes({ clock: systemClock, loopP99Ms: watchLoopDelay() });
+  const bounds = { maxSessions: 20_000, idleMs: 3_600_000 };
+  const pool = createSessionPool({ clock: systemClock, random: systemRandom, handshakes, ...bounds });
   const endpoints = new Map();
   const endpointOf = ({ name, host, port, hostKeyLine, platform = "cisco_ios", username = "bench", privateKey }) => {
     if (!endpoints.has(name)) {
@@ -21,7 +24,7 @@ export async function openEngine(module) {
     }
     return endpoints.get(name);
   };
-  const bounds = { idleTimeoutMs: 60_000, totalTimeoutMs: 120_000, maxOutputBytes: 16 * 1024 * 1024 };
+  const request = { idleTimeoutMs: 60_000, totalTimeoutMs: 120_000, maxOutputBytes: 16 * 1024 * 1024 };
   const using = async (device, use) => {
     const session = await pool.checkout(endpointOf(device));
     try {
@@ -36,7 +39,7 @@ export async function openEngine(module) {
       using(device, async (session) => {
         let bytes = 0;
         for (const command of commands) {
-          const outcome = await session.run({ command, ...bounds, onOutput: (text) => void (bytes += text.length) });
+          const outcome = await session.run({ command, ...request, onOutput: (text) => void (bytes += text.length) });
           if (outcome.status !== "ok") throw new Error(`${command} was rejected`);
         }
         return { bytes };
