@@ -159,6 +159,20 @@ describe("waiting and time", () => {
     expect((await at.store.jobs.get(third))?.state).toBe("QUEUED");
   });
 
+  test("a pause before another attempt is no part of the queue timeout: a job does not expire while it cannot start", async () => {
+    await registerBoth();
+    const { job } = await at.store.jobs.create(newJob(at.time.now, { queueTimeoutMs: 1_000 }));
+    const error = { reason: "DISCONNECTED", message: "gone" };
+    const again = { verdict: "RETRY", error, intendedStep: 0, confirmedStep: 0, retryInMs: 60_000 } as const;
+    await at.store.leases.finish((await claimOne(at.store, w1))!, { ...again, keepDevice: false });
+    at.time.now += 60_000;
+    await at.store.upkeep.tick("default");
+    expect(await at.store.jobs.get(job.id)).toMatchObject({ state: "QUEUED", expireMs: at.time.now + 1_000 });
+    at.time.now += 1_000;
+    await at.store.upkeep.tick("default");
+    expect((await at.store.jobs.get(job.id))?.state).toBe("EXPIRED");
+  });
+
   test("work that its device's owner leaves lying goes to another worker after five seconds", async () => {
     await registerBoth();
     await at.store.jobs.create(newJob(at.time.now));

@@ -72,8 +72,8 @@ local function finish(_, worker, endpoint, id, fence, verdict, intended, confirm
   else
     place_of = call('HMGET', job, 'sc', 'ex')
     expires = options.breaker and place_of[2] or expiry(id, facts[CLS], place_of[2])
-    -- What puts itself off waits its whole queue timeout behind that; a change still does not run late.
-    if options.deferred and facts[CLS] ~= 'AT_MOST_ONCE' then expires = ms(expires + options.pause) end
+    -- What cannot start for a while waits its whole queue timeout behind that; a change still does not run late.
+    if options.pause and not options.breaker and facts[CLS] ~= 'AT_MOST_ONCE' then expires = ms(expires + options.pause) end
     add(fields, 'ex', expires)
     add(fields, 'z' .. attempt, '{"e":' .. now_text .. (failure and ',"x":' .. failure or '') .. '}')
     if verdict == 'RETRY' then

@@ -315,7 +315,7 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
       if (verdict === "RETRY") {
         job.state = "DELAYED";
         job.retryMs = now + (end.retryInMs ?? 0);
-        if (end.breaker === undefined) zones.waitAgain(zone, job);
+        if (end.breaker === undefined) zones.waitAgain(zone, job, end.retryInMs);
         else job.refunds += 1;
         zones.giveBack(zone, job);
         zones.record(zone, job, { kind: "state", state: "DELAYED", ...error, retryMs: job.retryMs });

@@ -448,10 +448,13 @@ export function giveBack(zone: ModelZone, job: ModelJob): void {
   }
 }
 
-/** What may be repeated waits its whole queue timeout again; a change does not, so that nothing stale runs late. */
-export function waitAgain(zone: ModelZone, job: ModelJob): void {
+/**
+ * What may be repeated waits its whole queue timeout again, behind the pause until it can start; a change does not, so that
+ * nothing stale runs late.
+ */
+export function waitAgain(zone: ModelZone, job: ModelJob, pauseMs = 0): void {
   if (job.spec.effectClass === "AT_MOST_ONCE") return;
-  job.expireMs = Math.max(job.expireMs, zone.now() + job.spec.queueTimeoutMs);
+  job.expireMs = Math.max(job.expireMs, zone.now() + job.spec.queueTimeoutMs) + pauseMs;
 }
 
 /** The part of ending a job that every end shares. */
