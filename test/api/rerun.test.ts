@@ -190,6 +190,23 @@ test("RetryJob of a job whose device is in another zone by now says so, and does
   expect(await allJobs()).toEqual([job!.id]);
 });
 
+test("RetryJobs, CancelJobs and ReconcileJobs meet a job once that their filter names twice", async () => {
+  const ids = async (): Promise<string[]> => {
+    const { job } = await clients.jobs.createJob({ job: spec("show version") });
+    return [job!.id, job!.id];
+  };
+  const waiting = await ids();
+  expect((await clients.jobs.cancelJobs({ filter: { ids: waiting } })).results.map(({ id }) => id)).toEqual([
+    waiting[0],
+  ]);
+  const again = await clients.jobs.retryJobs({ filter: { ids: waiting } });
+  expect(again).toMatchObject({ retriedCount: 1, results: [{ id: waiting[0] }] });
+  expect((await clients.jobs.listJobs({ filter: { states: [JobState.QUEUED] } })).jobs).toHaveLength(1);
+  const [change = ""] = await ids();
+  const looked = await clients.jobs.reconcileJobs({ filter: { ids: [change, change] } });
+  expect(looked.results.map(({ id }) => id)).toEqual([change]);
+});
+
 test("RetryJob of a job whose outcome is unknown says that it must be resolved", async () => {
   const id = await doubt();
   expect(await problemOf(clients.jobs.retryJob({ id }))).toMatchObject({ reason: "JOB_NOT_RESOLVED" });

@@ -15,7 +15,8 @@ export function jobQuery(filter: JobFilter | undefined): JobQuery {
   const named = filter.queues.filter((queue) => !queue.startsWith(linePrefix));
   const { store, also } = byQueues(filter, lines.map(lineDevice), named);
   return {
-    ...list("ids", filter.ids),
+    // Named twice, a job is still met once: calls that act on each of these would act on it twice.
+    ...list("ids", [...new Set(filter.ids)]),
     ...list(
       "states",
       filter.states.map(stateName).filter((name): name is JobState => name !== undefined),
