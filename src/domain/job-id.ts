@@ -39,6 +39,20 @@ export function jobIdFloor(ms: number): string {
   return digits(Math.max(0, Math.min(ms, 2 ** 50 - 1)), 10);
 }
 
+/**
+ * How far the time that an id carries may be from the time of creation: the id is made before its job is accepted, and by
+ * another machine's clock.
+ */
+const apartMs = 60_000;
+
+/** Bounds of the ids of what was created from `afterMs` on and before `beforeMs`; what lies between is still to be checked. */
+export function jobIdRange(afterMs: number | undefined, beforeMs: number | undefined): readonly [string, string] {
+  return [
+    afterMs === undefined ? "0" : jobIdFloor(afterMs - apartMs),
+    beforeMs === undefined ? "~" : jobIdFloor(beforeMs + apartMs),
+  ];
+}
+
 /** A new run id: as long as a job's, and ordered like one, but of no zone. */
 export function createRunId(nowMs: number, random: Random): string {
   let rest = "";

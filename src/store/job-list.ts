@@ -1,7 +1,7 @@
 import { isIPv6 } from "node:net";
 import type { StoreConnection } from "./connection.js";
 import type { JobRecord } from "../domain/job.js";
-import { jobIdFloor } from "../domain/job-id.js";
+import { jobIdRange } from "../domain/job-id.js";
 import { type JobState, jobStates } from "../domain/job-state.js";
 import { type KeySpace, keyOf } from "./keys.js";
 import { list, type Scripts, text } from "./scripts.js";
@@ -158,8 +158,7 @@ export function createJobLists({ redis, scripts, keys, zones, read }: Parts): {
       return collect(query, limit, before ?? "", (behind, want) => walkEnded(sources, behind, want));
     }
     const sources = await indexes(query);
-    const floor = query.createdAfterMs === undefined ? "0" : jobIdFloor(query.createdAfterMs);
-    const ceiling = query.createdBeforeMs === undefined ? "~" : jobIdFloor(query.createdBeforeMs);
+    const [floor, ceiling] = jobIdRange(query.createdAfterMs, query.createdBeforeMs);
     const from = before !== undefined && before < ceiling ? before : ceiling;
     return collect(query, limit, from, async (behind, want) =>
       (await walk(sources, behind, floor, want)).map((id) => ({ id, place: id })),

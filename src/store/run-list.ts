@@ -1,4 +1,4 @@
-import { jobIdFloor } from "../domain/job-id.js";
+import { jobIdRange } from "../domain/job-id.js";
 import type { RunRecord } from "../domain/run.js";
 import type { StoreConnection } from "./connection.js";
 import { keyOf } from "./keys.js";
@@ -14,14 +14,11 @@ export function createRunLists(
   root: string,
   get: (id: string) => Promise<RunRecord | undefined>,
 ): Pick<RunStore, "list" | "before"> {
-  async function walk(sources: readonly string[], before: string, floor: string, limit: number): Promise<string[]> {
+  async function walk(sources: readonly string[], before: string, limit: number): Promise<string[]> {
     const parts = await Promise.all(
-      sources.map((source) => redis.zrange(source, `(${before}`, `[${floor}`, "BYLEX", "REV", "LIMIT", 0, limit)),
+      sources.map((source) => redis.zrange(source, `(${before}`, "-", "BYLEX", "REV", "LIMIT", 0, limit)),
     );
-    return parts
-      .flat()
-      .sort((a, b) => (a < b ? 1 : -1))
-      .slice(0, limit);
+    return [...new Set(parts.flat())].sort((a, b) => (a < b ? 1 : -1)).slice(0, limit);
   }
 
   return {
@@ -37,12 +34,12 @@ export function createRunLists(
       const sources = query.schedules?.length
         ? query.schedules.map((schedule) => keyOf(root, "runs-of", schedule))
         : [keyOf(root, "runs")];
-      const floor = query.createdAfterMs === undefined ? "0" : jobIdFloor(query.createdAfterMs);
-      const ceiling = query.createdBeforeMs === undefined ? "~" : jobIdFloor(query.createdBeforeMs);
+      // No floor: the id of a run that made up for a missed time carries that time, however long ago it was.
+      const [, ceiling] = jobIdRange(undefined, query.createdBeforeMs);
       let behind = before !== undefined && before < ceiling ? before : ceiling;
       const runs: RunRecord[] = [];
       for (let looked = 0; looked < scanBudget;) {
-        const ids = await walk(sources, behind, floor, chunk);
+        const ids = await walk(sources, behind, chunk);
         for (const run of await Promise.all(ids.map(get))) {
           if (!run || !meets(run, query)) continue;
           runs.push(run);
