@@ -27,8 +27,13 @@ export function endpointKey({ bastions = [], ...place }: DevicePlace, exclusiveK
 }
 
 function hostAndPort({ address, port }: HopPlace): string {
-  const host = isIPv6(address) ? `[${canonicalIPv6(address)}]` : address.toLowerCase().replace(/\.$/, "");
-  return `${host}:${port || defaultPort}`;
+  const host = canonicalHost(address);
+  return `${isIPv6(host) ? `[${host}]` : host}:${port || defaultPort}`;
+}
+
+/** The one writing of an address that stands for all of its writings. */
+export function canonicalHost(address: string): string {
+  return isIPv6(address) ? canonicalIPv6(address) : address.toLowerCase().replace(/\.$/, "");
 }
 
 /** What is wrong with an address whose meaning another writing has too, or that means another host on each machine. */

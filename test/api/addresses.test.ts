@@ -69,3 +69,15 @@ test.each([
   const { job } = await clients.jobs.createJob({ job: inline(address) });
   expect(job!.endpoint).toBe(endpoint);
 });
+
+test.each([
+  ["2001:db8:0:0::2", ["2001:DB8::2", "[2001:db8:0::2]", "[2001:db8::2]:22", "[2001:DB8:0:0::2]:22"]],
+  ["r3.Example.net.", ["r3.example.net", "R3.example.net.", "r3.example.net:22", "R3.Example.net.:22"]],
+])("a job at %s is found by every writing of its address and its endpoint", async (address, writings) => {
+  const { id, endpoint } = (await clients.jobs.createJob({ job: inline(address) })).job!;
+  const found = async (filter: object) => (await clients.jobs.listJobs({ filter })).jobs.map((job) => job.id);
+  for (const device of [address, endpoint, ...writings])
+    expect(await found({ devices: [device] }), device).toEqual([id]);
+  expect(await found({ queues: [`device/${endpoint}`] })).toEqual([id]);
+  expect(await found({ devices: [`${endpoint}2`] })).toEqual([]);
+});

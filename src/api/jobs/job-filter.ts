@@ -1,6 +1,8 @@
+import { isIPv6 } from "node:net";
 import { fromBinary, toJsonString } from "@bufbuild/protobuf";
 import { type Timestamp, timestampMs, ValueSchema } from "@bufbuild/protobuf/wkt";
 import { type JobFilter, JobSpecSchema } from "@pointsman/sdk/v1";
+import { canonicalHost, endpointKey } from "../../domain/endpoint-key.js";
 import type { JobRecord } from "../../domain/job.js";
 import type { JobState } from "../../domain/job-state.js";
 import type { JobQuery } from "../../store/store.js";
@@ -13,7 +15,7 @@ export function jobQuery(filter: JobFilter | undefined): JobQuery {
   if (!filter) return {};
   const lines = filter.queues.filter((queue) => queue.startsWith(linePrefix));
   const named = filter.queues.filter((queue) => !queue.startsWith(linePrefix));
-  const { store, also } = byQueues(filter, lines.map(lineDevice), named);
+  const { store, also } = byQueues(filter, lines.map(lineDevice).flatMap(writings), named);
   return {
     // Named twice, a job is still met once: calls that act on each of these would act on it twice.
     ...list("ids", [...new Set(filter.ids)]),
@@ -51,7 +53,7 @@ function byQueues(
 ): { readonly store: Pick<JobQuery, "devices" | "queues">; readonly also?: (job: JobRecord) => boolean } {
   const text = filter.text.toLowerCase();
   const tests: ((job: JobRecord) => boolean)[] = [];
-  let store: Pick<JobQuery, "devices" | "queues"> = list("devices", filter.devices);
+  let store: Pick<JobQuery, "devices" | "queues"> = list("devices", filter.devices.flatMap(writings));
   if (named.length > 0 && lines.length === 0) store = { ...store, queues: named };
   else if (lines.length > 0 && named.length === 0 && filter.devices.length === 0) store = { devices: lines };
   else if (lines.length + named.length > 0) {
@@ -110,6 +112,15 @@ export function meetsForEver(query: JobQuery, job: JobRecord): boolean {
 function lineDevice(line: string): string {
   const target = line.slice(linePrefix.length);
   return /:\d+$|^key\//.test(target) ? target : line;
+}
+
+/** A device as it is named, and the writing of an address or an endpoint by which jobs are found, where that is another. */
+function writings(device: string): readonly string[] {
+  const [, host = device, port] = (!isIPv6(device) && /^\[?([^[\]/]+?)\]?(?::(\d+))?$/.exec(device)) || [];
+  if (port !== undefined) return [device, endpointKey({ address: host, port: Number(port) })];
+  const canonical = canonicalHost(host);
+  // A name may have capital letters, and then means another device.
+  return canonical === device.toLowerCase() ? [device] : [device, canonical];
 }
 
 function isAt(job: JobRecord, device: string): boolean {

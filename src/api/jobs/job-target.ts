@@ -1,5 +1,5 @@
 import type { InlineEndpoint } from "@pointsman/sdk/v1";
-import { endpointKey } from "../../domain/endpoint-key.js";
+import { canonicalHost, endpointKey } from "../../domain/endpoint-key.js";
 import { invalidRequest, problem } from "../../errors.js";
 import type { JobCreation, JobWish } from "./job-wish.js";
 import { defaultZone } from "../../domain/work-place.js";
@@ -11,6 +11,7 @@ import { placeProblems } from "../devices/place-problems.js";
 export interface Target {
   readonly device?: string;
   readonly node?: string;
+  /** In its canonical writing, by which jobs are found. */
   readonly address: string;
   readonly endpoint?: string;
   readonly platform?: string;
@@ -86,7 +87,7 @@ function deviceTarget(around: Surroundings, name: string): Omit<Target, "zoneNum
   const device = around.devices.get(name);
   if (!device) throw problem("DEVICE_NOT_FOUND", `no device ${name}`, { metadata: { device: name } });
   const { address, endpoint, platform, zone } = device;
-  return { device: name, address, endpoint, platform, zone };
+  return { device: name, address: canonicalHost(address), endpoint, platform, zone };
 }
 
 /** A node is known while a worker of it is, and for an hour after. Of its zones, the one that was asked for. */
@@ -117,7 +118,7 @@ function inlineTarget(
   const bad = placeProblems(`${wish.field}.endpoint`, inline);
   if (bad.length > 0) throw invalidRequest(...bad);
   return {
-    address: inline.address,
+    address: canonicalHost(inline.address),
     endpoint: around.exclusive.get(placeOf(inline)) ?? endpointKey(inline),
     platform: inline.platform,
     zone: inline.zone || defaultZone,
