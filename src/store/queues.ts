@@ -3,6 +3,9 @@ import { type KeySpace, keyOf } from "./keys.js";
 import { list, type Scripts } from "./scripts.js";
 import type { PauseRecord, QueueRecord, QueueStore, QueueTarget } from "./store.js";
 
+/** Jobs of each line of a device that are looked at for the oldest one. */
+const mostLooked = 1_000;
+
 /** Lines of work, and limits on parallel work. */
 export function createQueueStore(redis: StoreConnection, scripts: Scripts, keys: KeySpace): QueueStore {
   const pauseOf = (json: string | null | undefined): { paused?: PauseRecord } =>
@@ -14,19 +17,25 @@ export function createQueueStore(redis: StoreConnection, scripts: Scripts, keys:
     const { zone, device, endpoint } = target;
     const root = keys.zone(zone);
     const lines = [keyOf(root, "reads", endpoint), keyOf(root, "changes", endpoint)];
-    const [facts, sizes, heads] = await Promise.all([
+    const aside = keyOf(root, "later", endpoint);
+    const [facts, sizes, apart, ids] = await Promise.all([
       redis.hmget(keyOf(root, "ep", endpoint), "run", "paused"),
       Promise.all(lines.map((line) => redis.zcard(line))),
-      Promise.all(lines.map((line) => redis.zrange(line, "0", "0"))),
+      redis.scard(aside),
+      Promise.all([
+        ...lines.map((line) => redis.zrange(line, "0", `${mostLooked - 1}`)),
+        redis.srandmember(aside, mostLooked),
+      ]),
     ]);
-    const accepted = await Promise.all(heads.flat().map((id) => redis.hget(keyOf(root, "job", id), "ct")));
-    const first = Math.min(...accepted.map(Number));
+    // A line goes by priority as well, what waits aside by nothing: ids go by acceptance.
+    const [oldest] = ids.flat().sort();
+    const accepted = oldest === undefined ? null : await redis.hget(keyOf(root, "job", oldest), "ct");
     return {
       zone,
       name: `device/${device}`,
-      waiting: sizes.reduce((sum, size) => sum + size, 0),
+      waiting: sizes.reduce((sum, size) => sum + size, apart),
       running: facts[0] ? 1 : 0,
-      ...(Number.isFinite(first) ? { oldestMs: first } : {}),
+      ...(accepted === null ? {} : { oldestMs: Number(accepted) }),
       ...pauseOf(facts[1]),
     };
   }

@@ -105,6 +105,22 @@ describe("pauses", () => {
     expect(await drain()).toEqual([first, second]);
   });
 
+  test("a device's line counts what waits aside as well, and knows the oldest whatever its priority", async () => {
+    const oldest = at.time.now;
+    await create({ queue: "nightly", startAfterMs: at.time.now + 60_000 });
+    const line = () => at.store.queues.get({ zone: "default", device: "r1", endpoint: place.endpoint });
+    expect(await line()).toMatchObject({ waiting: 1, oldestMs: oldest });
+    at.time.now += 1_000;
+    await create({ priority: -1 });
+    at.time.now += 1_000;
+    await create({ priority: 1 });
+    expect(await line()).toMatchObject({ waiting: 3, oldestMs: oldest });
+    await at.store.jobs.cancel((await at.store.jobs.list({ states: ["DELAYED"] }, { limit: 1 })).jobs[0]!.id, {
+      ...{ interruptRunning: false, caller: "ann", reason: "" },
+    });
+    expect(await line()).toMatchObject({ waiting: 2, oldestMs: oldest + 1_000 });
+  });
+
   test("a paused named queue keeps its jobs from starting on every device, and nobody else's", async () => {
     const before = await create({ queue: "nightly" });
     await at.store.queues.pause({ zone: "default", queue: "nightly" }, pause);

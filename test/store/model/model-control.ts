@@ -25,14 +25,15 @@ export interface ModelControl {
 export function createModelControl(zone: zones.ModelZone): ModelControl {
   function ofDevice(name: string, endpoint: string): QueueRecord {
     const device = zones.deviceAt(zone, endpoint);
-    const lines = [zones.lineAt(zone, endpoint, "reads"), zones.lineAt(zone, endpoint, "changes")];
-    const heads = lines.flatMap(([first]) => (first ? [first.createMs] : []));
+    const waiting = [...zone.jobs.values()].filter(
+      ({ state, spec }) => (state === "QUEUED" || state === "DELAYED") && spec.endpoint === endpoint,
+    );
     return {
       zone: zone.name,
       name: `device/${name}`,
-      waiting: lines.flat().length,
+      waiting: waiting.length,
       running: device.run === undefined ? 0 : 1,
-      ...(heads.length > 0 ? { oldestMs: Math.min(...heads) } : {}),
+      ...(waiting.length > 0 ? { oldestMs: Math.min(...waiting.map((job) => job.createMs)) } : {}),
       ...(device.paused ? { paused: device.paused } : {}),
     };
   }
