@@ -93,7 +93,9 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
     });
     if (device.paused) return failure("QUEUE_PAUSED", "its device is paused", { endpoint });
     if (device.hold !== undefined && job.line === "changes") {
-      return failure("DEVICE_HELD", `its device is held for job ${device.hold}`, { job: device.hold });
+      const isJob = device.hold !== "restore" && !device.hold.startsWith("worker/");
+      const metadata = isJob ? { job: device.hold } : { hold: device.hold };
+      return failure("DEVICE_HELD", `its device is held for ${isJob ? "job " : ""}${device.hold}`, metadata);
     }
     if (lock && (lock.scope === "ALL" || job.line === "changes") && lock.owner !== job.spec.creator) {
       return failure("DEVICE_LOCKED", `its device is locked by ${lock.owner}`, { owner: lock.owner });
