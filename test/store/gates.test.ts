@@ -29,6 +29,7 @@ async function waitingOf(id: string) {
 }
 
 const reasonOf = async (id: string) => (await waitingOf(id))?.reason;
+const positionOf = async (id: string) => (await waitingOf(id))?.position;
 
 /** Claims and ends jobs until there is nothing to claim; gives their ids in order. */
 async function drain(): Promise<string[]> {
@@ -49,6 +50,7 @@ describe("locks", () => {
     await at.store.devices.lock(place, lock);
     const later = await create({ ...change, creator: "ann" });
     const read = await create({ creator: "bob" });
+    expect(await Promise.all([hers, later, read].map(positionOf))).toEqual([1, 2, 3]);
     expect(await drain()).toEqual([hers, later, read]);
     expect(await reasonOf(theirs)).toBe("LOCKED");
     await at.store.devices.unlock(place, "ann", false);

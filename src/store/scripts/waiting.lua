@@ -28,12 +28,10 @@ local function explain(_, id)
   elseif job[1] == 'QUEUED' then
     local endpoint, line = job[2], line_of(job[3])
     local device = gates(endpoint)
-    local other = line == 'reads' and 'changes' or 'reads'
-    local ahead = call('ZRANK', key(line, endpoint), id) or 0
-    -- Only what could start before it is in its way.
-    if source(endpoint, other, device) then
-      ahead = ahead + call('ZCOUNT', key(other, endpoint), '-inf', '(' .. job[4])
-    end
+    local own, beside = source(endpoint, line, device), source(endpoint, line == 'reads' and 'changes' or 'reads', device)
+    -- Only what could start before it is in its way: what a lock keeps waiting is not, for those who pass the lock.
+    local ahead = (own and call('ZRANK', own, id)) or call('ZRANK', key(line, endpoint), id) or 0
+    if beside then ahead = ahead + call('ZCOUNT', beside, '-inf', '(' .. job[4]) end
     local locker = device.lock and (device.lock == 'ALL' or line == 'changes')
       and device.locker
     local next_one = first(endpoint, device)

@@ -205,9 +205,11 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
     const device = zones.deviceAt(zone, job.spec.endpoint);
     const { lock } = device;
     const other = job.line === "reads" ? "changes" : "reads";
-    const others = zones.openLine(zone, device, other) ? zones.lineAt(zone, job.spec.endpoint, other) : [];
+    const others = zones.openLine(zone, device, other) ?? [];
     const before = others.filter((one) => one.score < job.score).length;
-    const position = 1 + ahead(zones.lineAt(zone, job.spec.endpoint, job.line)) + before;
+    const open = zones.openLine(zone, device, job.line);
+    const own = open?.includes(job) ? open : zones.lineAt(zone, job.spec.endpoint, job.line);
+    const position = 1 + ahead(own) + before;
     const first = zones.headOf(zone, device);
     if (device.hold !== undefined && job.line === "changes")
       return { reason: "HELD", ...blocking(device.hold), position };
