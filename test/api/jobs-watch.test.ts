@@ -65,6 +65,22 @@ describe("WatchJobs", () => {
     await watch.stop();
   });
 
+  test("says removed for a job that is deleted, once, and shows it again when that is taken back", async () => {
+    const id = await newJob("deleted");
+    await clients.jobs.cancelJob({ id });
+    const watch = collect({ filter: { labels: { run: "deleted" } } });
+    const all = collect({ filter: { labels: { run: "deleted" }, showDeleted: true } });
+    for (const { seen } of [watch, all]) await eventually(() => expect(seen.map(short)).toContain("synced"));
+    for (let i = 0; i < 2; i++) await clients.jobs.deleteJob({ id });
+    const there = `${id} CANCELLED`;
+    await eventually(() => expect(watch.seen.map(short)).toEqual([there, "synced", `${id} removed`]));
+    await eventually(() => expect(all.seen.map(short)).toEqual([there, "synced", there]));
+    await clients.jobs.undeleteJob({ id });
+    await eventually(() => expect(watch.seen.map(short)).toEqual([there, "synced", `${id} removed`, there]));
+    await eventually(() => expect(all.seen.map(short)).toEqual([there, "synced", there, there]));
+    for (const { stop } of [watch, all]) await stop();
+  });
+
   test("cut at any place and resumed shows every job in its last state", async () => {
     const filter = { labels: { run: "cut" } };
     const open =

@@ -86,7 +86,7 @@ export async function* watchJobs(
             if (view && job) {
               membership.sent(job);
               yield answer({ case: "changed", value: view }, true);
-            } else if (job && membership.leaves(job)) {
+            } else if (job && (membership.leaves(job) || isDeletedFrom(query, job))) {
               yield answer({ case: "removed", value: job.id }, true);
             } else {
               continue;
@@ -143,7 +143,12 @@ function* pieces(changes: readonly Change[]): Generator<readonly Change[]> {
   for (let start = 0; start < changes.length; start += pieceJobs) yield changes.slice(start, start + pieceJobs);
 }
 
-/** Knows which jobs were sent and may leave. Final jobs never leave, so they are forgotten. */
+/** Whether a job left a query by being marked as deleted alone. Only what has ended is, and so it was there before. */
+function isDeletedFrom(query: ReturnType<typeof jobQuery>, job: JobRecord): boolean {
+  return job.deleteMs !== undefined && meets({ ...query, deleted: true }, job);
+}
+
+/** Knows which jobs were sent and may leave. Final jobs leave when they are deleted alone, so they are forgotten. */
 function createMembership(
   query: ReturnType<typeof jobQuery>,
   resumed: boolean,
