@@ -70,6 +70,14 @@ describe("leases at their edges", () => {
     expect(await at.redis.zcard("{pm:default}:expire")).toBe(0);
   });
 
+  test("something in a line that has no job any more, or half of one, stands in nobody's way", async () => {
+    const [gone, half, behind, beside] = [await create(), await create(), await create(), await create(on(2))];
+    await at.redis.del(`{pm:default}:job:${gone}`);
+    await at.redis.hdel(`{pm:default}:job:${half}`, "n");
+    const { claims } = await at.store.leases.claim(w1, 10, "past them");
+    expect(claims.map(({ job }) => job.id).sort()).toEqual([behind, beside].sort());
+  });
+
   test("a read that goes back to its line gets its queue timeout again; a change does not", async () => {
     for (const [effectClass, state] of [
       ["READ_ONLY", "QUEUED"],

@@ -149,17 +149,21 @@ while taken < limit and looks > 0 do
     end
     job = jobs .. id
     facts = call('HMGET', job, 'att', 'n', 'sa', 'queue', 'sealed', 'ex', 'ct', 'cls', 'def', 'spec')
-    names = (limited or facts[QUEUE]) and names_of(cjson.decode(facts[DEF]))
+    -- What has no job any more, or half of one, is only taken away: it must not stand in others' way. fsck names it.
+    local whole = facts[N] and facts[EX] and facts[CT] and facts[CLS] and facts[DEF]
+    names = whole and (limited or facts[QUEUE]) and names_of(cjson.decode(facts[DEF]))
     call('ZREM', key(line, endpoint), id)
     if device.lock then call('ZREM', key(line .. '-pass', endpoint), id) end
-    local full = frozen(endpoint, line) or (names and acquire(id, names))
-    if not full then break end
-    local aside = call('HMGET', job, 'permits', 'sc')
-    if aside[1] then
-      give_back(id, names or names_of(cjson.decode(facts[DEF])))
-      gave_back = true
+    local full = whole and (frozen(endpoint, line) or (names and acquire(id, names)))
+    if whole and not full then break end
+    if full then
+      local aside = call('HMGET', job, 'permits', 'sc')
+      if aside[1] then
+        give_back(id, names or names_of(cjson.decode(facts[DEF])))
+        gave_back = true
+      end
+      park(id, endpoint, full, aside[2], facts[EX])
     end
-    park(id, endpoint, full, aside[2], facts[EX])
     looks = looks - 1
     if looks <= 0 then
       unseen[#unseen + 1] = endpoint
