@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Takes up to `limit` jobs for a worker: for each, the head of its warm devices or of the ready ones. A warm session
 -- wins, unless a cold device has waited longer by more than the bonus.
--- @include gather, gate, hold, lines, place, freezes, limits
+-- @include gather, gate, event, move, hold, lines, place, freezes, limits, rates, close_job, obstacle
 --
 -- ARGV  2 worker · 3 limit · 4 number of the claim, counted by the worker · 5 bonus in microseconds · 6 '1' to leave tasks
 --       without a device where they are
@@ -154,15 +154,23 @@ while taken < limit and looks > 0 do
     names = whole and (limited or facts[QUEUE]) and names_of(cjson.decode(facts[DEF]))
     call('ZREM', key(line, endpoint), id)
     if device.lock then call('ZREM', key(line .. '-pass', endpoint), id) end
-    local full = whole and (frozen(endpoint, line) or (names and acquire(id, names)))
+    local policy, ends
+    if whole then policy, ends = frozen(endpoint, line) end
+    local full = policy or (names and acquire(id, names))
     if whole and not full then break end
     if full then
-      local aside = call('HMGET', job, 'permits', 'sc')
+      local aside = call('HMGET', job, 'permits', 'sc', 'blk')
       if aside[1] then
         give_back(id, names or names_of(cjson.decode(facts[DEF])))
         gave_back = true
       end
-      park(id, endpoint, full, aside[2], facts[EX])
+      if aside[3] then
+        refuse_to_wait(id, 'QUEUED', facts[ATT], obstacle(device, endpoint, true, true, full, ends))
+        -- Work without a device took its place with it.
+        if string.sub(endpoint, 1, 4) == 'job/' then skill_list[endpoint] = nil end
+      else
+        park(id, endpoint, full, aside[2], facts[EX])
+      end
     end
     looks = looks - 1
     if looks <= 0 then

@@ -1,5 +1,5 @@
 -- Accepts jobs, each for itself: what is refused keeps nothing else from being accepted.
--- @include gather, items, gate, memory, event, move, hold, lines, place, freezes, limits, rates, close_job
+-- @include gather, items, gate, memory, event, move, hold, lines, place, freezes, limits, rates, close_job, obstacle
 --
 -- ARGV  for each job: its id · endpoint · class · priority's worth in microseconds · queue timeout
 --       in milliseconds · its definition, what scripts seldom need, as JSON · its spec · up to three tokens of the device
@@ -51,22 +51,6 @@ local function replace(old, id)
   place(facts[2])
 end
 
--- What keeps a job from starting beside its device's work: reason, words and metadata. `own` says that its own line is
--- open to it, `full` names the limit that is full, or the policy that closes, which it does until `ends`.
-local function obstacle(device, endpoint, from, own, full, ends)
-  if device.paused then return 'QUEUE_PAUSED', 'its device is paused', { endpoint = endpoint } end
-  if not from then
-    local job = not string.find(device.hold, '^worker/') and device.hold ~= 'restore'
-    local metadata = job and { job = device.hold } or { hold = device.hold }
-    return 'DEVICE_HELD', 'its device is held for ' .. (job and 'job ' or '') .. device.hold, metadata
-  end
-  if not own then return 'DEVICE_LOCKED', 'its device is locked by ' .. device.locker, { owner = device.locker } end
-  if not full then return nil end
-  if ends then return 'CHANGES_FROZEN', full .. ' keeps changes from starting', { policy = full } end
-  if ceiling(full) == 0 then return 'QUEUE_PAUSED', full .. ' is paused', { limit = full } end
-  return 'LIMIT_REACHED', 'the limit of ' .. full .. ' is reached', { limit = full }
-end
-
 local NOTHING_MORE = {}
 
 local function accept(before, id, endpoint, class, worth, timeout, definition, spec, token, second, third, request_name,
@@ -116,6 +100,7 @@ local function accept(before, id, endpoint, class, worth, timeout, definition, s
     'def', definition, 'spec', spec }
   if request then add(fields, 'request', request_name) end
   if later then add(fields, 'sa', ms(start)) end
+  if options.blocked then add(fields, 'blk', '1') end
   if options.retain then add(fields, 'retain', options.retain) end
   if options.run then
     add(fields, 'run', options.run)
@@ -174,11 +159,7 @@ local function accept(before, id, endpoint, class, worth, timeout, definition, s
   if options.blocked then
     local why, what, metadata = obstacle(device, endpoint, from, own, full, ends)
     if why then
-      local message = 'The job was not to wait, and ' .. what .. '.'
-      local failure = cjson.encode({ reason = why, message = message, metadata = metadata })
-      call('HSET', job, 'err', failure)
-      close_waiting(id, state, 'FAILED')
-      announce(id, event(id, '0', state_body('FAILED') .. ',"x":' .. failure))
+      refuse_to_wait(id, state, '0', why, what, metadata)
       return { 'FAILED', now_text, expires }
     end
   end

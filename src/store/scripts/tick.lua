@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- What is due: jobs whose time has come, jobs that waited too long, devices whose owner leaves their work lying, locks
 -- that ran out, room under limits, and workers and types of tasks gone an hour ago. A bounded number of each. Also notes how full Redis is.
--- @include gate, event, move, hold, lines, place, freezes, limits, rates, close_job, unlock, start
+-- @include gate, event, move, hold, lines, place, freezes, limits, rates, close_job, unlock, start, obstacle
 --
 -- ARGV  2 how many of each at most
 -- Gives {how much was done, milliseconds until something is due or -1}
@@ -40,7 +40,10 @@ local function expire(id)
 end
 
 for _, id in ipairs(due('expire', now)) do expire(id) end
-for _, id in ipairs(due('delayed', now)) do start(id) end
+for _, id in ipairs(due('delayed', now)) do
+  start(id)
+  give_up_if_blocked(id)
+end
 
 -- While the zone is being reconciled, what a worker owns says what it may have touched.
 local handoffs = due('handoff', now - HANDOFF_MS)

@@ -1,8 +1,9 @@
 import { holdReason } from "../../../src/domain/hold.js";
-import type { Failure, JobRecord, NewJob, Waiting } from "../../../src/domain/job.js";
+import type { JobRecord, NewJob, Waiting } from "../../../src/domain/job.js";
 import { type JobState, isFinal } from "../../../src/domain/job-state.js";
 import { priorityPointMs } from "../../../src/domain/line-order.js";
 import { type JobStore, StoreError } from "../../../src/store/store.js";
+import { refuseToWait } from "./refuse-to-wait.js";
 import * as zones from "./zone.js";
 
 type ModelJobs = Pick<
@@ -84,34 +85,6 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
     return job;
   }
 
-  /** What keeps a job that was not to wait from starting. */
-  function blocked(job: zones.ModelJob): Failure | undefined {
-    const device = zones.deviceAt(zone, job.spec.endpoint);
-    const { lock, endpoint } = device;
-    const failure = (reason: string, what: string, metadata: Record<string, string>): Failure => ({
-      ...{ reason, message: `The job was not to wait, and ${what}.`, metadata },
-    });
-    if (device.paused) return failure("QUEUE_PAUSED", "its device is paused", { endpoint });
-    if (device.hold !== undefined && job.line === "changes") {
-      const isJob = device.hold !== "restore" && !device.hold.startsWith("worker/");
-      const metadata = isJob ? { job: device.hold } : { hold: device.hold };
-      return failure("DEVICE_HELD", `its device is held for ${isJob ? "job " : ""}${device.hold}`, metadata);
-    }
-    if (lock && (lock.scope === "ALL" || job.line === "changes") && lock.owner !== job.spec.creator) {
-      return failure("DEVICE_LOCKED", `its device is locked by ${lock.owner}`, { owner: lock.owner });
-    }
-    const freeze = zones.frozen(zone, endpoint, job.line);
-    if (freeze) {
-      const { policy } = freeze;
-      return failure("CHANGES_FROZEN", `${policy} keeps changes from starting`, { policy });
-    }
-    const limit = zones.fullLimit(zone, job);
-    if (limit === undefined) return undefined;
-    return zones.ceiling(zone, limit) === 0
-      ? failure("QUEUE_PAUSED", `${limit} is paused`, { limit })
-      : failure("LIMIT_REACHED", `the limit of ${limit} is reached`, { limit });
-  }
-
   function accept(spec: NewJob): zones.ModelJob {
     const now = zone.now();
     const start = Math.max(now, spec.startAfterMs ?? now);
@@ -165,16 +138,7 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
     }
     zones.record(zone, job, { kind: "state", state: "QUEUED" });
     job.queueMs = zone.now();
-    if (spec.failIfBlocked) {
-      const failure = blocked(job);
-      if (failure !== undefined) {
-        job.error = failure;
-        job.effect = "NONE";
-        zones.end(zone, job, "FAILED");
-        zones.record(zone, job, { kind: "state", state: "FAILED", error: job.error });
-        return { job: recordOf(zone, job), replayed: false };
-      }
-    }
+    if (refuseToWait(zone, job)) return { job: recordOf(zone, job), replayed: false };
     const full = zones.frozen(zone, spec.endpoint, job.line)?.policy ?? zones.fullLimit(zone, job);
     if (full !== undefined) zones.park(zone, job, full);
     if (job.parked === undefined) zones.place(zone, spec.endpoint);

@@ -16,6 +16,7 @@ import { stopName } from "../../../src/domain/policies.js";
 import { isOwnEndpoint } from "../../../src/domain/work-place.js";
 import { closeAttempt, lose } from "./lose.js";
 import { recordOf } from "./model-jobs.js";
+import { refuseToWait } from "./refuse-to-wait.js";
 import * as zones from "./zone.js";
 
 interface ModelLeases extends Omit<LeaseStore, "onHint" | "replay" | "settle" | "noted" | "replayed" | "tellSessions"> {
@@ -243,8 +244,9 @@ export function createModelLeases(zone: zones.ModelZone): ModelLeases {
             taken.push(start(name, device, job, String(fence + taken.length + 1)));
             break;
           }
-          zones.park(zone, job, full);
+          if (!job.spec.failIfBlocked) zones.park(zone, job, full);
           zones.giveBack(zone, job);
+          refuseToWait(zone, job);
         }
       }
       worker.claim = { number, taken };

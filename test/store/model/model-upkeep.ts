@@ -1,5 +1,6 @@
 import type { UpkeepStore } from "../../../src/store/store.js";
 import { bury, free, ownedBy } from "./model-leases.js";
+import { refuseToWait } from "./refuse-to-wait.js";
 import * as zones from "./zone.js";
 
 const tickLimit = 100;
@@ -76,6 +77,7 @@ export function createModelUpkeep(zone: zones.ModelZone, pick: PickDevices): Omi
           zones.holdAsZone(zone, job);
           zones.record(zone, job, { kind: "state", state: "QUEUED" });
           zones.place(zone, job.spec.endpoint);
+          if (refuseToWait(zone, job)) zones.place(zone, job.spec.endpoint);
         },
       );
       const overdue = handoffs().filter(({ ms }) => ms <= now);
