@@ -136,7 +136,7 @@ describe("a job that waits says in one sentence why, and what to do", () => {
 
   it("of a zone without a worker: which, and how to start one there", async () => {
     expect(await waitsOf(waiting(WaitingReason.NO_WORKER, { zone: "lab" }))).toBe(
-      "no live worker serves zone lab; start one with `POINTSMAN_ZONES=lab pointsman worker`",
+      "no live worker takes work of zone lab; start one with `POINTSMAN_ZONES=lab pointsman worker`, or resume one that is suspended",
     );
   });
 

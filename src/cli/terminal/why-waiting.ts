@@ -50,7 +50,8 @@ export async function explainWaiting(asking: Asking, job: Job): Promise<string> 
       return "Redis came back with another history; nothing starts until the workers' journals are read, some seconds";
     case WaitingReason.NO_WORKER: {
       const zones = job.zone === "default" ? "" : `POINTSMAN_ZONES=${job.zone} `;
-      return `no live worker serves zone ${job.zone}; start one with \`${zones}pointsman worker\``;
+      const start = `start one with \`${zones}pointsman worker\``;
+      return `no live worker takes work of zone ${job.zone}; ${start}, or resume one that is suspended`;
     }
     case WaitingReason.CLAIM:
       return "it is next; a worker is about to take it";

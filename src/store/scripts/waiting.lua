@@ -5,17 +5,33 @@
 -- ARGV  for each job: its id
 -- Gives for each {} (it does not wait) or {reason, blocking job or '', position, limit or policy it waits for, if any,
 --       milliseconds until when the policy closes, or ''}
--- Cost  O(ids · log n)
+-- Cost  O(ids · log n + workers that take no work)
 
 local shut = gate_shut() == 'SHUT'
-local served = call('SCARD', key('alive')) > 0
+
+-- Whether a live worker takes work, or work of a skill: not one that is suspended or stops.
+local takes = {}
 local function is_served(skill)
-  if skill then return call('EXISTS', key('skilled', skill)) == 1 end
-  return served
+  local name = skill or ''
+  if takes[name] ~= nil then return takes[name] end
+  takes[name] = false
+  for _, worker in ipairs(call('SMEMBERS', skill and key('skilled', skill) or key('alive'))) do
+    local facts = call('HMGET', key('worker', worker), 'st', 'ctl')
+    takes[name] = facts[1] == 'alive' and not facts[2]
+    if takes[name] then break end
+  end
+  return takes[name]
+end
+
+-- The paused queue of a job that has not been put aside for it yet.
+local some_paused = call('EXISTS', key('paused')) == 1
+local function paused_queue(queue)
+  local name = some_paused and queue and 'queue/' .. queue
+  return name and ceiling(name) == 0 and name
 end
 
 local function explain(_, id)
-  local job = call('HMGET', key('job', id), 'st', 'ep', 'cls', 'sc', 'rt', 'parked', 'skill', 'bk')
+  local job = call('HMGET', key('job', id), 'st', 'ep', 'cls', 'sc', 'rt', 'parked', 'skill', 'bk', 'queue')
   local answer = {}
   if job[1] == 'DELAYED' then
     answer = { job[8] and 'BREAKER_OPEN' or job[5] and 'RETRY' or 'START_TIME', '', 0 }
@@ -45,6 +61,8 @@ local function explain(_, id)
       reason = 'LOCKED'
     elseif policy then
       return { 'FROZEN', '', ahead + 1, policy, ends }
+    elseif paused_queue(job[9]) then
+      return { 'PAUSED', '', ahead + 1, paused_queue(job[9]) }
     elseif shut then
       reason = 'RECONCILING'
     elseif device.run then

@@ -183,10 +183,12 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
     }
     const freeze = zones.frozen(zone, job.spec.endpoint, job.line);
     if (freeze) return { reason: "FROZEN", ...freeze, position };
+    const queue = `queue/${job.spec.queue ?? ""}`;
+    if (zone.pausedQueues.has(queue)) return { reason: "PAUSED", limit: queue, position };
     if (zones.isShut(zone)) return { reason: "RECONCILING", position };
     if (device.run !== undefined) return { reason: "DEVICE_BUSY", blockingJob: device.run, position };
-    const serves = ({ state, identity }: zones.ModelWorker) =>
-      state !== "dead" && zones.isAble(zone, identity.name, job);
+    const serves = ({ state, control, identity }: zones.ModelWorker) =>
+      state === "alive" && !control && zones.isAble(zone, identity.name, job);
     if (![...zone.workers.values()].some(serves)) return { reason: "NO_WORKER", position };
     if (first !== job) return { reason: "DEVICE_BUSY", ...(first ? { blockingJob: first.id } : {}), position };
     return { reason: "CLAIM", position };

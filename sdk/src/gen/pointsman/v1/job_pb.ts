@@ -1583,7 +1583,8 @@ export const WaitingReason = {
   HELD: 4,
 
   /**
-   * No live worker serves its zone, its node, or its type of task.
+   * No live worker that takes work serves its zone, its node, or its type of task: there is none, or those there are were
+   * told to take nothing new.
    *
    * @generated from enum value: WAITING_REASON_NO_WORKER = 5;
    */
