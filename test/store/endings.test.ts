@@ -242,6 +242,20 @@ describe("request ids", () => {
     const bob = newJob(at.time.now, { idempotency: { ...idempotency, scope: "bob/CreateJob" } });
     expect((await at.store.jobs.create(bob)).replayed).toBe(false);
   });
+
+  test("one that joined a job late is kept for its seven days as well when retention purges the job", async () => {
+    const day = 86_400_000;
+    const live = { dedupe: { key: "k", policy: "JOIN" }, startAfterMs: at.time.now + 10 * day } as const;
+    const { job } = await at.store.jobs.create(newJob(at.time.now, live));
+    at.time.now += 9 * day;
+    await at.store.jobs.create(newJob(at.time.now, { ...live, idempotency }));
+    await at.store.jobs.cancel(job.id, { interruptRunning: false, caller: "ann", reason: "" });
+    at.time.now += 3 * day;
+    const rule = { succeededMs: 3 * day, failedMs: 3 * day, jobs: 100, outputBytes: 1e9 };
+    expect(await at.store.upkeep.retain("default", rule)).toBe(1);
+    const [request = ""] = await at.redis.keys("{pm:default}:request:*");
+    expect(await at.redis.pttl(request)).toBeGreaterThan(3.9 * day);
+  });
 });
 
 test("the table of moves knows every state, and final states have no way out", () => {

@@ -11,7 +11,7 @@ local limit, worked = tonumber(ARGV[2]), 0
 
 local function purge(set, id)
   local job = key('job', id)
-  local facts = call('HMGET', job, 'st', 'def', 'ob', 'gone', 'request', 'ct', 'run', 'del')
+  local facts = call('HMGET', job, 'st', 'def', 'ob', 'gone', 'request', 'e', 'run', 'del')
   call('ZREM', key(set), id)
   if facts[1] then
     call('ZREM', key('ix:state', facts[1]), id)
@@ -24,6 +24,7 @@ local function purge(set, id)
   if facts[7] then call('ZREM', key('ix:run', string.match(facts[7], '^%S+')), id) end
   if facts[3] and not facts[4] then call('DECRBY', key('outbytes'), facts[3]) end
   if facts[5] then
+    -- From the end: until then another request could join the job.
     local left = tonumber(facts[6]) + tonumber(ARGV[7]) - now
     for request in string.gmatch(facts[5], '%S+') do
       call('PEXPIRE', key('request', request), math.max(1, math.floor(left)))
