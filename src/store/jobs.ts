@@ -21,6 +21,10 @@ function notFound(id: string): StoreError {
   return new StoreError("JOB_NOT_FOUND", `no job ${id}`, { job: id });
 }
 
+function reused(job: string): StoreError {
+  return new StoreError("REQUEST_ID_REUSED", "this request_id was used before with another request", { job });
+}
+
 function frozenBy(policy: string, ends: string): Pick<Waiting, "policy" | "untilMs"> {
   return { policy, ...(ends === "" ? {} : { untilMs: Number(ends) }) };
 }
@@ -102,8 +106,10 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
       case "REPLAYED":
       case "JOINED": {
         const [earlier] = await read([text(rest[0])]);
-        if (earlier) return { job: earlier, replayed: true };
-        throw notFound(text(rest[0]));
+        if (!earlier) throw notFound(text(rest[0]));
+        // Of another job's retry the fingerprint is the same where both do the same; what may join is not told from it.
+        if (!job.dedupe && earlier.retryOf !== job.retryOf) throw reused(earlier.id);
+        return { job: earlier, replayed: true };
       }
       case "DUPLICATE":
         throw new StoreError("DUPLICATE_JOB", `job ${text(rest[0])} is live and has the same dedupe_key`, {
@@ -123,9 +129,7 @@ export function createJobStore(redis: StoreConnection, scripts: Scripts, keys: K
       case "FULL":
         throw full();
       case "REUSED":
-        throw new StoreError("REQUEST_ID_REUSED", "this request_id was used before with another request", {
-          job: text(rest[0]),
-        });
+        throw reused(text(rest[0]));
       default:
         throw new StoreError("DEVICE_NOT_FOUND", `device ${job.device ?? job.endpoint} is being removed or moved`);
     }

@@ -190,6 +190,25 @@ test("RetryJob of a job whose device is in another zone by now says so, and does
   expect(await allJobs()).toEqual([job!.id]);
 });
 
+test("RetryJob of another job under the same request id is another request, also where both do the same", async () => {
+  const ended = async (): Promise<string> => {
+    const { job } = await clients.jobs.createJob({ job: spec("show version") });
+    await clients.jobs.cancelJob({ id: job!.id });
+    return job!.id;
+  };
+  const [one, other] = [await ended(), await ended()];
+  const again = await clients.jobs.retryJob({ id: one, requestId: "again" });
+  expect(again.job?.retryOf).toBe(one);
+  expect((await clients.jobs.retryJob({ id: one, requestId: "again" })).job?.id).toBe(again.job?.id);
+  const reused = await problemOf(clients.jobs.retryJob({ id: other, requestId: "again" }));
+  expect(reused).toMatchObject({
+    code: "AlreadyExists",
+    reason: "REQUEST_ID_REUSED",
+    metadata: { job: again.job?.id },
+  });
+  expect((await clients.jobs.getJob({ id: other })).job?.retriedBy).toBe("");
+});
+
 test("RetryJobs, CancelJobs and ReconcileJobs meet a job once that their filter names twice", async () => {
   const ids = async (): Promise<string[]> => {
     const { job } = await clients.jobs.createJob({ job: spec("show version") });

@@ -105,7 +105,9 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
     const seen = request === undefined ? undefined : zone.requests.get(request);
     if (seen) {
       if (seen.fingerprint !== fingerprint) throw refused("REQUEST_ID_REUSED");
-      return replayed(seen.id);
+      const { job } = replayed(seen.id);
+      if (!spec.dedupe && job.retryOf !== spec.retryOf) throw refused("REQUEST_ID_REUSED");
+      return { job, replayed: true };
     }
     if (spec.effectClass !== "READ_ONLY" && (zones.isShut(zone) || zone.gate.closed.size > 0))
       throw refused("STORE_RECONCILING");
