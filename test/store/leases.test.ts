@@ -78,6 +78,25 @@ describe("leases at their edges", () => {
     expect(claims.map(({ job }) => job.id).sort()).toEqual([behind, beside].sort());
   });
 
+  test.each(["cls", "sc", "ex", "def"])("half a job, without its %s, keeps no other from its time", async (field) => {
+    const { jobs, upkeep, queues } = at.store;
+    const pause = { caller: "ann", reason: "", timeMs: 1 };
+    await queues.pause({ zone: "default", queue: "calm" }, pause);
+    const made = async () => [
+      await create({ queueTimeoutMs: 1_000 }),
+      await create({ startAfterMs: at.time.now + 1_000 }),
+      await create({ queue: "calm" }),
+    ];
+    for (const id of await made()) await at.redis.hdel(`{pm:default}:job:${id}`, field);
+    const whole = await made();
+    at.time.now += 1_000;
+    await queues.pause({ zone: "default", queue: "calm" }, undefined);
+    await upkeep.tick("default");
+    expect((await jobs.getMany(whole)).map((job) => job?.state)).toEqual(["EXPIRED", "QUEUED", "QUEUED"]);
+    const { claims } = await at.store.leases.claim(w1, 1, field);
+    expect(whole.slice(1)).toContain(claims[0]?.job.id);
+  });
+
   test("a read that goes back to its line gets its queue timeout again; a change does not", async () => {
     for (const [effectClass, state] of [
       ["READ_ONLY", "QUEUED"],

@@ -150,7 +150,7 @@ while taken < limit and looks > 0 do
     job = jobs .. id
     facts = call('HMGET', job, 'att', 'n', 'sa', 'queue', 'sealed', 'ex', 'ct', 'cls', 'def', 'spec')
     -- What has no job any more, or half of one, is only taken away: it must not stand in others' way. fsck names it.
-    local whole = facts[N] and facts[EX] and facts[CT] and facts[CLS] and facts[DEF]
+    local whole = facts[N] and facts[EX] and facts[CLS] and facts[DEF]
     names = whole and (limited or facts[QUEUE]) and names_of(cjson.decode(facts[DEF]))
     call('ZREM', key(line, endpoint), id)
     if device.lock then call('ZREM', key(line .. '-pass', endpoint), id) end

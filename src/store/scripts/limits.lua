@@ -79,7 +79,7 @@ local function admit(name)
     end
     local job = key('job', id)
     local facts = call('HMGET', job, 'ep', 'cls', 'sc', 'ex')
-    if facts[1] then
+    if facts[1] and facts[2] and facts[3] and facts[4] then
       call('HDEL', job, 'parked')
       call('SREM', key('later', facts[1]), id)
       enter_line(id, facts[1], line_of(facts[2]), facts[3], facts[4])

@@ -5,7 +5,8 @@ local function start(id)
   local job = key('job', id)
   local facts = call('HMGET', job, 'ep', 'cls', 'sc', 'ex', 'att', 'st')
   call('ZREM', key('delayed'), id)
-  if facts[6] ~= 'DELAYED' then return end
+  -- Half a job is only taken away: it must not stand in others' way. fsck names it.
+  if facts[6] ~= 'DELAYED' or not (facts[1] and facts[2] and facts[3] and facts[4]) then return end
   call('SREM', key('later', facts[1]), id)
   move(id, 'DELAYED', 'QUEUED')
   call('HSET', job, 'st', 'QUEUED', 'qt', now_text)

@@ -22,9 +22,10 @@ local FAILURE = '{"reason":"QUEUE_TIMEOUT","message":"No worker could take the j
 local function expire(id)
   local job = key('job', id)
   local facts = call('HMGET', job, 'st', 'ep', 'cls', 'att')
-  -- Something without a job, or of a job that does not wait, is only taken away: it must not stand in others' way.
+  -- Something without a job, or with half of one, or of a job that does not wait, is only taken away: it must not stand in
+  -- others' way.
   call('ZREM', key('expire'), id)
-  if facts[1] ~= 'QUEUED' and facts[1] ~= 'DELAYED' then return end
+  if (facts[1] ~= 'QUEUED' and facts[1] ~= 'DELAYED') or not (facts[2] and facts[3]) then return end
   -- A change that may have been made in a history that is forgotten has not simply waited too long.
   if facts[3] == 'AT_MOST_ONCE' and may_be_forgotten() then
     local later = ms(now + PUT_OFF_MS)
