@@ -54,6 +54,32 @@ describe("lines as they are typed", () => {
     for (const line of typed) expect([line, parseConfiguration(rulesOf(name), [line]).problems]).toEqual([line, []]);
   });
 
+  test.each(["frr", "frr_tcli"])(
+    "on %s any sentence is a refusal, but for the remarks on lines that are taken",
+    (name) => {
+      const { errors } = rulesOf(name);
+      for (const refusal of [
+        "BGP is already running; AS is 65000",
+        "There is already same network statement.",
+        "Please specify area by A.B.C.D|<0-4294967295>",
+        "Can't find ISIS instance x",
+        "reference-bandwidth value is invalid",
+      ])
+        expect([refusal, errors?.test(refusal)]).toEqual([refusal, true]);
+      for (const remark of [
+        "This command is deprecated, because it is not VRF-aware.",
+        'Please, use "ip ospf passive" on an interface instead.',
+        'For this router-id change to take effect, use "clear ip ospf process" command',
+        "Note: this version of vtysh never writes vtysh.conf",
+        "Building Configuration...",
+        "Current configuration:",
+        "router bgp 65000",
+        " description Bad neighbour",
+      ])
+        expect([remark, errors?.test(remark)]).toEqual([remark, false]);
+    },
+  );
+
   test("holds no key: a help key is a problem outside of blocks, and a tab is a blank", () => {
     const banner = ["banner motd ^C", "really?", "^C"];
     const { lines, problems } = parseConfiguration(ios, [

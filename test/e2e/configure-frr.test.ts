@@ -76,6 +76,26 @@ describe.skipIf(!canRun)("configuring FRRouting itself (needs openssh-server, fr
       expect(drifted.error?.reason).toBe("PLAN_CHANGED");
     });
 
+    test("a line that no daemon takes, or refuses in words of its own, is rejected", async () => {
+      // vtysh itself ends with 1 for both, and calls neither of them an error.
+      for (const [line, words] of [
+        ["router bgp 65000", "bgpd is not running"],
+        ["log file /nowhere/at-all", "can't open logfile /nowhere/at-all"],
+      ] as const) {
+        const job = await configure("vtysh", { lines: [line, "ip prefix-list never permit 10.0.0.0/8"], save: true });
+        expect(job).toMatchObject({ state: JobState.FAILED, error: { reason: "DEVICE_REJECTED" } });
+        expect(job.error?.deviceMessage).toBe(words);
+        expect(resultOf(job).lines.map(({ status }) => status)).toEqual([
+          CommandStatus.REJECTED,
+          CommandStatus.SKIPPED,
+        ]);
+        expect(resultOf(job).saved).toBe(false);
+      }
+      const job = await at.client.jobs.run({ device: "vtysh", commands: ["show ip bgp"] });
+      expect(job.error).toMatchObject({ reason: "DEVICE_REJECTED", deviceMessage: "bgpd is not running" });
+      expect(await show("vtysh", "show running-config")).not.toContain("never");
+    });
+
     test("what could not be written down is not saved, though the device calls it no error", async () => {
       const lines = ["ip prefix-list lab seq 5 permit 10.0.0.0/8"];
       const job = await configure("sealed", { lines, save: true });
