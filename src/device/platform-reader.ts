@@ -48,6 +48,7 @@ export function readPlatform(reader: Reader): Omit<Platform, "origin"> {
   const helpKey = fields.help_key.text(channel === "shell" ? "?" : "");
   const readOnly = fields.read_only.object("commands", "pipes", "except");
   const limits = fields.limits.object("max_sessions", "connects_per_minute", "connect_burst");
+  const configuration = fields.configure.absent ? undefined : readConfiguration(fields.configure, names, helpKey);
   return {
     name,
     description: fields.description.text(),
@@ -84,8 +85,8 @@ export function readPlatform(reader: Reader): Omit<Platform, "origin"> {
     },
     identity: readIdentityRules(fields.identity),
     commands: readCommandRules(fields.commands),
-    configuration: fields.configure.absent ? undefined : readConfiguration(fields.configure, names, helpKey),
-    secrets: fields.secrets.list((item) => item.pattern(["secret"])),
+    configuration,
+    secrets: fields.secrets.list((item) => alsoNegated(item.pattern(["secret"]), configuration?.negate)),
     limits: {
       ...(limits.max_sessions.absent ? {} : { maxSessions: limits.max_sessions.count(undefined, 1) }),
       ...(limits.connects_per_minute.absent
@@ -100,6 +101,13 @@ export function readPlatform(reader: Reader): Omit<Platform, "origin"> {
 /** What an empty line meets is met by lines that say nothing. */
 function telling<T extends RegExp | undefined>(reader: Reader, pattern: T): T {
   return pattern?.test("") ? reader.fail("matches an empty line") : pattern;
+}
+
+/** What takes a line away names its secret as well: `no snmp-server community …`. */
+function alsoNegated(pattern: RegExp, negate: string | undefined): RegExp {
+  const begins = "^\\s*";
+  if (negate === undefined || !pattern.source.startsWith(begins)) return pattern;
+  return new RegExp(`${begins}(?:${negate} )?${pattern.source.slice(begins.length)}`);
 }
 
 function readModes(prompts: Reader, below: Reader): Mode[] {
