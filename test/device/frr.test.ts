@@ -54,6 +54,10 @@ describe.skipIf(!canRun)("FRRouting's vtysh behind OpenSSH (needs openssh-server
       errorLines: ["% Unknown command: shwo version"],
       output: "% Unknown command: shwo version\n",
     });
+    // What is not understood comes back whole.
+    expect((await run(session, "neighbor 10.0.0.2 password hunter2")).errorLines).toEqual([
+      "% Unknown command: neighbor 10.0.0.2 password <redacted>",
+    ]);
     expect((await run(session, "show version")).status).toBe("ok");
     sessions.checkin(session);
   });
