@@ -7,6 +7,8 @@ export interface Redactor {
   redact(text: string): string;
   /** The same length and the secrets' characters as `*`, for records whose offsets must stay. */
   mask(text: string): string;
+  /** How many characters at the end of a text may be the beginning of one of our own secrets. */
+  begun(text: string): number;
 }
 
 /** A password in an address, on whatever platform. */
@@ -39,16 +41,16 @@ function compile(pattern: RegExp): SecretPattern {
  */
 export function createRedactor(patterns: readonly RegExp[], literals: readonly (string | undefined)[] = []): Redactor {
   const places = [...patterns, urlPassword].map(compile);
-  const known = literals
+  const own = literals
     .filter((literal): literal is string => literal !== undefined && literal.trim() !== "")
     .flatMap((literal) =>
       literal.includes("\n") ? literal.split("\n").filter((line) => line.trim().length > 16) : [literal],
     )
-    .sort((a, b) => b.length - a.length)
-    .map((literal) => {
-      const escaped = literal.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-      return new RegExp(literal.length < 4 ? `(?<![\\w])${escaped}(?![\\w])` : escaped, "g");
-    });
+    .sort((a, b) => b.length - a.length);
+  const known = own.map((literal) => {
+    const escaped = literal.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+    return new RegExp(literal.length < 4 ? `(?<![\\w])${escaped}(?![\\w])` : escaped, "g");
+  });
 
   const replaceIn = (line: string, put: (secret: string) => string): string => {
     let result = line;
@@ -76,7 +78,19 @@ export function createRedactor(patterns: readonly RegExp[], literals: readonly (
   return {
     redact: (text) => each(text, () => redacted),
     mask: (text) => each(text, (secret) => "*".repeat(secret.length)),
+    begun(text) {
+      // A whole one may end as it begins.
+      const open = known.reduce((left, literal) => left.replace(literal, (whole) => "\0".repeat(whole.length)), text);
+      return Math.max(0, ...own.map((literal) => overlap(open, literal)));
+    },
   };
+}
+
+/** How many characters `text` ends with that `next` begins with, but for the whole of it. */
+function overlap(text: string, next: string): number {
+  let length = Math.min(text.length, next.length - 1);
+  while (length > 0 && !text.endsWith(next.slice(0, length))) length--;
+  return length;
 }
 
 /** A redactor for text that comes in pieces. */
@@ -87,7 +101,7 @@ export interface RedactingStream {
   flush(): string;
 }
 
-/** Beyond this a line is passed on in pieces, so that memory stays bounded. */
+/** Beyond this a line is passed on in pieces, none of which ends in one of our own secrets, so that memory stays bounded. */
 const longestLine = 65_536;
 
 /** Holds back the last line until its end is known, since a secret may be cut in two. */
@@ -99,8 +113,8 @@ export function createRedactingStream(redactor: Redactor): RedactingStream {
       if (end === 0) {
         kept += text;
         if (kept.length <= longestLine) return "";
-        const long = kept;
-        kept = "";
+        const long = kept.slice(0, kept.length - redactor.begun(kept));
+        kept = kept.slice(long.length);
         return redactor.redact(long);
       }
       const whole = kept + text.slice(0, end);

@@ -131,4 +131,13 @@ describe("a redactor", () => {
     expect(stream.flush()).toBe("end");
     expect(stream.flush()).toBe("");
   });
+
+  test("finds our own secret where a line too long to be kept is passed on in pieces", () => {
+    for (const cut of [1, 4, 6]) {
+      const stream = createRedactingStream(createRedactor([], ["secsec", "cs"]));
+      const passed = [`${"x".repeat(70_000)}${"secsec".slice(0, cut)}`, `${"secsec".slice(cut)}y\n`].map(stream.push);
+      expect(passed.join("").slice(70_000)).toBe("<redacted>y\n");
+      expect(passed[0]!.length).toBeGreaterThanOrEqual(70_000);
+    }
+  });
 });
