@@ -46,7 +46,16 @@ describe("lines as they are typed", () => {
   test.each([
     ["cisco_ios", ["end", "do show run", "configure terminal", "wr"], ["config-register 0x2102", "endpoint x"]],
     ["arista_eos", ["commit", "comm", "abort", "end", "do x", "bash"], ["community x", "ip community-list x"]],
-    ["frr_tcli", ["commit", "discard", "rollback", "end", "write memory"], ["community x"]],
+    // Seen on the daemon: `disc` drops all that was typed before it, and what is committed then is nothing.
+    [
+      "frr_tcli",
+      ["commit", "disc", "di", "discard", "rol 1", "upd", "con lo x", "end", "write memory"],
+      ["community x", "continue 20"],
+    ],
+    ["cisco_iosxr", ["ab", "cl", "roll 1", "loa x", "ru x"], ["class x", "role x", "controller x", "admin-state"]],
+    ["juniper_junos", ["ro 1", "rol 1", "ex", "q", "l x", "sa x", "ru x"], ["rename a to b", "set x", "s x"]],
+    ["nokia_sros", ["disc", "val", "roll", "/adm x", "cl x"], ["admin-state enable", "description x"]],
+    ["huawei_vrp8", ["ret", "sa", "ab", "roll x", "res x", "quit all"], ["route-policy x", "router id x", "quit"]],
   ])("on %s what would leave, commit or save is never typed", (name, refused, typed) => {
     for (const line of refused) {
       expect([line, parseConfiguration(rulesOf(name), [line, "ip routing"]).problems.length]).toEqual([line, 1]);
