@@ -29,7 +29,7 @@ export interface PlacedLine {
   readonly line: string;
   /** The lines of input that open the sections around it, as their places in the input. */
   readonly within: readonly number[];
-  /** It only leaves a section. */
+  /** It only leaves a section, or is nothing that a running configuration is looked through for. */
   readonly leaves: boolean;
 }
 
@@ -46,7 +46,7 @@ export function placeLines(rules: ConfigurationRules, lines: readonly Configurat
     const indent = text.length - text.trimStart().length + (flat && !opens && open.length > 0 ? 1 : 0);
     while (open.length > 0 && (open.at(-1)?.indent ?? -1) >= indent) open.pop();
     const within = open.map((section) => section.at);
-    const leaves = line === "exit" || line === rules.up;
+    const leaves = line === "exit" || line === rules.up || (rules.ignore?.test(text) ?? false);
     if (leaves && flat) open = [];
     // Without indentation only a line that opens a section can have others in it.
     else if (!leaves && (opens || !flat)) open.push({ indent, at });

@@ -6,6 +6,7 @@ import {
   createRedactor,
   findLines,
   parseConfiguration,
+  predictDiff,
   restoringLines,
   standingOf,
 } from "../../src/device/index.js";
@@ -37,6 +38,20 @@ function find(lines: readonly string[], rules = ios, text = running) {
 }
 
 describe("lines in a running configuration", () => {
+  test("a line that a running configuration is not looked through for says nothing, as when it is copied from there", () => {
+    const frr = rulesOf("frr");
+    const text =
+      "router bgp 65000\n !\n address-family ipv4 unicast\n  network 10.0.0.0/8\n exit-address-family\nexit\n!\nend";
+    const lines = text.split("\n");
+    expect(find(lines, frr, text)).toEqual({
+      presences: ["PRESENT", "PRESENT", "PRESENT", undefined, undefined],
+      standing: "ALL",
+    });
+    const parsed = parseConfiguration(frr, lines).lines;
+    expect(predictDiff(frr, text, parsed, redactor)).toBe("");
+    expect(predictDiff(frr, "", parsed, redactor)).not.toContain("exit");
+  });
+
   test.each([
     [["hostname r1"], ["PRESENT"], "ALL"],
     [["hostname r2"], ["ABSENT"], "NONE"],
