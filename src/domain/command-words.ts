@@ -58,10 +58,15 @@ function keyword(word: string): Keyword {
   if (word.includes("**")) throw new RangeError(`"${word}": ** stands alone, for any number of words`);
   if (word.includes("*")) {
     if (tail !== undefined) throw new RangeError(`"${word}" has both a bracket and a *`);
-    const parts = word.split("*").map((part) => part.replace(/[\\^$.+?{}[\]]/g, "\\$&"));
-    return { full: word, least: undefined, glob: new RegExp(`^${parts.join(".*")}$`) };
+    return { full: word, least: undefined, glob: wildcard(word) };
   }
   return { full: head + (tail ?? ""), least: tail === undefined ? undefined : head.length, glob: undefined };
+}
+
+/** In a pattern of ours, or typed for the device to fill in, as in `disable "*"`. */
+function wildcard(word: string): RegExp {
+  const parts = word.split(/\*+/).map((part) => part.replace(/[\\^$.+?()|{}[\]]/g, "\\$&"));
+  return new RegExp(`^${parts.join(".*")}$`);
 }
 
 /**
@@ -83,11 +88,14 @@ function divide(grammar: CommandGrammar, text: string): string[][] {
   let parts = [text];
   for (const separator of grammar.separators) parts = parts.flatMap((part) => part.split(separator));
   return parts
-    .map((part) => part.replace(/["'`\\]/g, ""))
+    .map((part) => part.replace(/["'`\\]/g, "").replaceAll("|", " | "))
     .map((part) => (grammar.slashes === "between_words" ? part.replaceAll("/", " ") : part))
     .map((part) => part.split(/\s+/).filter((word) => word !== ""))
     .filter((words) => words.length > 0);
 }
+
+/** A shell's `LANG=C`, right behind which a command stands. */
+const isAssignment = /^[a-z_]\w*\+?=/;
 
 function behindLeaders(grammar: CommandGrammar, first: readonly string[]): readonly (readonly string[])[] {
   const all: (readonly string[])[] = [];
@@ -98,6 +106,7 @@ function behindLeaders(grammar: CommandGrammar, first: readonly string[]): reado
     seen.add(from);
     const words = withoutFolder(grammar, first.slice(from));
     all.push(words);
+    if (grammar.slashes === "in_paths" && isAssignment.test(words[0] ?? "")) open.push(from + 1);
     for (const leader of grammar.leaders) {
       if (mayBegin(grammar, words, leader)) open.push(from + leader.words.length);
     }
@@ -117,6 +126,7 @@ function withoutFolder({ slashes }: CommandGrammar, words: readonly string[]): r
 /** Whether a command may be what a pattern names: in doubt, it may. */
 export function mayBegin({ abbreviates }: CommandGrammar, words: readonly string[], pattern: CommandPattern): boolean {
   return fits(words, pattern, (word, { full, least }) => {
+    if (word.includes("*")) return wildcard(word).test(full);
     if (!abbreviates) return word === full;
     return word.length >= (least ?? 1) && full.startsWith(word);
   });
