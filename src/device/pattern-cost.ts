@@ -70,6 +70,16 @@ function isAnchored(node: PatternNode): boolean {
   return node.kind === "sequence" && node.items[0] !== undefined && isAnchored(node.items[0]);
 }
 
+/** A few rounds as they could be written out: `a{1,3}` is `a(?:aa?)?`. They are no loop, and may stand in one. */
+function written({ item, min, max }: Extract<PatternNode, { kind: "repeat" }>): PatternNode {
+  const items = Array.from({ length: min }, () => item);
+  let rest: PatternNode | undefined;
+  for (let round = min; round < max; round++) {
+    rest = { kind: "repeat", item: rest ? { kind: "sequence", items: [item, rest] } : item, min: 0, max: 1 };
+  }
+  return { kind: "sequence", items: rest ? [...items, rest] : items };
+}
+
 function placesOf(root: PatternNode, isSearched: boolean): Places {
   const sets: CharacterSet[] = [];
   const edges: Edge[] = [];
@@ -95,6 +105,7 @@ function placesOf(root: PatternNode, isSearched: boolean): Places {
         };
       }
       case "repeat": {
+        if (node.max > 1 && node.max <= harmless) return visit(written(node));
         const { empty, first, last } = visit(node.item);
         if (node.max > harmless) join(last, first, node.max);
         // Rounds that have to be made and may take nothing: any of them may be the one that takes something.
