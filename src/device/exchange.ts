@@ -153,7 +153,8 @@ class Exchange implements ShellListener {
   }
 
   gone(error: unknown): void {
-    this.giveUp(error);
+    // A device may hang up at a Ctrl-C: why it was typed is what there is to say.
+    this.giveUp(this.phase === "interrupted" ? this.failure : error);
   }
 
   /** Looks at once what one read brought, while it is at hand; behind a large one, when the rest of it is read too. */
