@@ -164,7 +164,7 @@ const changes: readonly Change[] = [
   },
   {
     platform: "vyos",
-    login: quiet("vyos@r1:~$ ", "set terminal length 0", "set terminal width 512"),
+    login: quiet("vyos@r1:~$ ", "set terminal length 0", "set terminal width 16384"),
     lines: ["set system host-name r1"],
     timer: 600,
     diff: "[edit system]\n+host-name r1\n",

@@ -196,7 +196,7 @@ export const stagedDialogs: readonly Dialog[] = [
     turns: [
       ["<", "Welcome to VyOS!\r\n\x1b]0;vyos@r1: ~\x07vyos@r1:~$ "],
       ...typed("set terminal length 0", "\x1b]0;vyos@r1: ~\x07vyos@r1:~$ "),
-      ...typed("set terminal width 512", "\x1b]0;vyos@r1: ~\x07vyos@r1:~$ "),
+      ...typed("set terminal width 16384", "\x1b]0;vyos@r1: ~\x07vyos@r1:~$ "),
       ...typed("show version", "\x1b[?1h\x1b=\rVersion:  VyOS 1.4.3\x1b[m\r\n:\x1b[K"),
       [">", " "],
       ["<", "\r\x1b[KBuilt by: autobuild\x1b[m\r\n\x1b[7m(END)\x1b[m\x1b[K"],

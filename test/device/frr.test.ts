@@ -74,6 +74,14 @@ describe.skipIf(!canRun)("FRRouting's vtysh behind OpenSSH (needs openssh-server
     sessions.checkin(session);
   });
 
+  test("the longest line there can be is found again behind its echo", async () => {
+    const session = await sessions.checkout(target);
+    const line = "show ".padEnd(4096, "x");
+    expect((await run(session, line)).errorLines).toEqual([expect.stringMatching(/^% /)]);
+    expect((await run(session, "show version")).status).toBe("ok");
+    sessions.checkin(session);
+  });
+
   test("the device renames itself in the middle and the session goes on, also out of the pool", async () => {
     const session = await sessions.checkout(target);
     await session.enterMode("config");
