@@ -37,7 +37,7 @@ export interface CommandLine {
   /** May change the device. */
   readonly isChange: boolean;
   readonly signal: AbortSignal;
-  /** Filled in. */
+  /** Filled in. Its command is the one that is told, without secrets. */
   readonly result: CommandResult;
   /** Told how much came, before secrets are taken out. */
   readonly took: (bytes: number) => void;
@@ -58,7 +58,7 @@ export async function runLine(
   line: CommandLine,
 ): Promise<CommandOutcome | undefined> {
   const { session, step, result, command, answers, idleTimeoutMs, totalTimeoutMs, maxOutputBytes, signal } = line;
-  writer.fact({ kind: "started", command: step, line: command });
+  writer.fact({ kind: "started", command: step, line: result.command });
   result.status = Status.INTERRUPTED;
   result.sessionReused = session.reused;
   const redacting = createRedactingStream(line.redactor);
@@ -118,7 +118,7 @@ export function hasRun({ status, exitStatus, signal }: CommandOutcome): boolean 
   return status === "ok" || exitStatus !== undefined || signal !== undefined;
 }
 
-/** The failure of a line that the device did not take. */
+/** The failure of a line that the device did not take. `command` is told, so it has no secrets. */
 export function rejection(command: string, { errorLines, exitStatus, signal }: CommandOutcome): AttemptError {
   const words = errorLines.join("\n");
   const end = exitStatus === undefined ? signal && `was killed by ${signal}` : `ended with ${exitStatus}`;

@@ -24,11 +24,11 @@ export async function runCommands(
   limits: { readonly executionMs: number; readonly outputBytes: number },
 ): Promise<Executed> {
   const { writer, job } = context;
+  const redactor = redactorOf(context.endpoint);
   const results: CommandResult[] = operation.commands.map(({ command }) =>
-    create(CommandResultSchema, { command, status: Status.SKIPPED }),
+    create(CommandResultSchema, { command: redactor.redact(command), status: Status.SKIPPED }),
   );
   const isChange = job.effectClass === "AT_MOST_ONCE";
-  const redactor = redactorOf(context.endpoint);
   const signal = isChange ? afterGrace(context) : context.signal;
   let session: Session | undefined;
   let confirmedStep = 0;
@@ -69,7 +69,7 @@ export async function runCommands(
       });
       changed ||= isChange && (outcome === undefined || hasRun(outcome));
       if (outcome?.status === "rejected") {
-        error ??= rejection(command, outcome);
+        error ??= rejection(result.command, outcome);
         if (operation.onReject !== OnReject.CONTINUE) break;
       } else if (awaited) {
         if (outcome) session = await waitForReturn(context, own, withinMs(awaited), "going");

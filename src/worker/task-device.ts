@@ -88,7 +88,7 @@ export function createTaskDevice(context: AttemptContext, { steps, redactor, ...
       if (counts) await steps.intend(number);
       awaited = counts;
       step = number;
-      const result = create(CommandResultSchema, { command });
+      const result = create(CommandResultSchema, { command: redactor.redact(command) });
       if (results.push(result) > keptResults) results.shift();
       const printed: string[] = [];
       const outcome = (await runLine(context, {
@@ -104,7 +104,7 @@ export function createTaskDevice(context: AttemptContext, { steps, redactor, ...
         },
       }))!;
       if (isChange && hasRun(outcome)) steps.changed();
-      if (outcome.status === "rejected" && !allowRejected) throw rejection(command, outcome);
+      if (outcome.status === "rejected" && !allowRejected) throw rejection(result.command, outcome);
       const { status, errorLines, durationMs, exitStatus } = outcome;
       const answer = { output: printed.join(""), status, errorLines, durationMs };
       return exitStatus === undefined ? answer : { ...answer, exitStatus };

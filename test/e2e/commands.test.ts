@@ -89,6 +89,18 @@ describe("exec", () => {
     expect(mixed.stdout).toContain("Cisco IOS Software");
   });
 
+  test("tells nothing secret of a command, also when it is refused", async () => {
+    const job = await client.jobs.run({ device: "r1", commands: ["snmp-server community hunter2 RO"] });
+    const told = "snmp-server community <redacted> RO";
+    expect(job.error).toMatchObject({ reason: "DEVICE_REJECTED", message: `the device rejected "${told}"` });
+    expect(job.result?.result.value).toMatchObject({ commands: [{ command: told }] });
+    const lines = [];
+    for await (const { event } of client.jobs.events(job.id)) {
+      if (event.case === "commandStarted") lines.push(event.value.line);
+    }
+    expect(lines).toEqual([told]);
+  });
+
   test("with a key that a live job has is refused, or joins it, or takes its place", async () => {
     const first = await detached(bob, "--dedupe-key", "k", "r1", "--", "show slow");
     await reaches("r1", "show slow");
