@@ -119,9 +119,14 @@ export async function connected(redis: Redis): Promise<void> {
   }
 }
 
-/** Without a listener a lost connection would end the process; it comes back by itself, and calls fail meanwhile. */
+/**
+ * Without a listener a lost connection would end the process; it comes back by itself, and calls fail meanwhile. One that
+ * was refused its database would go on in database 0, among what is somebody else's: it is ended.
+ */
 function quiet(redis: Redis): Redis {
-  redis.on("error", () => undefined);
+  redis.on("error", (error: Error & { readonly command?: { readonly name: string } }) => {
+    if (error.command?.name === "select") redis.disconnect(true);
+  });
   return redis;
 }
 

@@ -122,6 +122,11 @@ describe("a Redis that cannot be used is refused at start, in one line that says
     expect((await refusal("/nowhere/redis.sock")).message).toMatch(/unix:\/\/\/nowhere\/redis.sock.*ENOENT/);
   });
 
+  test("a database that it does not have: another one is not used in its place", async () => {
+    const { message } = await refusal(secured.url.replace("?", "/99?"));
+    expect(message).toMatch(/^cannot use Redis at .*DB index is out of range/);
+  });
+
   test("a wrong password, and the password is not shown", async () => {
     const wrong = secured.url.replace(encodeURIComponent(secured.password), "hidden");
     const { message } = await refusal(wrong);
