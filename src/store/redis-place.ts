@@ -74,14 +74,18 @@ export function parseRedisUrl(url: RedisUrl): RedisPlace {
   }
   const { kind, tls } = scheme;
   const [, , userinfo, hosts = "", rawPath = "", query = ""] = whole;
+  // A password with a bare "/" or "?" is taken for hosts and options: then what is wrong is a piece of it.
+  const quote = (piece: string): string => {
+    if (!`${rawPath}?${query}`.includes("@")) return JSON.stringify(piece);
+    throw new Error("has a / or ? in its user name or password that is not percent-encoded");
+  };
   const options = new URLSearchParams(query);
   const allowed = [
     ...(tls ? tlsOptions : []),
     ...(kind === "sentinel" ? ["sentinel_username", "sentinel_password"] : []),
   ];
   for (const name of options.keys()) {
-    if (!allowed.includes(name))
-      throw new Error(`has the option ${JSON.stringify(name)}, which ${whole[1]}:// does not know`);
+    if (!allowed.includes(name)) throw new Error(`has the option ${quote(name)}, which ${whole[1]}:// does not know`);
   }
   const option = (name: string): string | undefined => options.get(name) ?? undefined;
   if ((option("cert") === undefined) !== (option("key") === undefined)) throw new Error("needs cert and key together");
@@ -95,7 +99,9 @@ export function parseRedisUrl(url: RedisUrl): RedisPlace {
   return {
     kind,
     hosts:
-      kind === "socket" ? [] : hosts.split(",").map((host) => readHost(host, kind === "sentinel" ? 26_379 : 6_379)),
+      kind === "socket"
+        ? []
+        : hosts.split(",").map((host) => readHost(host, kind === "sentinel" ? 26_379 : 6_379, quote)),
     path: kind === "socket" ? path : "",
     primary,
     database: kind === "socket" ? 0 : readDatabase(database),
@@ -119,12 +125,12 @@ export function showHost({ host, port }: HostPort): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
-function readHost(text: string, defaultPort: number): HostPort {
+function readHost(text: string, defaultPort: number, quote: (piece: string) => string): HostPort {
   const [, bracketed, name, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
   const host = bracketed ?? name;
   const number = port === undefined ? defaultPort : Number(port);
   if (host === undefined || number < 1 || number > 65_535) {
-    throw new Error(`names ${JSON.stringify(text)} as a host: it must be host, host:port or [address]:port`);
+    throw new Error(`names ${quote(text)} as a host: it must be host, host:port or [address]:port`);
   }
   return { host: decode(host), port: number };
 }

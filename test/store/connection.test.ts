@@ -36,6 +36,7 @@ describe("the URL of Redis", () => {
       "rediss://h:1?ca=/ca.pem&cert=/c.pem&key=/k.pem&servername=db",
       { kind: "single", tls: { ca: "/ca.pem", cert: "/c.pem", key: "/k.pem", servername: "db" } },
     ],
+    ["rediss://h:1?ca=/a@b.pem", { hosts: [{ host: "h", port: 1 }], tls: { ca: "/a@b.pem" } }],
     [
       "redis-sentinel://ann:pw@s1,s2:27000/main/2?sentinel_password=x",
       {
@@ -75,6 +76,9 @@ describe("the URL of Redis", () => {
     ["redis-sentinel://ann:hidden@h", "must name the primary"],
     ["redis-cluster://ann:hidden@h/1", "one database"],
     ["redis://ann:%zzhidden@h", "percent-encoded"],
+    ["redis://ann:hidden/hidden@h", "percent-encoded"],
+    ["redis://ann:hidden?hidden@h", "percent-encoded"],
+    ["rediss://ann:x?hidden&hidden@h", "percent-encoded"],
     ["unix://", "unix:///path"],
   ])("%s is refused, and the line holds no secret", (url, why) => {
     expect(() => parseRedisUrl(url)).toThrow(why);
