@@ -62,16 +62,20 @@ export async function openJournal(dir: string, worker: string, files: JournalFil
   const file = await files.open(journalFile(dir, worker));
   let waiting: { line: string; done: () => void; failed: (error: unknown) => void }[] = [];
   let writing: Promise<void> | undefined;
+  /** A disk that was full may have taken the beginning of an entry: what follows on the same line could not be read. */
+  let cutOff = false;
 
   async function drain(): Promise<void> {
     while (waiting.length > 0) {
       const batch = waiting;
       waiting = [];
       try {
-        await file.appendFile(batch.map(({ line }) => line).join(""));
+        await file.appendFile((cutOff ? "\n" : "") + batch.map(({ line }) => line).join(""));
         await file.datasync();
+        cutOff = false;
         for (const { done } of batch) done();
       } catch (error) {
+        cutOff = true;
         for (const { failed } of batch) failed(error);
       }
     }

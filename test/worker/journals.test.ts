@@ -35,6 +35,37 @@ test("an entry is told as written only when it would outlive a loss of power", a
   await journal.close();
 });
 
+test("an entry that a full disk took half of leaves the next one whole", async () => {
+  let isFull = false;
+  const disk: JournalFiles = {
+    ...nodeFiles,
+    async open(path) {
+      const file = await nodeFiles.open(path);
+      return {
+        async appendFile(text) {
+          await file.appendFile(isFull ? text.slice(0, text.length / 2) : text);
+          if (isFull) throw new Error("ENOSPC: no space left on device, write");
+        },
+        datasync: () => file.datasync(),
+        close: () => file.close(),
+      };
+    },
+  };
+  const journals = createJournals({ ...options, dir, disk });
+  const journal = await journals.open("node-1-7-aa");
+  const write = (job: string): Promise<void> => journal.write({ ...done, job, verdict: "REQUEUE" });
+  await write("before");
+  isFull = true;
+  await expect(write("cut off")).rejects.toThrow("ENOSPC");
+  await expect(write("cut off too")).rejects.toThrow("ENOSPC");
+  isFull = false;
+  await write("behind");
+  await write("last");
+  const jobs = (await journals.read(0)).entries.map((entry) => entry.kind === "done" && entry.job);
+  expect(jobs).toEqual(["before", "behind", "last"]);
+  await journal.close();
+});
+
 test("a life that is over is no more, also while its process goes on under another name", async () => {
   const journals = createJournals({ ...options, dir });
   const before = await journals.open("node-1-7-aa");
