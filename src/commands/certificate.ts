@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
 import type { TlsOptions } from "../api/http/one-port-server.js";
@@ -18,6 +19,9 @@ export async function readCertificate({ tlsCertificate, tlsKey }: Config): Promi
   }
   const tls = { cert: cert.value, key: key.value };
   try {
+    // An empty file, such as one that is being renewed, would make a context as well, of which every handshake fails.
+    void new X509Certificate(tls.cert);
+    createPrivateKey(tls.key);
     createSecureContext(tls);
   } catch (error) {
     throw new ConfigError([`server.tls_certificate and server.tls_key are no pair: ${wordsOf(error)}`]);

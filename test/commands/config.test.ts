@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { makeCertificate } from "../support/certificate.js";
 
 let dir: string;
 beforeAll(() => {
@@ -65,6 +66,24 @@ describe("pointsman config", () => {
       `error: platforms_dir: there is no folder ${nowhere}`,
     ]);
     expect(status).toBe(1);
+  });
+
+  test("check refuses a certificate and a key whose files are empty", async () => {
+    const { certFile, keyFile } = await makeCertificate(dir, "server");
+    const empty = join(dir, "empty.pem");
+    writeFileSync(empty, "");
+    const check = (cert: string, key: string) =>
+      config("check", `server: { tls_certificate: ${cert}, tls_key: ${key} }\n`);
+    expect(check(certFile, keyFile).status).toBe(0);
+    for (const [cert, key] of [
+      [empty, keyFile],
+      [certFile, empty],
+      [empty, empty],
+    ] as const) {
+      const { status, stderr } = check(cert, key);
+      expect(stderr).toMatch(/^error: server\.tls_certificate and server\.tls_key are no pair: .+\n$/);
+      expect(status).toBe(1);
+    }
   });
 
   test("print shows what holds, the environment before the file, in a form that is a file again", () => {
