@@ -1,8 +1,11 @@
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
+import { settings } from "../config.js";
 import type { Stack } from "../dev/stack.js";
+import { whole } from "../setting-readers.js";
 import { createLogger, type LogLevel, logLevels } from "../telemetry/logger.js";
 import { runUntilSignal } from "./run-process.js";
+import { readAs } from "./server.js";
 
 /** Where the other commands look for the server unless told otherwise. */
 const defaultPort = 9000;
@@ -27,9 +30,9 @@ export function registerDev(program: Command): void {
     .command("dev")
     .description("run everything in one process: a private Redis, server, worker and simulated devices")
     .option("--data <dir>", "data folder", ".pointsman")
-    .option("--host <address>", "address to listen on", "127.0.0.1")
-    .option("--port <port>", "port to listen on; 0 takes a free one", Number, defaultPort)
-    .option("--devices <count>", "simulated devices", Number, 8)
+    .option("--host <address>", "address to listen on", readAs(settings.host), "127.0.0.1")
+    .option("--port <port>", "port to listen on; 0 takes a free one", readAs(settings.port), defaultPort)
+    .option("--devices <count>", "simulated devices", readAs({ read: whole(0, 100_000) }), 8)
     .addOption(new Option("--log-level <level>", "what is logged").choices(logLevels).default("warn"))
     .action(async ({ data, host, port, devices, logLevel }: DevOptions) => {
       const { startStack } = await import("../dev/stack.js");

@@ -1,5 +1,5 @@
-import { type Command, Option } from "commander";
-import { type Config, loadConfig } from "../config.js";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Config, loadConfig, settings } from "../config.js";
 import { createLogger } from "../telemetry/logger.js";
 import { changeLogLevelOnSignal } from "./log-level-signal.js";
 import { createLiveConfig } from "./live-config.js";
@@ -12,14 +12,25 @@ export function configOption(): Option {
   return new Option("--config <file>", "configuration file (YAML)").env("POINTSMAN_CONFIG");
 }
 
+/** Reads an option as the setting that it stands in the place of. */
+export function readAs<T>({ read }: { readonly read: (value: unknown) => T }): (value: string) => T {
+  return (value) => {
+    try {
+      return read(value);
+    } catch (error) {
+      throw new InvalidArgumentError(`It ${(error as Error).message}.`);
+    }
+  };
+}
+
 /** `pointsman server` and `pointsman worker`: one process each. */
 export function registerProcesses(program: Command): void {
   program
     .command("server")
     .description("serve the API and do what happens by time")
     .addOption(configOption())
-    .option("--host <address>", "address to listen on")
-    .option("--port <port>", "port to listen on", Number)
+    .option("--host <address>", "address to listen on", readAs(settings.host))
+    .option("--port <port>", "port to listen on", readAs(settings.port))
     .action(async ({ config, host, port }: { config?: string; host?: string; port?: number }) => {
       const overrides: Partial<Config> = {
         ...(host === undefined ? {} : { host }),

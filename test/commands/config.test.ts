@@ -112,10 +112,18 @@ describe("pointsman config", () => {
   });
 });
 
-test.each([[["bogus"]], [["server", "--bogus"]], [["keys", "create"]], [["fsck", "--bogus"]]])(
-  "a fault of the command line itself ends with 2: %j",
-  (words) => {
-    const { status, stderr } = spawnSync(process.execPath, ["dist/main.js", ...words], { encoding: "utf8" });
-    expect({ status, stderr }).toMatchObject({ status: 2, stderr: expect.stringMatching(/^error: /) as string });
-  },
-);
+test.each([
+  [["bogus"]],
+  [["server", "--bogus"]],
+  [["server", "--port", "ninety"]],
+  [["server", "--port", "99999"]],
+  [["server", "--port", ""]],
+  [["server", "--host", ""]],
+  [["dev", "--port", "ninety"]],
+  [["dev", "--devices", "some"]],
+  [["keys", "create"]],
+  [["fsck", "--bogus"]],
+])("a fault of the command line itself ends with 2: %j", (words) => {
+  const { status, stderr } = spawnSync(process.execPath, ["dist/main.js", ...words], { encoding: "utf8" });
+  expect({ status, stderr }).toMatchObject({ status: 2, stderr: expect.stringMatching(/^error: /) as string });
+});
