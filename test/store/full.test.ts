@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { claimOne, newJob, worker } from "../support/jobs.js";
 import { openTestStore, type TestStore } from "../support/store.js";
@@ -74,7 +75,41 @@ test("a full Redis refuses new work, then cuts output; what was accepted runs an
   await at.store.fsck.check("default", { repair: false, report: (problem) => problems.push(problem) });
   expect(problems).toEqual([]);
 
+  // Who watches over it still learns how it is, and what it accepted does not connect past an open breaker.
+  expect(await at.store.condition.zone("default")).toMatchObject({ gate: "OPEN", queued: 0, running: 0 });
+  const contact = { zone: "default", endpoint: "10.0.0.9:22", credential: "lab/1/5" };
+  const silent = { kind: "unreachable", reason: "DEVICE_UNREACHABLE", message: "no answer" } as const;
+  for (let i = 0; i < 5; i++) await at.store.contacts.end(contact, silent);
+  expect(await at.store.contacts.begin(contact, false)).toMatchObject({ open: { name: "device/10.0.0.9:22" } });
+
   await at.redis.config("SET", "maxmemory", "0");
   await at.store.upkeep.tick("default");
   await at.store.jobs.create(newJob(at.time.now));
 });
+
+test("only what brings something new is refused by a full Redis", () => {
+  const files = readdirSync("src/store/scripts").map((file) => file.replace(/\.lua$/, ""));
+  const parts = new Set(files.flatMap((name) => included(name)));
+  const refused = files.filter((name) => name !== "prelude" && !parts.has(name) && !textOf(name).startsWith("#!lua "));
+  expect(refused.sort()).toEqual([
+    ...[
+      "add_deliveries",
+      "add_firings",
+      "bear_jobs",
+      "enqueue",
+      "ensure_zone",
+      "fire_schedule",
+      "open_run",
+      "redeliver",
+    ],
+    ...["take_firings", "write_credential", "write_device", "write_schedule", "write_schema"],
+  ]);
+});
+
+function textOf(name: string): string {
+  return readFileSync(`src/store/scripts/${name}.lua`, "utf8");
+}
+
+function included(name: string): readonly string[] {
+  return [...textOf(name).matchAll(/^-- @include ([\w, ]+)$/gm)].flatMap(([, names = ""]) => names.split(", "));
+}

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Asks, before a device is connected to, whether its breaker or that of the credential is open. One that may be tried
 -- again lets the caller try, and nobody else for a minute.
 --

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Tells how a connection to a device went. Failures in a row open breakers; being let in closes them, and what waited for
 -- the device goes on.
 -- @include gather, event, move, hold, lines, place, freezes, limits, start, breaker

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Tells which schedules are due.
 --
 -- ARGV  2 most

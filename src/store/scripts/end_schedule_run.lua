@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Notes the end of a schedule's run, once, and starts what waited for it.
 -- @include schedule
 --

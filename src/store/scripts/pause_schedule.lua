@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Pauses a schedule, or lets one go on that still is what its caller saw.
 -- @include schedule
 --

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Keeps the first host key seen at an address. KEYS[1] is the installation's root.
 --
 -- ARGV  2 "<zone> <address>:<port>" · 3 the keys as a JSON array, kept when none are known yet

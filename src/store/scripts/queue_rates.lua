@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Says how much a named queue took and how much of it ended lately: in this minute and the five before it.
 -- @include rates
 --

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Forgets a schedule and its history. Runs that it fired are created all the same.
 -- @include schedule
 --

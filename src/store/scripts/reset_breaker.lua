@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Closes breakers, by a person's word, and those that jobs of the device wait for; what waits for the device goes on.
 -- @include gather, event, move, hold, lines, place, freezes, limits, start, breaker
 --

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Notes that a run was created, or that it cannot be.
 -- @include schedule
 --

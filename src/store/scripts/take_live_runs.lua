@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Takes runs under way that are to be looked at. Others look at them again only after some time.
 --
 -- ARGV  2 most · 3 that time, in milliseconds

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Tells the time by which everything is decided.
 --
 -- Gives milliseconds since the epoch

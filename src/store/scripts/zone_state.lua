@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Says how a zone is, for those who watch over it. Writes nothing.
 -- @include gate
 --
