@@ -15,6 +15,8 @@ export interface ServerCondition {
   readonly appendOnly: boolean;
   /** When that is on disk: "always", "everysec" or "no"; missing when it does not let us ask (CONFIG GET). */
   readonly syncPolicy?: string;
+  /** Commands of the scripts that it does not let us run, on our own keys and channels. */
+  readonly denied: readonly string[];
   /** Whether it tells which process it is and which history it has. */
   readonly identified: boolean;
   readonly lastWriteOk: boolean;

@@ -2,14 +2,22 @@ import type { ConditionStore, ServerCondition } from "./condition-store.js";
 import type { RedisLinks } from "./connection.js";
 import type { Fitness } from "./fitness.js";
 import type { KeySpace } from "./keys.js";
-import { list, type Scripts, text } from "./scripts.js";
+import { list, scriptCommands, type Scripts, text } from "./scripts.js";
 import type { Zones } from "./zones.js";
 
 /** Every Redis process that holds something of this installation. `monotonic` measures how long its answers take. */
 export async function askServers(
   links: Pick<RedisLinks, "info" | "setting">,
   keys: KeySpace,
-  { zones, monotonic }: { readonly zones: Pick<Zones, "all">; readonly monotonic: () => number },
+  {
+    zones,
+    scripts,
+    monotonic,
+  }: {
+    readonly zones: Pick<Zones, "all">;
+    readonly scripts: Scripts;
+    readonly monotonic: () => number;
+  },
 ): Promise<ServerCondition[]> {
   const roots = [keys.installation, ...[...(await zones.all()).keys()].map((zone) => keys.zone(zone))];
   const asked = await Promise.all(
@@ -17,12 +25,15 @@ export async function askServers(
       const before = monotonic();
       const info = await links.info(root);
       const latencyMs = monotonic() - before;
-      return { info, latencyMs, syncPolicy: await links.setting(root, "appendfsync") };
+      // One that runs no script now says why to whatever else is asked of it.
+      const denied = await scripts.run("rights", root, ...scriptCommands()).catch(() => []);
+      return { info, latencyMs, syncPolicy: await links.setting(root, "appendfsync"), denied: list(denied).map(text) };
     }),
   );
+  const denied = [...new Set(asked.flatMap((one) => one.denied))];
   const byProcess = new Map(asked.map((one) => [/\nrun_id:(\w+)/.exec(one.info)?.[1] ?? "", one]));
   return [...byProcess.values()].map(({ info, latencyMs, syncPolicy }) => ({
-    ...{ latencyMs, ...serverOf(info) },
+    ...{ latencyMs, denied, ...serverOf(info) },
     ...(syncPolicy === undefined ? {} : { syncPolicy }),
   }));
 }
@@ -45,7 +56,7 @@ export function createConditionStore(fitness: Fitness, scripts: Scripts, keys: K
 }
 
 /** Reads the answer to INFO. */
-export function serverOf(info: string): Omit<ServerCondition, "latencyMs" | "syncPolicy"> {
+export function serverOf(info: string): Omit<ServerCondition, "latencyMs" | "denied" | "syncPolicy"> {
   const facts = new Map(
     [...info.matchAll(/^(\w+):(.*?)\r?$/gm)].map(([, name = "", value = ""]): [string, string] => [name, value]),
   );

@@ -15,7 +15,7 @@ const lookAgainMs = 5_000;
 
 /** What endangers work that must not run twice on a Redis that is set like this. */
 export function weaknessesOf(server: ServerCondition): { readonly never: string[]; readonly durability: string[] } {
-  const { limitBytes, evictionPolicy, identified, appendOnly, syncPolicy } = server;
+  const { limitBytes, evictionPolicy, denied, identified, appendOnly, syncPolicy } = server;
   const never: string[] = [];
   const durability: string[] = [];
   if (limitBytes === 0) {
@@ -27,6 +27,12 @@ export function weaknessesOf(server: ServerCondition): { readonly never: string[
     const found = evictionPolicy === "" ? "not told" : evictionPolicy;
     never.push(
       `maxmemory-policy is ${found}, which drops jobs and holds as if they were a cache; set it to noeviction`,
+    );
+  }
+  if (denied.length > 0) {
+    never.push(
+      `its user may not run ${denied.join(", ")} on our keys and channels, so scripts stop in the middle of a step; ` +
+        "give it the rights of deploy/redis/users.acl",
     );
   }
   if (!identified) {

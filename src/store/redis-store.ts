@@ -76,7 +76,11 @@ async function openOn(links: RedisLinks, options: RedisStoreOptions): Promise<St
   const upkeep = createUpkeepStore(scripts, keys);
   const devices = createDeviceStore(state, scripts, keys);
   const { calendar, now, monotonic } = options;
-  const fitness = createFitness(options.demand, () => askServers(links, keys, { zones, monotonic }), monotonic);
+  const fitness = createFitness(
+    options.demand,
+    () => askServers(links, keys, { zones, scripts, monotonic }),
+    monotonic,
+  );
   const policies = createPolicyStore({ redis: state, scripts, keys, zones, devices, calendar, now });
 
   const webhooks = createWebhookStore({ redis: state, scripts, keys, zones });

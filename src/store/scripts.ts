@@ -63,6 +63,7 @@ const names = [
   "replayed",
   "reset_breaker",
   "resolve",
+  "rights",
   "retain",
   "retain_runs",
   "set_limit",
@@ -126,6 +127,13 @@ export function scriptText(name: ScriptName): string {
 }
 
 const texts = new Map<ScriptName, string>();
+let commands: readonly string[] | undefined;
+
+/** Every command that the scripts run. */
+export function scriptCommands(): readonly string[] {
+  const called = (name: ScriptName) => [...scriptText(name).matchAll(/\b(?:call|write)\('([A-Z]+)'/g)];
+  return (commands ??= [...new Set(names.flatMap(called).map(([, command = ""]) => command))].sort());
+}
 
 /** Runs the call of a script; what it gives is what the call gives. */
 export type AroundScript = <T>(name: ScriptName, call: () => Promise<T>) => Promise<T>;

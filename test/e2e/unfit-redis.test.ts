@@ -81,6 +81,23 @@ describe("a Redis that is set so that it could drop or forget work", () => {
     expect(shown.join("\n")).toMatch(/relaxed_durability"?: "?1/);
   });
 
+  test("a user that may not run what scripts run is refused: they would stop in the middle of a step", async () => {
+    const redis = await redisWith();
+    const operator = new Redis({ path: redis.socketPath });
+    afterTest.push(async () => operator.disconnect());
+    const rights = ["~*", "resetchannels", "+@all", "-setrange"];
+    await operator.call("ACL", "SETUSER", "limited", "on", ">secret", ...rights);
+    const url = `unix://limited:secret@${redis.socketPath}`;
+    const { status, lines } = await said(start(["server"], url));
+    expect(status).toBe(1);
+    expect(lines).toEqual([
+      expect.stringMatching(/^error: Redis is not fit: its user may not run PUBLISH, SETRANGE on .*users\.acl$/),
+    ]);
+
+    await operator.call("ACL", "SETUSER", "limited", "allchannels", "+setrange");
+    expect((await said(start(["config", "check", "--redis"], url))).status).toBe(0);
+  });
+
   test("a user without CONFIG GET is told what to allow", async () => {
     const redis = await redisWith();
     const operator = new Redis({ path: redis.socketPath });
