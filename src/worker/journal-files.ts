@@ -9,6 +9,8 @@ export interface JournalFiles {
     appendFile(text: string): Promise<void>;
     /** Resolves when all that was appended would outlive a loss of power. */
     datasync(): Promise<void>;
+    /** Whether it can still be found: one that was removed takes what is written, and nobody reads it. */
+    isThere(): Promise<boolean>;
     close(): Promise<void>;
   }>;
   /** Rejects with the code ENOENT when there is no such directory. */
@@ -22,7 +24,15 @@ export interface JournalFiles {
 /** The machine's own disk. */
 export const nodeFiles: JournalFiles = {
   mkdir: async (dir) => void (await mkdir(dir, { recursive: true, mode: 0o700 })),
-  open: (path) => open(path, "a", 0o600),
+  open: async (path) => {
+    const file = await open(path, "a", 0o600);
+    return {
+      appendFile: (text) => file.appendFile(text),
+      datasync: () => file.datasync(),
+      isThere: async () => (await file.stat()).nlink > 0,
+      close: () => file.close(),
+    };
+  },
   readdir,
   readFile: (path) => readFile(path, "utf8"),
   changedMs: async (path) => (await stat(path)).mtimeMs,

@@ -58,21 +58,36 @@ export function journalFile(dir: string, worker: string): string {
  * together, with one synchronisation. Files hold what jobs hold, so they are their owner's alone.
  */
 export async function openJournal(dir: string, worker: string, files: JournalFiles = nodeFiles): Promise<Journal> {
-  await files.mkdir(dir);
-  const file = await files.open(journalFile(dir, worker));
+  const begin = async () => {
+    await files.mkdir(dir);
+    return files.open(journalFile(dir, worker));
+  };
+  let file = await begin();
   let waiting: { line: string; done: () => void; failed: (error: unknown) => void }[] = [];
   let writing: Promise<void> | undefined;
   /** A disk that was full may have taken the beginning of an entry: what follows on the same line could not be read. */
   let cutOff = false;
+
+  async function put(lines: string): Promise<void> {
+    await file.appendFile((cutOff ? "\n" : "") + lines);
+    await file.datasync();
+    cutOff = false;
+  }
 
   async function drain(): Promise<void> {
     while (waiting.length > 0) {
       const batch = waiting;
       waiting = [];
       try {
-        await file.appendFile((cutOff ? "\n" : "") + batch.map(({ line }) => line).join(""));
-        await file.datasync();
-        cutOff = false;
+        const lines = batch.map(({ line }) => line).join("");
+        await put(lines);
+        if (!(await file.isThere())) {
+          // Somebody removed the file, or its folder: what is written from here on is to be found again.
+          const removed = file;
+          file = await begin();
+          await removed.close();
+          await put(lines);
+        }
         for (const { done } of batch) done();
       } catch (error) {
         cutOff = true;

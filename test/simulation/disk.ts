@@ -46,6 +46,7 @@ export function createSimulatedDisk(random: Random): SimulatedDisk {
                   file.changedMs = process.clock.now();
                 }),
               datasync: () => act(() => void (need(path).safe = need(path).text.length)),
+              isThere: () => Promise.resolve(true),
               close: () => Promise.resolve(),
             };
           }),

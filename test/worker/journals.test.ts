@@ -24,6 +24,7 @@ test("an entry is told as written only when it would outlive a loss of power", a
       return {
         appendFile: (text) => file.appendFile(text).then(() => void happened.push("appended")),
         datasync: () => file.datasync().then(() => void happened.push("synchronised")),
+        isThere: () => file.isThere(),
         close: () => file.close(),
       };
     },
@@ -47,6 +48,7 @@ test("an entry that a full disk took half of leaves the next one whole", async (
           if (isFull) throw new Error("ENOSPC: no space left on device, write");
         },
         datasync: () => file.datasync(),
+        isThere: () => file.isThere(),
         close: () => file.close(),
       };
     },
@@ -63,6 +65,17 @@ test("an entry that a full disk took half of leaves the next one whole", async (
   await write("last");
   const jobs = (await journals.read(0)).entries.map((entry) => entry.kind === "done" && entry.job);
   expect(jobs).toEqual(["before", "behind", "last"]);
+  await journal.close();
+});
+
+test("an entry behind the removal of the folder can be read again", async () => {
+  const journals = createJournals({ ...options, dir });
+  const journal = await journals.open("node-1-7-aa");
+  await journal.write({ ...done, job: "before", verdict: "REQUEUE" });
+  await rm(dir, { recursive: true });
+  for (const job of ["behind", "last"]) await journal.write({ ...done, job, verdict: "REQUEUE" });
+  const jobs = (await journals.read(0)).entries.map((entry) => entry.kind === "done" && entry.job);
+  expect(jobs).toEqual(["behind", "last"]);
   await journal.close();
 });
 
