@@ -230,6 +230,13 @@ describe("what the framework refuses carries a reason too", () => {
     });
   });
 
+  test.each(["encoding=json", "encoding=proto"])("a query with %s that is not base64", async (encoding) => {
+    for (const message of ["!!!", "e", "%FF"]) {
+      const url = `${api.baseUrl}/pointsman.v1.JobService/ListJobs?connect=v1&base64=1&${encoding}&message=${message}`;
+      expect(await read(await fetch(url))).toMatchObject({ status: 400, reason: "INVALID_REQUEST" });
+    }
+  });
+
   test("a message length of 4 GiB is refused without reserving memory for it", async () => {
     const session = http2.connect(api.baseUrl);
     const before = process.memoryUsage().arrayBuffers;
