@@ -64,6 +64,18 @@ describe("a run in the store", () => {
     ]);
   });
 
+  test("says when a batch begins until it has begun", async () => {
+    const { runs } = at.store;
+    const { run } = await runs.create(newRun());
+    await runs.change(run.id, run.revision, { batch: 1, waitMs: 5_000 });
+    const waiting = await runs.get(run.id);
+    expect(waiting).toMatchObject({ batch: 1, nextMs: at.time.now + 5_000 });
+    at.time.now += 5_000;
+    const start = [{ index: 0, stamp: jobStamp(at.time.now, 0) }];
+    expect(await runs.change(run.id, waiting!.revision, { start })).toBe(true);
+    expect((await runs.get(run.id))?.nextMs).toBeUndefined();
+  });
+
   test("changes only at the revision that was seen, and an end counts once", async () => {
     const { runs } = at.store;
     const { run } = await runs.create(newRun());

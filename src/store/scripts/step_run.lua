@@ -43,7 +43,11 @@ for i = 4, #ARGV, 2 do
     fields[#fields + 1] = value
   end
 end
-if started > 0 then add_counts(run, { p = -started, s = started }) end
+if started > 0 then
+  add_counts(run, { p = -started, s = started })
+  -- The batch has begun: there is no time any more when it will.
+  call('HDEL', run, 'next')
+end
 if #fields > 0 then call('HSET', run, unpack(fields)) end
 if told then note(id, 'c ' .. now_text) end
 turn(id)
