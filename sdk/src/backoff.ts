@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { Code, ConnectError } from "@connectrpc/connect";
 
 /** How calls are tried again. */
 export interface RetryOptions {
@@ -39,9 +40,9 @@ export function pauseMs(backoff: Backoff, attempt: number, retryAfterMs?: number
   return Math.random() * bound;
 }
 
-/** Waits; rejects with the signal's reason when it aborts first. */
+/** Waits; rejects as a call that was ended does when the signal aborts first, whatever its reason. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal }).catch((error: unknown) => {
-    throw signal.aborted ? signal.reason : error;
+    throw ConnectError.from(signal.aborted ? signal.reason : error, Code.Canceled);
   });
 }

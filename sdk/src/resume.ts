@@ -81,7 +81,7 @@ export async function* resume<T>(
     try {
       await pause(ms, waiting.signal);
     } catch (thrown) {
-      throw toPointsmanError(ConnectError.from(thrown, Code.Canceled), true);
+      throw toPointsmanError(thrown, true);
     } finally {
       waiting.release();
     }
