@@ -25,6 +25,9 @@ export interface Connection {
   readonly closed: AbortSignal;
 }
 
+/** The longest deadline that gRPC can tell in milliseconds, more than a day; Infinity none of the protocols can tell. */
+const longestCallMs = 99_999_999;
+
 /** Runs one unary call: joins headers, signals and deadline, and throws PointsmanErrors alone. */
 export async function callUnary<T>(
   connection: Connection,
@@ -36,7 +39,7 @@ export async function callUnary<T>(
   try {
     return await run({
       signal: link.signal,
-      timeoutMs: options.timeoutMs ?? connection.timeoutMs,
+      timeoutMs: Math.min(options.timeoutMs ?? connection.timeoutMs, longestCallMs),
       headers: { ...connection.headers, ...options.headers },
     });
   } catch (thrown) {

@@ -3,6 +3,7 @@ import { createPointsmanError, type PointsmanError } from "./errors.js";
 import { isFinal } from "./job-state.js";
 import { linkSignals } from "./link.js";
 import { resume } from "./resume.js";
+import { after } from "./time.js";
 import type { Job } from "./v1.js";
 
 /** How the end of a job is waited for. */
@@ -32,13 +33,10 @@ export async function waitForJob(
 ): Promise<Job> {
   const link = linkSignals(signal);
   let late = false;
-  const timer =
-    timeoutMs === undefined
-      ? undefined
-      : setTimeout(() => {
-          late = true;
-          link.abort();
-        }, timeoutMs);
+  const cancel = after(timeoutMs ?? Infinity, () => {
+    late = true;
+    link.abort();
+  });
   let asked = answered ?? false;
   const answers = {
     async *open(opened: AbortSignal): AsyncGenerator<Job> {
@@ -62,7 +60,7 @@ export async function waitForJob(
       cause: error,
     });
   } finally {
-    clearTimeout(timer);
+    cancel();
     link.release();
   }
 }

@@ -1,6 +1,20 @@
 import { create } from "@bufbuild/protobuf";
 import { DurationSchema, TimestampSchema, type Duration, type Timestamp } from "@bufbuild/protobuf/wkt";
 
+/** The longest that a timer of Node's waits, in milliseconds: of anything longer it makes one. */
+const longestTimerMs = 2 ** 31 - 1;
+
+/** Runs `then` after `ms` milliseconds, however many: Infinity is never. Answers with what takes it back. */
+export function after(ms: number, then: () => void): () => void {
+  let timer: NodeJS.Timeout;
+  const wait = (left: number): void => {
+    timer =
+      left > longestTimerMs ? setTimeout(() => wait(left - longestTimerMs), longestTimerMs) : setTimeout(then, left);
+  };
+  wait(ms);
+  return () => clearTimeout(timer);
+}
+
 /** Milliseconds of a duration. */
 export function durationMs(duration: Duration): number {
   return Number(duration.seconds) * 1000 + duration.nanos / 1_000_000;

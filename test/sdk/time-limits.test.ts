@@ -1,0 +1,25 @@
+import { setTimeout } from "node:timers/promises";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { expect, it } from "vitest";
+import { Pointsman } from "@pointsman/sdk";
+import { JobState } from "@pointsman/sdk/v1";
+import { jobId } from "./scripted-job.js";
+import { startWithClient } from "./services.js";
+
+// More than a timer of Node's holds, which makes a millisecond of it; the last is what people write for "no limit".
+it.each([2 ** 31, 30 * 86_400_000, Infinity])("a limit of %d ms is no limit of a millisecond", async (timeoutMs) => {
+  let gets = 0;
+  const { client, url } = await startWithClient({
+    jobs: {
+      async getJob({ id }) {
+        // The client is in this process: its timer of one millisecond has fired by then.
+        await setTimeout(2);
+        return { job: { id, state: ++gets < 3 ? JobState.RUNNING : JobState.SUCCEEDED } };
+      },
+    },
+  });
+  expect((await client.jobs.wait(jobId(1), { timeoutMs })).state).toBe(JobState.SUCCEEDED);
+  expect((await client.jobs.get(jobId(1), { timeoutMs })).state).toBe(JobState.SUCCEEDED);
+  const grpc = new Pointsman({ transport: createGrpcTransport({ baseUrl: url }), timeoutMs });
+  expect((await grpc.jobs.get(jobId(1))).state).toBe(JobState.SUCCEEDED);
+});
