@@ -5,7 +5,8 @@ import type { JobState } from "./job-state.js";
 export type CommandStatus = "OK" | "REJECTED" | "SKIPPED" | "INTERRUPTED";
 
 /** How grave a remark is. */
-export type LogLevel = "debug" | "info" | "warning" | "error";
+export const logLevels = ["debug", "info", "warning", "error"] as const;
+export type LogLevel = (typeof logLevels)[number];
 
 /** The fact in a job's event, as stored. `command` counts from 1; offsets and lengths are bytes of the job's output. */
 export type EventFact =

@@ -1,4 +1,5 @@
 import type { TaskContext, TaskDeviceError } from "@pointsman/sdk/task";
+import { type LogLevel, logLevels } from "../domain/job-event.js";
 import type { TaskStart } from "../domain/task-runner.js";
 import type { FromThread, TaskAnswer, TaskAsk, ToThread } from "./messages.js";
 import type { Remarks } from "./remarks.js";
@@ -74,7 +75,7 @@ export function createThreadContext(
       labels: start.labels,
       zone: start.zone,
       node: start.node,
-      log: (message, level = "info") => remarks.log(String(message), level),
+      log: (message, level) => remarks.log(String(message), levelOf(level)),
       progress: (percent, message = "") => remarks.progress(percent, String(message)),
       async intent() {
         await ask("intent");
@@ -113,4 +114,9 @@ export function createThreadContext(
       waiting.length = 0;
     },
   };
+}
+
+/** What is no level, as when an error is logged beside its text, must not stand in an event: nobody could read it. */
+function levelOf(given: unknown): LogLevel {
+  return logLevels.find((level) => level === given) ?? "info";
 }

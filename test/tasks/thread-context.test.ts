@@ -31,3 +31,11 @@ test("a task asks for ten thousand devices at once; the worker has a bounded num
   expect((await all).length).toBe(10_000);
   expect(most).toBeLessThanOrEqual(1_000);
 });
+
+test("a task logs beside its text what is no level: an error, a number, whatever it likes", () => {
+  const levels: unknown[] = [];
+  const noting = { log: (_text: string, level: unknown) => void levels.push(level) } as unknown as Remarks;
+  const log = createThreadContext(start, {}, noting, () => undefined).context.log as (...all: unknown[]) => void;
+  for (const level of [undefined, null, 50.5, 10n, new Error("it"), {}, "ERROR", "error"]) log("it failed", level);
+  expect(levels).toEqual([...Array.from({ length: 7 }, () => "info"), "error"]);
+});
