@@ -1,4 +1,5 @@
 import type { LogLevel } from "../domain/job-event.js";
+import { wellFormed } from "../domain/well-formed.js";
 import type { FromThread } from "./messages.js";
 
 /** What is kept of the remarks of one attempt. The rest is dropped where it is made, so that a flood reaches nobody. */
@@ -60,9 +61,4 @@ export function createRemarks(send: (message: FromThread) => void): Remarks {
       over = true;
     },
   };
-}
-
-/** Half a character, as a cut leaves it, is none that can be told. */
-function wellFormed(text: string): string {
-  return text.replace(/\p{Surrogate}/gu, "\ufffd");
 }

@@ -3,6 +3,7 @@ import type { JsonValue } from "@bufbuild/protobuf";
 import type { TaskDefinition } from "@pointsman/sdk/task";
 import type { LogLevel } from "../domain/job-event.js";
 import type { TaskEnd, TaskStart, ThrownError } from "../domain/task-runner.js";
+import { wellFormed } from "../domain/well-formed.js";
 import { isMessage, loadModules, type MessageValues, messageValues, typeOf } from "./load-modules.js";
 import type { FromThread, ToThread } from "./messages.js";
 import { createRemarks } from "./remarks.js";
@@ -89,9 +90,9 @@ function thrownError(error: unknown, thread: ThreadContext): ThrownError {
   const failure = thread.failureOf(error);
   const own = name === "TaskError";
   return {
-    name: typeof name === "string" ? name.slice(0, 128) : "Error",
+    name: typeof name === "string" ? wellFormed(name.slice(0, 128)) : "Error",
     message: textOf(error),
-    ...(own && typeof code === "string" ? { code: code.slice(0, 128) } : {}),
+    ...(own && typeof code === "string" ? { code: wellFormed(code.slice(0, 128)) } : {}),
     ...(own && retry === true ? { retry } : {}),
     ...(own && typeof retryAfterMs === "number" && retryAfterMs > 0
       ? { retryAfterMs: Math.min(retryAfterMs, longestPauseMs) }
@@ -103,14 +104,15 @@ function thrownError(error: unknown, thread: ThreadContext): ThrownError {
 /** Also of what is no error. */
 function textOf(error: unknown): string {
   try {
-    return shortened(error instanceof Error ? error.message || error.name : String(error));
+    // What calls itself an error may have made anything of its message.
+    return shortened(String(error instanceof Error ? error.message || error.name : error));
   } catch {
     return "something that cannot be told";
   }
 }
 
 function shortened(text: string): string {
-  return text.length > longestMessage ? `${text.slice(0, longestMessage)}…` : text;
+  return wellFormed(text.length > longestMessage ? `${text.slice(0, longestMessage)}…` : text);
 }
 
 /** Timers, sockets, files and the like that are open, counted by kind. */

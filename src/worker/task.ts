@@ -8,6 +8,7 @@ import { deepestJson } from "../domain/json-depth.js";
 import { type RunningTask, TaskCallError, type TaskEnd, type TaskRunner } from "../domain/task-runner.js";
 import type { EffectClass } from "../domain/job.js";
 import type { TaskType } from "../domain/task-type.js";
+import { wellFormed } from "../domain/well-formed.js";
 import type { AttemptContext, Executed, WorkContext } from "./attempt-context.js";
 import { redactorOf } from "./endpoint-redactor.js";
 import { AttemptError, failureOf } from "./failure.js";
@@ -255,11 +256,14 @@ function answerOf(
   }
 }
 
-/** A JSON value without secrets in its texts. Throws for one that is too deep to be shown. */
+/** A JSON value without secrets in its texts, all of which can be told. Throws for one that is too deep to be shown. */
 function clean(value: unknown, redactor: Redactor, levels = deepestJson): unknown {
-  if (typeof value === "string") return redactor.redact(value);
+  const told = (text: string): string => wellFormed(redactor.redact(text));
+  if (typeof value === "string") return told(value);
   if (typeof value !== "object" || value === null) return value;
   if (levels === 0) throw new AttemptError("TASK_OUTPUT_INVALID", `the answer is more than ${deepestJson} levels deep`);
   if (Array.isArray(value)) return value.map((item) => clean(item, redactor, levels - 1));
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, clean(item, redactor, levels - 1)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) => [wellFormed(name), clean(item, redactor, levels - 1)]),
+  );
 }

@@ -271,6 +271,14 @@ describe("what goes wrong stays with its job", () => {
     expect(after.map(answerOf)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   });
 
+  test("an answer with half a character in it can be read in every protocol", async () => {
+    const { id } = await run(odd("half"));
+    const got = await fetch(`${at.url}/pointsman.v1.JobService/GetJob`, {
+      ...{ method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ id }) },
+    });
+    expect((await got.text()).match(/"output":(\{.*?\})/)?.[1]).toBe('{"\ufffd":"\ufffd"}');
+  });
+
   test("an answer that is too long or too deep fails it", async () => {
     const job = await run(odd("long"));
     expect(job).toMatchObject({ state: JobState.FAILED, error: { reason: "TASK_FAILED" } });
