@@ -264,6 +264,6 @@ function clean(value: unknown, redactor: Redactor, levels = deepestJson): unknow
   if (levels === 0) throw new AttemptError("TASK_OUTPUT_INVALID", `the answer is more than ${deepestJson} levels deep`);
   if (Array.isArray(value)) return value.map((item) => clean(item, redactor, levels - 1));
   return Object.fromEntries(
-    Object.entries(value).map(([name, item]) => [wellFormed(name), clean(item, redactor, levels - 1)]),
+    Object.entries(value).map(([name, item]) => [told(name), clean(item, redactor, levels - 1)]),
   );
 }

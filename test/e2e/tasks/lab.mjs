@@ -129,6 +129,8 @@ export const odd = defineTask({
         return await new Promise(() => setInterval(() => undefined, 1_000));
       case "answer":
         return input.with;
+      case "keyed":
+        return { [input.with]: input.with };
       case "half":
         return { ["😀".slice(0, 1)]: "😀".slice(1) };
       case "deep":
