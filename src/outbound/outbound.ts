@@ -67,6 +67,8 @@ export function createOutbound({ clock, rule, resolve }: OutboundParts): Outboun
     const host = url.hostname.replace(/^\[|\]$/g, "");
     if (!rule.allowsHost(host))
       throw new OutboundError("REFUSED", `the host ${host} is not among those that may be called`);
+    // Node takes it for none, and calls the port of the protocol.
+    if (url.port === "0") throw new OutboundError("REFUSED", "port 0 is none that can be called");
     const family = isIP(host);
     const found =
       family > 0

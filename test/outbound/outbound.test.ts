@@ -57,6 +57,11 @@ describe("a call", () => {
     expect(requests).toEqual([]);
   });
 
+  test("to port 0 goes nowhere, and not to the port of its protocol", async () => {
+    const refused = { kind: "REFUSED", message: expect.stringContaining("port 0") as string };
+    await expect(outbound({}, ["127.0.0.1"]).post(call("http://127.0.0.1:0/"))).rejects.toMatchObject(refused);
+  });
+
   test("goes to the address that was judged: a name that leads elsewhere by then changes nothing", async () => {
     const calls = outbound({ "hook.example": ["127.0.0.1", "10.0.0.1"] }, ["127.0.0.1"]);
     const answer = await calls.post(call(`http://hook.example:${port}/a?b=1`));
