@@ -1,7 +1,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
+import http2 from "node:http2";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { PassThrough } from "node:stream";
+import { text } from "node:stream/consumers";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { join } from "node:path";
 import { createClient } from "@connectrpc/connect";
@@ -40,6 +42,21 @@ test("the line of a call in the log names the job that it was about, or that it 
     }
     expect(about("/BatchCreateJobs")).toEqual([ids]);
   });
+});
+
+test("whoever asks whether it lives may ask for the head alone, over either HTTP", async () => {
+  const session = http2.connect(api.baseUrl);
+  for (const path of ["/livez", "/readyz"]) {
+    const head = await fetch(`${api.baseUrl}${path}`, { method: "HEAD" });
+    expect([head.status, await head.text()]).toEqual([200, ""]);
+    const stream = session.request({ ":method": "HEAD", ":path": path });
+    const status = new Promise((done) => stream.once("response", (fields) => done(fields[":status"])));
+    expect(await status).toBe(200);
+    expect(await text(stream)).toBe("");
+  }
+  session.close();
+  const events = `${api.baseUrl}/v1/jobs/${"0".repeat(26)}/events`;
+  expect((await fetch(events, { method: "HEAD" })).status).toBe(501);
 });
 
 describe("a body in pieces", () => {

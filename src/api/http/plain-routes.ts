@@ -36,21 +36,24 @@ export function createPlainRoutes(parts: {
       return eventStreamJob(path) === undefined ? undefined : eventStreamAccess;
     },
     async answer(request, response, { path, requestId, signal, subject }) {
-      if (request.method !== "GET") throw problem("METHOD_NOT_FOUND", "this path is for GET");
       const id = eventStreamJob(path);
+      // Some that look whether a server is there ask for the head alone; a stream has none worth asking for.
+      const headAlone = request.method === "HEAD" && id === undefined;
+      if (request.method !== "GET" && !headAlone) throw problem("METHOD_NOT_FOUND", "this path is for GET");
+      const end = (text: string): unknown => (headAlone ? response.end() : response.end(text));
       if (id !== undefined) return answerEventStream(parts, request, response, { id, requestId, signal, subject });
       if (path === metricsPath && parts.metrics) {
         const { text, contentType } = await parts.metrics();
         leaveBody(request, response);
         writeHead(response, 200, { "content-type": contentType });
-        response.end(text);
+        end(text);
         return undefined;
       }
       // Alive means that this very answer is given; ready asks what is needed to do any work.
       const ready = path === "/livez" || parts.monitor.current().status !== HealthStatus.NOT_SERVING;
       leaveBody(request, response);
       writeHead(response, ready ? 200 : 503, { "content-type": "text/plain; charset=utf-8" });
-      response.end(ready ? "ok\n" : "not ready\n");
+      end(ready ? "ok\n" : "not ready\n");
       return undefined;
     },
   };
