@@ -19,6 +19,24 @@ export function nextCronTime(pattern: WallPattern, zone: ZoneClock, afterMs: num
   return repeated;
 }
 
+/** Times of an expression that are looked at for a short gap: nearly every one has shown all of its own by then. */
+const mostGaps = 500;
+/** What comes again does so within a leap year. */
+const longestRoundMs = 366 * dayMs;
+
+/** Whether two times of an expression come closer to each other than this, as the wall shows them. */
+export function hasGapBelow(pattern: WallPattern, ms: number, fromMs: number): boolean {
+  const first = pattern.next(fromMs);
+  let before = first;
+  for (let count = 0; first !== undefined && before !== undefined && count < mostGaps; count++) {
+    const next = pattern.next(before);
+    if (next === undefined || before - first > longestRoundMs) return false;
+    if (next - before < ms) return true;
+    before = next;
+  }
+  return false;
+}
+
 /** The moments at which a wall shows a time, earliest first: one; two where the clocks go back; none in a gap. */
 function momentsOf(zone: ZoneClock, wallMs: number): readonly number[] {
   const offsets = new Set([zone.offsetMs(wallMs - dayMs), zone.offsetMs(wallMs + dayMs)]);

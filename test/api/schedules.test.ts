@@ -101,6 +101,11 @@ test.each<[string, () => Init, string]>([
     "schedule.jitter",
   ],
   [
+    "more jitter than lies between two times of an expression",
+    () => ({ when: cron("0,50 3 * * *"), jitter: durationFromMs(3_001_000) }),
+    "schedule.jitter",
+  ],
+  [
     "a window of too many times",
     () => ({ when: every("every 1 seconds"), misfireWindow: durationFromMs(86_400_000) }),
     "schedule.misfire_window",

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { nextCronTime } from "../../src/domain/cron-times.js";
+import { hasGapBelow, nextCronTime } from "../../src/domain/cron-times.js";
 import { createCalendar } from "../../src/system/calendar.js";
 import { everyCronTime } from "./every-minute.js";
 
@@ -107,4 +107,22 @@ test("a zone is one of IANA's, by name", () => {
   for (const name of ["Europe/Berlin", "UTC", "America/Argentina/Buenos_Aires"])
     expect(calendar.zone(name)).toBeDefined();
   for (const name of ["Mars/Olympus", "+02:00", "", "Europe/Berlin\n"]) expect(calendar.zone(name)).toBeUndefined();
+});
+
+test("what comes once in four years has no short gap, and what never comes has none", () => {
+  for (const expression of ["0 0 29 2 *", "0 0 30 2 *"])
+    expect(hasGapBelow(calendar.cron(expression), 24 * hourMs, Date.UTC(2026, 4, 3))).toBe(false);
+});
+
+test.each([
+  ["* * * * * *", 1_000],
+  ["*/5 * * * *", 300_000],
+  ["0 3 * * *", 24 * hourMs],
+  ["0,50 * * * *", 600_000],
+  ["0 0,23 * * *", hourMs],
+  ["0 0 1,31 1,12 *", 24 * hourMs],
+])("the shortest time between two times of %s is %d ms", (expression, shortest) => {
+  const pattern = calendar.cron(expression);
+  const from = Date.UTC(2026, 4, 3, 7, 11);
+  expect([shortest, shortest + 1].map((ms) => hasGapBelow(pattern, ms, from))).toEqual([false, true]);
 });

@@ -1,6 +1,7 @@
 import { durationMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { IntervalMode, MisfirePolicy, type Schedule } from "@pointsman/sdk/v1";
 import { type Calendar, CronProblem } from "../../domain/calendar.js";
+import { hasGapBelow } from "../../domain/cron-times.js";
 import { mostTimes, onTimeMs } from "../../domain/due-times.js";
 import { readInterval } from "../../domain/interval.js";
 import { lastTimeMs } from "../../domain/last-time.js";
@@ -24,6 +25,9 @@ export function readRule(calendar: Calendar, schedule: Schedule, nowMs: number):
   const jitterMs = schedule.jitter ? durationMs(schedule.jitter) : 0;
   if (timing?.kind === "interval" && jitterMs > timing.periodMs)
     report("jitter", "must be no longer than the interval");
+  // Times are fired in their order: one that is put off beyond the next would have that one come too late.
+  if (timing?.kind === "cron" && bad.length === 0 && hasGapBelow(calendar.cron(timing.expression), jitterMs, nowMs))
+    report("jitter", "must be no longer than the shortest time between two of the expression's times");
   const startMs = schedule.startTime && timestampMs(schedule.startTime);
   const endMs = schedule.endTime && timestampMs(schedule.endTime);
   if (endMs !== undefined && endMs <= Math.max(startMs ?? endMs - 1, nowMs)) {

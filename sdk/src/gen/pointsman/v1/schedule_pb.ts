@@ -86,7 +86,7 @@ export type Schedule = Message<"pointsman.v1.Schedule"> & {
 
   /**
    * Each time is put off by a part of this: uniform, and always the same for one schedule and time. At most 24 h, and no
-   * more than the period of an interval. Default: none.
+   * more than the period of an interval, or the shortest time between two of a cron expression's. Default: none.
    *
    * @generated from field: google.protobuf.Duration jitter = 8;
    */
