@@ -73,6 +73,10 @@ describe("a run in the store", () => {
     at.time.now += 5_000;
     const start = [{ index: 0, stamp: jobStamp(at.time.now, 0) }];
     expect(await runs.change(run.id, waiting!.revision, { start })).toBe(true);
+    const begun = await runs.get(run.id);
+    expect(begun?.nextMs).toBeUndefined();
+    await runs.change(run.id, begun!.revision, { batch: 2, waitMs: 0 });
+    expect(await runs.get(run.id)).toMatchObject({ batch: 2 });
     expect((await runs.get(run.id))?.nextMs).toBeUndefined();
   });
 

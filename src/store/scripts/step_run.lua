@@ -27,6 +27,9 @@ for i = 4, #ARGV, 2 do
     local codes, left = string.gsub(call('GET', codes_key), 'p', 'U')
     call('SET', codes_key, codes)
     add_counts(run, { p = -left, U = left })
+  elseif name == 'wait' and value == '0' then
+    -- The batch begins at once.
+    call('HDEL', run, 'next')
   else
     told = true
     if name == 'wait' then
