@@ -80,7 +80,8 @@ describe("a task", () => {
     const job = await run({ device: "r1", task: { type: "lab.version", input: { line: "show leak" } } });
     expect(answerOf(job)).toMatchObject({ first: expect.stringMatching(/^the password is [<*]/) });
     expect(JSON.stringify(answerOf(job))).not.toContain(login.password);
-    const named = await run({ device: "r1", ...odd("keyed", { with: `not ${login.password}` }) });
+    const keyed = { do: "keyed", with: `not ${login.password}` };
+    const named = await run({ device: "r1", task: { type: "lab.odd", input: keyed } });
     expect(answerOf(named)).toEqual({ "not <redacted>": "not <redacted>" });
   });
 
