@@ -236,6 +236,11 @@ export const errorReasons = {
   },
   QUEUE_TIMEOUT: { code: "job", meaning: "No worker could take the job in time." },
   WORKER_LOST: { code: "job", meaning: "The worker died or lost its lease during the work." },
+  JOURNAL_UNAVAILABLE: {
+    code: "job",
+    meaning:
+      "The worker cannot write its journal, such as on a full disk: nothing was sent, and the change is tried again, by any worker, while its queue timeout runs.",
+  },
   SESSION_CLOSED: { code: "job", meaning: "Somebody closed the job's session during the work (CloseSessions)." },
   CREDENTIAL_UNAVAILABLE: { code: "job", meaning: "The credential is missing or cannot be opened." },
   DEVICE_GONE: { code: "job", meaning: "The device was removed from the inventory, or moved to another endpoint." },

@@ -10,7 +10,7 @@ import { stopName } from "../domain/policies.js";
 import { AttemptEnded, type Executed, FrozenError, type StopCause } from "./attempt-context.js";
 import { BreakerOpenError } from "./contacts.js";
 import { AttemptError, concernsDevice, failureOf } from "./failure.js";
-import type { Journal } from "./journal.js";
+import { type Journal, JournalError } from "./journal.js";
 import { LeaseLostError } from "./lease.js";
 import { FencedError, OutputLostError } from "./output-writer.js";
 import type { Stopping } from "./stopping.js";
@@ -21,7 +21,7 @@ import { decide } from "./verdict.js";
 const storeRetryMs = 250;
 /** What a breaker keeps waiting is looked at again after this, since breakers are closed by people and by other devices too. */
 const longestPutOffMs = 300_000;
-/** What Redis or its replicas do not take now is tried again after this; later work on the device goes on meanwhile. */
+/** What Redis, its replicas or the journal do not take now is tried again after this; later work on the device goes on meanwhile. */
 const unsafeRetryMs = 10_000;
 
 type Verdict = Pick<
@@ -141,8 +141,9 @@ function isStoreAway(error: unknown): boolean {
   return error instanceof StoreError && (error.reason === "STORE_UNAVAILABLE" || error.reason === "STORE_RECONCILING");
 }
 
-/** Redis answers, and what it would keep is not safe enough to send anything. */
-function isUnsafe(error: unknown): error is StoreError {
+/** What Redis or the journal would keep is not safe enough to send anything. */
+function isUnsafe(error: unknown): error is StoreError | JournalError {
+  if (error instanceof JournalError) return true;
   return error instanceof StoreError && (error.reason === "STORE_UNFIT" || error.reason === "NOT_REPLICATED");
 }
 

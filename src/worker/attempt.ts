@@ -23,7 +23,7 @@ import { runConfigure } from "./configure.js";
 import { AttemptError } from "./failure.js";
 import { runHttp } from "./http.js";
 import { checkIdentity } from "./identity-check.js";
-import type { Journal } from "./journal.js";
+import { type Journal, JournalError } from "./journal.js";
 import type { Lease } from "./lease.js";
 import { createOutputWriter, FencedError } from "./output-writer.js";
 import { runProbe } from "./probe.js";
@@ -333,7 +333,18 @@ async function passPointOfNoReturn(
       const history = histories();
       const requests = await grantedIntent(parts, holder, step, signal);
       isWritten = true;
-      await journal.write({ kind: "intent", timeMs: clock.now(), worker, fence, step, requests, job: journalled(job) });
+      const intent = {
+        kind: "intent",
+        timeMs: clock.now(),
+        worker,
+        fence,
+        step,
+        requests,
+        job: journalled(job),
+      } as const;
+      await journal.write(intent).catch((cause: unknown) => {
+        throw new JournalError(cause);
+      });
       lease.check();
       if (replicated) await leases.replicated(holder);
       if (history === histories()) return;

@@ -40,6 +40,17 @@ export interface Journal {
   close(): Promise<void>;
 }
 
+/** What must be on disk before anything is sent could not be written, so nothing was sent. */
+export class JournalError extends Error {
+  override readonly name = "JournalError";
+  readonly reason = "JOURNAL_UNAVAILABLE";
+
+  constructor(cause: unknown) {
+    const { code = "unknown cause" } = cause as NodeJS.ErrnoException;
+    super(`the worker cannot write its journal (${code}), and changes nothing without it`, { cause });
+  }
+}
+
 /** The journals in one place: of this process, of those before it, of others beside it. */
 export interface Journals {
   /** Opens the journal of a worker of this name. */

@@ -3,6 +3,7 @@ import { type AttemptEnd, StoreError } from "../../src/store/store.js";
 import { AttemptEnded, FrozenError } from "../../src/worker/attempt-context.js";
 import { answered, attemptAlone, specOf, storeAway } from "./one-attempt.js";
 
+const diskFull = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
 const scriptError = (): Error => new Error("ERR user_script:166: too many results to unpack");
 
 test("a change that went well is told as SUCCEEDED and COMPLETE", async () => {
@@ -17,6 +18,18 @@ test("the end of a change is told although the journal's disk is full by then", 
   });
   await attempt.ended;
   expect(ends).toMatchObject([{ verdict: "SUCCEEDED" }]);
+});
+
+test("a change that the journal cannot take was not sent, and is tried again, also where one attempt is all it has", async () => {
+  const { attempt, ends, sent } = attemptAlone({
+    journal: ({ kind }) => (kind === "intent" ? Promise.reject(diskFull) : Promise.resolve()),
+  });
+  await attempt.ended;
+  expect(sent).toEqual([]);
+  const message = expect.stringContaining("(ENOSPC)") as string;
+  expect(ends).toMatchObject([
+    { verdict: "RETRY", error: { reason: "JOURNAL_UNAVAILABLE", message }, intendedStep: 0 },
+  ]);
 });
 
 test.each([
