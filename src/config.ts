@@ -337,7 +337,8 @@ export function loadConfig(
   overrides: Partial<Config> = {},
 ): Config {
   const problems: string[] = [];
-  const inFile = file === undefined ? new Map<string, unknown>() : readFile(file, problems);
+  // Empty, as a variable that is set to nothing.
+  const inFile = !file ? new Map<string, unknown>() : readFile(file, problems);
   const known = new Set<string>(Object.values(settings).map(({ path }) => path));
   for (const [path, value] of inFile) {
     const isPart = value === undefined && [...known].some((one) => one.startsWith(`${path}.`));

@@ -1,6 +1,14 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { durationMs, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
-import { EffectClass, JobSpecSchema, JobState, OnReject, Privilege, WaitingReason } from "@pointsman/sdk/v1";
+import {
+  EffectClass,
+  JobSpecSchema,
+  JobState,
+  OnReject,
+  Privilege,
+  RetainOutput,
+  WaitingReason,
+} from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { decodeLogins, jobPlace } from "../../src/secrets/login-codec.js";
 import { worker } from "../support/jobs.js";
@@ -97,6 +105,15 @@ test("a start so late that its end could not be told is refused", async () => {
   const problem = await problemOf(clients.jobs.createJob({ job: job as never }));
   expect(problem).toMatchObject({ reason: "INVALID_REQUEST", fields: ["job.start_time"] });
 });
+
+test.each([RetainOutput.METADATA, RetainOutput.NONE])(
+  "a transcript of output that is not to be kept is refused (%i)",
+  async (retainOutput) => {
+    const job = { ...(inline() as object), debug: true, retainOutput };
+    const problem = await problemOf(clients.jobs.createJob({ job: job as never }));
+    expect(problem).toMatchObject({ reason: "INVALID_REQUEST", fields: ["job.debug"] });
+  },
+);
 
 describe("the target", () => {
   const onDevice = (value: string): never =>

@@ -18,6 +18,10 @@ describe("configuration", () => {
     );
   });
 
+  test("a file without a name is none", () => {
+    expect(loadConfig("", {})).toEqual(loadConfig(undefined, {}));
+  });
+
   test("everything that is wrong is said at once, each with where it stands", () => {
     const env = { POINTSMAN_PORT: "ninety", POINTSMAN_HOST_KEY_POLICY: "never", POINTSMAN_ZONES: "Fra" };
     const failing = (): unknown => loadConfig(undefined, env);

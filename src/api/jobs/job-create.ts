@@ -88,6 +88,10 @@ export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWi
   spec.durability = replicated ? Durability.REPLICATED : Durability.LOCAL;
   const secret = takeSecret(spec);
   const skill = skillOf({ ...target, ...(task && { task: task.name }) });
+  if (spec.debug && retention(spec.retainOutput).retain !== undefined) {
+    const description = "keeps all that the device prints: it needs retain_output FULL";
+    throw invalidRequest({ field: `${wish.field}.debug`, description });
+  }
   const startAfterMs = spec.startTime && timestampMs(spec.startTime);
   const queueTimeoutMs = spec.queueTimeout ? durationMs(spec.queueTimeout) : defaults.changeQueueMs;
   if (startAfterMs !== undefined && startAfterMs + queueTimeoutMs > lastTimeMs) {

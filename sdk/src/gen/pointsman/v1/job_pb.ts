@@ -178,7 +178,8 @@ export type JobSpec = Message<"pointsman.v1.JobSpec"> & {
   maxOutputBytes: number;
 
   /**
-   * Keeps a bounded transcript of the session's bytes (2 MiB, secrets replaced) for `pointsman replay`.
+   * Keeps a bounded transcript of the session's bytes (2 MiB, secrets replaced) for `pointsman replay`. Needs retain_output
+   * FULL.
    *
    * @generated from field: bool debug = 13;
    */
