@@ -48,7 +48,6 @@ export function readPlatform(reader: Reader): Omit<Platform, "origin"> {
   const helpKey = fields.help_key.text(channel === "shell" ? "?" : "");
   const readOnly = fields.read_only.object("commands", "pipes", "except");
   const limits = fields.limits.object("max_sessions", "connects_per_minute", "connect_burst");
-  const configuration = fields.configure.absent ? undefined : readConfiguration(fields.configure, names, helpKey);
   return {
     name,
     description: fields.description.text(),
@@ -85,8 +84,8 @@ export function readPlatform(reader: Reader): Omit<Platform, "origin"> {
     },
     identity: readIdentityRules(fields.identity),
     commands: readCommandRules(fields.commands),
-    configuration,
-    secrets: fields.secrets.list((item) => alsoNegated(item.pattern(["secret"]), configuration?.negate)),
+    configuration: fields.configure.absent ? undefined : readConfiguration(fields.configure, names, helpKey),
+    secrets: fields.secrets.list((item) => alsoNegated(item.pattern(["secret"]))),
     limits: {
       ...(limits.max_sessions.absent ? {} : { maxSessions: limits.max_sessions.count(undefined, 1) }),
       ...(limits.connects_per_minute.absent
@@ -103,11 +102,11 @@ function telling<T extends RegExp | undefined>(reader: Reader, pattern: T): T {
   return pattern?.test("") ? reader.fail("matches an empty line") : pattern;
 }
 
-/** What takes a line away names its secret as well: `no snmp-server community …`. */
-function alsoNegated(pattern: RegExp, negate: string | undefined): RegExp {
+/** What takes a line away names its secret as well, whatever the platform's word for that: `no snmp-server community …`. */
+function alsoNegated(pattern: RegExp): RegExp {
   const begins = "^\\s*";
-  if (negate === undefined || !pattern.source.startsWith(begins)) return pattern;
-  return new RegExp(`${begins}(?:${negate} )?${pattern.source.slice(begins.length)}`);
+  if (!pattern.source.startsWith(begins)) return pattern;
+  return new RegExp(`${begins}(?:(?:no|undo|delete|unset) )?${pattern.source.slice(begins.length)}`);
 }
 
 function readModes(prompts: Reader, below: Reader): Mode[] {
