@@ -23,17 +23,18 @@ const callMs = 20_000;
 
 /**
  * Asks for the whole of a job, in calls that wait for its end, whatever it prints. `answered`: the service has just
- * answered another call, and is waited for when it goes away.
+ * answered another call, and is waited for when it goes away. `spentMs` of the time is over already.
  */
 export async function waitForJob(
   connection: Connection,
   id: string,
   get: (id: string, options: CallOptions & { readonly waitMs?: number }) => Promise<Job>,
-  { signal, timeoutMs, headers, onReconnect, answered }: WaitOptions & { readonly answered?: boolean } = {},
+  options: WaitOptions & { readonly answered?: boolean; readonly spentMs?: number } = {},
 ): Promise<Job> {
+  const { signal, timeoutMs = Infinity, headers, onReconnect, answered, spentMs = 0 } = options;
   const link = linkSignals(signal);
   let late = false;
-  const cancel = after(timeoutMs ?? Infinity, () => {
+  const cancel = after(Math.max(1, timeoutMs - spentMs), () => {
     late = true;
     link.abort();
   });

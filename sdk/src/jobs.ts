@@ -76,7 +76,7 @@ export interface Jobs {
   create(job: JobInput | JobSpecInit, options?: CreateOptions & { readonly waitMs?: number }): Promise<CreatedJob>;
   /** Accepts many, 1,000 a call; results in the same order. One that is refused does not hinder the others. */
   createMany(jobs: readonly (JobInput | JobSpecInit)[], options?: CreateOptions): Promise<CreateManyResult[]>;
-  /** Creates a job and waits for its end. */
+  /** Creates a job and waits for its end; `timeoutMs` is for both together. */
   run(job: JobInput | JobSpecInit, options?: CreateOptions & WaitOptions): Promise<Job>;
   /** One job. With `waitMs` answers when it is final or that time has passed. `view` defaults to "full". */
   get(id: string, options?: CallOptions & { readonly waitMs?: number; readonly view?: "basic" | "full" }): Promise<Job>;
@@ -174,14 +174,16 @@ export function createJobs(connection: Connection): Jobs {
       return results;
     },
     async run(job, options = {}) {
-      const { timeoutMs, ...rest } = options;
+      const { timeoutMs = Infinity, ...rest } = options;
       const startedAt = performance.now();
-      const created = await create(job, { ...rest, waitMs: Math.min(shortWaitMs, timeoutMs ?? shortWaitMs) });
+      // Half of the time at most: an answer that comes as the time is over tells nobody which job it was.
+      const waitMs = Math.min(shortWaitMs, timeoutMs / 2);
+      const callMs = Math.max(1, Math.min(connection.timeoutMs || Infinity, timeoutMs - waitMs));
+      const created = await create(job, { ...rest, waitMs, timeoutMs: callMs });
       // Of a job that was there before, a server that does not know how to wait gives no outputs.
       if (isFinal(created.state) && !created.replayed) return created;
-      const left =
-        timeoutMs === undefined ? undefined : Math.max(1, Math.round(timeoutMs - (performance.now() - startedAt)));
-      return await waitForJob(connection, created.id, get, { ...rest, timeoutMs: left, answered: true });
+      const spentMs = performance.now() - startedAt;
+      return await waitForJob(connection, created.id, get, { ...rest, timeoutMs, spentMs, answered: true });
     },
     async getMany(ids, options = {}) {
       const jobs: Job[] = [];

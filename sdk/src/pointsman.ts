@@ -47,8 +47,9 @@ export class Pointsman {
   readonly runs: Runs;
   /** Keeps the inventory. */
   readonly devices: Devices;
-  /** Shows lines of work, pauses them, and limits how much runs at a time. */
+  /** Keeps schedules: what fires runs by time. */
   readonly schedules: Schedules;
+  /** Shows lines of work, pauses them, and limits how much runs at a time. */
   readonly queues: Queues;
   /** Says when changes may be made. */
   readonly policies: Policies;
