@@ -23,6 +23,7 @@ export const stateCommands = [
   "smembers",
   "srandmember",
   "srem",
+  "xlen",
   "xrange",
   "xrevrange",
   "zcard",

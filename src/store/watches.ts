@@ -11,6 +11,11 @@ export function isBehind(a: string, b: string): boolean {
   return aTime < bTime || (aTime === bTime && aPart < bPart);
 }
 
+/** A feed begins here. */
+const feedStart = "0-0";
+/** Entries that a feed keeps (FEED_KEPT in prelude.lua): of one that has fewer, none was ever trimmed. */
+const feedKept = 200_000;
+
 /** Called back with the number of the last event: of a run, its revision. */
 type Follower = (lastEvent: number) => void;
 
@@ -79,7 +84,7 @@ export function createWatchStore(
     async tails() {
       const names = [...(await zones.all()).keys()];
       const ends = await Promise.all(names.map((zone) => tailOf(redis, keyOf(keys.zone(zone), "feed"))));
-      return new Map(names.map((zone, i) => [zone, ends[i] ?? "0-0"]));
+      return new Map(names.map((zone, i) => [zone, ends[i] ?? feedStart]));
     },
     async changes(zone, behind, limit) {
       const key = keyOf(keys.zone(zone), "feed");
@@ -88,7 +93,9 @@ export function createWatchStore(
         redis.xrange(key, `(${behind}`, "+", "COUNT", limit),
       ]);
       // Something was trimmed behind the follower unless the entry it stands on, or one before it, is still there.
-      if (behind !== "0-0" && oldest && isBehind(behind, oldest[0])) {
+      // The feed's start is no entry, and stands before whatever is the oldest.
+      const gone = oldest && (behind === feedStart ? (await redis.xlen(key)) >= feedKept : isBehind(behind, oldest[0]));
+      if (gone) {
         throw new StoreError("HISTORY_GONE", `the changes of zone ${zone} behind this cursor are gone`, { zone });
       }
       // An entry can tell of several jobs; a follower that stops between two of them is told of all of them again.

@@ -154,4 +154,24 @@ describe("WatchJobs", () => {
       ...{ code: "OutOfRange", reason: "HISTORY_GONE" },
     });
   });
+
+  test("a cursor of a zone that had no changes yet is refused once changes behind it are gone", async () => {
+    await clients.credentials.createCredential({ name: "later", login: { username: "u", password: "p" } });
+    const device = { name: "later-1", address: "10.99.0.2", platform: "cisco_ios", credential: "later", zone: "later" };
+    await clients.devices.createDevice({ device });
+    const spec = { ...readSpec(), target: { case: "device", value: "later-1" } };
+    const filter = { zones: ["later"] };
+    const open = (signal: AbortSignal) => clients.jobs.watchJobs({ filter }, { signal });
+    const { cursor } = (await until(open, ({ item }) => item.case === "synced")).at(-1)!;
+    const { job } = await clients.jobs.createJob({ job: spec as never });
+    const resume = (signal: AbortSignal) => clients.jobs.watchJobs({ filter, cursor }, { signal });
+    const resumed = await until(resume, ({ item }) => item.case === "changed");
+    expect(resumed.at(-1)!.item.value).toMatchObject({ id: job!.id });
+
+    // As if some two hundred thousand others had come since; what comes next trims the feed.
+    const others = "for i = 1, 201000 do redis.call('XADD', KEYS[1], '*', ARGV[1], i) end";
+    await api.at.redis.eval(others, 1, "{pm:later}:feed", job!.id);
+    await clients.jobs.cancelJob({ id: job!.id });
+    expect(await problemOf(all(clients.jobs.watchJobs({ filter, cursor })))).toMatchObject({ reason: "HISTORY_GONE" });
+  });
 });
