@@ -58,11 +58,18 @@ export function createHealthMonitor(parts: {
   };
 
   const lookAtRedis = async (): Promise<Component> => {
+    // Of a cluster a part may be gone, and its zones with it: servers that left service would take the other zones along.
+    const spans = inTime(store.ping()).then(
+      () => true,
+      () => false,
+    );
     try {
       return redisComponent(await inTime(store.condition.servers()));
     } catch {
-      const message = "cannot be reached or does not answer in time";
-      return { name: "redis", status: HealthStatus.NOT_SERVING, message };
+      const [status, message] = (await spans)
+        ? [HealthStatus.DEGRADED, "a part of it cannot be reached: its zones stand still"]
+        : [HealthStatus.NOT_SERVING, "cannot be reached or does not answer in time"];
+      return { name: "redis", status, message };
     }
   };
 

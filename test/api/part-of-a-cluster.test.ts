@@ -1,0 +1,49 @@
+import { HealthStatus } from "@pointsman/sdk/v1";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createHealthMonitor } from "../../src/api/health/health-monitor.js";
+import { createRedisStore } from "../../src/store/redis-store.js";
+import { slotCount, slotOf } from "../../src/store/slot.js";
+import type { Store } from "../../src/store/store.js";
+import { createCalendar } from "../../src/system/calendar.js";
+import { systemClock } from "../../src/system/clock.js";
+import { eventually } from "../support/eventually.js";
+import { type Guarded, startCluster } from "../support/redis-topologies.js";
+
+const primaries = 3;
+
+/** Which primary has the keys of this tag. */
+function primaryOf(tag: string): number {
+  return Math.floor(slotOf(`{${tag}}`) / Math.ceil(slotCount / primaries));
+}
+
+const zones = Array.from({ length: 50 }, (_, n) => `z${n}`);
+const lost = zones.find((zone) => primaryOf(`pm:${zone}`) !== primaryOf("pm"))!;
+
+let cluster: Guarded;
+let store: Store;
+/** A cluster of which one primary is gone, without a replica. What spans zones is not there. */
+beforeAll(async () => {
+  cluster = await startCluster(primaries);
+  const { now, monotonic } = systemClock;
+  store = await createRedisStore({ address: cluster.url, calendar: createCalendar(), now, monotonic });
+  await store.ensureZone(lost);
+  await cluster.nodes[primaryOf(`pm:${lost}`)]!.kill();
+  await eventually(() => expect(store.condition.zone(lost)).rejects.toMatchObject({ reason: "STORE_UNAVAILABLE" }));
+});
+afterAll(async () => {
+  await store.close();
+  await cluster.close();
+});
+
+test("servers do their work for the other zones, and say so to whoever sends them calls", async () => {
+  const calls = () => ({ calls: 0, faults: 0, meanMs: 0, longestMs: 0 });
+  const monitor = createHealthMonitor({ store, clock: systemClock, version: "1.2.3", calls });
+  await monitor.start();
+  const { status, components } = monitor.current();
+  monitor.stop();
+  expect(components.find(({ name }) => name === "redis")).toMatchObject({
+    status: HealthStatus.DEGRADED,
+    message: "a part of it cannot be reached: its zones stand still",
+  });
+  expect(status).toBe(HealthStatus.DEGRADED);
+});
