@@ -20,8 +20,8 @@ export interface WatchStore {
   onRun(id: string, changed: () => void): () => void;
   /** Calls back, soon, whenever any zone's feed grew. Returns how to stop. */
   onFeed(changed: () => void): () => void;
-  /** Ends of the zones' feeds now: where a follower starts. */
-  tails(): Promise<ReadonlyMap<string, string>>;
+  /** Ends of the zones' feeds now: where a follower starts. Of `wanted` zones alone, if any are named. */
+  tails(wanted?: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** Changes behind a position of a zone's feed, oldest first. HISTORY_GONE when what follows it was trimmed. */
   changes(zone: string, behind: string, limit: number): Promise<readonly Change[]>;
 }

@@ -81,8 +81,9 @@ export function createWatchStore(
       everyone.add(changed);
       return () => everyone.delete(changed);
     },
-    async tails() {
-      const names = [...(await zones.all()).keys()];
+    async tails(wanted) {
+      const all = [...(await zones.all()).keys()];
+      const names = wanted ? all.filter((zone) => wanted.includes(zone)) : all;
       const ends = await Promise.all(names.map((zone) => tailOf(redis, keyOf(keys.zone(zone), "feed"))));
       return new Map(names.map((zone, i) => [zone, ends[i] ?? feedStart]));
     },

@@ -1,6 +1,8 @@
-import { HealthStatus } from "@pointsman/sdk/v1";
+import { create } from "@bufbuild/protobuf";
+import { HealthStatus, WatchJobsRequestSchema } from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createHealthMonitor } from "../../src/api/health/health-monitor.js";
+import { watchJobs } from "../../src/api/jobs/jobs-watch.js";
 import { createRedisStore } from "../../src/store/redis-store.js";
 import { slotCount, slotOf } from "../../src/store/slot.js";
 import type { Store } from "../../src/store/store.js";
@@ -18,6 +20,7 @@ function primaryOf(tag: string): number {
 
 const zones = Array.from({ length: 50 }, (_, n) => `z${n}`);
 const lost = zones.find((zone) => primaryOf(`pm:${zone}`) !== primaryOf("pm"))!;
+const kept = zones.find((zone) => primaryOf(`pm:${zone}`) === primaryOf("pm"))!;
 
 let cluster: Guarded;
 let store: Store;
@@ -26,7 +29,7 @@ beforeAll(async () => {
   cluster = await startCluster(primaries);
   const { now, monotonic } = systemClock;
   store = await createRedisStore({ address: cluster.url, calendar: createCalendar(), now, monotonic });
-  await store.ensureZone(lost);
+  for (const zone of [lost, kept]) await store.ensureZone(zone);
   await cluster.nodes[primaryOf(`pm:${lost}`)]!.kill();
   await eventually(() => expect(store.condition.zone(lost)).rejects.toMatchObject({ reason: "STORE_UNAVAILABLE" }));
 });
@@ -46,4 +49,11 @@ test("servers do their work for the other zones, and say so to whoever sends the
     message: "a part of it cannot be reached: its zones stand still",
   });
   expect(status).toBe(HealthStatus.DEGRADED);
+});
+
+test("jobs of the other zones can be followed", async () => {
+  const request = create(WatchJobsRequestSchema, { filter: { zones: [kept] } });
+  const watch = watchJobs({ store, clock: systemClock }, request, new AbortController().signal);
+  expect((await watch.next()).value).toMatchObject({ item: { case: "synced" } });
+  await watch.return(undefined);
 });

@@ -44,7 +44,7 @@ export async function* watchJobs(
   try {
     const places = request.cursor
       ? zonePlaces(readCursor(epoch, watched, request.cursor))
-      : new Map(await store.watches.tails());
+      : new Map(await store.watches.tails(query.zones));
     const membership = createMembership(query, request.cursor !== "");
     const answer = (item: NonNullable<WatchItem>, cursor: boolean): WatchJobsResponse =>
       create(WatchJobsResponseSchema, {
