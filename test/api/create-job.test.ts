@@ -164,6 +164,13 @@ describe("the target", () => {
       ] as const),
       ...(["InvalidArgument", "INVALID_REQUEST", ["job.credential"]] as const),
     ],
+    [
+      ...([
+        "a credential beside an endpoint's login",
+        () => ({ ...(inline() as object), credential: "core" }) as never,
+      ] as const),
+      ...(["InvalidArgument", "INVALID_REQUEST", ["job.credential"]] as const),
+    ],
   ] as const)("%s is refused", async (_what, spec, code, reason, fields) => {
     expect(await problemOf(clients.jobs.createJob({ job: spec() }))).toMatchObject({ code, reason, fields });
   });

@@ -54,6 +54,22 @@ const cancel = async (id: string) => {
 };
 
 describe("creating a run", () => {
+  test("has its credential stand in for those of devices; a target given by address keeps its login", async () => {
+    const login = { case: "secret" as const, value: { username: "ann", password: "pw" } };
+    const endpoint = { case: "endpoint" as const, value: { address: "10.3.0.1", platform: "cisco_ios", login } };
+    const job = { operation: show("show clock"), credential: "lab" };
+    const { run, rejections } = await create({ job, devices: ["r4"], targets: [{ target: endpoint }] });
+    expect(rejections).toEqual([]);
+    await eventually(async () => {
+      const { jobs } = await api.clients().jobs.listJobs({ filter: { runs: [run!.id] } });
+      expect(jobs.map(({ spec }) => `${spec?.target.case} ${spec?.credential}`).sort()).toEqual([
+        "device lab",
+        "endpoint ",
+      ]);
+    });
+    await cancel(run!.id);
+  });
+
   test("refuses what is wrong with all of it, with its field, and stores nothing", async () => {
     const job = { operation: show("show version") };
     const before = (await runs.listRuns({})).runs.length;

@@ -56,6 +56,9 @@ function checkKind({ spec: { target, operation, zone, credential }, field: path 
   if (kind === "shell" && target.case !== "node") throw wrong("target", "is required for shell: a node");
   if (kind === "http" && isDevice) throw wrong(target.case, "http has no device; leave it out, or name a node");
   if (!isDevice && credential !== "") throw wrong("credential", "is for work on a device");
+  if (target.case === "endpoint" && credential !== "") {
+    throw wrong("credential", "is for devices of the inventory; an endpoint comes with its login");
+  }
   if (isDevice && zone !== "") throw wrong("zone", "is for work without a device; a device is in its own zone");
 }
 

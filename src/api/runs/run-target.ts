@@ -48,6 +48,8 @@ export function jobOfTarget(spec: RunSpec, target: AskedTarget, device: DeviceRe
     throw invalidRequest({ field: "run.job", description: "has no operation, nor has this target one of its own" });
   }
   job.target = typeof target === "string" ? { case: "device", value: target } : target.target;
+  // It stands in for the inventory's: whoever is given by address comes with a login.
+  if (job.target.case === "endpoint") job.credential = "";
   return wordsIn(job).length > 0 ? withWords(job, wordsOf(spec, own, device)) : job;
 }
 

@@ -238,8 +238,8 @@ export type JobSpec = Message<"pointsman.v1.JobSpec"> & {
   durability: Durability;
 
   /**
-   * Name of a credential to log in with in place of those of the inventory's device. Read when the job is claimed.
-   * Default: the device's.
+   * Name of a credential to log in with in place of those of the inventory's device. Read when the job is claimed. Not
+   * beside an endpoint, which comes with its login; of a run it is for devices alone. Default: the device's.
    *
    * @generated from field: string credential = 40;
    */
