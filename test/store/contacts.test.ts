@@ -69,6 +69,20 @@ describe("breakers", () => {
     expect((await begin(device("10.0.0.1:22", "lab/2/5"))).open).toBeUndefined();
   });
 
+  test("a login that is a job's own, and refused, keeps nobody else out", async () => {
+    const own = { zone: "default", endpoint: "10.0.0.1:22" };
+    await fail(own, refused, 9);
+    expect(await begin()).toEqual({ counted: false });
+    // It was no silence either, nor does it make up for refusals of another login.
+    await fail(device(), silent, 4);
+    await fail(own, refused, 1);
+    await fail(device(), silent, 4);
+    expect((await begin()).open).toBeUndefined();
+    await fail(device(), refused, 3);
+    await fail(own, refused, 1);
+    expect(await begin()).toMatchObject({ open: { name: "device/10.0.0.1:22" } });
+  });
+
   test("are seen, and closed by a person", async () => {
     await fail(device(), silent, 5);
     const { breakers } = await at.store.contacts.look("default", "10.0.0.1:22", ["lab/1/5"]);

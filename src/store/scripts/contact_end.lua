@@ -32,9 +32,13 @@ end
 
 if outcome == 'unreachable' then
   failed('device/' .. endpoint, UNREACHABLE, '')
-elseif outcome == 'refused' then
+elseif outcome == 'refused' and credential ~= '' then
   failed('device/' .. endpoint, REFUSED, credential)
-  if credential ~= '' then failed('credential/' .. credential, REFUSED, '') end
+  failed('credential/' .. credential, REFUSED, '')
+elseif outcome == 'refused' then
+  -- A login that nobody else has keeps nobody else out; it only shows that the device is not silent.
+  local breaker = breaker_key('device/' .. endpoint)
+  if call('HEXISTS', breaker, 'k') == 0 then call('DEL', breaker) end
 else
   if ARGV[5] ~= '' then call('HSET', key('ep', endpoint), 'cp', ARGV[5]) end
   local closed = call('DEL', breaker_key('device/' .. endpoint))
