@@ -6,6 +6,8 @@ export interface Contact {
   readonly endpoint: string;
   /** Names the login and its version, as in {@link credentialKey}. Unset: a login that no breaker counts. */
   readonly credential?: string;
+  /** The logins of the bastions on the way, named alike. Default: none that a breaker counts. */
+  readonly bastionCredentials?: readonly string[];
 }
 
 /** A breaker that keeps attempts from connecting. */
@@ -17,6 +19,8 @@ export interface OpenBreaker {
   /** The last of the failures that opened it. */
   readonly reason: string;
   readonly message: string;
+  /** The login that it keeps out. Unset: it keeps everybody out. */
+  readonly credential?: string;
 }
 
 /** A breaker as callers see it. Times are milliseconds since the epoch. */
@@ -39,7 +43,7 @@ export type ContactOutcome =
  * reached and of a credential to be let in, and the crypto profile that a device took.
  */
 export interface ContactStore {
-  /** Asks before connecting. `pressing` tries whatever is open. An open breaker that may be tried lets one try it. */
+  /** Asks before connecting. `pressing` tries whatever is open. Open breakers that may be tried let one try them. */
   begin(
     contact: Contact,
     pressing: boolean,

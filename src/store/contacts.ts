@@ -14,21 +14,23 @@ export function createContactStore(redis: StoreConnection, scripts: Scripts, key
     stored === "" ? {} : { cryptoProfile: stored as CryptoProfile };
 
   return {
-    async begin({ zone, endpoint, credential = "" }: Contact, pressing) {
-      const args = [endpoint, credential, pressing ? 1 : ""];
+    async begin({ zone, endpoint, credential = "", bastionCredentials = [] }: Contact, pressing) {
+      const args = [endpoint, credential, pressing ? 1 : "", ...bastionCredentials];
       const [answer, ...rest] = list(await scripts.run("contact_begin", keys.zone(zone), ...args)).map((part) =>
         text(part),
       );
-      const [first = "", second = "", reason = "", message = ""] = rest;
+      const [first = "", second = "", reason = "", message = "", out = ""] = rest;
       if (answer === "OPEN") {
-        return { open: { name: first, waitMs: Number(second), reason, message }, counted: true };
+        const whose = out === "" ? {} : { credential: out };
+        return { open: { name: first, waitMs: Number(second), reason, message, ...whose }, counted: true };
       }
       return { ...profile(first), counted: second !== "" };
     },
-    async end({ zone, endpoint, credential = "" }, outcome) {
+    async end({ zone, endpoint, credential = "", bastionCredentials = [] }, outcome) {
       const [took, reason, message] =
         outcome.kind === "reached" ? [outcome.cryptoProfile ?? "", "", ""] : ["", outcome.reason, outcome.message];
-      await scripts.run("contact_end", keys.zone(zone), endpoint, credential, outcome.kind, took, reason, message);
+      const args = [endpoint, credential, outcome.kind, took, reason, message, ...bastionCredentials];
+      await scripts.run("contact_end", keys.zone(zone), ...args);
     },
     async look(zone, endpoint, credentials) {
       const root = keys.zone(zone);

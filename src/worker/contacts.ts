@@ -1,8 +1,8 @@
 import type { Logger } from "pino";
-import { DeviceError, type Endpoint, type SessionGate } from "../device/index.js";
+import { DeviceError, type SessionGate } from "../device/index.js";
 import type { Contact, ContactOutcome, ContactStore } from "../store/store.js";
 import { AttemptError } from "./failure.js";
-import type { ReachableEndpoint } from "./reach.js";
+import type { ReachableEndpoint, ReachableHop } from "./reach.js";
 
 /** Failures that say of a device that it cannot be got to now. */
 const unreachable: ReadonlySet<string> = new Set([
@@ -39,15 +39,16 @@ export function createContacts(contacts: ContactStore, logger: Logger): SessionG
 
   return async (endpoint, pressing, open) => {
     const reachable = endpoint as ReachableEndpoint;
-    const contact = contactOf(reachable, reachable.breakerKey);
+    const contact = contactOf(reachable);
     const known = await contacts.begin(contact, pressing).catch((error: unknown) => {
       logger.warn({ err: error, endpoint: contact.endpoint }, "the breakers could not be asked");
       return { counted: true, open: undefined, cryptoProfile: undefined };
     });
     if (known.open) {
-      const { name, waitMs, reason, message } = known.open;
+      const { name, waitMs, reason, message, credential } = known.open;
       // A refusal is of a login, also where the breaker is that of the device that refused it: others may connect.
-      const login = reason === "AUTHENTICATION_FAILED" ? reachable.credential : undefined;
+      const isOut = ({ breakerKey }: ReachableHop): boolean => credential !== undefined && breakerKey === credential;
+      const login = [reachable, ...(reachable.bastions ?? [])].find(isOut)?.credential;
       const who = login === undefined ? "nobody connects now" : `nobody logs in with credential ${login} now`;
       throw new BreakerOpenError(name, waitMs, `${who}, after failures in a row: ${message} (${reason})`, login);
     }
@@ -67,8 +68,13 @@ export function createContacts(contacts: ContactStore, logger: Logger): SessionG
   };
 }
 
-function contactOf({ zone, exclusive }: ReachableEndpoint, credential: string | undefined): Contact {
-  return { zone, endpoint: exclusive, ...(credential === undefined ? {} : { credential }) };
+function contactOf({ zone, exclusive, breakerKey, bastions = [] }: ReachableEndpoint): Contact {
+  const bastionCredentials = bastions.flatMap((bastion) => bastion.breakerKey ?? []);
+  return { zone, endpoint: exclusive, ...named(breakerKey), bastionCredentials };
+}
+
+function named(credential: string | undefined): Pick<Contact, "credential"> {
+  return credential === undefined ? {} : { credential };
 }
 
 function outcomeOf(
@@ -77,12 +83,13 @@ function outcomeOf(
 ): { readonly contact: Contact; readonly outcome: ContactOutcome } | undefined {
   if (reason === "AUTHENTICATION_FAILED" && credentialOffered) {
     const at = hop === undefined ? endpoint : bastionAt(endpoint, hop);
-    return { contact: contactOf(endpoint, at?.breakerKey), outcome: { kind: "refused", reason, message } };
+    const contact = { zone: endpoint.zone, endpoint: endpoint.exclusive, ...named(at?.breakerKey) };
+    return { contact, outcome: { kind: "refused", reason, message } };
   }
   if (!unreachable.has(reason)) return undefined;
-  return { contact: contactOf(endpoint, endpoint.breakerKey), outcome: { kind: "unreachable", reason, message } };
+  return { contact: contactOf(endpoint), outcome: { kind: "unreachable", reason, message } };
 }
 
-function bastionAt({ bastions = [] }: Endpoint, hop: string) {
-  return bastions.find(({ address, port }) => `${address}:${port}` === hop) as ReachableEndpoint | undefined;
+function bastionAt({ bastions = [] }: ReachableEndpoint, hop: string): ReachableHop | undefined {
+  return bastions.find(({ address, port }) => `${address}:${port}` === hop);
 }

@@ -10,18 +10,23 @@ import { AttemptError } from "./failure.js";
 import type { ExpectedIdentity } from "./identity-check.js";
 import { createReadAhead, type ReadAhead } from "./read-ahead.js";
 
-/** A device as the pool sees it, and what it is exclusive by. */
-export interface ReachableEndpoint extends Endpoint {
-  readonly zone: string;
-  readonly exclusive: string;
+/** A host on the way to a device, or its own, and which login is told to it. */
+export interface ReachableHop extends Hop {
   /** The credential it is logged in with. Unset: a login of the job's own. */
   readonly credential?: string;
+  /** Names the login for breakers. Unset: one that no breaker counts. */
+  readonly breakerKey?: string;
+}
+
+/** A device as the pool sees it, and what it is exclusive by. */
+export interface ReachableEndpoint extends Endpoint, ReachableHop {
+  readonly bastions?: readonly ReachableHop[];
+  readonly zone: string;
+  readonly exclusive: string;
   /** Labels of the inventory's device. */
   readonly labels: Readonly<Record<string, string>>;
   /** Who it must say it is. */
   readonly expect?: ExpectedIdentity;
-  /** Names the login for breakers. Unset: one that no breaker counts. */
-  readonly breakerKey?: string;
 }
 
 export interface ReachOptions {
@@ -198,7 +203,7 @@ export function createReach({
     const target = await targetOf(claim, spec);
     const platform = platforms.get(target.platform);
     if (!platform) throw new AttemptError("UNKNOWN_PLATFORM", `this worker knows no platform ${target.platform}`);
-    const hop = async (place: Omit<Described, "bastions">, before: readonly Described[]): Promise<Hop> => {
+    const hop = async (place: Omit<Described, "bastions">, before: readonly Described[]): Promise<ReachableHop> => {
       const { address, port, hostKeys } = place;
       const [login, known] = await Promise.all([
         place.login(ahead),

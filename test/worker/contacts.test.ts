@@ -1,7 +1,9 @@
 import { pino } from "pino";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createContacts } from "../../src/worker/contacts.js";
+import type { LiveSession } from "../../src/device/live-session.js";
 import type { ReachableEndpoint } from "../../src/worker/reach.js";
+import { DeviceError } from "../../src/device/index.js";
 import { endpoint } from "../support/device-engine.js";
 import { openTestStore, type TestStore } from "../support/store.js";
 
@@ -10,6 +12,7 @@ beforeAll(async () => {
   at = await openTestStore();
 });
 afterAll(() => at.close());
+afterEach(() => at.empty());
 
 const reachable = (exclusive: string): ReachableEndpoint => ({
   ...endpoint(22, ""),
@@ -37,4 +40,31 @@ test("who is kept from connecting is told which login is out, or that the device
   expect(await told("c:22")).toMatchObject({
     ...{ message, metadata: { breaker: "credential/lab/1/5", credential: "lab" } },
   });
+});
+
+test("a login that a bastion refuses is kept from it for all that stands behind it, and named", async () => {
+  const gate = createContacts(at.store.contacts, pino({ level: "silent" }));
+  const behind = (exclusive: string): ReachableEndpoint => {
+    const { account, hostKeys } = reachable(exclusive);
+    const login = { credential: "jump", breakerKey: "jump/1/7", accountKey: "jump" };
+    return { ...reachable(exclusive), bastions: [{ address: "gw", port: 22, account, hostKeys, ...login }] };
+  };
+  const details = { hop: "gw:22", credentialOffered: true };
+  const refuse = () => Promise.reject(new DeviceError("AUTHENTICATION_FAILED", "no", details));
+  const fails = (to: ReachableEndpoint, open: () => Promise<never>) =>
+    gate(to, false, open).catch((error: unknown) => error);
+  for (const n of [1, 2, 3]) expect(await fails(behind(`e${n}:22`), refuse)).toBeInstanceOf(DeviceError);
+  expect(await fails(behind("f:22"), refuse)).toMatchObject({
+    ...{ reason: "BREAKER_OPEN", metadata: { breaker: "credential/jump/1/7", credential: "jump" } },
+    message: "nobody logs in with credential jump now, after failures in a row: no (AUTHENTICATION_FAILED)",
+  });
+  // The way to this one leads elsewhere.
+  expect(await fails(reachable("f:22"), () => Promise.reject(new Error("connected")))).toMatchObject({
+    message: "connected",
+  });
+
+  at.time.now += 300_000;
+  const session = { cryptoProfile: "modern" } as LiveSession;
+  await gate(behind("f:22"), false, () => Promise.resolve(session));
+  expect(await gate(behind("e1:22"), false, () => Promise.resolve(session))).toBe(session);
 });

@@ -4,9 +4,9 @@
 -- @include gather, event, move, hold, lines, place, freezes, limits, start, breaker
 --
 -- ARGV  2 endpoint · 3 credential, or '' · 4 reached, unreachable or refused · 5 crypto profile it took, or '' · 6 reason
---       7 words
+--       7 words · 8… credentials of the bastions on the way
 -- Gives how many jobs were put into their lines
--- Cost  O(1), and O(jobs · log n) when a breaker is closed
+-- Cost  O(bastions), and O(jobs · log n) when a breaker is closed
 
 local endpoint, credential, outcome = ARGV[2], ARGV[3], ARGV[4]
 -- Failures in a row that open a breaker, and how long it stays open: twice as long each time, up to a bound.
@@ -43,6 +43,7 @@ else
   if ARGV[5] ~= '' then call('HSET', key('ep', endpoint), 'cp', ARGV[5]) end
   local closed = call('DEL', breaker_key('device/' .. endpoint))
   if credential ~= '' then closed = closed + call('DEL', breaker_key('credential/' .. credential)) end
+  for i = 8, #ARGV do closed = closed + call('DEL', breaker_key('credential/' .. ARGV[i])) end
   if closed > 0 then return release_put_off(endpoint) end
 end
 return 0
