@@ -29,6 +29,8 @@ export function createAuthentication(
   let keyUsed = false;
   let agentUsed = false;
   let passwordUsed = false;
+  let questionsWanted = false;
+  let refusedUnasked = false;
   let refusal = "the device accepts none of the login methods that the credential has";
 
   const answer = (prompts: readonly Prompt[], finish: (answers: string[]) => void): void => {
@@ -36,10 +38,11 @@ export function createAuthentication(
     if (prompts.length === 0) return finish([]);
     if (prompts.length === 1 && prompt && passwordLike.test(prompt.prompt) && !passwordUsed && password !== undefined) {
       passwordUsed = true;
+      refusal = "the device refused the password";
       return finish([password]);
     }
     const texts = prompts.map((one) => one.prompt.trim()).join(" / ");
-    refusal = passwordUsed ? "the device refused the password" : `the device asked: ${texts.slice(0, 200)}`;
+    if (!passwordUsed) refusal = `the device asked: ${texts.slice(0, 200)}`;
     onDeadEnd();
   };
 
@@ -48,6 +51,7 @@ export function createAuthentication(
       asked = true;
       return { type: "none", username };
     }
+    refusedUnasked ||= questionsWanted && !passwordUsed;
     if (key && !keyUsed && methods.includes("publickey")) {
       keyUsed = true;
       refusal = "the device refused the key";
@@ -64,8 +68,10 @@ export function createAuthentication(
         refusal = "the device refused the password";
         return { type: "password", username, password };
       }
-      if (methods.includes("keyboard-interactive")) {
-        refusal = "the device refused the password";
+      // A locked account is often refused before any question, as often as it is asked for.
+      if (methods.includes("keyboard-interactive") && !questionsWanted) {
+        questionsWanted = true;
+        refusal = "the device refused the login without asking for the password";
         return {
           type: "keyboard-interactive",
           username,
@@ -79,7 +85,7 @@ export function createAuthentication(
   return {
     next: (methods: string[] | null) => choose(methods),
     get offered() {
-      return keyUsed || agentUsed || passwordUsed;
+      return keyUsed || agentUsed || passwordUsed || refusedUnasked;
     },
     get refusal() {
       return refusal;

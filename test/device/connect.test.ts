@@ -181,6 +181,12 @@ describe("the login", () => {
     expect(answered).toEqual([]);
   });
 
+  test("a login that is refused without a question is not begun again", async () => {
+    const { error, attempts } = await attempt({ authenticate: (it) => it.reject(["keyboard-interactive"]) });
+    expect(error).toMatchObject({ reason: "AUTHENTICATION_FAILED", credentialOffered: true });
+    expect(attempts).toEqual(["none", "keyboard-interactive"]);
+  });
+
   test("a device without a prompt is PROMPT_NOT_FOUND with what it said", async () => {
     const shell = async (one: ScriptedShell): Promise<void> => {
       one.write("System is initialising\r\n");
