@@ -40,7 +40,7 @@ export function createConnectRates(clock: Clock, mostMs: number): ConnectRates {
       if (longest.waitMs > mostMs) {
         const seconds = Math.ceil(longest.waitMs / 1000);
         const message = `${longest.name} takes no more connections a minute; this one would wait ${seconds} s`;
-        throw new DeviceError("CONNECT_RATE_LIMITED", message);
+        throw new DeviceError("CONNECT_RATE_LIMITED", message, { untried: true });
       }
       for (const { name, next } of waits) restedAt.set(name, next);
       if (longest.waitMs <= 0) return;

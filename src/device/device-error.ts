@@ -40,6 +40,8 @@ export interface DeviceErrorDetails {
   readonly hop?: string | undefined;
   /** True when the password or a key signature had already been offered to the device. Default false. */
   readonly credentialOffered?: boolean | undefined;
+  /** True when a limit of ours kept it from being tried: nobody was asked. Default false. */
+  readonly untried?: boolean | undefined;
   readonly cause?: unknown;
 }
 
@@ -57,6 +59,7 @@ export class DeviceError extends Error {
   readonly hostKey: HostKey | undefined;
   readonly hop: string | undefined;
   readonly credentialOffered: boolean;
+  readonly untried: boolean;
 
   constructor(reason: DeviceErrorReason, message: string, details: DeviceErrorDetails = {}) {
     super(message, details.cause === undefined ? {} : { cause: details.cause });
@@ -68,5 +71,6 @@ export class DeviceError extends Error {
     this.hostKey = details.hostKey;
     this.hop = details.hop;
     this.credentialOffered = details.credentialOffered ?? false;
+    this.untried = details.untried ?? false;
   }
 }

@@ -79,14 +79,14 @@ function named(credential: string | undefined): Pick<Contact, "credential"> {
 
 function outcomeOf(
   endpoint: ReachableEndpoint,
-  { reason, message, hop, credentialOffered }: DeviceError,
+  { reason, message, hop, credentialOffered, untried }: DeviceError,
 ): { readonly contact: Contact; readonly outcome: ContactOutcome } | undefined {
   if (reason === "AUTHENTICATION_FAILED" && credentialOffered) {
     const at = hop === undefined ? endpoint : bastionAt(endpoint, hop);
     const contact = { zone: endpoint.zone, endpoint: endpoint.exclusive, ...named(at?.breakerKey) };
     return { contact, outcome: { kind: "refused", reason, message } };
   }
-  if (!unreachable.has(reason)) return undefined;
+  if (untried || !unreachable.has(reason)) return undefined;
   return { contact: contactOf(endpoint), outcome: { kind: "unreachable", reason, message } };
 }
 

@@ -3,8 +3,10 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createContacts } from "../../src/worker/contacts.js";
 import type { LiveSession } from "../../src/device/live-session.js";
 import type { ReachableEndpoint } from "../../src/worker/reach.js";
+import { createConnectRates } from "../../src/device/connect-rate.js";
 import { DeviceError } from "../../src/device/index.js";
 import { endpoint } from "../support/device-engine.js";
+import { createHandClock } from "../support/hand-clock.js";
 import { openTestStore, type TestStore } from "../support/store.js";
 
 let at: TestStore;
@@ -67,4 +69,19 @@ test("a login that a bastion refuses is kept from it for all that stands behind 
   const session = { cryptoProfile: "modern" } as LiveSession;
   await gate(behind("f:22"), false, () => Promise.resolve(session));
   expect(await gate(behind("e1:22"), false, () => Promise.resolve(session))).toBe(session);
+});
+
+test("that our own rate of connecting was reached says nothing of the device", async () => {
+  const gate = createContacts(at.store.contacts, pino({ level: "silent" }));
+  const rates = createConnectRates(createHandClock(), 0);
+  const place = [{ name: "site fra", rate: { perMinute: 1, burst: 1 } }];
+  await rates.turn(place);
+  for (let n = 0; n < 6; n++) {
+    const turn = gate(reachable("a:22"), false, () =>
+      rates.turn(place).then(() => Promise.reject(new Error("let in"))),
+    );
+    await expect(turn).rejects.toMatchObject({ reason: "CONNECT_RATE_LIMITED" });
+  }
+  const { breakers } = await at.store.contacts.look("default", "a:22", ["lab/1/5"]);
+  expect(breakers).toEqual([]);
 });
