@@ -126,10 +126,10 @@ async function isBack(change: Change, known: readonly Session[], before: string,
   }
 }
 
-/** A cancel does not hurry: what it leads to is just what is being looked at. */
+/** Neither a cancel nor a stop of changes hurries: what they lead to is just what is being looked at. */
 function hurried(context: AttemptContext): boolean {
   const cause = context.stopCause();
-  return cause !== undefined && cause !== "cancel";
+  return cause !== undefined && cause !== "cancel" && cause !== "stop";
 }
 
 function pause(context: AttemptContext, ms: number): Promise<void> {
