@@ -1,4 +1,5 @@
 import type { Clock } from "../domain/clock.js";
+import { channelInTime } from "./channel-in-time.js";
 import { checkCommand, createOutputGauge, mostErrorLines } from "./command.js";
 import { createDecoder } from "./decoder.js";
 import { DeviceError } from "./device-error.js";
@@ -46,8 +47,26 @@ export function openExecSession(transport: Transport, endpoint: Endpoint, option
         const mayPass = error instanceof DeviceError && error.reason === "SESSION_LIMIT" && hasRun;
         if (!mayPass || pauseMs > longestPauseMs) throw error;
         await clock.sleep(pauseMs);
+        if (closing) throw error;
         callOrClose(() => guard?.(), close);
       }
+    }
+  };
+
+  /** Where no channel comes nobody knows whether the command began: the connection is given up, and all that was begun with it. */
+  const channelFor = async (request: CommandRequest): Promise<Channel> => {
+    const { command, signal, idleTimeoutMs, totalTimeoutMs } = request;
+    const [ms, reason] =
+      totalTimeoutMs < idleTimeoutMs
+        ? ([totalTimeoutMs, "EXECUTION_TIMEOUT"] as const)
+        : ([idleTimeoutMs, "OUTPUT_TIMEOUT"] as const);
+    const late = (): DeviceError =>
+      new DeviceError(reason, `the device opened no channel in ${ms} ms`, { mode: execMode, expected: "a channel" });
+    try {
+      return await channelInTime(openChannel(command), { clock, ms, signal, late });
+    } catch (error) {
+      if (error instanceof DeviceError && [reason, "CANCELLED"].includes(error.reason)) void close();
+      throw error;
     }
   };
 
@@ -64,7 +83,7 @@ export function openExecSession(transport: Transport, endpoint: Endpoint, option
         request.beforeWrite?.();
       };
       callOrClose(beforeWrite, close);
-      const channel = await openChannel(request.command);
+      const channel = await channelFor(request);
       const outcome = await runInChannel({ channel, request, clock, transcript, redactor, beforeWrite });
       return { ...outcome, durationMs: clock.monotonic() - started };
     } catch (error) {

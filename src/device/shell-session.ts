@@ -1,4 +1,5 @@
 import type { Clock } from "../domain/clock.js";
+import { channelInTime } from "./channel-in-time.js";
 import { checkCommand, createErrorLines, createOutputGauge } from "./command.js";
 import { helpKeyProblem } from "./help-key.js";
 import { DeviceError } from "./device-error.js";
@@ -39,7 +40,11 @@ export async function openShellSession(
   const { clock } = options;
   const { platform, account } = endpoint;
   const started = clock.monotonic();
-  const channel = await transport.openShell(platform.terminal.columns, platform.terminal.rows);
+  const timeoutMs = endpoint.loginTimeoutMs ?? 30_000;
+  const channel = await channelInTime(transport.openShell(platform.terminal.columns, platform.terminal.rows), {
+    ...{ clock, ms: timeoutMs, signal: options.signal },
+    late: () => new DeviceError("PROMPT_NOT_FOUND", `the device opened no terminal in ${timeoutMs} ms`),
+  });
   const shell = createShell(channel, platform);
   transport.onClose((error) => shell.lost(error));
   shell.guard = options.beforeWrite;
@@ -62,7 +67,7 @@ export async function openShellSession(
     context.matcher.learn(prompt);
     shell.state = "ready";
   } else {
-    prompt = await login(context, account, { timeoutMs: endpoint.loginTimeoutMs ?? 30_000, signal: options.signal });
+    prompt = await login(context, account, { timeoutMs, signal: options.signal });
   }
   return new ShellSession({
     ...{ transport, endpoint, shell, context, redactor, prompt },

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Channel, ChannelListener, Transport } from "../../src/device/transport.js";
 import { endpoint, platform, pool, run } from "../support/device-engine.js";
+import { createDoor } from "../support/door.js";
 
 /** A connection whose commands never answer; notes everything that is written on their channels. */
 function silentTransport(written: string[]) {
@@ -68,4 +69,37 @@ test("the end of the input is not sent when the lease was lost while the channel
   await expect(run(session, "sleep 100", { beforeWrite })).rejects.toBe(lost);
   expect(written).toEqual(["sleep 100", "close"]);
   await sessions.close();
+});
+
+test.each(["time", "a stop"])(
+  "a command whose channel never opens ends by %s, and its connection with it",
+  async (by) => {
+    const closed = createDoor();
+    const silent = silentTransport([]).transport;
+    const close = (): Promise<void> => (closed.open(), Promise.resolve());
+    const transport = { ...silent, close, exec: () => new Promise<Channel>(() => undefined) };
+    const sessions = pool({ connect: () => Promise.resolve(transport) });
+    const session = await sessions.checkout(endpoint(22, "t k", { platform: platform("linux") }));
+    const stop = new AbortController();
+    const bounds = by === "time" ? { idleTimeoutMs: 10 } : { signal: stop.signal };
+    const running = run(session, "reboot", bounds).catch((error: unknown) => error);
+    if (by !== "time") stop.abort();
+    expect(await running).toMatchObject({ reason: by === "time" ? "OUTPUT_TIMEOUT" : "CANCELLED" });
+    await closed.opened;
+    expect(sessions.size).toBe(1);
+    sessions.checkin(session);
+    expect(sessions.size).toBe(0);
+  },
+);
+
+test("a terminal that never opens is PROMPT_NOT_FOUND when the login has taken its time", async () => {
+  const transport = { ...silentTransport([]).transport, openShell: () => new Promise<Channel>(() => undefined) };
+  const sessions = pool({ connect: () => Promise.resolve(transport) });
+  await expect(sessions.checkout(endpoint(22, "t k", { loginTimeoutMs: 10 }))).rejects.toMatchObject({
+    reason: "PROMPT_NOT_FOUND",
+  });
+  const stop = new AbortController();
+  const waiting = sessions.checkout(endpoint(22, "t k"), { signal: stop.signal });
+  stop.abort();
+  await expect(waiting).rejects.toMatchObject({ reason: "CANCELLED" });
 });
