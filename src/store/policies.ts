@@ -13,6 +13,8 @@ import type { Zones } from "./zones.js";
 const mostPolicies = 500;
 /** Devices read at a time, and members written at a time. */
 const chunk = 1_000;
+/** Devices at a time whose jobs are moved as well. */
+const jobChunk = 20;
 /** Command rules that were read are believed for this long while their version stands: it may go back with lost data. */
 const rulesKeptMs = 5_000;
 /** Recurring times are worked out, and who a policy holds for is looked up, again after this long. */
@@ -96,7 +98,7 @@ export function createPolicyStore({ redis, scripts, keys, zones, devices, calend
         [...wanted].filter((one) => !present.has(one)),
         (some) => redis.sadd(set, ...some),
       );
-      stale.push([set, [...present].filter((one) => !wanted.has(one))]);
+      stale.push([name, [...present].filter((one) => !wanted.has(one))]);
     }
     const { version, stop } = snapshot;
     const args = closures.flatMap(({ name, text: what }) => [name, what]);
@@ -106,7 +108,7 @@ export function createPolicyStore({ redis, scripts, keys, zones, devices, calend
     if (answer === "OLD" && (await redis.hget(keyOf(root, "policies"), versionField)) === version) {
       await scripts.run("write_freezes", zoneRoot, version, "force", ...args);
     }
-    for (const [set, gone] of stale) await inChunks(gone, (some) => redis.srem(set, ...some));
+    for (const [name, gone] of stale) await inChunks(gone, (some) => unfreeze(zoneRoot, name, some), jobChunk);
     spreadAt.set(zone, { version, ms: now() });
   }
 
@@ -135,6 +137,11 @@ export function createPolicyStore({ redis, scripts, keys, zones, devices, calend
       named.map((zone) => spreadTo(zone, snapshot, members).then(() => thaw(zone))),
     );
     for (const one of done) if (one.status === "rejected") throw one.reason;
+  }
+
+  /** A policy does not hold for devices any more: what waits there for it goes on. */
+  async function unfreeze(zoneRoot: string, name: string, endpoints: readonly string[]): Promise<void> {
+    while (Number(await scripts.run("unfreeze", zoneRoot, name, ...endpoints)) > 0);
   }
 
   async function thaw(zone: string): Promise<void> {
@@ -201,12 +208,16 @@ export function createPolicyStore({ redis, scripts, keys, zones, devices, calend
         if (!scope || !isSelective(scope)) continue;
         const set = keyOf(zoneRoot, "frozen", name);
         if (holdsFor(scope, device)) await redis.sadd(set, device.endpoint);
-        else await redis.srem(set, device.endpoint);
+        else if (await redis.sismember(set, device.endpoint)) await unfreeze(zoneRoot, name, [device.endpoint]);
       }
     },
   };
 }
 
-async function inChunks(all: readonly string[], write: (some: readonly string[]) => Promise<unknown>): Promise<void> {
-  for (let i = 0; i < all.length; i += chunk) await write(all.slice(i, i + chunk));
+async function inChunks(
+  all: readonly string[],
+  write: (some: readonly string[]) => Promise<unknown>,
+  size = chunk,
+): Promise<void> {
+  for (let i = 0; i < all.length; i += size) await write(all.slice(i, i + size));
 }

@@ -79,6 +79,7 @@ const names = [
   "take_firings",
   "take_live_runs",
   "thaw",
+  "unfreeze",
   "tick",
   "time",
   "unlock_device",

@@ -97,7 +97,12 @@ describe("a freeze", () => {
     expect((await at.store.jobs.waiting([free]))[0]?.reason).toBe("FROZEN");
     expect(await claimOne(at.store, w1)).toBeUndefined();
     await at.store.policies.follow(await at.store.devices.update(device("b", "10.1.0.2", "ams")));
+    expect((await claimOne(at.store, w1))?.job).toBe(free.id);
+    // Nobody tells of this one: it is found out when it is looked again who has the label.
+    await at.store.devices.update(device("a", "10.1.0.1", "ams"));
+    at.time.now += 60_000;
     await at.store.policies.keep("default");
+    expect((await claimOne(at.store, w1))?.job).toBe(frozen.id);
   });
 
   test("of a name that exists is refused, and so is the deleting of one that does not", async () => {
