@@ -84,19 +84,34 @@ export function createPolicyStore({ redis, scripts, keys, zones, devices, calend
     ];
   }
 
+  function closuresIn(zone: string, snapshot: Snapshot): Closure[] {
+    return closuresOf(snapshot).filter(({ scope }) => !scope || reachesZone(scope, zone));
+  }
+
+  /** Endpoints of a zone for which policies are written to hold, by policy. */
+  type Written = ReadonlyMap<string, ReadonlySet<string>>;
+
+  async function writtenIn(zone: string, snapshot: Snapshot): Promise<Written> {
+    const written = new Map<string, ReadonlySet<string>>();
+    for (const { name, scope } of closuresIn(zone, snapshot)) {
+      if (!scope || !isSelective(scope)) continue;
+      written.set(name, new Set(await redis.smembers(keyOf(keys.zone(zone), "frozen", name))));
+    }
+    return written;
+  }
+
   /** Says to a zone what holds there. Those a policy holds for are written before it and taken away behind it. */
-  async function spreadTo(zone: string, snapshot: Snapshot, members: Members): Promise<void> {
+  async function spreadTo(zone: string, snapshot: Snapshot, members: Members, written: Written): Promise<void> {
     const zoneRoot = keys.zone(zone);
-    const closures = closuresOf(snapshot).filter(({ scope }) => !scope || reachesZone(scope, zone));
+    const closures = closuresIn(zone, snapshot);
     const stale: [string, string[]][] = [];
     for (const { name, scope } of closures) {
-      if (!scope || !isSelective(scope)) continue;
-      const set = keyOf(zoneRoot, "frozen", name);
+      const present = written.get(name);
+      if (!scope || !present) continue;
       const wanted = new Set(members(zone, scope));
-      const present = new Set(await redis.smembers(set));
       await inChunks(
         [...wanted].filter((one) => !present.has(one)),
-        (some) => redis.sadd(set, ...some),
+        (some) => redis.sadd(keyOf(zoneRoot, "frozen", name), ...some),
       );
       stale.push([name, [...present].filter((one) => !wanted.has(one))]);
     }
@@ -131,10 +146,17 @@ export function createPolicyStore({ redis, scripts, keys, zones, devices, calend
   /** All zones are tried, whatever becomes of one. */
   async function spread(only?: readonly string[]): Promise<void> {
     const snapshot = await read();
-    const members = await findMembers(snapshot);
     const named = only ?? [...(await zones.all()).keys()];
+    // Read before the devices are: one that comes to a policy meanwhile must not look like one that left it.
+    const written = await Promise.allSettled(named.map((zone) => writtenIn(zone, snapshot)));
+    const members = await findMembers(snapshot);
     const done = await Promise.allSettled(
-      named.map((zone) => spreadTo(zone, snapshot, members).then(() => thaw(zone))),
+      named.map(async (zone, i) => {
+        const before = written[i]!;
+        if (before.status === "rejected") throw before.reason;
+        await spreadTo(zone, snapshot, members, before.value);
+        await thaw(zone);
+      }),
     );
     for (const one of done) if (one.status === "rejected") throw one.reason;
   }

@@ -1,6 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { NewJob } from "../../src/domain/job.js";
 import type { PolicyScope } from "../../src/domain/policy.js";
+import { createKeySpace } from "../../src/store/keys.js";
+import { createPolicyStore } from "../../src/store/policies.js";
+import { createScripts } from "../../src/store/scripts.js";
+import { createZones } from "../../src/store/zones.js";
+import { createCalendar } from "../../src/system/calendar.js";
 import { claimOne, newJob, succeed, worker } from "../support/jobs.js";
 import { openTestStore, type TestStore } from "../support/store.js";
 
@@ -77,16 +82,18 @@ describe("a freeze", () => {
     });
   });
 
+  const device = (name: string, address: string, site: string) => ({
+    ...{ name, address, port: 22, platform: "cisco_ios", credential: "lab", zone: "default" },
+    ...{ endpoint: `${address}:22`, labels: { site } },
+  });
+  const lab = {
+    ...{ name: "lab", username: "u", hasPassword: true, hasPrivateKey: false, hasEnableSecret: false },
+    sealed: new Uint8Array([1]),
+  };
+
   test("of labels holds for the devices that have them, also for those that come later", async () => {
     await at.store.leases.register(w1);
-    const device = (name: string, address: string, site: string) => ({
-      ...{ name, address, port: 22, platform: "cisco_ios", credential: "lab", zone: "default" },
-      ...{ endpoint: `${address}:22`, labels: { site } },
-    });
-    await at.store.credentials.create({
-      ...{ name: "lab", username: "u", hasPassword: true, hasPrivateKey: false, hasEnableSecret: false },
-      sealed: new Uint8Array([1]),
-    });
+    await at.store.credentials.create(lab);
     await at.store.devices.create(device("a", "10.1.0.1", "fra"));
     await at.store.devices.create(device("b", "10.1.0.2", "ams"));
     await freeze("fra", { scope: { zones: [], devices: [], labels: { site: "fra" } } });
@@ -103,6 +110,30 @@ describe("a freeze", () => {
     at.time.now += 60_000;
     await at.store.policies.keep("default");
     expect((await claimOne(at.store, w1))?.job).toBe(frozen.id);
+  });
+
+  test("of labels holds for a device that comes while it is looked who has them", async () => {
+    await at.store.credentials.create(lab);
+    const { time, redis } = at;
+    const scripts = createScripts(redis, () => time.now);
+    const keys = createKeySpace("pm");
+    const zones = createZones(redis, scripts, keys);
+    await zones.ensure("default");
+    const policies = createPolicyStore({
+      ...{ redis, scripts, keys, zones, calendar: createCalendar() },
+      now: () => time.now,
+      devices: {
+        async list(query) {
+          const page = await at.store.devices.list(query);
+          await policies.follow(await at.store.devices.create(device("late", "10.1.0.9", "fra")));
+          return page;
+        },
+      },
+    });
+    const scope = { zones: [], devices: [], labels: { site: "fra" } };
+    await policies.create("freeze", { name: "fra", owner: "ann", reason: "works", scope, startMs: 0 });
+    const frozen = await change({ device: "late", endpoint: "10.1.0.9:22" });
+    expect((await at.store.jobs.waiting([frozen]))[0]?.reason).toBe("FROZEN");
   });
 
   test("of a name that exists is refused, and so is the deleting of one that does not", async () => {
