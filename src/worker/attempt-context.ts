@@ -35,9 +35,9 @@ export interface AttemptContext extends WorkContext {
   /**
    * A session from the pool, or a fresh one. It rejects a line that the command rules deny with AttemptError
    * COMMAND_DENIED, as they are when it is handed out. Rejects with DEVICE_IDENTITY_MISMATCH when the device does not say
-   * it is the one that is expected.
+   * it is the one that is expected. Gives up when the attempt has to stop, or by a `signal` of its own.
    */
-  checkout(how: { readonly fresh: boolean }): Promise<Session>;
+  checkout(how: { readonly fresh: boolean; readonly signal?: AbortSignal }): Promise<Session>;
   /** Closes a session that was handed out, and is not used again. */
   discard(session: Session): void;
   /**

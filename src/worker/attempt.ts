@@ -212,17 +212,18 @@ async function run(
       sessions.splice(sessions.indexOf(own), 1);
       pool.discard(own);
     },
-    async checkout({ fresh }) {
+    async checkout({ fresh, signal = context.signal }) {
       // A transcript is of one channel: the first.
       const record = transcript && sessions.length === 0 ? { transcript } : {};
-      const session = await pool.checkout(endpoint, { signal, fresh, beforeWrite, pressing: course.intent, ...record });
+      const bounds = { signal, beforeWrite };
+      const session = await pool.checkout(endpoint, { ...bounds, fresh, pressing: course.intent, ...record });
       sessions.push(session);
       held = await rulesFor(endpoint, session).catch((error: unknown) => {
         // What looks after a change that was made does not need the store.
         if (held && error instanceof StoreError) return held;
         throw error;
       });
-      if (endpoint.expect) await checkIdentity(session, endpoint.platform, endpoint.expect, context, renamed);
+      if (endpoint.expect) await checkIdentity(session, endpoint.platform, endpoint.expect, bounds, renamed);
       const guarded = held.guarded(session);
       handed.set(guarded, session);
       return guarded;

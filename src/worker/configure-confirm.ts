@@ -100,7 +100,8 @@ async function isBack(change: Change, known: readonly Session[], before: string,
   let sessions = [...known];
   const read = async (): Promise<string | undefined> => {
     for (;;) {
-      const session = sessions[0] ?? (await context.checkout({ fresh: true }));
+      // A cancel is no reason to look away: what it leads to is just what is being looked at.
+      const session = sessions[0] ?? (await context.checkout({ fresh: true, signal: context.hardSignal }));
       try {
         const options = { beforeWrite: context.beforeWrite, idleTimeoutMs: readIdleMs };
         await configurator.prepare(session, { beforeWrite: context.beforeWrite });
