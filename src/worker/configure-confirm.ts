@@ -110,6 +110,8 @@ async function isBack(change: Change, known: readonly Session[], before: string,
         return running;
       } catch (error) {
         if (error instanceof LeaseLostError) throw error;
+        // One that fell silent would count among those that may be open, until nobody can log in to look.
+        context.discard(session);
         if (sessions.length === 0) return undefined;
         sessions = sessions.slice(1);
       }

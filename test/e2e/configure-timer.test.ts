@@ -6,7 +6,7 @@ import { device, startSystem, type System } from "../support/system.js";
 
 let at: System;
 beforeAll(async () => {
-  const switches = ["sw-away"].map((name) => device(name, { platform: "arista_eos" }));
+  const switches = ["sw-away", "sw-deaf"].map((name) => device(name, { platform: "arista_eos" }));
   at = await startSystem({ devices: switches });
 });
 afterAll(() => at.close());
@@ -43,5 +43,21 @@ describe("a timer that runs on the device", () => {
     const job = await at.client.jobs.wait(id);
     expect(job).toMatchObject(takenBack);
     expect(result(job).rolledBack).toBe(true);
+  });
+
+  test("is seen to have run out though sessions that fell silent would fill all that may be open", async () => {
+    const deaf = at.simulator.device("sw-deaf");
+    deaf.setFaults({ hang: { matching: "show clock" } });
+    const before = running("sw-deaf");
+    const id = await create("sw-deaf", { postChecks: [{ command: "show clock" }] });
+    await at.simulator.find((entry) => entry.device === "sw-deaf" && entry.line === "show clock");
+    deaf.setFaults({
+      disconnectOnCommand: { matching: /^configure session pm-\S+ abort/, when: "before-answer", times: 1 },
+      hang: { matching: "show running-config", times: 1 },
+    });
+    await at.client.jobs.cancel(id, { interruptRunning: true });
+    const job = await at.client.jobs.wait(id);
+    expect(job).toMatchObject(takenBack);
+    expect(running("sw-deaf")).toBe(before);
   });
 });
