@@ -20,6 +20,8 @@ export interface Progress {
   changed: boolean;
   /** The point of no return was passed. */
   intent: boolean;
+  /** A timer may run on the device. */
+  armed: boolean;
   readonly steps: number;
 }
 

@@ -62,11 +62,16 @@ export async function takeBack(
   const sessions = same || !at.fresh ? [at.session] : [at.fresh, at.session];
   let words: string | undefined;
   const { revert } = rules;
+  let isTold = revert === undefined;
+  const tell = async (on: Session): Promise<void> => {
+    if (isTold || !revert) return;
+    const outcome = await configurator.step(on, revert, { beforeWrite: context.beforeWrite });
+    isTold = true;
+    if (outcome.status === "rejected") words = outcome.errorLines.join("\n");
+  };
   for (const session of sessions) {
-    if (!revert) break;
     try {
-      const outcome = await configurator.step(session, revert, { beforeWrite: context.beforeWrite });
-      if (outcome.status === "rejected") words = outcome.errorLines.join("\n");
+      await tell(session);
       break;
     } catch (failure) {
       if (failure instanceof LeaseLostError) return failure;
@@ -74,7 +79,9 @@ export async function takeBack(
   }
   // Where the end of the session is the rollback, one that the device says has failed is not tried again.
   const patienceMs = same && revert ? (words === undefined ? promptlyMs : 0) : timerSeconds * 1000 + lateMs;
-  if (await isBack(change, sessions, at.before, patienceMs)) {
+  // A change that never took effect reads as before at once, and its timer would take back whatever comes next.
+  const first = same ? undefined : tell;
+  if (await isBack(change, sessions, at.before, patienceMs, first)) {
     confirmed(change, at.step);
     progress.changed = false;
     report.result.committed = false;
@@ -94,7 +101,13 @@ function noteTimer({ context, progress }: Change, step: number): void {
   context.writer.intended(step);
 }
 
-async function isBack(change: Change, known: readonly Session[], before: string, patienceMs: number): Promise<boolean> {
+async function isBack(
+  change: Change,
+  known: readonly Session[],
+  before: string,
+  patienceMs: number,
+  first?: (on: Session) => Promise<void>,
+): Promise<boolean> {
   const { configurator, context } = change;
   const wanted = normalConfiguration(configurator.rules, before);
   let sessions = [...known];
@@ -105,6 +118,7 @@ async function isBack(change: Change, known: readonly Session[], before: string,
       try {
         const options = { beforeWrite: context.beforeWrite, idleTimeoutMs: readIdleMs };
         await configurator.prepare(session, { beforeWrite: context.beforeWrite });
+        await first?.(session);
         const running = await configurator.running(session, options);
         sessions = [session];
         return running;

@@ -5,6 +5,7 @@ import {
   type ConfigurationLine,
   type ConfigurationWish,
   createConfigurator,
+  DeviceError,
   missingConsent,
   normalConfiguration,
   planHash,
@@ -60,7 +61,7 @@ export async function runConfigure(
     replaces: operation.kind === ConfigKind.REPLACE,
     report: createConfigureReport(context.writer, redactor, lines, limits.outputBytes),
     progress: {
-      ...{ intended: 0, confirmed: 0, changed: false, intent: false },
+      ...{ intended: 0, confirmed: 0, changed: false, intent: false, armed: false },
       steps: onlyReads(operation) ? 0 : lines.length + around + (operation.save ? 1 : 0),
     },
     gentle,
@@ -153,20 +154,21 @@ async function work(
   } catch (error) {
     // A candidate whose commit was refused is gone; one whose commit was not answered may be running under its timer.
     const isOver = rules.candidate !== undefined && progress.confirmed >= progress.intended;
-    if (error instanceof LeaseLostError || !progress.intent || isOver) throw error;
-    throw before !== undefined && timerSeconds !== undefined
-      ? await takeBack(it, { session, fresh: undefined, before, step: last }, error)
-      : error;
+    if (error instanceof LeaseLostError || !progress.armed || isOver || before === undefined) throw error;
+    throw await takeBack(it, { session, fresh: undefined, before, step: last }, error);
   }
   if (isPlan) return;
   if (!done) {
-    if (before === undefined || timerSeconds === undefined || !progress.intent) return;
+    if (before === undefined || !progress.armed) return;
     const stopped = new AttemptError("CANCELLED", "stopped in the middle of the lines");
     throw await takeBack(it, { session, fresh: undefined, before, step: last }, stopped);
   }
   let after: string | undefined;
   if (operation.keepBeforeAfter && before !== undefined && !rules.candidate) {
-    after = await configurator.running(on, { beforeWrite: it.context.beforeWrite });
+    after = await configurator.running(on, { beforeWrite: it.context.beforeWrite }).catch(async (error: unknown) => {
+      if (error instanceof LeaseLostError || !progress.armed) throw error;
+      throw await takeBack(it, { session: on, fresh: undefined, before, step: last }, error);
+    });
     result.diff = await report.text(compareConfigurations(rules, before, after, redactor));
   }
   if (timerSeconds !== undefined && before !== undefined) on = await confirmChange(it, on, before, last);
@@ -182,7 +184,7 @@ async function work(
 async function makeChange(it: Change, session: Session, isPlan: boolean): Promise<boolean> {
   const { configurator, report, redactor, lines, timerSeconds, progress, context } = it;
   const { candidate, confirmed } = configurator.rules;
-  await configurator.open(session, change.reading(it));
+  await openConfiguration(it, session);
   let keepOpen = false;
   try {
     if (it.replaces && candidate?.empty) {
@@ -205,6 +207,7 @@ async function makeChange(it: Change, session: Session, isPlan: boolean): Promis
     if (context.signal.aborted) return false;
     const step = lines.length + 1;
     await change.passIntent(it, step);
+    progress.armed = timerSeconds !== undefined;
     const commit = (timerSeconds === undefined ? undefined : confirmed?.commit) ?? candidate.commit;
     const outcome = await configurator.step(session, commit, change.counted(it, step, it.firm));
     confirmAnswer(it, step, outcome);
@@ -216,6 +219,24 @@ async function makeChange(it: Change, session: Session, isPlan: boolean): Promis
   } finally {
     if (!keepOpen) await change.leave(it, session);
   }
+}
+
+/** Opens the configuration. Where that starts the timer, it is a change: left alone, it takes back whatever comes next. */
+async function openConfiguration(it: Change, session: Session): Promise<void> {
+  const { configurator, progress, timerSeconds } = it;
+  if (timerSeconds === undefined || configurator.rules.candidate) {
+    return configurator.open(session, change.reading(it));
+  }
+  await change.passIntent(it, 1);
+  progress.armed = true;
+  const bounds = { ...change.counted(it, 1, it.gentle), expectDisconnect: false };
+  await configurator.open(session, bounds).catch((error: unknown) => {
+    if (error instanceof DeviceError && error.reason === "UNSUPPORTED_BY_PLATFORM") {
+      progress.armed = false;
+      change.confirmed(it, 1);
+    }
+    throw error;
+  });
 }
 
 /** Types every line, and stops at the first that is rejected. False when the work was asked to stop. */

@@ -1,13 +1,17 @@
 import type { ConfigureInput } from "@pointsman/sdk";
 import { type ConfigureResult, Effect, type Job, JobState } from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createDoor } from "../support/door.js";
 import { eventually } from "../support/eventually.js";
 import { device, startSystem, type System } from "../support/system.js";
 
+const archive = "hostname r\narchive\n path flash:backup\ninterface Loopback0\n description old\n";
+
 let at: System;
 beforeAll(async () => {
+  const routers = ["r-read", "r-armed", "r-cut"].map((name) => device(name, { config: archive }));
   const switches = ["sw-away", "sw-deaf"].map((name) => device(name, { platform: "arista_eos" }));
-  at = await startSystem({ devices: switches });
+  at = await startSystem({ devices: [...routers, ...switches] });
 });
 afterAll(() => at.close());
 
@@ -20,9 +24,46 @@ const create = async (name: string, input: Partial<ConfigureInput> = {}): Promis
   (await at.client.jobs.create({ device: name, configure: { ...timed, ...input } })).id;
 const result = (job: Job): ConfigureResult => job.result?.result.value as ConfigureResult;
 const running = (name: string): string => at.simulator.device(name).runningConfig;
+const arming = "configure terminal revert timer 5";
 const takenBack = { state: JobState.FAILED, effect: Effect.NONE } as const;
 
+/** Whether the device waits for a confirmation, asked by somebody else: only a device that does not has words for it. */
+async function waits(name: string): Promise<boolean> {
+  const job = await at.client.jobs.run({ device: name, commands: ["configure confirm"], privilege: "enable" });
+  if (job.result?.result.case !== "commands") throw new Error(job.error?.message ?? "no result");
+  return job.result.result.value.commands[0]?.output === "";
+}
+
 describe("a timer that runs on the device", () => {
+  test("is not left running when the device is lost before it was read what the lines made of it", async () => {
+    const cut = { matching: "end", when: "after-answer", times: 1 } as const;
+    at.simulator.device("r-read").setFaults({ disconnectOnCommand: cut });
+    const job = await at.client.jobs.wait(await create("r-read", { keepBeforeAfter: true }));
+    expect(job).toMatchObject(takenBack);
+    expect(result(job).rolledBack).toBe(true);
+    expect(running("r-read")).toContain(" description old");
+    expect(await waits("r-read")).toBe(false);
+  });
+
+  test("is not left to a later change when the work is stopped before its first line", async () => {
+    const answer = createDoor();
+    at.simulator.device("r-armed").setFaults({ delay: { matching: arming, until: answer.opened } });
+    const id = await create("r-armed");
+    await at.simulator.find((entry) => entry.device === "r-armed" && entry.line === arming);
+    await at.client.jobs.cancel(id, { interruptRunning: true });
+    await at.toldToStop(id);
+    answer.open();
+    expect(await at.client.jobs.wait(id)).toMatchObject(takenBack);
+    expect(await waits("r-armed")).toBe(false);
+  });
+
+  test("is not left to a later change when the way is cut before its first line", async () => {
+    const cut = { matching: arming, when: "after-answer", times: 1 } as const;
+    at.simulator.device("r-cut").setFaults({ disconnectOnCommand: cut });
+    expect(await at.client.jobs.wait(await create("r-cut"))).toMatchObject(takenBack);
+    expect(await waits("r-cut")).toBe(false);
+  });
+
   test("is waited for, and what it did is seen, also when the job is cancelled meanwhile", async () => {
     const before = running("sw-away");
     const gone = at.simulator.device("sw-away");
