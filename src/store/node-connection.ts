@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { Redis, type RedisOptions } from "ioredis";
 import type { HostPort, RedisPlace, TlsFiles } from "./redis-place.js";
 import { reasonOf } from "./connection-errors.js";
+import { SteadySentinelConnector } from "./sentinel-connector.js";
 
 /** A command that takes longer than this is given up; whether Redis ran it is then unknown to the caller. */
 const commandTimeoutMs = 5_000;
@@ -31,6 +32,7 @@ export async function accessTo(place: RedisPlace): Promise<Access> {
       ? {
           sentinels: [...place.hosts],
           name: place.primary,
+          Connector: SteadySentinelConnector,
           sentinelCommandTimeout: commandTimeoutMs,
           ...(tls ? { sentinelTLS: tls, enableTLSForSentinelMode: true } : {}),
           ...(sentinelLogin.username === undefined ? {} : { sentinelUsername: sentinelLogin.username }),

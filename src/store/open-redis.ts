@@ -24,8 +24,11 @@ export async function openRedis(url: RedisUrl): Promise<RedisLinks> {
       ping: async () => void (await state.ping()),
       info: () => state.info(),
       setting: (_, name) => settingOf(state, name),
-      // One that is gone would come back for ever.
-      close: async () => void (await state.quit().catch(() => state.disconnect())),
+      async close() {
+        await state.quit().catch(() => undefined);
+        // One that is gone would come back for ever, and one that said good-bye to Redis still listens to Sentinels.
+        state.disconnect();
+      },
     };
   } catch (error) {
     throw new StoreError("STORE_UNAVAILABLE", `cannot use Redis at ${showPlace(place)}: ${reasonOf(error)}`);

@@ -150,7 +150,7 @@ export async function startSecured(): Promise<Topology & { readonly password: st
 }
 
 /** A primary, a replica and three Sentinels. The primary is the first node. */
-export function startSentinel({ tls = false } = {}): Promise<Guarded> {
+export function startSentinel({ tls = false } = {}): Promise<Guarded & { readonly sentinels: readonly RedisNode[] }> {
   return raise(async (ground) => {
     const speech = tls ? await speakTls(ground.dir) : clearText;
     const { look } = speech;
@@ -174,6 +174,7 @@ export function startSentinel({ tls = false } = {}): Promise<Guarded> {
     return {
       url: `redis${tls ? "s" : ""}-sentinel://${hosts}/main${speech.query}`,
       nodes: [primary, replica],
+      sentinels,
       async giveUpAfter(ms) {
         for (const { redis } of sentinels) await redis.call("SENTINEL", "SET", "main", "down-after-milliseconds", ms);
       },
