@@ -1,7 +1,14 @@
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { create as message, type MessageInitShape } from "@bufbuild/protobuf";
-import { JobSpecSchema, RunService, type RunSpecSchema, RunState, RunTargetState } from "@pointsman/sdk/v1";
+import {
+  JobSpecSchema,
+  RunService,
+  type RunSpecSchema,
+  RunState,
+  type RunTargetSchema,
+  RunTargetState,
+} from "@pointsman/sdk/v1";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createRunJobs } from "../../src/api/runs/run-jobs.js";
@@ -294,5 +301,20 @@ describe("watching a run", () => {
     expect((await problemOf(runs.retryRun({ id: second }))).reason).toBe("NO_TARGETS");
     expect((await problemOf(runs.pauseRun({ id: second }))).reason).toBe("RUN_FINAL");
     expect((await problemOf(runs.getRun({ id: "0".repeat(26) }))).reason).toBe("RUN_NOT_FOUND");
+  });
+
+  test("compares a device's outputs with that device's, not with those of a node of its name", async () => {
+    const node = { target: { case: "node" as const, value: "r0" }, operation: program("date") };
+    const device = { target: { case: "device" as const, value: "r0" } };
+    const once = async (targets: MessageInitShape<typeof RunTargetSchema>[], text: string) => {
+      const { run } = await create({ targets, job: { operation: show("show version") } });
+      const worker = await eventually(() => claimNext(api.store));
+      await worker.print(1, text);
+      await worker.end({ result: commandsResult({ command: "show version", outputBytes: text.length }) });
+      return run!.id;
+    };
+    const [before, after] = [await once([node, device], "1.0\n"), await once([device], "2.0\n")];
+    const { outputs } = await runs.getRunOutputs({ id: after, compareWith: { case: "run", value: before } });
+    expect(outputs[0]?.diff).toContain("-1.0\n+2.0\n");
   });
 });

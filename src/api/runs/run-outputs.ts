@@ -9,13 +9,15 @@ import {
   RunOutputSchema,
 } from "@pointsman/sdk/v1";
 import { isFinal } from "../../domain/job-state.js";
-import type { RunRecord } from "../../domain/run.js";
+import type { RunRecord, RunTargetRecord } from "../../domain/run.js";
 import type { Store } from "../../store/store.js";
 import { viewFullJob } from "../jobs/job-view.js";
 import { listKey, pageSize, placeNumber, readPageToken, writePageToken } from "../page-token.js";
 import { unifiedDiff } from "./run-diff.js";
 import { targetStateNames } from "./run-enums.js";
+import { keyOf } from "./run-places.js";
 import { resultText } from "./run-result-text.js";
+import { targetOfBytes } from "./run-target.js";
 import { needRun, targetsIn, type TargetView, viewRun, viewTargets } from "./run-view.js";
 
 /** Output on one page, unless one target alone has more. */
@@ -33,14 +35,15 @@ export async function readOutputs(store: Parts, request: GetRunOutputsRequest): 
   const page = await targetsIn(store, run, targetStateNames(request.states), from, pageSize(request.pageSize));
   const other = await comparedRun(store, run, request);
   const views = await viewTargets(store, run, page.indexes);
-  const others = other ? await sameTargets(store, other, views) : new Map<string, TargetView>();
+  const keys = other ? (await store.runs.targets(run.id, page.indexes)).map(keyIn) : [];
+  const others = other ? await sameTargets(store, other, page.indexes, keys) : new Map<string, TargetView>();
 
   const outputs: RunOutput[] = [];
   let bytes = 0;
   let next = page.next;
-  for (const view of views) {
+  for (const [i, view] of views.entries()) {
     const output = await outputOf(store, view);
-    if (other) await compare(store, output, others.get(view.status.target));
+    if (other) await compare(store, output, others.get(keys[i]!));
     bytes += (output.result ? toBinary(JobResultSchema, output.result).length : 0) + output.diff.length;
     if (bytes > pageBytes && outputs.length > 0) {
       next = view.status.index;
@@ -67,25 +70,32 @@ async function comparedRun(
   return before === undefined ? undefined : runs.get(before);
 }
 
-/** The same targets in another run, by name. Mostly they stand at the same places. */
+/** The same targets in another run. Mostly they stand at the same places. */
 async function sameTargets(
   store: Parts,
   other: RunRecord,
-  views: readonly TargetView[],
+  indexes: readonly number[],
+  keys: readonly string[],
 ): Promise<ReadonlyMap<string, TargetView>> {
-  const wanted = new Set(views.map(({ status }) => status.target));
-  const places: number[] = [];
-  const look = async (indexes: readonly number[]): Promise<void> => {
-    const targets = await store.runs.targets(other.id, indexes);
-    targets.forEach(({ name }, i) => {
-      if (wanted.delete(name)) places.push(indexes[i]!);
+  const wanted = new Set(keys);
+  const places = new Map<string, number>();
+  const look = async (at: readonly number[]): Promise<void> => {
+    const targets = await store.runs.targets(other.id, at);
+    targets.forEach((target, i) => {
+      const key = keyIn(target);
+      if (wanted.delete(key)) places.set(key, at[i]!);
     });
   };
-  await look(views.flatMap(({ status: { index } }) => (index < other.total ? [index] : [])));
+  await look(indexes.filter((index) => index < other.total));
   for (let from = 0; from < other.total && wanted.size > 0; from += lookPage) {
     await look(Array.from({ length: Math.min(lookPage, other.total - from) }, (_, i) => from + i));
   }
-  return new Map((await viewTargets(store, other, places)).map((view) => [view.status.target, view]));
+  const found = await viewTargets(store, other, [...places.values()]);
+  return new Map([...places.keys()].map((key, i) => [key, found[i]!]));
+}
+
+function keyIn({ name, own }: RunTargetRecord): string {
+  return keyOf(targetOfBytes(name, own));
 }
 
 async function outputOf(store: Parts, view: TargetView): Promise<RunOutput> {
