@@ -181,6 +181,8 @@ describe("the target", () => {
     [{ headers: { "transfer-encoding": "chunked" } }, 'job.http.headers["transfer-encoding"]'],
     [{ headers: { "x-name": "日本" } }, 'job.http.headers["x-name"]'],
     [{ secretHeaders: { connection: "close" } }, 'job.http.secret_headers["connection"]'],
+    [{ headers: { "x-name": "a", "X-Name": "b" } }, 'job.http.headers["X-Name"]'],
+    [{ headers: { Cookie: "a" }, secretHeaders: { cookie: "b" } }, 'job.http.secret_headers["cookie"]'],
   ])("of a call is a URL, and its headers are the caller's own: %j", async (part, field) => {
     const call = { url: "https://example.net/", ...part };
     const problem = await problemOf(clients.jobs.createJob({ job: { operation: { case: "http", value: call } } }));

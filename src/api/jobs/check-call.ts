@@ -12,6 +12,7 @@ const latin1 = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** Throws INVALID_REQUEST for a call that cannot be made: of no URL, or with headers that it may not have. */
 export function checkCall({ url, headers, secretHeaders }: HttpOperation, field: string): void {
   const bad: FieldProblem[] = [];
+  const named = new Set<string>();
   if (!URL.canParse(url)) bad.push({ field: `${field}.url`, description: "must be a URL" });
   for (const [kind, some] of [
     ["headers", headers],
@@ -20,6 +21,10 @@ export function checkCall({ url, headers, secretHeaders }: HttpOperation, field:
     for (const [name, value] of Object.entries(some)) {
       const at = `${field}.${kind}[${JSON.stringify(name)}]`;
       if (ours.has(name.toLowerCase())) bad.push({ field: at, description: "is set by the connection alone" });
+      // Only one of them would be sent, and a map has no order that tells which.
+      if (named.has(name.toLowerCase()))
+        bad.push({ field: at, description: "is named twice: case makes no difference" });
+      named.add(name.toLowerCase());
       if (!latin1.test(value)) bad.push({ field: at, description: "must hold characters of ISO 8859-1 alone" });
     }
   }
