@@ -20,6 +20,7 @@ import {
   type TestApi,
 } from "../support/api-server.js";
 import { createKeySpace, keyOf } from "../../src/store/keys.js";
+import { systemClock } from "../../src/system/clock.js";
 import { worker as identity } from "../support/jobs.js";
 import { problemOf } from "./problems.js";
 
@@ -188,6 +189,21 @@ describe("cancelling", () => {
     );
     expect((await clients.jobs.getJob({ id: change })).job?.state).toBe(JobState.QUEUED);
     expect((await clients.jobs.cancelJobs({ filter })).cancelledIds).toEqual([change]);
+  });
+
+  test("by filter meets, as doing again does, what a server accepted whose clock is ahead", async () => {
+    let ahead = 600_000;
+    const own = await startTestApi({ clock: { ...systemClock, now: () => systemClock.now() + ahead } });
+    try {
+      const { jobs } = own.clients();
+      const { job } = await jobs.createJob({ job: readSpec() as never });
+      ahead = 0;
+      const filter = { types: ["commands"] };
+      expect((await jobs.cancelJobs({ filter })).cancelledIds).toEqual([job!.id]);
+      expect((await jobs.retryJobs({ filter })).results).toMatchObject([{ id: job!.id }]);
+    } finally {
+      await own.close();
+    }
   });
 
   test("by an empty filter is refused: it would mean everything", async () => {

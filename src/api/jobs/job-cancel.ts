@@ -1,8 +1,6 @@
 import { type CancelJobsRequest, type CancelJobsResponse, CancelJobsResponseSchema } from "@pointsman/sdk/v1";
 import { create } from "@bufbuild/protobuf";
 import { JobFilterSchema } from "@pointsman/sdk/v1";
-import type { Clock } from "../../domain/clock.js";
-import { jobIdFloor } from "../../domain/job-id.js";
 import { isFinal, jobStates } from "../../domain/job-state.js";
 import { invalidRequest } from "../../errors.js";
 import { type CancelOutcome, type JobStore, StoreError } from "../../store/store.js";
@@ -16,11 +14,10 @@ const together = 50;
 
 /** Cancels one call's worth of what a filter meets. Ids win over everything else in it. */
 export async function cancelJobs(
-  parts: { readonly jobs: JobStore; readonly clock: Clock },
+  jobs: JobStore,
   request: CancelJobsRequest,
   caller: string,
 ): Promise<CancelJobsResponse> {
-  const { jobs, clock } = parts;
   const query = jobQuery(request.filter);
   if (isUnbounded(query)) throw invalidRequest({ field: "filter", description: "must name at least one thing" });
   const key = listKey("CancelJobs", JobFilterSchema, request.filter);
@@ -30,11 +27,14 @@ export async function cancelJobs(
   if (query.ids) {
     ids = query.ids;
   } else {
-    // Newest first and never upwards: what is created after the first call is out of its reach.
-    const before = place?.[0] ?? jobIdFloor(clock.now() + 1);
+    // Newest first and never upwards: what is created after the first call is out of its reach. Where it begins no clock
+    // says: that of the server which accepted a job may be ahead of ours.
+    const [before] = place ?? [];
     const states = (query.states ?? liveStates).filter((state) => !isFinal(state));
     const page =
-      states.length > 0 ? await jobs.list({ ...query, states }, { limit: maxPageSize, before }) : { jobs: [] };
+      states.length > 0
+        ? await jobs.list({ ...query, states }, { limit: maxPageSize, ...(before !== undefined && { before }) })
+        : { jobs: [] };
     ids = page.jobs.map((job) => job.id);
     next = page.next;
   }

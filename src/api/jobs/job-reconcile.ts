@@ -8,7 +8,6 @@ import {
   type ReconcileJobsResponse,
   ReconcileJobsResponseSchema,
 } from "@pointsman/sdk/v1";
-import { jobIdFloor } from "../../domain/job-id.js";
 import type { JobRecord } from "../../domain/job.js";
 import { invalidRequest, problem } from "../../errors.js";
 import { StoreError } from "../../store/store.js";
@@ -33,10 +32,13 @@ export async function reconcileJobs(
   const query = jobQuery(request.filter);
   if (isUnbounded(query)) throw invalidRequest({ field: "filter", description: "must name at least one thing" });
   const key = listKey("ReconcileJobs", JobFilterSchema, request.filter);
-  const before = readPageToken(key, 1, request.pageToken)?.[0] ?? jobIdFloor(parts.clock.now() + 1);
+  const [before] = readPageToken(key, 1, request.pageToken) ?? [];
   const page = query.ids
     ? { jobs: (await jobs.getMany(query.ids)).filter((job) => job !== undefined) }
-    : await jobs.list({ ...query, states: ["INDETERMINATE"] }, { limit: maxPageSize, before });
+    : await jobs.list(
+        { ...query, states: ["INDETERMINATE"] },
+        { limit: maxPageSize, ...(before !== undefined && { before }) },
+      );
   const { name: creator } = context.values.get(principalKey);
   const callId = context.values.get(requestIdKey);
 

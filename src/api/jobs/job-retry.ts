@@ -7,7 +7,6 @@ import {
   type RetryJobsResponse,
   RetryJobsResponseSchema,
 } from "@pointsman/sdk/v1";
-import { jobIdFloor } from "../../domain/job-id.js";
 import { isFinal, jobStates } from "../../domain/job-state.js";
 import type { JobRecord } from "../../domain/job.js";
 import { invalidRequest, problem } from "../../errors.js";
@@ -78,12 +77,12 @@ export async function retryJobs(
   const query = jobQuery(request.filter);
   if (isUnbounded(query)) throw invalidRequest({ field: "filter", description: "must name at least one thing" });
   const key = listKey("RetryJobs", JobFilterSchema, request.filter);
-  const before = readPageToken(key, 1, request.pageToken)?.[0] ?? jobIdFloor(parts.clock.now() + 1);
+  const [before] = readPageToken(key, 1, request.pageToken) ?? [];
   const states = (query.states ?? finalStates).filter(isFinal);
   const page = query.ids
     ? { jobs: (await jobs.getMany(query.ids)).filter((job) => job !== undefined) }
     : states.length > 0
-      ? await jobs.list({ ...query, states }, { limit: maxPageSize, before })
+      ? await jobs.list({ ...query, states }, { limit: maxPageSize, ...(before !== undefined && { before }) })
       : { jobs: [] };
   const caller = context.values.get(principalKey);
   const callId = context.values.get(requestIdKey);

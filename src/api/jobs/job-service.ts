@@ -44,7 +44,7 @@ const readTogether = 20;
 
 /** Queues work and follows it. */
 export function createJobService(parts: JobCreation & DefaultHostKeyPolicy): ServiceImpl<typeof JobService> {
-  const { store, clock } = parts;
+  const { store } = parts;
   const { jobs } = store;
   const caller = (context: HandlerContext): string => context.values.get(principalKey).name;
   return {
@@ -119,7 +119,7 @@ export function createJobService(parts: JobCreation & DefaultHostKeyPolicy): Ser
       return { job: await viewJob(jobs, job), outcome: cancelNumbers[outcome] };
     },
 
-    cancelJobs: (request, context) => cancelJobs({ jobs, clock }, request, caller(context)),
+    cancelJobs: (request, context) => cancelJobs(jobs, request, caller(context)),
 
     async resolveJob(request, context) {
       const { job, rerun } = await resolveJob(parts, request, context.values.get(principalKey));
