@@ -10,6 +10,7 @@ import {
   WaitingReason,
 } from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { systemClock } from "../../src/system/clock.js";
 import { decodeLogins, jobPlace } from "../../src/secrets/login-codec.js";
 import { worker } from "../support/jobs.js";
 import { type Clients, readSpec, startTestApi, type TestApi } from "../support/api-server.js";
@@ -97,6 +98,17 @@ test("a start time to come delays the job, one that has passed does not", async 
   expect(delayed.job).toMatchObject({ state: JobState.DELAYED, waitingReason: WaitingReason.START_TIME });
   const before = { ...(inline() as object), startTime: timestampFromMs(Date.now() - 3_600_000) };
   expect((await clients.jobs.createJob({ job: before as never })).job?.state).toBe(JobState.QUEUED);
+});
+
+test("a start time to come delays the job also where the server's clock is ahead of it", async () => {
+  const fast = await startTestApi({ clock: { ...systemClock, now: () => systemClock.now() + 600_000 } });
+  try {
+    const job = { ...readSpec(), startTime: timestampFromMs(Date.now() + 300_000) };
+    const delayed = await fast.clients().jobs.createJob({ job: job as never });
+    expect(delayed.job).toMatchObject({ state: JobState.DELAYED, waitingReason: WaitingReason.START_TIME });
+  } finally {
+    await fast.close();
+  }
 });
 
 test("a start so late that its end could not be told is refused", async () => {

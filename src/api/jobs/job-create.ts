@@ -114,7 +114,8 @@ export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWi
     labels: spec.labels,
     spec: toBinary(JobSpecSchema, spec, { writeUnknownFields: false }),
     ...(secret && { sealedSecret: parts.sealer.seal(secret, jobPlace(id)) }),
-    ...(startAfterMs !== undefined && startAfterMs > parts.clock.now() && { startAfterMs }),
+    // Whether it has passed says the store's clock: by ours, if that is ahead, work would begin too soon.
+    ...(startAfterMs !== undefined && { startAfterMs }),
     queueTimeoutMs,
     maxAttempts: spec.retry?.maxAttempts ?? 1,
     ...(spec.queue !== "" && { queue: spec.queue }),
