@@ -3,6 +3,7 @@ import { type ConfigureResult, Effect, type Job, JobState } from "@pointsman/sdk
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createDoor } from "../support/door.js";
 import { eventually } from "../support/eventually.js";
+import { lostAt } from "../support/lost-at.js";
 import { device, startSystem, type System } from "../support/system.js";
 
 const archive = "hostname r\narchive\n path flash:backup\ninterface Loopback0\n description old\n";
@@ -66,15 +67,7 @@ describe("a timer that runs on the device", () => {
 
   test("is waited for, and what it did is seen, also when the job is cancelled meanwhile", async () => {
     const before = running("sw-away");
-    const gone = at.simulator.device("sw-away");
-    gone.addCommand({
-      command: "show clock",
-      output: () => {
-        gone.stopListening();
-        gone.disconnectAll();
-        return "";
-      },
-    });
+    const gone = lostAt(at.simulator.device("sw-away"), "show clock");
     const id = await create("sw-away", { confirmTimeoutMs: 6_000, postChecks: [{ command: "show clock" }] });
     await at.simulator.find((entry) => entry.device === "sw-away" && entry.line === "show clock");
     await at.client.jobs.cancel(id, { interruptRunning: true });

@@ -11,6 +11,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createDoor } from "../support/door.js";
 import { eventually } from "../support/eventually.js";
+import { lostAt } from "../support/lost-at.js";
 import { device, startSystem, type System } from "../support/system.js";
 
 let at: System;
@@ -348,15 +349,7 @@ describe("where lines wait in a candidate", () => {
 
   test("a device that cannot be reached any more reverts by itself; the job waits for it and says so", async () => {
     const before = running("sw-gone");
-    const gone = at.simulator.device("sw-gone");
-    gone.addCommand({
-      command: "show clock",
-      output: () => {
-        gone.stopListening();
-        gone.disconnectAll();
-        return "";
-      },
-    });
+    const gone = lostAt(at.simulator.device("sw-gone"), "show clock");
     const { id } = await at.client.jobs.create({
       device: "sw-gone",
       configure: {
