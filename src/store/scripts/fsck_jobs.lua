@@ -94,9 +94,7 @@ local function check(id)
     local passes = locker and locker == definition.by
     if score ~= tonumber(facts.sc) or (passes and score_of(key(line .. '-pass', endpoint), id) ~= score) then
       found(id, 'queued-in-line', key(line, endpoint), 'job ' .. id .. ' is not at its place in it', function()
-        call('HDEL', job, 'parked')
-        call('SREM', key('later', endpoint), id)
-        enter_line(id, endpoint, line, facts.sc, facts.ex)
+        unpark(id, endpoint, line, facts.sc, facts.ex)
         place(endpoint)
       end)
     end

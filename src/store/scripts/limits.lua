@@ -65,6 +65,13 @@ local function can_start(id, endpoint)
   return first(endpoint, device) == id
 end
 
+-- Brings a job back into its line from where it waited aside.
+local function unpark(id, endpoint, line, score, expires)
+  call('HDEL', key('job', id), 'parked')
+  call('SREM', key('later', endpoint), id)
+  enter_line(id, endpoint, line, score, expires)
+end
+
 -- Lets parked jobs go on under a name, while it has room. A permit is handed to a job that can start; one whose device is
 -- busy or closed returns to its line without, and asks again when its turn comes. Gives how many were looked at.
 local function admit(name)
@@ -80,9 +87,7 @@ local function admit(name)
     local job = key('job', id)
     local facts = call('HMGET', job, 'ep', 'cls', 'sc', 'ex')
     if facts[1] and facts[2] and facts[3] and facts[4] then
-      call('HDEL', job, 'parked')
-      call('SREM', key('later', facts[1]), id)
-      enter_line(id, facts[1], line_of(facts[2]), facts[3], facts[4])
+      unpark(id, facts[1], line_of(facts[2]), facts[3], facts[4])
       if most and can_start(id, facts[1]) then
         call('SADD', holders, id)
         call('HSET', job, 'permits', 1)

@@ -11,13 +11,10 @@ for i = 3, #ARGV do
   local endpoint = ARGV[i]
   call('SREM', key('frozen', policy), endpoint)
   for _, id in ipairs(call('SRANDMEMBER', key('later', endpoint), 1000)) do
-    local job = key('job', id)
-    local facts = call('HMGET', job, 'parked', 'cls', 'sc', 'ex')
+    local facts = call('HMGET', key('job', id), 'parked', 'cls', 'sc', 'ex')
     if facts[1] == policy and facts[2] and facts[3] and facts[4] then
       call('ZREM', key('parked', policy), id)
-      call('HDEL', job, 'parked')
-      call('SREM', key('later', endpoint), id)
-      enter_line(id, endpoint, line_of(facts[2]), facts[3], facts[4])
+      unpark(id, endpoint, line_of(facts[2]), facts[3], facts[4])
       count = count + 1
     end
   end
