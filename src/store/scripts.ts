@@ -119,15 +119,22 @@ function source(name: string): string {
 /** What a script begins with that also runs when Redis is full. Those that bring new work have no such line. */
 const shebang = /^#!lua .*\n/;
 
-/** The whole text of a script: its flags, the prelude, what it includes in that order, and itself. */
+const texts = new Map<ScriptName, string>();
+
+/** The whole text of a script: its flags, the prelude, what it includes in that order, and itself. Read once. */
 export function scriptText(name: ScriptName): string {
+  let text = texts.get(name);
+  if (text === undefined) texts.set(name, (text = joined(name)));
+  return text;
+}
+
+function joined(name: ScriptName): string {
   const own = source(name);
   const [flags = "#!lua\n"] = shebang.exec(own) ?? [];
   const included = [...own.matchAll(/^-- @include ([\w, ]+)$/gm)].flatMap((match) => (match[1] ?? "").split(", "));
   return flags + ["prelude", ...included].map(source).concat(own.replace(shebang, "")).join("\n");
 }
 
-const texts = new Map<ScriptName, string>();
 let commands: readonly string[] | undefined;
 
 /** Every command that the scripts run. */
@@ -145,9 +152,7 @@ export type AroundScript = <T>(name: ScriptName, call: () => Promise<T>) => Prom
  */
 export function createScripts(redis: StoreConnection, timeMs?: () => number, around?: AroundScript): Scripts {
   for (const name of names) {
-    let text = texts.get(name);
-    if (text === undefined) texts.set(name, (text = scriptText(name)));
-    redis.defineCommand(command(name), { numberOfKeys: 1, lua: text });
+    redis.defineCommand(command(name), { numberOfKeys: 1, lua: scriptText(name) });
   }
   // A simulation's time stands still between its steps; scripts still run one after the other, a microsecond apart, and
   // so do the items of one script. Whole microseconds: adding up thousandths would give the same moment twice.
