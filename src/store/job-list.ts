@@ -191,7 +191,7 @@ export function createJobLists({ redis, scripts, keys, zones, read }: Parts): {
       }
       let before: string | undefined;
       do {
-        const part = await page(query, { limit: chunk, ...(before === undefined ? {} : { before }) });
+        const part = await page(query, { limit: chunk, before });
         for (const job of part.jobs) counts.set(job.state, (counts.get(job.state) ?? 0) + 1);
         before = part.next;
       } while (before !== undefined);

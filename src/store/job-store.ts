@@ -69,7 +69,7 @@ export interface JobStore {
    */
   list(
     query: JobQuery,
-    page: { readonly limit: number; readonly before?: string; readonly order?: "created" | "ended" },
+    page: { readonly limit: number; readonly before?: string | undefined; readonly order?: "created" | "ended" },
   ): Promise<JobPage>;
   /** Counts by state. */
   count(query: JobQuery): Promise<ReadonlyMap<JobState, number>>;

@@ -65,7 +65,7 @@ export interface RunStore {
   /** Newest first, behind `before`. Looks at a bounded number, so a page may be short or empty. */
   list(
     query: RunQuery,
-    page: { readonly limit: number; readonly before?: string },
+    page: { readonly limit: number; readonly before?: string | undefined },
   ): Promise<{ readonly runs: readonly RunRecord[]; readonly next?: string }>;
   /** The run of a schedule before this one; undefined: none. */
   before(schedule: string, id: string): Promise<string | undefined>;

@@ -32,9 +32,7 @@ export async function cancelJobs(
     const [before] = place ?? [];
     const states = (query.states ?? liveStates).filter((state) => !isFinal(state));
     const page =
-      states.length > 0
-        ? await jobs.list({ ...query, states }, { limit: maxPageSize, ...(before !== undefined && { before }) })
-        : { jobs: [] };
+      states.length > 0 ? await jobs.list({ ...query, states }, { limit: maxPageSize, before }) : { jobs: [] };
     ids = page.jobs.map((job) => job.id);
     next = page.next;
   }

@@ -35,10 +35,7 @@ export async function reconcileJobs(
   const [before] = readPageToken(key, 1, request.pageToken) ?? [];
   const page = query.ids
     ? { jobs: (await jobs.getMany(query.ids)).filter((job) => job !== undefined) }
-    : await jobs.list(
-        { ...query, states: ["INDETERMINATE"] },
-        { limit: maxPageSize, ...(before !== undefined && { before }) },
-      );
+    : await jobs.list({ ...query, states: ["INDETERMINATE"] }, { limit: maxPageSize, before });
   const { name: creator } = context.values.get(principalKey);
   const callId = context.values.get(requestIdKey);
 

@@ -82,7 +82,7 @@ export async function retryJobs(
   const page = query.ids
     ? { jobs: (await jobs.getMany(query.ids)).filter((job) => job !== undefined) }
     : states.length > 0
-      ? await jobs.list({ ...query, states }, { limit: maxPageSize, ...(before !== undefined && { before }) })
+      ? await jobs.list({ ...query, states }, { limit: maxPageSize, before })
       : { jobs: [] };
   const caller = context.values.get(principalKey);
   const callId = context.values.get(requestIdKey);

@@ -98,7 +98,7 @@ export function createJobService(parts: JobCreation & DefaultHostKeyPolicy): Ser
       const page = await jobs.list(jobQuery(filter), {
         limit: pageSize(size),
         order,
-        ...(before !== undefined && { before }),
+        before,
       });
       return {
         jobs: await viewJobs(jobs, page.jobs),

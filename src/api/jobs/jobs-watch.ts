@@ -55,7 +55,7 @@ export async function* watchJobs(
     if (!request.cursor && !request.skipInitial) {
       let before: string | undefined;
       do {
-        const page = await store.jobs.list(query, { limit: pageJobs, ...(before !== undefined && { before }) });
+        const page = await store.jobs.list(query, { limit: pageJobs, before });
         for (const job of page.jobs) membership.sent(job);
         // What was sent before the mark cannot be resumed behind: it has no cursor.
         for (const value of await viewJobs(store.jobs, page.jobs)) {

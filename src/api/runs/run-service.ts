@@ -48,7 +48,7 @@ export function createRunService(parts: JobCreation & DefaultHostKeyPolicy): Ser
       const before = readPageToken(key, 1, pageToken)?.[0];
       const page = await runs.list(runQuery(filter), {
         limit: pageSize(size),
-        ...(before !== undefined && { before }),
+        before,
       });
       return {
         runs: page.runs.map(viewRun),
