@@ -147,8 +147,8 @@ describe("types of tasks", () => {
       ...{ name: "port.audit", description: "Audits the ports of a switch", labels: { team: "lan" } },
       ...{ delivery: EffectClass.READ_ONLY, maxDeferrals: 3 },
       workers: [
-        { worker: "one", zone: "edge" },
         { worker: "both", zone: "default" },
+        { worker: "one", zone: "edge" },
       ],
     });
     expect(JSON.parse(audit?.input?.schema.value as string)).toEqual(schema);

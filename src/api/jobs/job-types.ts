@@ -73,7 +73,9 @@ function viewJobType(records: Known): JobType {
     input: schemaMessage(input),
     output: schemaMessage(output),
     delivery: effectClassNumbers[delivery],
-    workers: records.flatMap(({ zone, workers }) => workers.map((worker) => ({ worker, zone }))),
+    workers: [...records]
+      .sort((a, b) => (a.zone < b.zone ? -1 : 1))
+      .flatMap(({ zone, workers }) => workers.map((worker) => ({ worker, zone }))),
     loadTime: timestampFromMs(loadMs),
   });
 }
