@@ -29,6 +29,8 @@ export interface ExchangeRequest {
   /** How long a prompt must stand still before it is believed, in milliseconds. Default: not at all. */
   readonly settleMs?: number | undefined;
   /** See CommandRequest. */
+  readonly settlesAsAnswered?: boolean | undefined;
+  /** See CommandRequest. */
   readonly expectDisconnect?: boolean | undefined;
   /** Fails when the device prints more of something else before it repeats what was typed. Default false. */
   readonly refuseLeftovers?: boolean | undefined;

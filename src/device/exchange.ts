@@ -8,7 +8,7 @@ import { createPromptMark, type PromptMark } from "./prompt-mark.js";
 import { createPromptProbe, type PromptProbe } from "./prompt-probe.js";
 import { matchAnyPrompt, type PromptMatch } from "./prompt.js";
 import type { ShellListener } from "./shell.js";
-import { stillness } from "./stillness.js";
+import { settleMs, standStill, stillness } from "./stillness.js";
 
 const interruptMs = 2_000;
 
@@ -55,6 +55,7 @@ class Exchange implements ShellListener {
   private openLine = false;
   private torn = false;
   private longestPause = 0;
+  private answeredInMs: number | undefined;
   /** More than the echo has come, or may still come behind what looks like the end. */
   private answered: boolean;
   private isLookDue = false;
@@ -140,6 +141,7 @@ class Exchange implements ShellListener {
       this.torn = true;
       this.longestPause = Math.max(this.longestPause, now - this.heard);
     }
+    this.answeredInMs ??= now - this.begun;
     this.heard = now;
     this.openLine = this.phase !== "echo" && this.context.shell.line !== "";
     this.cancelStill?.();
@@ -188,8 +190,8 @@ class Exchange implements ShellListener {
       return this.still(mark.isSet() ? stillness.question : stillness.text, () => mark.set(line));
     }
     if (prompt) {
-      const settleMs = this.settleMs();
-      return settleMs > 0 ? this.still(settleMs, () => this.arrive(prompt)) : this.arrive(prompt);
+      const ms = this.settleMs();
+      return ms > 0 ? this.still(ms, () => this.arrive(prompt)) : this.arrive(prompt);
     }
     const pager = platform.pagers.find(({ match }) => match.test(line));
     if (pager) return this.still(stillness.text, () => this.turnPage(pager.send));
@@ -283,20 +285,16 @@ class Exchange implements ShellListener {
     this.outlet.push(text);
   }
 
-  /** How long a prompt must stand still, in milliseconds. */
   private settleMs(): number {
-    return Math.max(
-      this.answered ? (this.request.settleMs ?? 0) : 0,
-      this.context.platform.repaints ? stillness.repainted : 0,
-      this.torn ? Math.min(Math.max(4 * this.longestPause, 10), 500) : 0,
-    );
+    const { answered, answeredInMs, torn, longestPause } = this;
+    return settleMs(this.context.platform, this.request, { answered, answeredInMs, torn, longestPause });
   }
 
   // Time
 
   private still(ms: number, then: () => void): void {
     this.cancelStill?.();
-    this.cancelStill = this.context.clock.timer(ms, () => {
+    this.cancelStill = standStill(this.context.clock, ms, () => {
       this.cancelStill = undefined;
       this.guarded(then);
     });

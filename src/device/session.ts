@@ -57,6 +57,11 @@ export interface CommandRequest {
    */
   readonly settleMs?: number;
   /**
+   * A device that began its answer sooner than `settleMs` after what was typed has its prompt stand still for that time
+   * only: what it prints on would be here as quickly. Default false. Shells only.
+   */
+  readonly settlesAsAnswered?: boolean;
+  /**
    * The connection may end with the command: every prompt must stand still, also one right behind the echo. Default
    * false. Shells only.
    */

@@ -164,6 +164,7 @@ class ShellSession implements LiveSession {
         idleTimeoutMs: request.idleTimeoutMs,
         totalTimeoutMs: request.totalTimeoutMs,
         settleMs: request.settleMs,
+        settlesAsAnswered: request.settlesAsAnswered,
         expectDisconnect: request.expectDisconnect,
         // Before the first command, what still comes is a late greeting.
         refuseLeftovers: this.hasRun && request.refuseLeftovers,

@@ -1,3 +1,7 @@
+import type { Clock } from "../domain/clock.js";
+import type { ExchangeRequest } from "./exchange-request.js";
+import type { Platform } from "./platform.js";
+
 /** How long something must stand still at the end of the output before it is believed, in milliseconds. */
 export const stillness = {
   /** A pager or an expected question, which could also be a line of output cut in two. */
@@ -13,3 +17,39 @@ export const stillness = {
   /** Something that looks like a prompt but is not ours. */
   foreignPrompt: 250,
 };
+
+/** What has come of an answer that looks complete. */
+interface Answer {
+  /** More than the echo has come. */
+  readonly answered: boolean;
+  /** From what was typed to the first that came, in milliseconds. */
+  readonly answeredInMs: number | undefined;
+  /** Lines came in pieces, so long apart at most, in milliseconds. */
+  readonly torn: boolean;
+  readonly longestPause: number;
+}
+
+/** How long the prompt of this platform must stand still behind such an answer, in milliseconds. */
+export function settleMs(
+  { repaints }: Pick<Platform, "repaints">,
+  { settleMs: asked = 0, settlesAsAnswered = false }: Pick<ExchangeRequest, "settleMs" | "settlesAsAnswered">,
+  { answered, answeredInMs = asked, torn, longestPause }: Answer,
+): number {
+  return Math.max(
+    answered ? (settlesAsAnswered ? Math.min(asked, answeredInMs) : asked) : 0,
+    repaints ? stillness.repainted : 0,
+    torn ? Math.min(Math.max(4 * longestPause, 10), 500) : 0,
+  );
+}
+
+/**
+ * Calls `then` after so many milliseconds; the returned function cancels it. Timers know no less than one: what is
+ * shorter is waited for from turn to turn of the event loop, one at least, so that what has come by then is read.
+ */
+export function standStill(clock: Clock, ms: number, then: () => void): () => void {
+  if (ms >= 1) return clock.timer(ms, then);
+  const end = clock.monotonic() + ms;
+  const wait = (): NodeJS.Immediate => setImmediate(() => (clock.monotonic() < end ? (turn = wait()) : then()));
+  let turn = wait();
+  return () => clearImmediate(turn);
+}

@@ -8,10 +8,10 @@ import { AttemptError } from "./failure.js";
 
 /**
  * How long a prompt must stand still before the next line may go out. A change typed into one that still runs can do
- * harm; a read that was cut short is found out by what comes behind it, and read again.
+ * harm; a read that was cut short is found out by what comes behind it, and read again: then with more patience.
  */
-const changeSettleMs = 10;
-const readSettleMs = 1;
+const patient = { settleMs: 10 };
+const quick = { settleMs: 1, settlesAsAnswered: true };
 
 /** The longest silence of a device, where nothing else is said. */
 export const defaultIdleMs = 30_000;
@@ -54,7 +54,7 @@ export interface CommandLine {
  * connection, as it was to. Rejects as the session does, the line being noted as interrupted.
  */
 export async function runLine(
-  { writer, beforeWrite }: Pick<AttemptContext, "writer" | "beforeWrite">,
+  { writer, beforeWrite, job }: Pick<AttemptContext, "writer" | "beforeWrite" | "job">,
   line: CommandLine,
 ): Promise<CommandOutcome | undefined> {
   const { session, step, result, command, answers, idleTimeoutMs, totalTimeoutMs, maxOutputBytes, signal } = line;
@@ -74,7 +74,8 @@ export async function runLine(
       .run({
         ...{ command, answers, idleTimeoutMs, totalTimeoutMs, maxOutputBytes, signal, beforeWrite },
         ...(line.expectDisconnect ? { expectDisconnect: true } : {}),
-        ...(line.isChange ? { settleMs: changeSettleMs } : { settleMs: readSettleMs, refuseLeftovers: true }),
+        ...(line.isChange || job.attempt > 1 ? patient : quick),
+        ...(line.isChange ? {} : { refuseLeftovers: true }),
         onOutput: (text) => {
           came += Buffer.byteLength(text);
           line.took(Buffer.byteLength(text));
