@@ -10,7 +10,7 @@ import { DeviceError } from "./device-error.js";
 import type { Hop } from "./endpoint.js";
 import { gateGroupExchange } from "./group-exchange-gate.js";
 import { createHostKeyVerifier, hostKeyFromBlob, parseHostKey, type HostKey, type HostKeyVerdict } from "./host-key.js";
-import { joinWrites } from "./joined-writes.js";
+import { joinWrites } from "../streams/joined-writes.js";
 import { loadSsh2 } from "./key-exchange.js";
 import { privateKeyOf } from "./private-key.js";
 import { connectSparingly, settle } from "./sparing-client.js";

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { Redis, type RedisOptions } from "ioredis";
 import type { HostPort, RedisPlace, TlsFiles } from "./redis-place.js";
 import { reasonOf } from "./connection-errors.js";
+import { joinWrites } from "../streams/joined-writes.js";
 import { SteadySentinelConnector } from "./sentinel-connector.js";
 
 /** A command that takes longer than this is given up; whether Redis ran it is then unknown to the caller. */
@@ -67,7 +68,7 @@ async function readTls({ servername, ...files }: TlsFiles): Promise<NonNullable<
  * itself: a caller must know that its call failed, and repeats it under its request id. It comes back by itself.
  */
 export function stateConnection(access: Access, at?: HostPort): Redis {
-  return quiet(
+  const redis = quiet(
     new Redis({
       ...access,
       ...at,
@@ -84,6 +85,8 @@ export function stateConnection(access: Access, at?: HostPort): Redis {
       reconnectOnError: (error) => /^(READONLY|NOREPLICAS)/.test(error.message),
     }),
   );
+  redis.on("connect", () => joinWrites(redis.stream));
+  return redis;
 }
 
 /**

@@ -1,8 +1,8 @@
 import type { Duplex } from "node:stream";
 
 /**
- * Lets what is written in one turn leave in one piece. ssh2 writes the parts of a packet one by one where its cipher is
- * not compiled for the machine, and each would be a call of the system and a segment on the wire.
+ * Lets what is written in one turn leave in one piece, where a library writes part by part: each would be a call of the
+ * system, a segment on the wire, and a time that whoever reads it is woken.
  */
 export function joinWrites(stream: Duplex): void {
   const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;

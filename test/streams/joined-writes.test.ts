@@ -1,6 +1,6 @@
 import { Duplex } from "node:stream";
 import { expect, it } from "vitest";
-import { joinWrites } from "../../src/device/joined-writes.js";
+import { joinWrites } from "../../src/streams/joined-writes.js";
 
 /** A stream that remembers what it was made to write at once. */
 function recording(): { readonly stream: Duplex; readonly calls: string[] } {
