@@ -7,20 +7,26 @@ import type { Zones } from "./zones.js";
 
 /** How long one read of a feed blocks, and how often zones are looked for: a new zone's news begin to flow after it. */
 const blockMs = 1_000;
-/** How long a feed is left alone behind news. */
+/** How long a feed is left alone behind news where more comes than a read in that time, with so many reads to spare. */
 const gatherMs = 1;
+const readsToSpare = 3;
 
 /** What an entry of a feed tells of one job or run. */
 export interface Told {
   readonly id: string;
   /** The number of its last event. */
   readonly lastEvent: number;
+  /** With that event it was not over: it was begun, or has printed something. */
+  readonly goesOn: boolean;
 }
 
-/** What an entry tells: ids and the numbers of their last events, in turn. */
+/** What an entry tells: ids and the numbers of their last events, in turn; see `tell` in prelude.lua. */
 export function toldBy(fields: readonly string[]): Told[] {
   const told: Told[] = [];
-  for (let i = 0; i + 1 < fields.length; i += 2) told.push({ id: fields[i]!, lastEvent: Number(fields[i + 1]) });
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const number = Number(fields[i + 1]);
+    told.push({ id: fields[i]!, lastEvent: Math.abs(number), goesOn: number < 0 });
+  }
   return told;
 }
 
@@ -64,6 +70,8 @@ export function followFeeds({ links, keys, zones }: Parts, listener: FeedListene
   /** Reads the feeds that can be read together, on one connection, until that breaks. */
   async function readOn(connection: Redis, group: string): Promise<void> {
     const positions = new Map<string, string>();
+    let spare = readsToSpare;
+    let readAt = performance.now();
     while (!signal.aborted) {
       const added = known.filter((feed) => links.together(feed) === group && !positions.has(feed));
       for (const feed of added) positions.set(feed, await tailOf(links.state, feed));
@@ -77,8 +85,12 @@ export function followFeeds({ links, keys, zones }: Parts, listener: FeedListene
         if (String(stream) === runs) listener.runNews(told);
         else listener.news(told);
       }
-      // What comes close behind is read together with what follows it: a job is begun soon after it is created.
-      if (news) await rest(gatherMs);
+      if (!news) continue;
+      // The end of a job that runs alone is told at once; of many, what comes close together is read together.
+      const now = performance.now();
+      spare = Math.min(spare + (now - readAt) / gatherMs, readsToSpare) - 1;
+      readAt = now;
+      if (spare < 0) await rest(gatherMs);
     }
   }
 

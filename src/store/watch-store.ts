@@ -12,10 +12,10 @@ export interface WatchStore {
   /** Names this installation's history; cursors of another epoch are void. */
   epoch(): Promise<string>;
   /**
-   * Calls back, soon, with the number of its last event whenever the job has a new one; also when news may have been
-   * missed, with Infinity. Returns how to stop.
+   * Calls back, soon, with the number of its last event whenever the job has a new one, and whether it then went on;
+   * also when news may have been missed, with Infinity. Returns how to stop.
    */
-  onJob(id: string, changed: (lastEvent: number) => void): () => void;
+  onJob(id: string, changed: (lastEvent: number, goesOn: boolean) => void): () => void;
   /** The same of a run: whenever it has another revision. */
   onRun(id: string, changed: () => void): () => void;
   /** Calls back, soon, whenever any zone's feed grew. Returns how to stop. */

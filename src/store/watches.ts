@@ -16,8 +16,8 @@ const feedStart = "0-0";
 /** Entries that a feed keeps (FEED_KEPT in prelude.lua): of one that has fewer, none was ever trimmed. */
 const feedKept = 200_000;
 
-/** Called back with the number of the last event: of a run, its revision. */
-type Follower = (lastEvent: number) => void;
+/** Called back with the number of the last event, of a run its revision, and whether a job only goes on. */
+type Follower = (lastEvent: number, goesOn: boolean) => void;
 
 /**
  * Live news, from a few blocking reads per process. A follower gets a hint, never the thing itself: it reads what it
@@ -40,15 +40,17 @@ export function createWatchStore(
       { links, keys, zones },
       {
         news(jobs) {
-          for (const { id, lastEvent } of jobs) for (const changed of byJob.get(id) ?? []) changed(lastEvent);
+          for (const { id, lastEvent, goesOn } of jobs)
+            for (const changed of byJob.get(id) ?? []) changed(lastEvent, goesOn);
           for (const changed of everyone) changed();
         },
         runNews(runs) {
-          for (const { id, lastEvent } of runs) for (const changed of byRun.get(id) ?? []) changed(lastEvent);
+          for (const { id, lastEvent, goesOn } of runs)
+            for (const changed of byRun.get(id) ?? []) changed(lastEvent, goesOn);
         },
         caughtUp() {
           for (const listeners of [...byJob.values(), ...byRun.values()])
-            for (const changed of listeners) changed(Infinity);
+            for (const changed of listeners) changed(Infinity, false);
           for (const changed of everyone) changed();
         },
       },

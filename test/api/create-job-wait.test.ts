@@ -61,6 +61,30 @@ test("the same request again waits for the same job, and a job that is final is 
   expect((await clients.jobs.createJob(request)).job).toMatchObject({ id: one.job!.id, state: JobState.SUCCEEDED });
 });
 
+test("who waits for the end looks when the job ends, and not at what it does until then", async () => {
+  const { jobs, watches } = api.store;
+  const { getWithOutput } = jobs;
+  let looks = 0;
+  Object.assign(jobs, {
+    getWithOutput: (...given: Parameters<typeof getWithOutput>) => (looks++, getWithOutput(...given)),
+  });
+  try {
+    const answering = clients.jobs.createJob({ job: spec(), waitTimeout: long });
+    const worker = await eventually(() => claimNext(api.store));
+    const told: [number, boolean][] = [];
+    const stop = watches.onJob(worker.holder.job, (...news) => told.push(news));
+    for (const text of ["one\n", "two\n"]) await worker.print(1, text);
+    await eventually(() => expect(told.at(-1)).toEqual([4, true]));
+    expect(looks).toBe(0);
+    await worker.end({ result: commandsResult({ command: "show version", outputBytes: 8 }) });
+    expect((await answering).job?.state).toBe(JobState.SUCCEEDED);
+    expect([looks, told.at(-1)]).toEqual([1, [5, false]]);
+    stop();
+  } finally {
+    Object.assign(jobs, { getWithOutput });
+  }
+});
+
 test("answers with the job as it is when the time is up", async () => {
   const { job } = await clients.jobs.createJob({ job: spec(), waitTimeout: { nanos: 50_000_000 } });
   expect(job).toMatchObject({ state: JobState.QUEUED, waitingReason: expect.any(Number) as number });

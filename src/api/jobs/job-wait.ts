@@ -41,7 +41,7 @@ export async function waitForEnd(
   const untilMs = clock.monotonic() + waitMs;
   const news = createDirtyFlag(clock);
   // Its first event is that it was created.
-  const unsubscribe = watches.onJob(id, (lastEvent) => lastEvent > 1 && news.set());
+  const unsubscribe = watches.onJob(id, (lastEvent, goesOn) => lastEvent > 1 && !goesOn && news.set());
   let look = first ?? readWhole;
   try {
     for (;;) {

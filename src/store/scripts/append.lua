@@ -39,5 +39,5 @@ end
 if ARGV[7] ~= '' then add(fields, 'is', ARGV[7]) end
 if ARGV[8] ~= '' then add(fields, 'cs', ARGV[8]) end
 call('HSET', job, unpack(fields))
-if #events > 0 then announce(id, number) end
+if #events > 0 then announce(id, '-' .. number) end
 return cut and 'CUT' or 'OK'

@@ -197,7 +197,7 @@ while taken < limit and looks > 0 do
     if facts[ATT] then keep_attempt(job, facts[ATT]) end
     call('HSET', job, 'st', 'RUNNING', 'w', worker, 'f', mark, 's', now_text, 'n', number, 'att', attempt)
     if not untold then call('RPUSH', events .. id, event_json(number, attempt, running_body)) end
-    announce(id, number)
+    announce(id, '-' .. number)
     write('ZREM', expire, id)
     write('ZREM', queued, id)
     write('ZADD', running, '0', id)

@@ -69,7 +69,8 @@ local function state_body(state)
   return '"k":"state","s":"' .. state .. '"'
 end
 
--- Tells followers of jobs and the number of each one's last event, in turn.
+-- Tells followers of jobs and the number of each one's last event, in turn: behind a minus when the job only goes on,
+-- which spares those who wait for its end a look.
 local function tell(news)
   call('XADD', key('feed'), 'MAXLEN', '~', FEED_KEPT, '*', unpack(news))
 end
