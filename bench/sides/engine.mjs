@@ -24,7 +24,9 @@ export async function openEngine(module) {
     }
     return endpoints.get(name);
   };
-  const request = { idleTimeoutMs: 60_000, totalTimeoutMs: 120_000, maxOutputBytes: 16 * 1024 * 1024 };
+  // As a worker reads: see src/worker/command-line.ts.
+  const patience = { settleMs: 1, settlesAsAnswered: true, refuseLeftovers: true };
+  const request = { idleTimeoutMs: 60_000, totalTimeoutMs: 120_000, maxOutputBytes: 16 * 1024 * 1024, ...patience };
   const using = async (device, use) => {
     const session = await pool.checkout(endpointOf(device));
     try {
