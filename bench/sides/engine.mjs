@@ -40,8 +40,10 @@ export async function openEngine(module) {
     show: (device, ...commands) =>
       using(device, async (session) => {
         let bytes = 0;
-        for (const command of commands) {
-          const outcome = await session.run({ command, ...request, onOutput: (text) => void (bytes += text.length) });
+        for (const [i, command] of commands.entries()) {
+          const isFollowed = i < commands.length - 1;
+          const onOutput = (text) => void (bytes += text.length);
+          const outcome = await session.run({ command, ...request, isFollowed, onOutput });
           if (outcome.status !== "ok") throw new Error(`${command} was rejected`);
         }
         return { bytes };

@@ -31,6 +31,8 @@ export interface ExchangeRequest {
   /** See CommandRequest. */
   readonly settlesAsAnswered?: boolean | undefined;
   /** See CommandRequest. */
+  readonly isFollowed?: boolean | undefined;
+  /** See CommandRequest. */
   readonly expectDisconnect?: boolean | undefined;
   /** Fails when the device prints more of something else before it repeats what was typed. Default false. */
   readonly refuseLeftovers?: boolean | undefined;

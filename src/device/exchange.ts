@@ -55,7 +55,8 @@ class Exchange implements ShellListener {
   private openLine = false;
   private torn = false;
   private longestPause = 0;
-  private answeredInMs: number | undefined;
+  private pieces = 0;
+  private answeredInMs = 0;
   /** More than the echo has come, or may still come behind what looks like the end. */
   private answered: boolean;
   private isLookDue = false;
@@ -141,7 +142,7 @@ class Exchange implements ShellListener {
       this.torn = true;
       this.longestPause = Math.max(this.longestPause, now - this.heard);
     }
-    this.answeredInMs ??= now - this.begun;
+    if (++this.pieces === 1) this.answeredInMs = now - this.begun;
     this.heard = now;
     this.openLine = this.phase !== "echo" && this.context.shell.line !== "";
     this.cancelStill?.();
@@ -286,8 +287,8 @@ class Exchange implements ShellListener {
   }
 
   private settleMs(): number {
-    const { answered, answeredInMs, torn, longestPause } = this;
-    return settleMs(this.context.platform, this.request, { answered, answeredInMs, torn, longestPause });
+    const { answered, answeredInMs, pieces, torn, longestPause } = this;
+    return settleMs(this.context.platform, this.request, { answered, answeredInMs, pieces, torn, longestPause });
   }
 
   // Time

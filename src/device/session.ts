@@ -62,6 +62,11 @@ export interface CommandRequest {
    */
   readonly settlesAsAnswered?: boolean;
   /**
+   * Another command follows, which finds out what was printed behind a prompt that was believed too soon: that of an
+   * answer in one piece is believed at once. Default false. Shells only.
+   */
+  readonly isFollowed?: boolean;
+  /**
    * The connection may end with the command: every prompt must stand still, also one right behind the echo. Default
    * false. Shells only.
    */

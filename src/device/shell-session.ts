@@ -165,6 +165,7 @@ class ShellSession implements LiveSession {
         totalTimeoutMs: request.totalTimeoutMs,
         settleMs: request.settleMs,
         settlesAsAnswered: request.settlesAsAnswered,
+        isFollowed: request.isFollowed,
         expectDisconnect: request.expectDisconnect,
         // Before the first command, what still comes is a late greeting.
         refuseLeftovers: this.hasRun && request.refuseLeftovers,

@@ -22,8 +22,10 @@ export const stillness = {
 interface Answer {
   /** More than the echo has come. */
   readonly answered: boolean;
-  /** From what was typed to the first that came, in milliseconds. */
-  readonly answeredInMs: number | undefined;
+  /** In how many pieces it came, its echo with it. */
+  readonly pieces: number;
+  /** From what was typed to the first of them, in milliseconds. */
+  readonly answeredInMs: number;
   /** Lines came in pieces, so long apart at most, in milliseconds. */
   readonly torn: boolean;
   readonly longestPause: number;
@@ -32,14 +34,26 @@ interface Answer {
 /** How long the prompt of this platform must stand still behind such an answer, in milliseconds. */
 export function settleMs(
   { repaints }: Pick<Platform, "repaints">,
-  { settleMs: asked = 0, settlesAsAnswered = false }: Pick<ExchangeRequest, "settleMs" | "settlesAsAnswered">,
-  { answered, answeredInMs = asked, torn, longestPause }: Answer,
+  request: Pick<ExchangeRequest, "settleMs" | "settlesAsAnswered" | "isFollowed">,
+  { torn, longestPause, ...answer }: Answer,
 ): number {
   return Math.max(
-    answered ? (settlesAsAnswered ? Math.min(asked, answeredInMs) : asked) : 0,
+    askedMs(request, answer),
     repaints ? stillness.repainted : 0,
     torn ? Math.min(Math.max(4 * longestPause, 10), 500) : 0,
   );
+}
+
+function askedMs(
+  {
+    settleMs = 0,
+    settlesAsAnswered,
+    isFollowed,
+  }: Pick<ExchangeRequest, "settleMs" | "settlesAsAnswered" | "isFollowed">,
+  { answered, pieces, answeredInMs }: Omit<Answer, "torn" | "longestPause">,
+): number {
+  if (!answered || (isFollowed && pieces === 1)) return 0;
+  return settlesAsAnswered ? Math.min(settleMs, answeredInMs) : settleMs;
 }
 
 /**

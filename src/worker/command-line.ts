@@ -37,6 +37,8 @@ export interface CommandLine {
   /** May change the device. */
   readonly isChange: boolean;
   readonly signal: AbortSignal;
+  /** Another line follows in this session. Default false. */
+  readonly isFollowed?: boolean;
   /** Filled in. Its command is the one that is told, without secrets. */
   readonly result: CommandResult;
   /** Told how much came, before secrets are taken out. */
@@ -74,7 +76,7 @@ export async function runLine(
       .run({
         ...{ command, answers, idleTimeoutMs, totalTimeoutMs, maxOutputBytes, signal, beforeWrite },
         ...(line.expectDisconnect ? { expectDisconnect: true } : {}),
-        ...(line.isChange || job.attempt > 1 ? patient : quick),
+        ...(line.isChange || job.attempt > 1 ? patient : { ...quick, isFollowed: line.isFollowed ?? false }),
         ...(line.isChange ? {} : { refuseLeftovers: true }),
         onOutput: (text) => {
           came += Buffer.byteLength(text);

@@ -28,6 +28,7 @@ export async function runCommands(
   const results: CommandResult[] = operation.commands.map(({ command }) =>
     create(CommandResultSchema, { command: redactor.redact(command), status: Status.SKIPPED }),
   );
+  const steps = operation.commands.length;
   const isChange = job.effectClass === "AT_MOST_ONCE";
   const signal = isChange ? afterGrace(context) : context.signal;
   let session: Session | undefined;
@@ -52,6 +53,7 @@ export async function runCommands(
       const own: Session = session;
       const outcome = await runLine(context, {
         ...{ session: own, redactor, step, command, answers, isChange, signal, result },
+        isFollowed: step < steps,
         idleTimeoutMs: idleTimeout ? durationMs(idleTimeout) : defaultIdleMs,
         totalTimeoutMs: limits.executionMs,
         maxOutputBytes: bytesLeft,
@@ -85,7 +87,6 @@ export async function runCommands(
     result: { case: "commands", value: { commands: results } },
     sessionReused,
   });
-  const steps = operation.commands.length;
   const done = { result: toBinary(JobResultSchema, message), confirmedStep, intendedStep, steps, changed };
   return error === undefined ? done : { ...done, error };
 }
