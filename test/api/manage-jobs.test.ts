@@ -76,7 +76,7 @@ describe("ListJobs", () => {
     expect(await listAll({ ...run, queues: ["fifo"] })).toEqual([]);
     expect(await listAll({ ...run, devices: [endpoint.split(":")[0]] })).toEqual([two]);
     expect(await listAll({ ...run, devices: [endpoint], queues: ["device/r9"] })).toEqual([]);
-    expect(await listAll({ ...run, creators: ["local"], zones: ["default"] })).toEqual([two, one]);
+    expect(await listAll({ ...run, creators: ["local"], zones: ["default"] })).toEqual([one, two].sort().reverse());
     const after = { seconds: BigInt(Math.floor(at.getTime() / 1_000) + 60) };
     expect(await listAll({ ...run, createdAfter: after })).toEqual([]);
     expect(await listAll({ ids: [one, "0".repeat(26)] })).toEqual([one]);
