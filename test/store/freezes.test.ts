@@ -6,6 +6,7 @@ import { createPolicyStore } from "../../src/store/policies.js";
 import { createScripts } from "../../src/store/scripts.js";
 import { createZones } from "../../src/store/zones.js";
 import { createCalendar } from "../../src/system/calendar.js";
+import { eventually } from "../support/eventually.js";
 import { claimOne, newJob, succeed, worker } from "../support/jobs.js";
 import { openTestStore, type TestStore } from "../support/store.js";
 
@@ -167,7 +168,7 @@ describe("a stop of changes", () => {
     await at.store.leases.register(w1);
     const off = await at.store.leases.onHint(w1, ({ kind }) => hints.push(kind));
     await at.store.policies.stop({ owner: "ann", reason: "fire" });
-    await expect.poll(() => hints).toContain("stop");
+    await eventually(() => expect(hints).toContain("stop"));
     await off();
     await at.store.ensureZone("berlin");
     for (const zone of ["default", "berlin"]) {

@@ -2,6 +2,7 @@ import { EventEmitter } from "node:events";
 import type { Redis } from "ioredis";
 import { expect, test } from "vitest";
 import { openHintLine } from "../../src/store/hint-line.js";
+import { eventually } from "../support/eventually.js";
 
 /** As much of a connection as a line uses. */
 class FakeConnection extends EventEmitter {
@@ -24,7 +25,7 @@ test("a connection that has ended is not ended once more: the client would hold 
   };
   const line = await openHintLine(dial, { message: () => undefined, back: () => undefined });
   made[0]?.disconnect();
-  await expect.poll(() => made.length).toBe(2);
+  await eventually(() => expect(made).toHaveLength(2));
   await line.stop();
   expect(made.map(({ disconnects }) => disconnects)).toEqual([1, 1]);
 });

@@ -3,6 +3,7 @@ import type { NewJob } from "../../src/domain/job.js";
 import { createKeySpace, keyOf } from "../../src/store/keys.js";
 import { createScripts } from "../../src/store/scripts.js";
 import type { Newcomer, WorkerIdentity } from "../../src/store/store.js";
+import { eventually } from "../support/eventually.js";
 import { claimOne, newJob, succeed, worker } from "../support/jobs.js";
 import { openTestStore, see, type TestStore } from "../support/store.js";
 
@@ -88,7 +89,7 @@ test("a change that comes back into its line waits as well", async () => {
   await at.store.leases.settle(w1, history, [holder]);
   await tell(w1, ["w1"]);
   at.time.now += 31_000;
-  await expect.poll(async () => (await at.store.upkeep.reconcile(zone)).state).toBe("OPENED");
+  await eventually(async () => expect((await at.store.upkeep.reconcile(zone)).state).toBe("OPENED"));
   await expect(at.store.leases.intent(holder, 1)).rejects.toMatchObject({ reason: "STORE_RECONCILING" });
   const lost = { reason: "WORKER_LOST", message: "away" };
   const end = { verdict: "REQUEUE", error: lost, intendedStep: 0, confirmedStep: 0, keepDevice: true } as const;
