@@ -66,7 +66,8 @@ test("a worker that knows less than the server asks for the consent that the ser
 test("a definition that does not hold keeps a process from starting, and is named", async () => {
   await writeFile(join(folder, "bad.yaml"), "name: bad\ndescription: x\nchannel: shell\nprompts: { a: '(x+)+$' }\n");
   const worker = startOurs(["worker"], { ...at.env, POINTSMAN_PLATFORMS_DIR: folder });
-  await new Promise((resolve) => worker.child.once("exit", resolve));
+  // Ended and read to the end: what it said may come after its exit.
+  await new Promise((resolve) => worker.child.once("close", resolve));
   expect(worker.child.exitCode).toBe(1);
   expect(worker.log.join("\n")).toContain("bad.yaml: prompts.a");
 });

@@ -39,7 +39,8 @@ test("a worker that stands still, and one whose event loop is blocked, are kille
   for (const worker of [stopped, spins]) {
     if (worker.child.exitCode === null) await once(worker.child, "exit");
     expect(worker.child.exitCode).toBe(137);
-    expect(worker.log.join("\n")).toMatch(/stood still for 10 s: killed/);
+    // What it said last may be read after its exit.
+    await eventually(() => expect(worker.log.join("\n")).toMatch(/stood still for 10 s: killed/));
   }
   expect(isThere(pid)).toBe(false);
 });
