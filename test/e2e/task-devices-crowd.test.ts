@@ -192,12 +192,13 @@ describe("stopping changes", () => {
     const together = [{ on: "r1", configure: ["interface Loopback0"], caught: true }];
     const { id } = await at.client.jobs.create(work("careful", { together }));
     await at.simulator.find((entry) => entry.device === "r1" && entry.line.startsWith("terminal"));
-    const [child] = await childrenOf(id);
+    // The task says so after it has asked for the job: the device may be the first to know.
+    const child = await eventually(async () => (await childrenOf(id))[0] ?? expect.fail("no job is told of yet"));
     await at.client.policies.stopChanges("fire in the datacentre");
-    await at.toldToStop(child!.id);
+    await at.toldToStop(child.id);
     await at.toldToStop(id);
     answer.open();
-    expect((await at.client.jobs.wait(child!.id, { timeoutMs: endedWithinMs })).state).toBe(JobState.CANCELLED);
+    expect((await at.client.jobs.wait(child.id, { timeoutMs: endedWithinMs })).state).toBe(JobState.CANCELLED);
     await at.client.policies.allowChanges();
     await at.client.jobs.wait(id, { timeoutMs: endedWithinMs });
     expect(at.simulator.device("r1").commands()).not.toContain("interface Loopback0");
