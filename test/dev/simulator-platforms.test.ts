@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createSimulator } from "../../src/dev/simulator/simulator.js";
 import { systemClock } from "../../src/system/clock.js";
+import { createDoor } from "../support/door.js";
 import { connect, exec, openShell, type PlainShell } from "./plain-client.js";
 import { access, device, SECRET, simulate } from "./simulate.js";
 
@@ -289,11 +290,15 @@ describe("linux", () => {
   });
 
   test("ten channels run side by side on one connection, an eleventh is refused", async () => {
-    const simulator = await simulate([device("linux")]);
+    const answer = createDoor();
+    const simulator = await simulate([
+      device("linux", { faults: { delay: { matching: /^echo \d/, until: answer.opened } } }),
+    ]);
     const client = await connect(access(simulator));
-    const running = Array.from({ length: 10 }, (_none, at) => exec(client, `sleep 0.2; echo ${at}`));
-    await simulator.find((entry) => entry.kind === "command" && entry.line.endsWith("echo 9"));
+    const running = Array.from({ length: 10 }, (_none, at) => exec(client, `echo ${at}`));
+    await simulator.find((entry) => entry.kind === "command" && entry.line === "echo 9");
     await expect(exec(client, "true")).rejects.toThrow(/open failure/i);
+    answer.open();
     expect((await Promise.all(running)).map(({ stdout }) => stdout)).toEqual(
       Array.from({ length: 10 }, (_none, at) => `${at}\n`),
     );
