@@ -102,7 +102,7 @@ test("the platform's own answer meets the question that leaving asks, and its ow
 test("a line that leads out of the configuration counts as rejected", async () => {
   const { session, type } = await start(() => "");
   await type(session, "good");
-  const bounds = { idleTimeoutMs: 1_000, totalTimeoutMs: 2_000, maxOutputBytes: 100 };
+  const bounds = { idleTimeoutMs: 60_000, totalTimeoutMs: 60_000, maxOutputBytes: 100 };
   await session.run({ command: "end", ...bounds });
   expect(session.mode).toBe("enable");
   const [outcome] = await type(session, "good");

@@ -409,7 +409,7 @@ describe("a warm session on a device", () => {
     sessions.checkin(session);
     const again = await sessions.checkout(endpoint(one.port, one.hostKey));
     expect(again.reused).toBe(true);
-    const { tail } = await run(again, "hang", { idleTimeoutMs: 50 }).then(
+    const { tail } = await run(again, "hang", { idleTimeoutMs: 2_000 }).then(
       () => expect.fail("nothing was answered"),
       (error: DeviceError) => error,
     );
