@@ -46,6 +46,7 @@ test("the line of a call in the log names the job that it was about, or that it 
 
 test("whoever asks whether it lives may ask for the head alone, over either HTTP", async () => {
   const session = http2.connect(api.baseUrl);
+  await eventually(async () => expect((await fetch(`${api.baseUrl}/readyz`)).status).toBe(200));
   for (const path of ["/livez", "/readyz"]) {
     const head = await fetch(`${api.baseUrl}${path}`, { method: "HEAD" });
     expect([head.status, await head.text()]).toEqual([200, ""]);

@@ -42,13 +42,15 @@ test("servers do their work for the other zones, and say so to whoever sends the
   const calls = () => ({ calls: 0, faults: 0, meanMs: 0, longestMs: 0 });
   const monitor = createHealthMonitor({ store, clock: systemClock, version: "1.2.3", calls });
   await monitor.start();
-  const { status, components } = monitor.current();
-  monitor.stop();
-  expect(components.find(({ name }) => name === "redis")).toMatchObject({
-    status: HealthStatus.DEGRADED,
-    message: "a part of it cannot be reached: its zones stand still",
-  });
-  expect(status).toBe(HealthStatus.DEGRADED);
+  // A single look that a busy machine makes late counts for itself; the next one is a fresh one.
+  await eventually(() => {
+    const { status, components } = monitor.current();
+    expect(components.find(({ name }) => name === "redis")).toMatchObject({
+      status: HealthStatus.DEGRADED,
+      message: "a part of it cannot be reached: its zones stand still",
+    });
+    expect(status).toBe(HealthStatus.DEGRADED);
+  }).finally(() => monitor.stop());
 });
 
 test("jobs of the other zones can be followed", async () => {
