@@ -236,7 +236,9 @@ export function startCluster(primaries = 3, replicas = 0, { tls = false } = {}):
       }
     }, 120_000);
     const giveUpAfter = async (ms: number): Promise<void> => {
-      for (const { redis } of nodes) await redis.config("SET", "cluster-node-timeout", String(ms));
+      // Nothing can be said to one that has been killed.
+      for (const { redis } of nodes.filter((node) => node.redis.status !== "end"))
+        await redis.config("SET", "cluster-node-timeout", String(ms));
     };
     await giveUpAfter(patienceMs);
     const hosts = nodes.slice(0, 2).map(({ port }) => `127.0.0.1:${port}`);
