@@ -1,5 +1,6 @@
+import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { freePort } from "./free-port.js";
 
 /** A delivery as an endpoint got it. */
 export interface ReceivedHook {
@@ -23,7 +24,8 @@ export interface HookEndpoint {
 export async function startHookEndpoint(): Promise<HookEndpoint> {
   const received: ReceivedHook[] = [];
   const accept: HookEndpoint["answer"] = (_request, response) => void response.writeHead(204).end();
-  let port = 0;
+  // One that nobody else is given while it does not listen.
+  const port = await freePort();
   let server: Server | undefined;
   const endpoint = {
     answer: accept,
@@ -41,8 +43,8 @@ export async function startHookEndpoint(): Promise<HookEndpoint> {
           endpoint.answer(got, response);
         });
       });
-      await new Promise<void>((resolve) => listening.listen(port, "127.0.0.1", resolve));
-      port = (listening.address() as AddressInfo).port;
+      listening.listen(port, "127.0.0.1");
+      await once(listening, "listening");
       server = listening;
     },
     async stop() {
