@@ -34,7 +34,9 @@ test("tells the whole story of a session, with time and mode, and never a secret
   await shell.until("r1#");
   shell.type("exit\r");
   await shell.closed;
+  // Either may be told first.
   await simulator.find(({ kind }) => kind === "disconnect");
+  await simulator.find(({ kind }) => kind === "close");
   const journal = simulator.journal();
   expect(journal.map(({ kind, mode, line }) => `${kind} ${mode} ${line}`.trimEnd())).toEqual([
     expect.stringMatching(/^connect {2}127\.0\.0\.1:\d+$/),
