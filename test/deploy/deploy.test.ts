@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { settings } from "../../src/config.js";
 import { samplesOf } from "../observe/samples.js";
+import { eventually } from "../support/eventually.js";
 import { freePort } from "../support/free-port.js";
 import { device, startSystem, type System } from "../support/system.js";
 
@@ -48,9 +49,14 @@ describe("alerts and dashboard", () => {
     });
     await at.startWorker({ POINTSMAN_METRICS_PORT: String(port) });
     await at.client.jobs.run({ device: "srv1", commands: ["uptime"] });
-    for (const url of [at.url, `http://127.0.0.1:${port}`]) {
-      text += await (await fetch(`${url}/metrics`)).text();
-    }
+    // A worker counts a job when it has told its end.
+    const scrape = async (url: string): Promise<string> => (await fetch(`${url}/metrics`)).text();
+    const ofWorker = await eventually(async () => {
+      const told = await scrape(`http://127.0.0.1:${port}`);
+      expect(told).toMatch(/^pointsman_attempts_total\{/m);
+      return told;
+    });
+    text = (await scrape(at.url)) + ofWorker;
     for (const { name } of samplesOf(text)) scraped.add(name);
     // A counter with labels that nothing has counted yet is there with its type, and no line.
     for (const [, name = ""] of text.matchAll(/^# TYPE (\S+) counter$/gm)) scraped.add(name);
