@@ -88,8 +88,10 @@ describe("a program on a node", () => {
     const job = await at.client.jobs.get(asked.id, { waitMs: 120_000 });
     expect(job).toMatchObject({ state: JobState.FAILED, effect: Effect.PARTIAL, error: { reason } });
     // What nobody has buried yet is dead all the same.
-    const state = spawnSync("ps", ["-o", "stat=", "-p", String(child)], { encoding: "utf8" }).stdout;
-    expect(state.trim()).toMatch(/^(Z.*)?$/);
+    await eventually(() => {
+      const state = spawnSync("ps", ["-o", "stat=", "-p", String(child)], { encoding: "utf8" }).stdout;
+      expect(state.trim()).toMatch(/^(Z.*)?$/);
+    });
   });
 
   test("that floods is cut at the job's limit and killed", async () => {

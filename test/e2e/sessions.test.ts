@@ -119,7 +119,7 @@ test("a job that still connects is cut as well, where its device is named", asyn
     expect(later.attempts.length).toBeGreaterThan(length);
   });
   await at.client.jobs.cancel(job.id, { interruptRunning: true });
-}, 60_000);
+});
 
 test("the commands of an operator do the same, by worker, credential and state, page by page", async () => {
   const cli = (...words: string[]) => runCli(words, { url: at.url });
