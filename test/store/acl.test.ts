@@ -9,6 +9,7 @@ import { startPrivateRedis } from "../../src/dev/private-redis.js";
 import { stateCommands } from "../../src/store/connection.js";
 import { createRedisStore } from "../../src/store/redis-store.js";
 import { createCalendar } from "../../src/system/calendar.js";
+import { freePort } from "../support/free-port.js";
 import { startSecured, type Topology } from "../support/redis-topologies.js";
 
 let topology: Topology;
@@ -135,6 +136,8 @@ test("what the configuration leaves commented out for a cluster is accepted", as
   expect(cluster.length).toBeGreaterThan(6);
   const dir = await mkdtemp(join(tmpdir(), "pm-conf-"));
   const extraArgs = cluster.map((part) => (part.startsWith("cluster-") ? `--${part}` : part));
+  // Without a port of its own to count from, every such process would want the same one for its bus.
+  extraArgs.push("--cluster-port", String(await freePort()));
   const server = await startPrivateRedis({ dir, appendOnly: false, extraArgs });
   await server.stop();
   await rm(dir, { recursive: true, force: true });
