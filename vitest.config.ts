@@ -16,5 +16,6 @@ export default defineConfig({
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     globalSetup: ["test/support/build.ts"],
+    setupFiles: ["test/support/same-histories.ts"],
   },
 });
