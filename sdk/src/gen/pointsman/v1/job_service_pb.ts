@@ -1801,7 +1801,7 @@ export const JobViewSchema: GenEnum<JobView> = /*@__PURE__*/
   enumDesc(file_pointsman_v1_job_service, 0);
 
 /**
- * How a list is ordered, newest first.
+ * How a list is ordered, newest first. What has the same millisecond is ordered by its id, which says nothing about time.
  *
  * @generated from enum pointsman.v1.JobOrder
  */
@@ -1829,7 +1829,7 @@ export const JobOrder = {
 } as const;
 
 /**
- * How a list is ordered, newest first.
+ * How a list is ordered, newest first. What has the same millisecond is ordered by its id, which says nothing about time.
  *
  * @generated from enum pointsman.v1.JobOrder
  */

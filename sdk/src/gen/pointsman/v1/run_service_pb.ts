@@ -911,7 +911,7 @@ export const RunService: GenService<{
     output: typeof GetRunResponseSchema;
   },
   /**
-   * Lists runs, newest first, in pages that stay stable while runs come and go.
+   * Lists runs, newest first and those of one millisecond by id, in pages that stay stable while runs come and go.
    *
    * @generated from rpc pointsman.v1.RunService.ListRuns
    */
