@@ -69,4 +69,20 @@ describe("a job that is not to wait", () => {
       expect(problems).toEqual([]);
     },
   );
+
+  test("takes the place of no job that waits where it would only fail", async () => {
+    const dedupe = { key: "backup", policy: "REPLACE" } as const;
+    const live = await create({ failIfBlocked: false, dedupe });
+    await at.store.queues.pause(place, pause);
+    const refused = await create({ dedupe });
+    expect(await at.store.jobs.get(refused)).toMatchObject({ state: "FAILED", error: { reason: "QUEUE_PAUSED" } });
+    expect(await at.store.jobs.get(live)).toMatchObject({ state: "QUEUED" });
+    await expect(create({ dedupe: { ...dedupe, policy: "REJECT" } })).rejects.toMatchObject({
+      metadata: { job: live },
+    });
+    await at.store.queues.pause(place, undefined);
+    const next = await create({ dedupe });
+    expect((await at.store.jobs.get(live))?.state).toBe("CANCELLED");
+    expect((await claimOne(at.store, w1))?.job).toBe(next);
+  });
 });

@@ -51,6 +51,16 @@ local function replace(old, id)
   place(facts[2])
 end
 
+-- What stands in the way of a job that could start now: the policy or limit that closes, and until when it does; the line
+-- that is open; whether that is open to it, and whether it passes a lock.
+local function ways(device, endpoint, line, id, queue, definition)
+  local full, ends = frozen(endpoint, line)
+  full = full or ((queue or limited) and full_limit(id, names_of(cjson.decode(definition))))
+  local from = source(endpoint, line, device)
+  local passes = device.locker and device.locker == cjson.decode(definition).by
+  return full, ends, from, passes or from == key(line, endpoint), passes
+end
+
 local NOTHING_MORE = {}
 
 local function accept(before, id, endpoint, class, worth, timeout, definition, spec, token, second, third, request_name,
@@ -84,10 +94,6 @@ local function accept(before, id, endpoint, class, worth, timeout, definition, s
     local fresh = call('SETNX', request, id .. ' ' .. fingerprint) == 1
     if not fresh then return repeated(call('GET', request), fingerprint) end
   end
-  if twin then
-    replace(twin, id)
-    device = gates(endpoint)
-  end
 
   local start = options.start and tonumber(options.start) or now
   local later = start > now
@@ -111,6 +117,16 @@ local function accept(before, id, endpoint, class, worth, timeout, definition, s
       device = gates(endpoint)
     end
   end
+  local why, what, metadata
+  if options.blocked and not later then
+    local full, ends, from, own = ways(device, endpoint, line, id, options.queue, definition)
+    why, what, metadata = obstacle(device, endpoint, from, own, full, ends)
+  end
+  -- One that is not to wait, and would, takes nobody's place.
+  if twin and not why then
+    replace(twin, id)
+    device = gates(endpoint)
+  end
   if options.skill then
     add(fields, 'skill', options.skill)
     if not device.skill then
@@ -130,7 +146,7 @@ local function accept(before, id, endpoint, class, worth, timeout, definition, s
   end
   if options.dedupe then
     add(fields, 'dedupe', options.dedupe)
-    call('SET', key('dedupe', options.dedupe), id)
+    if not why then call('SET', key('dedupe', options.dedupe), id) end
   end
   if options.rof then
     call('HSET', key('job', options.rof), 'rby', id)
@@ -149,25 +165,17 @@ local function accept(before, id, endpoint, class, worth, timeout, definition, s
     return { state, now_text, expires }
   end
 
-  -- A job that a full limit or a policy blocks never gets into the way of a claim.
-  local full, ends = frozen(endpoint, line)
-  full = full or ((options.queue or limited) and full_limit(id, names_of(cjson.decode(definition))))
-  local from, own_line = source(endpoint, line, device), key(line, endpoint)
-  local passes = device.locker and device.locker == cjson.decode(definition).by
-  local own = passes or from == own_line
-
-  if options.blocked then
-    local why, what, metadata = obstacle(device, endpoint, from, own, full, ends)
-    if why then
-      refuse_to_wait(id, state, '0', why, what, metadata)
-      return { 'FAILED', now_text, expires }
-    end
+  if why then
+    refuse_to_wait(id, state, '0', why, what, metadata)
+    return { 'FAILED', now_text, expires }
   end
 
+  -- A job that a full limit or a policy blocks never gets into the way of a claim.
+  local full, _, from, own, passes = ways(device, endpoint, line, id, options.queue, definition)
   if full then
     park(id, endpoint, full, score, expires)
   else
-    call('ZADD', own_line, score, id)
+    call('ZADD', key(line, endpoint), score, id)
     write('ZADD', expire, expires, id)
     if passes then call('ZADD', key(line .. '-pass', endpoint), score, id) end
     -- A device that runs something is offered when that ends; one that is on offer already may have a new head.

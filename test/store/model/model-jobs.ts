@@ -3,7 +3,7 @@ import type { JobRecord, NewJob, Waiting } from "../../../src/domain/job.js";
 import { type JobState, isFinal } from "../../../src/domain/job-state.js";
 import { priorityPointMs } from "../../../src/domain/line-order.js";
 import { type JobStore, StoreError } from "../../../src/store/store.js";
-import { refuseToWait } from "./refuse-to-wait.js";
+import { refuseToWait, wouldWait } from "./refuse-to-wait.js";
 import * as zones from "./zone.js";
 
 type ModelJobs = Pick<
@@ -85,13 +85,13 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
     return job;
   }
 
-  function accept(spec: NewJob): zones.ModelJob {
+  function accept(spec: NewJob, fails: boolean): zones.ModelJob {
     const now = zone.now();
     const start = Math.max(now, spec.startAfterMs ?? now);
     const score = round(zone.moment() - spec.priority * priorityPointMs);
     const job = zones.addJob(zone, spec, now, score, start + spec.queueTimeoutMs);
     if (start > now) job.state = "DELAYED";
-    if (spec.dedupe) zone.dedupe.set(spec.dedupe.key, job.id);
+    if (spec.dedupe && !fails) zone.dedupe.set(spec.dedupe.key, job.id);
     const before = spec.retryOf === undefined ? undefined : zone.jobs.get(spec.retryOf);
     if (before) before.retriedBy = job.id;
     return job;
@@ -123,7 +123,8 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
       if (request !== undefined) zone.requests.set(request, { id: twin.id, fingerprint });
       return replayed(twin.id);
     }
-    if (twin && (twin.state === "DELAYED" || twin.state === "QUEUED")) {
+    const fails = (spec.startAfterMs ?? 0) <= zone.now() && wouldWait(zone, spec);
+    if (twin && !fails && (twin.state === "DELAYED" || twin.state === "QUEUED")) {
       twin.effect = "NONE";
       zones.end(zone, twin, "CANCELLED");
       zones.record(zone, twin, { kind: "log", level: "info", message: `replaced by job ${spec.id}` });
@@ -131,7 +132,7 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
       zones.place(zone, twin.spec.endpoint);
     }
 
-    const job = accept(spec);
+    const job = accept(spec, fails);
     if (request !== undefined) zone.requests.set(request, { id: job.id, fingerprint });
     if (job.state === "DELAYED") {
       job.startAfterMs = spec.startAfterMs ?? 0;
@@ -140,7 +141,7 @@ export function createModelJobs(zone: zones.ModelZone): ModelJobs {
     }
     zones.record(zone, job, { kind: "state", state: "QUEUED" });
     job.queueMs = zone.now();
-    if (refuseToWait(zone, job)) return { job: recordOf(zone, job), replayed: false };
+    if (fails && refuseToWait(zone, job)) return { job: recordOf(zone, job), replayed: false };
     const full = zones.frozen(zone, spec.endpoint, job.line)?.policy ?? zones.fullLimit(zone, job);
     if (full !== undefined) zones.park(zone, job, full);
     if (job.parked === undefined) zones.place(zone, spec.endpoint);

@@ -1,4 +1,4 @@
-import type { Failure } from "../../../src/domain/job.js";
+import type { Failure, NewJob } from "../../../src/domain/job.js";
 import * as zones from "./zone.js";
 
 /** What keeps a job from starting beside its device's work. */
@@ -27,6 +27,11 @@ function obstacle(zone: zones.ModelZone, job: zones.ModelJob): Failure | undefin
   return zones.ceiling(zone, limit) === 0
     ? failure("QUEUE_PAUSED", `${limit} is paused`, { limit })
     : failure("LIMIT_REACHED", `the limit of ${limit} is reached`, { limit });
+}
+
+/** Whether a job that is not to wait would, if it were accepted now. */
+export function wouldWait(zone: zones.ModelZone, spec: NewJob): boolean {
+  return spec.failIfBlocked === true && obstacle(zone, zones.bareJob(spec, 0, 0, 0)) !== undefined;
 }
 
 /** Ends a job that is not to wait, when something keeps it from starting. */

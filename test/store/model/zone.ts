@@ -302,10 +302,10 @@ export function isShut({ gate, identity }: ModelZone): boolean {
   return gate.id !== identity();
 }
 
-/** Puts a job into the zone as it is when it is new. */
-export function addJob(zone: ModelZone, spec: NewJob, createMs: number, score: number, expireMs: number): ModelJob {
+/** A job as it is when it is new. */
+export function bareJob(spec: NewJob, createMs: number, score: number, expireMs: number): ModelJob {
   const labels = Object.entries(spec.labels).map(([name, value]) => `label/${name}=${value}`);
-  const job: ModelJob = {
+  return {
     spec,
     id: spec.id,
     line: spec.effectClass === "READ_ONLY" ? "reads" : "changes",
@@ -327,6 +327,11 @@ export function addJob(zone: ModelZone, spec: NewJob, createMs: number, score: n
     secret: spec.sealedSecret !== undefined,
     events: [],
   };
+}
+
+/** Puts a job into the zone as it is when it is new. */
+export function addJob(zone: ModelZone, spec: NewJob, createMs: number, score: number, expireMs: number): ModelJob {
+  const job = bareJob(spec, createMs, score, expireMs);
   zone.jobs.set(job.id, job);
   if (spec.queue !== undefined) zone.queues.add(spec.queue);
   return job;
