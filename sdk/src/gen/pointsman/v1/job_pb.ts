@@ -209,7 +209,10 @@ export type JobSpec = Message<"pointsman.v1.JobSpec"> & {
   dedupePolicy: DedupePolicy;
 
   /**
-   * Ends FAILED at once when a lock, a hold, a pause or a limit keeps it from starting, instead of waiting.
+   * Ends FAILED at once, instead of waiting, when a lock, a hold, a pause, a freeze, a limit or a breaker keeps it from
+   * starting. Asked when it is accepted, when its start time or its next attempt comes, and when a worker comes to it. One
+   * that waits for its device's work goes on waiting, up to its queue_timeout, when that device is locked, held or paused
+   * meanwhile: no worker comes to it then.
    *
    * @generated from field: bool fail_if_blocked = 17;
    */
