@@ -37,6 +37,8 @@ export interface BeatFigures {
   readonly loopDelayMs?: number;
   /** How long it has had room without the store answering a claim. Milliseconds; 0 when it has none. */
   readonly claimAgeMs?: number;
+  /** Why it cannot tell what the journals know, for people; empty when it can, or need not. */
+  readonly untold?: string;
   /** Some of the jobs that it runs. */
   readonly jobs?: readonly RunningJob[];
 }

@@ -132,10 +132,11 @@ export async function openLeaseStore(
       return { toTell: tellingOf(text(remembered)) };
     },
     async beat(worker, { running, sessions, closing, draining, succeeded, failed, ...more }) {
-      const { loopDelayMs, claimAgeMs, jobs } = more;
+      const { loopDelayMs, claimAgeMs, untold, jobs } = more;
       const figures = [running, sessions, closing ? 1 : 0, draining ? "draining" : "alive", succeeded, failed];
       if (loopDelayMs !== undefined) figures.push("lag", Math.round(loopDelayMs));
       if (claimAgeMs !== undefined) figures.push("cage", Math.round(claimAgeMs));
+      if (untold !== undefined) figures.push("mute", untold);
       if (jobs) figures.push("jobs", JSON.stringify(jobs));
       const reply = list(await scripts.run("beat", keys.zone(worker.zone), worker.name, ...figures));
       const [answer, ...told] = reply.map((part) => text(part));

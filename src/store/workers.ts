@@ -113,6 +113,7 @@ function read(
     ...optional("control", "ctl", (text) => json<WorkerControl>(text)),
     ...optional("loopDelayMs", "lag", Number),
     ...optional("claimAgeMs", "cage", Number),
+    ...optional("untold", "mute", String),
     ...optional("jobs", "jobs", (text) => json<RunningJob[]>(text)),
   };
 }

@@ -20,6 +20,19 @@ export interface JournalsOptions {
   readonly disk?: JournalFiles;
 }
 
+/** A journal in reach cannot be read, and it may know of changes: until it can, its zones take none. */
+export class UnreadableJournalError extends Error {
+  override readonly name = "UnreadableJournalError";
+
+  constructor(path: string, cause: unknown) {
+    const { code = "unknown cause" } = cause as NodeJS.ErrnoException;
+    const remedy = "make it readable for the worker, or move it away if it is no worker's journal";
+    super(`${path} among the journals cannot be read (${code}), and may know of changes that were sent: ${remedy}`, {
+      cause,
+    });
+  }
+}
+
 /** The journals in a directory. Those of processes that ended long ago are removed when one is opened. */
 export function createJournals({ dir, hostname, pid, now, isAlive, disk = nodeFiles }: JournalsOptions): Journals {
   const own = new Set<string>();
@@ -27,13 +40,14 @@ export function createJournals({ dir, hostname, pid, now, isAlive, disk = nodeFi
   async function files(): Promise<readonly { worker: string; path: string; changedMs: number }[]> {
     const names = await disk.readdir(dir).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-      throw error;
+      throw new UnreadableJournalError(dir, error);
     });
     const found = names.filter((name) => name.endsWith(ending));
     return Promise.all(
       found.map(async (name) => {
         const path = join(dir, name);
-        return { worker: name.slice(0, -ending.length), path, changedMs: await disk.changedMs(path) };
+        const changedMs = await readable(path, disk.changedMs(path));
+        return { worker: name.slice(0, -ending.length), path, changedMs };
       }),
     );
   }
@@ -67,7 +81,7 @@ export function createJournals({ dir, hostname, pid, now, isAlive, disk = nodeFi
       for (const { worker, path, changedMs } of await files()) {
         if (isGone(worker)) gone.push(worker);
         if (changedMs < sinceMs - clocksDifferMs) continue;
-        for (const line of (await disk.readFile(path)).split("\n")) {
+        for (const line of (await readable(path, disk.readFile(path))).split("\n")) {
           const entry = entryOf(line);
           if (entry && entry.timeMs >= sinceMs - clocksDifferMs) entries.push(entry);
         }
@@ -75,6 +89,15 @@ export function createJournals({ dir, hostname, pid, now, isAlive, disk = nodeFi
       return { entries, gone };
     },
   };
+}
+
+/** Not every error of the disk names the file. */
+async function readable<T>(path: string, read: Promise<T>): Promise<T> {
+  try {
+    return await read;
+  } catch (error) {
+    throw new UnreadableJournalError(path, error);
+  }
 }
 
 /** A line; undefined when it is empty, or was cut off by a crash: then nothing was sent under it. */

@@ -5,6 +5,7 @@ import type { WorkerControl } from "../domain/worker-control.js";
 import type { BeatFigures, Claim, LeaseStore, Newcomer, SessionEnd, Telling, WorkerIdentity } from "../store/store.js";
 import { StoreError } from "../store/store.js";
 import { createBell } from "./bell.js";
+import { UnreadableJournalError } from "./journals.js";
 import { instantOf, type Lease } from "./lease.js";
 import type { Room } from "./room.js";
 import type { SessionTeller } from "./session-news.js";
@@ -32,7 +33,7 @@ export interface ZoneWorkerParts {
   readonly leaveFreeTasks: () => boolean;
   /** Where places are kept for claims under way, with those of other zones. */
   readonly room: Room;
-  readonly figures: () => Omit<BeatFigures, "closing" | "draining" | "claimAgeMs">;
+  readonly figures: () => Omit<BeatFigures, "closing" | "draining" | "claimAgeMs" | "untold">;
   readonly draining: () => boolean;
   /** What stands from before, for one that goes on under another name. */
   readonly standing?: WorkerControl;
@@ -81,6 +82,8 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
   let toTell: Telling | undefined;
   let asked: Telling | undefined;
   let replayedAt = -Infinity;
+  /** Why the journals could not be told, when that was tried last. */
+  let untold = "";
 
   function dead(): void {
     buried = true;
@@ -93,7 +96,7 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
     const closing = draining || held || parts.free() === 0;
     if (closing) listed = false;
     const claimAgeMs = closing ? 0 : sent.monotonic - lookedAt;
-    const answer = await leases.beat(identity, { ...parts.figures(), closing, draining, claimAgeMs });
+    const answer = await leases.beat(identity, { ...parts.figures(), closing, draining, claimAgeMs, untold });
     if (answer.answer === "DEAD") return dead();
     lease.renewed(sent);
     const wasHeld = held;
@@ -157,8 +160,15 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
         await parts.replay(asked);
         if (toTell.history === asked.history) toTell = undefined;
         replayedAt = clock.monotonic();
+        untold = "";
       } catch (error) {
-        if (!(error instanceof StoreError)) logger.error({ err: error }, "the journals could not be told");
+        if (error instanceof UnreadableJournalError) {
+          // It is tried again at once, and again: one line is enough for one file.
+          if (untold !== error.message) logger.error("the zone takes no changes: %s", error.message);
+          untold = error.message;
+        } else if (!(error instanceof StoreError)) {
+          logger.error({ err: error }, "the journals could not be told");
+        }
         await clock.sleep(storeRetryMs, signal).catch(() => undefined);
       }
     }

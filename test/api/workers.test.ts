@@ -93,6 +93,16 @@ describe("workers", () => {
     await beat("deaf", { claimAgeMs: 0 });
   });
 
+  test("that cannot tell what the journals know are named by health, with the file", async () => {
+    await busyWorker("mute", 0);
+    await beat("mute", { untold: "/journals/x.journal cannot be read" });
+    const message = async () =>
+      (await clients.health.check({})).health?.components.find(({ name }) => name === "workers")?.message;
+    await eventually(async () => expect(await message()).toContain("mute: /journals/x.journal cannot be read"));
+    await beat("mute", { untold: "" });
+    await eventually(async () => expect(await message()).not.toContain("mute"));
+  });
+
   test("are given nothing from the moment they are suspended, and are told with each beat", async () => {
     const { identity } = await busyWorker("still", 0);
     await clients.workers.suspendWorkers({ selector: { names: ["still"] } });

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -94,4 +94,12 @@ test("of other writers only those of this machine whose process has ended are no
   for (const worker of ["node-1-6-cc", "node-2-6-dd"])
     await (await createJournals({ ...options, dir }).open(worker)).close();
   expect((await journals.read(0)).gone).toEqual(["node-1-6-cc"]);
+});
+
+test("what cannot be read among the journals is named, whatever the error says", async () => {
+  const path = join(dir, "node-1-6-cc.journal");
+  await mkdir(path);
+  await expect(createJournals({ ...options, dir }).read(0)).rejects.toThrow(
+    `${path} among the journals cannot be read (EISDIR)`,
+  );
 });

@@ -6,7 +6,15 @@ import { builtInPlatforms } from "../../src/device/index.js";
 import type { Channel } from "../../src/device/transport.js";
 import { credentialPlace, encodeLogin } from "../../src/secrets/login-codec.js";
 import { createSealer } from "../../src/secrets/sealer.js";
-import type { AttemptEnd, Claim, LeaseStore, SessionNews, Store, WorkerIdentity } from "../../src/store/store.js";
+import type {
+  AttemptEnd,
+  BeatFigures,
+  Claim,
+  LeaseStore,
+  SessionNews,
+  Store,
+  WorkerIdentity,
+} from "../../src/store/store.js";
 import { systemRandom } from "../../src/system/random.js";
 import { createWorker, type Worker, type WorkerOptions } from "../../src/worker/worker.js";
 import { createHandClock, type HandClock } from "../support/hand-clock.js";
@@ -22,7 +30,7 @@ export const nothing: Claimed = { answer: "OK", claims: [] };
 /** What a store answers; each is replaced by the test that needs another answer. */
 export interface Answers {
   register: (worker: WorkerIdentity) => ReturnType<LeaseStore["register"]>;
-  beat: (worker: WorkerIdentity) => Promise<Beat>;
+  beat: (worker: WorkerIdentity, figures: BeatFigures) => Promise<Beat>;
   claim: (worker: WorkerIdentity, limit: number) => Promise<Claimed>;
   finish: (end: AttemptEnd) => Promise<"OK">;
   retire: () => Promise<void>;
@@ -94,7 +102,7 @@ export function workerAlone(zones: readonly string[], options: Partial<WorkerOpt
       ...{ replay: () => Promise.resolve(0), settle: () => Promise.resolve([]), replayed: () => Promise.resolve() },
       noted: () => Promise.resolve(),
       register: (worker: WorkerIdentity) => answers.register(worker),
-      beat: (worker: WorkerIdentity) => answers.beat(worker),
+      beat: (worker: WorkerIdentity, figures: BeatFigures) => answers.beat(worker, figures),
       claim: (worker: WorkerIdentity, limit: number) => answers.claim(worker, limit),
       finish: (_holder: unknown, end: AttemptEnd) => {
         ends.push(end);

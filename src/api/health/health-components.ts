@@ -104,6 +104,7 @@ export function workersComponent(records: readonly WorkerRecord[], nowMs: number
   const living = records.filter(({ state }) => state !== "dead");
   const alive = count(WorkerState.BUSY, WorkerState.IDLE);
   const beatAgeMs = Math.max(0, ...living.map(({ beatMs }) => nowMs - beatMs));
+  const untold = new Map(living.flatMap(({ name, untold = "" }) => (untold === "" ? [] : [[untold, name]])));
   const stuck = new Set(living.filter(({ claimAgeMs = 0 }) => claimAgeMs >= lateClaimMs).map(({ name }) => name));
   return judged(
     "workers",
@@ -111,6 +112,7 @@ export function workersComponent(records: readonly WorkerRecord[], nowMs: number
       alive === 0 && "no worker takes work: jobs wait",
       beatAgeMs >= lateBeatMs && `a worker has not beaten for ${Math.round(beatAgeMs / 1000)} s`,
       stuck.size > 0 && `beat, but do not claim: ${[...stuck].sort().join(", ")}`,
+      ...[...untold].map(([why, name]) => `${name}: ${why}`),
     ],
     {
       alive,
