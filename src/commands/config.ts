@@ -1,8 +1,11 @@
+import { access, constants } from "node:fs/promises";
 import type { Command } from "commander";
 import { stringify } from "yaml";
 import { type Config, ConfigError, loadConfig, settings } from "../config.js";
 import { loadSealingKey } from "../secrets/sealing-key.js";
 import { systemClock } from "../system/clock.js";
+import { tryFolder } from "../worker/journal-files.js";
+import { JournalFolderError } from "../worker/journals.js";
 import { readCertificate } from "./certificate.js";
 import { configOption } from "./server.js";
 
@@ -34,17 +37,31 @@ async function checkFiles(config: Config): Promise<void> {
   const { installedPlatforms } = await import("../device/index.js");
   const { sealingKey: env, sealingKeyFile: file, platformsDir } = config;
   const read = await Promise.allSettled([
-    env === undefined && file === undefined
-      ? undefined
-      : loadSealingKey({ ...(env === undefined ? {} : { env }), ...(file === undefined ? {} : { file }) }),
+    loadSealingKey({ ...(env === undefined ? {} : { env }), ...(file === undefined ? {} : { file }) }),
     readCertificate(config),
     Promise.resolve().then(() => installedPlatforms(platformsDir, systemClock.now())),
+    ...config.taskModules.map(checkModule),
+    checkJournalDir(config.journalDir),
   ]);
   const problems = read.flatMap((one) => {
     if (one.status === "fulfilled") return [];
     return one.reason instanceof ConfigError ? one.reason.problems : [(one.reason as Error).message];
   });
   if (problems.length > 0) throw new ConfigError(problems);
+}
+
+async function checkModule(path: string): Promise<void> {
+  await access(path, constants.R_OK).catch((error: unknown) => {
+    throw new Error(`worker.task_modules: ${path} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  });
+}
+
+/** Where none is named the working directory decides, which is that of the worker. */
+async function checkJournalDir(dir: string): Promise<void> {
+  if (dir === settings.journalDir.fallback) return;
+  await tryFolder(dir).catch((error: unknown) => {
+    throw new JournalFolderError(dir, error);
+  });
 }
 
 /** Asks Redis what a server would ask it at its start, and says what was allowed all the same. */

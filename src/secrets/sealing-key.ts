@@ -25,7 +25,10 @@ export async function loadSealingKey(source: SealingKeySource): Promise<Uint8Arr
   }
   const { file } = source;
   if (file === undefined) {
-    throw new Error("No sealing key: name a file or set it in the environment (`openssl rand -base64 32` makes one)");
+    throw new Error(
+      "No sealing key: set sealing_key_file (POINTSMAN_SEALING_KEY_FILE), or POINTSMAN_SEALING_KEY; " +
+        "`openssl rand -base64 32` makes one",
+    );
   }
   return (await readKey(file)) ?? (await createKey(file, source.create));
 }

@@ -33,6 +33,16 @@ export class UnreadableJournalError extends Error {
   }
 }
 
+/** No journal can be kept in the folder that is meant for them. */
+export class JournalFolderError extends Error {
+  override readonly name = "JournalFolderError";
+
+  constructor(dir: string, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(`worker.journal_dir: nothing can be written into the folder ${dir} (${why})`, { cause });
+  }
+}
+
 /** The journals in a directory. Those of processes that ended long ago are removed when one is opened. */
 export function createJournals({ dir, hostname, pid, now, isAlive, disk = nodeFiles }: JournalsOptions): Journals {
   const own = new Set<string>();
@@ -52,6 +62,14 @@ export function createJournals({ dir, hostname, pid, now, isAlive, disk = nodeFi
     );
   }
 
+  async function writable<T>(write: Promise<T>): Promise<T> {
+    try {
+      return await write;
+    } catch (error) {
+      throw new JournalFolderError(dir, error);
+    }
+  }
+
   /** A worker's name tells its machine and its process: "<hostname>-<pid>-<random>". */
   function isGone(worker: string): boolean {
     const [, host, process] = /^(.*)-(\d+)-[0-9a-f]+$/.exec(worker) ?? [];
@@ -62,10 +80,11 @@ export function createJournals({ dir, hostname, pid, now, isAlive, disk = nodeFi
   return {
     async open(worker): Promise<Journal> {
       own.add(worker);
+      await writable(disk.mkdir(dir));
       for (const { worker: its, path, changedMs } of await files()) {
         if (isGone(its) && changedMs < now() - journalKeptMs) await disk.unlink(path);
       }
-      const journal = await openJournal(dir, worker, disk);
+      const journal = await writable(openJournal(dir, worker, disk));
       return {
         ...journal,
         // A life that is over is no more, also while its process goes on in another.

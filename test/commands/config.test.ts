@@ -1,11 +1,12 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { makeCertificate } from "../support/certificate.js";
 
+const sealingKey = Buffer.alloc(32, 7).toString("base64");
 let dir: string;
 beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), "pm-config-"));
@@ -17,7 +18,8 @@ function config(command: "check" | "print", file: string, env: Readonly<Record<s
   writeFileSync(path, file);
   return spawnSync(process.execPath, ["dist/main.js", "config", command, "--config", path], {
     encoding: "utf8",
-    env: { PATH: process.env["PATH"] ?? "", ...env },
+    env: { PATH: process.env["PATH"] ?? "", POINTSMAN_SEALING_KEY: sealingKey, ...env },
+    timeout: 60_000,
   });
 }
 
@@ -68,6 +70,27 @@ describe("pointsman config", () => {
     expect(status).toBe(1);
   });
 
+  test("check asks for a sealing key, and says how to give one", () => {
+    const { status, stderr } = config("check", "", { POINTSMAN_SEALING_KEY: "" });
+    expect(stderr).toMatch(/^error: No sealing key: set sealing_key_file .*\n$/);
+    expect(status).toBe(1);
+  });
+
+  test("check tries what a worker needs, and leaves nothing behind", () => {
+    const settings = (module: string, journals: string) =>
+      `worker: { task_modules: [${join(dir, module)}], journal_dir: ${journals} }\n`;
+    writeFileSync(join(dir, "audit.js"), "");
+    const journals = join(dir, "var", "journals");
+    expect(config("check", settings("audit.js", journals)).status).toBe(0);
+    expect(existsSync(join(dir, "var"))).toBe(false);
+    const { status, stderr } = config("check", settings("no.js", "/proc/journals"));
+    expect(stderr.trimEnd().split("\n")).toEqual([
+      `error: worker.task_modules: ${join(dir, "no.js")} cannot be read (ENOENT)`,
+      "error: worker.journal_dir: nothing can be written into the folder /proc/journals (ENOENT: no such file or directory, mkdir '/proc/journals')",
+    ]);
+    expect(status).toBe(1);
+  });
+
   test("check refuses a certificate and a key whose files are empty", async () => {
     const { certFile, keyFile } = await makeCertificate(dir, "server");
     const empty = join(dir, "empty.pem");
@@ -104,10 +127,9 @@ describe("pointsman config", () => {
       "rediss-sentinel://u:********@s1,s2/main?sentinel_username=x&sentinel_password=********&ca=a.pem",
     ],
   ])("print masks the secrets of %s", (url, shown) => {
-    const key = Buffer.alloc(32, 7).toString("base64");
-    const { stdout } = config("print", `redis: { url: "${url}" }\n`, { POINTSMAN_SEALING_KEY: key });
+    const { stdout } = config("print", `redis: { url: "${url}" }\n`);
     expect(stdout).not.toContain("hunter2");
-    expect(stdout).not.toContain(key);
+    expect(stdout).not.toContain(sealingKey);
     expect(parse(stdout)).toMatchObject({ redis: { url: shown }, sealing_key: "********" });
   });
 });

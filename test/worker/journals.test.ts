@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -102,4 +102,16 @@ test("what cannot be read among the journals is named, whatever the error says",
   await expect(createJournals({ ...options, dir }).read(0)).rejects.toThrow(
     `${path} among the journals cannot be read (EISDIR)`,
   );
+});
+
+test("a folder that takes no journal is told as such, also one in which nothing can be made", async () => {
+  await writeFile(join(dir, "file"), "");
+  for (const [name, why] of [
+    ["/proc/journals", "ENOENT: no such file or directory, mkdir '/proc/journals'"],
+    [join(dir, "file", "journals"), `EEXIST: file already exists, mkdir '${join(dir, "file")}'`],
+  ] as const) {
+    await expect(createJournals({ ...options, dir: name }).open("node-1-7-aa")).rejects.toThrow(
+      `worker.journal_dir: nothing can be written into the folder ${name} (${why})`,
+    );
+  }
 });
