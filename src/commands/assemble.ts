@@ -88,11 +88,14 @@ export function openStore(config: Config, observe?: StoreObserver, demand?: Dema
   });
 }
 
-/** The store of a server or a worker. Throws ConfigError with all that is wrong with how Redis is set. */
+/**
+ * The store of a server or a worker. Throws ConfigError with all that is wrong with how Redis is set. Primaries of a cluster
+ * that are away are judged when they are back: until then their zones stand still.
+ */
 export async function openFitStore(config: Config, observe?: StoreObserver): Promise<Store> {
   const store = await openStore(config, observe, config.allowRelaxedDurability ? "relaxed" : "durable");
   try {
-    const unfit = (await store.condition.servers()).flatMap((server) => server.unfit);
+    const unfit = (await store.condition.reachable()).flatMap((server) => server.unfit);
     if (unfit.length > 0) throw new ConfigError([...new Set(unfit)].map((why) => `Redis is not fit: ${why}`));
     return store;
   } catch (error) {

@@ -198,8 +198,8 @@ export async function openCluster(place: RedisPlace, access: Access): Promise<Re
   try {
     await refresh();
     for (const { at } of nodes.values()) {
-      const first = await dial(access, at);
-      await requireServer(first, "cluster").finally(() => first.disconnect());
+      const first = await dial(access, at).catch(unlessAnswered);
+      await (first && requireServer(first, "cluster").finally(() => first.disconnect()));
     }
     await Promise.all([...nodes.values()].map(({ opened }) => opened));
     return links;
@@ -207,6 +207,11 @@ export async function openCluster(place: RedisPlace, access: Access): Promise<Re
     await links.close();
     throw error;
   }
+}
+
+/** A primary that is away keeps nobody from the slots of the others; one that refuses us is as wrong as if all did. */
+function unlessAnswered(error: unknown): undefined {
+  if (error instanceof Error && error.name === "ReplyError") throw error;
 }
 
 /** Which primary serves which slots, as one node sees it. */

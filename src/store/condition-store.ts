@@ -56,7 +56,9 @@ export interface ZoneCondition {
 
 /** How the store is, for those who watch over it. */
 export interface ConditionStore {
-  /** Every Redis process that holds something. */
+  /** Every Redis process that holds something. Rejects while one of them cannot be reached. */
   servers(): Promise<readonly JudgedServer[]>;
+  /** Those of them that can be reached. Rejects when none can. */
+  reachable(): Promise<readonly JudgedServer[]>;
   zone(zone: string): Promise<ZoneCondition>;
 }

@@ -1,11 +1,14 @@
 import type { ConditionStore, ServerCondition } from "./condition-store.js";
 import type { RedisLinks } from "./connection.js";
-import type { Fitness } from "./fitness.js";
+import type { AskedServers, Fitness } from "./fitness.js";
 import type { KeySpace } from "./keys.js";
 import { list, scriptCommands, type Scripts, text } from "./scripts.js";
 import type { Zones } from "./zones.js";
 
-/** Every Redis process that holds something of this installation. `monotonic` measures how long its answers take. */
+/**
+ * The Redis processes that hold something of this installation, as far as they answer. `monotonic` measures how long that
+ * takes. Rejects when none does.
+ */
 export async function askServers(
   links: Pick<RedisLinks, "info" | "setting">,
   keys: KeySpace,
@@ -18,9 +21,9 @@ export async function askServers(
     readonly scripts: Scripts;
     readonly monotonic: () => number;
   },
-): Promise<ServerCondition[]> {
+): Promise<AskedServers> {
   const roots = [keys.installation, ...[...(await zones.all()).keys()].map((zone) => keys.zone(zone))];
-  const asked = await Promise.all(
+  const settled = await Promise.allSettled(
     roots.map(async (root) => {
       const before = monotonic();
       const info = await links.info(root);
@@ -30,18 +33,27 @@ export async function askServers(
       return { info, latencyMs, syncPolicy: await links.setting(root, "appendfsync"), denied: list(denied).map(text) };
     }),
   );
+  const asked = settled.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  const missing = settled.find((one) => one.status === "rejected");
+  if (missing && asked.length === 0) throw missing.reason;
   const denied = [...new Set(asked.flatMap((one) => one.denied))];
   const byProcess = new Map(asked.map((one) => [/\nrun_id:(\w+)/.exec(one.info)?.[1] ?? "", one]));
-  return [...byProcess.values()].map(({ info, latencyMs, syncPolicy }) => ({
+  const servers = [...byProcess.values()].map(({ info, latencyMs, syncPolicy }) => ({
     ...{ latencyMs, denied, ...serverOf(info) },
     ...(syncPolicy === undefined ? {} : { syncPolicy }),
   }));
+  return { servers, ...(missing && { missing: missing.reason as Error }) };
 }
 
 /** How the store is. */
 export function createConditionStore(fitness: Fitness, scripts: Scripts, keys: KeySpace): ConditionStore {
   return {
-    servers: () => fitness.look(),
+    async servers() {
+      const { servers, missing } = await fitness.look();
+      if (missing !== undefined) throw missing;
+      return servers;
+    },
+    reachable: async () => (await fitness.look()).servers,
     async zone(zone) {
       const reply = list(await scripts.run("zone_state", keys.zone(zone))).map((part) => text(part));
       const facts = new Map(reply.flatMap((value, at) => (at % 2 === 1 ? [[reply[at - 1] ?? "", value]] : [])));

@@ -57,10 +57,16 @@ export function weaknessesOf(server: ServerCondition): { readonly never: string[
   return { never, durability };
 }
 
+/** Processes as they tell of themselves, and why another could not be asked, where one could not. */
+export interface AskedServers<Server = ServerCondition> {
+  readonly servers: readonly Server[];
+  readonly missing?: Error;
+}
+
 /** Knows whether Redis is set as work needs it that must not run twice. */
 export interface Fitness {
-  /** Reads how all processes are set. */
-  look(): Promise<readonly JudgedServer[]>;
+  /** Reads how all processes are set that can be reached. */
+  look(): Promise<AskedServers<JudgedServer>>;
   /** Jobs of which none is accepted that must not run twice while Redis is unfit (STORE_UNFIT). */
   guardJobs(jobs: JobStore): JobStore;
   /** Leases of which no attempt passes its point of no return while Redis is unfit. Looks again as beats go by. */
@@ -70,7 +76,7 @@ export interface Fitness {
 /** Without a demand nothing is unfit. `ask` reads how the processes are set. */
 export function createFitness(
   demand: Demand | undefined,
-  ask: () => Promise<readonly ServerCondition[]>,
+  ask: () => Promise<AskedServers>,
   monotonic: () => number,
 ): Fitness {
   let problems: readonly string[] = [];
@@ -84,11 +90,14 @@ export function createFitness(
       : { ...server, unfit: never, allowed: durability };
   }
 
-  async function look(): Promise<readonly JudgedServer[]> {
+  async function look(): Promise<AskedServers<JudgedServer>> {
     lookedMs = monotonic();
-    const servers = (await ask()).map(judge);
-    problems = [...new Set(servers.flatMap(({ unfit: found }) => found))];
-    return servers;
+    const asked = await ask();
+    const servers = asked.servers.map(judge);
+    const found = servers.flatMap(({ unfit }) => unfit);
+    // One that is away may be what it was.
+    problems = [...new Set("missing" in asked ? [...problems, ...found] : found)];
+    return { ...asked, servers };
   }
 
   function problem(): StoreError | undefined {

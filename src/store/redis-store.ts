@@ -97,7 +97,11 @@ async function openOn(links: RedisLinks, options: RedisStoreOptions): Promise<St
     opened.add(name);
     return number;
   }
-  await ensureZone(defaultZone);
+  // Where its primary alone is away, whoever uses it opens it later.
+  await ensureZone(defaultZone).catch((error: unknown) => {
+    const known = asStoreError(error);
+    if (!(known instanceof StoreError) || known.reason !== "STORE_UNAVAILABLE") throw error;
+  });
 
   return {
     jobs: guarded(fitness.guardJobs(copies.guardJobs(createJobStore(state, scripts, keys, zones)))),

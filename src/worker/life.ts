@@ -4,7 +4,7 @@ import type { Clock, Random } from "../domain/clock.js";
 import type { WorkerControl } from "../domain/worker-control.js";
 import { isFreeTask, skillsOf } from "../domain/work-place.js";
 import type { Sealer } from "../secrets/sealer.js";
-import type { Claim, Store, WorkerIdentity } from "../store/store.js";
+import { type Claim, type Store, StoreError, type WorkerIdentity } from "../store/store.js";
 import { type Attempt, startAttempt } from "./attempt.js";
 import type { StopCause } from "./attempt-context.js";
 import type { Journals } from "./journal.js";
@@ -21,6 +21,8 @@ import { createZoneWorker, type ZoneWorker } from "./zone-worker.js";
 
 /** How long attempts that were interrupted may take to tell the store their end. */
 const lastWordsMs = 10_000;
+/** A zone that could not be reached at first is tried again this often. */
+const lateZoneMs = 1_000;
 /** Running jobs that are told with a beat. */
 const toldJobs = 100;
 
@@ -86,7 +88,10 @@ interface LifeInZone {
   readonly attempts: Map<string, Attempt>;
 }
 
-/** Begins a life under a new name. Rejects when it cannot begin in every zone; then nothing of it is left. */
+/**
+ * Begins a life under a new name. Zones whose store is away are served from when it is back. Rejects when that is so of all,
+ * and when it cannot begin in one for another reason; then nothing of it is left.
+ */
 export async function beginLife(parts: LifeParts): Promise<Life> {
   const { store, clock, random, pool, pid, hostname, node, version, capacity, labels } = parts;
   const name = `${hostname}-${pid}-${Buffer.from(random.bytes(4)).toString("hex")}`;
@@ -95,6 +100,9 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
   const giveUp = new AbortController();
   const drain = createPatience(clock);
   const answers = createPatience(clock);
+  /** Zones that are begun in late, until the life ends. */
+  const late = new AbortController();
+  let comingLate: Promise<unknown> | undefined;
   let ending = false;
   let ended: Promise<void> | undefined;
   let isOver: (how: "buried" | "untold") => void = () => undefined;
@@ -115,7 +123,6 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
     for (const { attempts } of inZones) for (const attempt of attempts.values()) attempt.cut();
   });
 
-  for (const zone of parts.zones) await store.ensureZone(zone);
   const journal = await parts.journals.open(name);
 
   function inZone(zone: string): LifeInZone {
@@ -248,6 +255,8 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
 
   async function wrapUp(): Promise<void> {
     ending = true;
+    late.abort();
+    await comingLate;
     // First of all: a claim that is under way may still bring work, which then is among what settles.
     await Promise.all(inZones.map(({ worker }) => worker.stopClaiming()));
     await Promise.race([allEnded(), drain.over]);
@@ -265,9 +274,41 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
     await Promise.all(inZones.map(({ identity }) => store.leases.retire(identity).catch(failed)));
   }
 
+  /** Begins in a zone; gives why its store is away, when it is. */
+  async function beginIn({ identity, worker }: LifeInZone): Promise<StoreError | undefined> {
+    try {
+      await store.ensureZone(identity.zone);
+      await worker.start();
+      return undefined;
+    } catch (error) {
+      if (error instanceof StoreError && error.reason === "STORE_UNAVAILABLE") return error;
+      throw error;
+    }
+  }
+
+  async function beginLate(one: LifeInZone): Promise<void> {
+    const { zone } = one.identity;
+    own.warn({ zone }, "the zone cannot be reached: the worker serves the others, and this one as soon as it can");
+    for (let away: unknown = true; away;) {
+      await clock.sleep(lateZoneMs, late.signal).catch(() => undefined);
+      if (late.signal.aborted) return;
+      away = await beginIn(one).catch((error: unknown) => {
+        own.error({ err: error, zone }, "the worker could not begin in a zone; it tries on");
+        return error;
+      });
+    }
+    own.info({ zone }, "the worker serves the zone as well");
+  }
+
   inZones.push(...parts.zones.map(inZone));
   try {
-    for (const { worker } of inZones) await worker.start();
+    const away: LifeInZone[] = [];
+    for (const one of inZones) {
+      const why = await beginIn(one);
+      if (why) away.push(one);
+      if (why && away.length === inZones.length) throw why;
+    }
+    comingLate = Promise.all(away.map(beginLate));
   } catch (error) {
     await end({ drainMs: 0 });
     throw error;

@@ -3,12 +3,17 @@ import { HealthStatus, WatchJobsRequestSchema } from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createHealthMonitor } from "../../src/api/health/health-monitor.js";
 import { watchJobs } from "../../src/api/jobs/jobs-watch.js";
+import { openFitStore } from "../../src/commands/assemble.js";
+import { loadConfig } from "../../src/config.js";
+import { createJobId } from "../../src/domain/job-id.js";
 import { createRedisStore } from "../../src/store/redis-store.js";
 import { slotCount, slotOf } from "../../src/store/slot.js";
 import type { Store } from "../../src/store/store.js";
 import { createCalendar } from "../../src/system/calendar.js";
 import { systemClock } from "../../src/system/clock.js";
+import { systemRandom } from "../../src/system/random.js";
 import { eventually } from "../support/eventually.js";
+import { claimOne, newJob, worker } from "../support/jobs.js";
 import { type Guarded, startCluster } from "../support/redis-topologies.js";
 
 const primaries = 3;
@@ -18,19 +23,21 @@ function primaryOf(tag: string): number {
   return Math.floor(slotOf(`{${tag}}`) / Math.ceil(slotCount / primaries));
 }
 
-const zones = Array.from({ length: 50 }, (_, n) => `z${n}`);
-const lost = zones.find((zone) => primaryOf(`pm:${zone}`) !== primaryOf("pm"))!;
-const kept = zones.find((zone) => primaryOf(`pm:${zone}`) === primaryOf("pm"))!;
+const some = Array.from({ length: 50 }, (_, n) => `z${n}`);
+const lost = "default";
+const prefix = some.find((one) => primaryOf(`${one}:${lost}`) !== primaryOf(one))!;
+const kept = some.find((zone) => primaryOf(`${prefix}:${zone}`) === primaryOf(prefix))!;
 
 let cluster: Guarded;
 let store: Store;
 /** A cluster of which one primary is gone, without a replica. What spans zones is not there. */
 beforeAll(async () => {
   cluster = await startCluster(primaries);
+  for (const { redis } of cluster.nodes) await redis.config("SET", "maxmemory", "256mb");
   const { now, monotonic } = systemClock;
-  store = await createRedisStore({ address: cluster.url, calendar: createCalendar(), now, monotonic });
+  store = await createRedisStore({ address: cluster.url, prefix, calendar: createCalendar(), now, monotonic });
   for (const zone of [lost, kept]) await store.ensureZone(zone);
-  await cluster.nodes[primaryOf(`pm:${lost}`)]!.kill();
+  await cluster.nodes[primaryOf(`${prefix}:${lost}`)]!.kill();
   await eventually(() => expect(store.condition.zone(lost)).rejects.toMatchObject({ reason: "STORE_UNAVAILABLE" }));
 });
 afterAll(async () => {
@@ -58,4 +65,18 @@ test("jobs of the other zones can be followed", async () => {
   const watch = watchJobs({ store, clock: systemClock }, request, new AbortController().signal);
   expect((await watch.next()).value).toMatchObject({ item: { case: "synced" } });
   await watch.return(undefined);
+});
+
+test("processes that start then serve the other zones, and judge Redis by what is there", async () => {
+  const env = { POINTSMAN_REDIS_URL: cluster.url, POINTSMAN_REDIS_PREFIX: prefix };
+  await expect(openFitStore(loadConfig(undefined, env))).rejects.toThrow("appendonly is no");
+  const late = await openFitStore(loadConfig(undefined, { ...env, POINTSMAN_ALLOW_RELAXED_DURABILITY: "true" }));
+  const w1 = worker("w1", kept);
+  await late.leases.register(w1);
+  const { job } = await late.jobs.create(
+    newJob(Date.now(), { zone: kept, id: createJobId(Date.now(), await late.ensureZone(kept), systemRandom) }),
+  );
+  expect((await claimOne(late, w1))?.job).toBe(job.id);
+  await expect(late.ensureZone(lost)).rejects.toMatchObject({ reason: "STORE_UNAVAILABLE" });
+  await late.close();
 });

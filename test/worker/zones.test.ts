@@ -121,3 +121,29 @@ test.each([
   expect(worker.running).toBe(0);
   expect(claims).toBe(listed ? 0 : 1);
 });
+
+test("a zone that cannot be reached at first keeps no other waiting, and is served once it can be", async () => {
+  const { worker, clock, answers, sent, letIn } = workerAlone(["b", "a"]);
+  const { register } = answers;
+  const served = new Set<string>();
+  const claim = once("b", [claimOf({ zone: "b" })]);
+  answers.register = (by) => (by.zone === "a" ? Promise.reject(storeAway()) : register(by));
+  answers.claim = (by, limit) => {
+    served.add(by.zone);
+    return claim(by, limit);
+  };
+  await worker.start();
+  letIn();
+  await clock.advance(5_000);
+  expect(sent).toEqual(["clear counters"]);
+  expect([...served]).toEqual(["b"]);
+  answers.register = register;
+  await clock.advance(5_000);
+  expect([...served]).toEqual(["b", "a"]);
+});
+
+test("a worker that can reach none of its zones does not start", async () => {
+  const { worker, answers } = workerAlone(["a", "b"]);
+  answers.register = () => Promise.reject(storeAway());
+  await expect(worker.start()).rejects.toMatchObject({ reason: "STORE_UNAVAILABLE" });
+});
