@@ -4,6 +4,7 @@ import { request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
 import type { Clock } from "../domain/clock.js";
 import type { AddressRule } from "./address-rule.js";
+import { readBody } from "./answer-body.js";
 
 /** A POST to make. */
 export interface Call {
@@ -12,7 +13,7 @@ export interface Call {
   readonly headers: Readonly<Record<string, string>>;
   /** The longest one call may take, in milliseconds, redirects included. */
   readonly timeoutMs: number;
-  /** Bytes of the answer's body that are kept; the rest is not read. */
+  /** Bytes of the answer's body that are kept, after it was unpacked; the rest is not read. */
   readonly maxBytes: number;
   readonly signal?: AbortSignal;
   /** Called when the connection stands: from here on the other side may have heard. */
@@ -158,6 +159,7 @@ function open(
         "content-type": "application/json",
         "user-agent": "pointsman",
         accept: "*/*",
+        "accept-encoding": "identity",
         ...headers,
         "content-length": bytes.length,
       },
@@ -173,20 +175,6 @@ function open(
     request.once("socket", (socket) => socket.once("connect", () => onSend?.()));
     request.end(bytes);
   });
-}
-
-async function readBody(
-  response: IncomingMessage,
-  maxBytes: number,
-): Promise<{ readonly body: Uint8Array; readonly truncated: boolean }> {
-  const pieces: Buffer[] = [];
-  let left = maxBytes;
-  for await (const piece of response as AsyncIterable<Buffer>) {
-    pieces.push(piece.subarray(0, left));
-    if (piece.length > left) return { body: Buffer.concat(pieces), truncated: true };
-    left -= piece.length;
-  }
-  return { body: Buffer.concat(pieces), truncated: false };
 }
 
 const shownHeaders = 64;

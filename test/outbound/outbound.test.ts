@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createAddressRule } from "../../src/outbound/address-rule.js";
 import { createOutbound } from "../../src/outbound/outbound.js";
@@ -102,6 +103,62 @@ describe("a call", () => {
     const calls = outbound({}, ["127.0.0.1"]);
     const answer = await calls.post(call(`http://127.0.0.1:${port}/`));
     expect([answer.body.length, answer.truncated]).toEqual([1_000, true]);
+  });
+
+  test.each([
+    ["gzip", gzipSync],
+    ["x-gzip", gzipSync],
+    ["deflate", deflateSync],
+    ["br", brotliCompressSync],
+    ["BR ", brotliCompressSync],
+  ])("asks for a plain answer, and unpacks one that is packed with %s all the same", async (coding, pack) => {
+    const asked: unknown[] = [];
+    handle = (request, response) => {
+      asked.push(request.headers["accept-encoding"]);
+      response.writeHead(200, { "content-encoding": coding }).end(pack("grüezi"));
+    };
+    const answer = await outbound({}, ["127.0.0.1"]).post(call(`http://127.0.0.1:${port}/`));
+    expect([Buffer.from(answer.body).toString(), answer.truncated]).toEqual(["grüezi", false]);
+    expect(asked).toEqual(["identity"]);
+  });
+
+  test.each([
+    ["gzip", gzipSync],
+    ["br", brotliCompressSync],
+  ])(
+    "keeps as much of a body packed with %s as it may once it is unpacked, and reads no more",
+    async (coding, pack) => {
+      // It never ends.
+      handle = (_request, response) =>
+        void response
+          .writeHead(200, { "content-encoding": coding })
+          .write(pack(Buffer.alloc(16 * 1024 * 1024)).subarray(0, -8));
+      const answer = await outbound({}, ["127.0.0.1"]).post(call(`http://127.0.0.1:${port}/`));
+      expect([answer.body.length, answer.truncated]).toEqual([1_000, true]);
+    },
+  );
+
+  test("gives a damaged body as far as it goes, and one packed in an unknown way as it came", async () => {
+    const text = Array.from({ length: 500 }, (_, i) => `line ${i * 7919}`).join("\n");
+    const bodies = { gzip: gzipSync(text).subarray(0, -20), other: Buffer.from("as it came") };
+    const post = async (coding: keyof typeof bodies) => {
+      handle = (_request, response) => response.writeHead(200, { "content-encoding": coding }).end(bodies[coding]);
+      const calls = outbound({}, ["127.0.0.1"]);
+      return calls.post({ ...call(`http://127.0.0.1:${port}/`), maxBytes: 100_000 });
+    };
+    const damaged = await post("gzip");
+    expect(text.startsWith(Buffer.from(damaged.body).toString())).toBe(true);
+    expect([damaged.status, damaged.truncated]).toEqual([200, true]);
+    expect(Buffer.from((await post("other")).body).toString()).toBe("as it came");
+  });
+
+  test("that breaks within a packed body has no answer", async () => {
+    handle = (request, response) => {
+      response.writeHead(200, { "content-encoding": "gzip", "content-length": "10000" });
+      response.write(gzipSync("x".repeat(100)).subarray(0, 20), () => request.socket.destroy());
+    };
+    const broken = outbound({}, ["127.0.0.1"]).post(call(`http://127.0.0.1:${port}/`));
+    await expect(broken).rejects.toMatchObject({ kind: "FAILED" });
   });
 
   test("that is answered with another protocol ends as one without an answer", async () => {

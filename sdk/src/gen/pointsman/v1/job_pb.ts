@@ -1245,7 +1245,8 @@ export type HttpResult = Message<"pointsman.v1.HttpResult"> & {
   headers: { [key: string]: string };
 
   /**
-   * The body of the answer, as far as it was kept. As the stdout of a program. Only in the FULL view.
+   * The body of the answer, unpacked (gzip, deflate, br), as far as it was kept. As the stdout of a program. Only in the
+   * FULL view.
    *
    * @generated from field: string body = 3;
    */
@@ -1259,7 +1260,7 @@ export type HttpResult = Message<"pointsman.v1.HttpResult"> & {
   bodyBytes: number;
 
   /**
-   * Whether it was cut at the job's limit.
+   * Whether it was cut at the job's limit, or its packing was damaged there.
    *
    * @generated from field: bool body_truncated = 5;
    */
