@@ -45,7 +45,8 @@ export function verifyWebhook(
   const timestamp = headerOf(headers, "webhook-timestamp");
   const given = headerOf(headers, "webhook-signature").split(" ");
   if (!/^\d{1,12}$/.test(timestamp)) throw new WebhookVerificationError("webhook-timestamp is no time");
-  if (Math.abs(now / 1_000 - Number(timestamp)) > toleranceSeconds) {
+  // Asked so that a tolerance which is no number, such as that of a variable which is not set, allows nothing.
+  if (!(Math.abs(now / 1_000 - Number(timestamp)) <= toleranceSeconds)) {
     throw new WebhookVerificationError("webhook-timestamp is too far from now: it may be a recorded request");
   }
   const keys = (typeof secret === "string" ? [secret] : secret).map(keyOf);

@@ -47,6 +47,11 @@ describe("verifyWebhook", () => {
     expect(verifyWebhook(body, express, { secret, now: now + 299_000 })).toEqual(event);
   });
 
+  test("allows nothing by a tolerance that is no number, such as that of a variable that is not set", () => {
+    const check = () => verifyWebhook(body, signed(), { secret, now, toleranceSeconds: Number(undefined) });
+    expect(check).toThrow(WebhookVerificationError);
+  });
+
   test("takes one of several secrets and of several signatures, so that a secret can be changed", () => {
     const other = "another-secret-of-ours";
     expect(verifyWebhook(body, signed(), { secret: [other, secret], now }).id).toBe("msg_1");
