@@ -3,6 +3,8 @@ import { createConnectTransport } from "@connectrpc/connect-node";
 import { create as message, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   JobSpecSchema,
+  JobState,
+  ResolutionKind,
   RunService,
   type RunSpecSchema,
   RunState,
@@ -220,6 +222,28 @@ describe("doing a run again", () => {
     await worker.end({ result: commandsResult({ command: "show version", outputBytes: 0 }) });
     await eventually(async () => expect((await runs.getRun({ id: run!.id })).run?.state).toBe(RunState.PARTIAL));
     expect((await problemOf(runs.retryRun({ id: run!.id }))).message).toContain("no device nope");
+  });
+
+  test("under one request id does one run again, once, whatever of it is left to do by then", async () => {
+    const run = { devices: ["r0", "r1"], job: { operation: show("clear counters") } };
+    const { run: one } = await create(run, { requestId: "one" });
+    const error = { reason: "DEVICE_REJECTED", message: "no" };
+    for (const verdict of ["FAILED", "INDETERMINATE"] as const) {
+      const worker = await eventually(() => claimNext(api.store));
+      await worker.end({ verdict, error, effect: "PARTIAL" });
+    }
+    await eventually(async () => expect((await runs.getRun({ id: one!.id })).run?.state).toBe(RunState.INDETERMINATE));
+    const again = await runs.retryRun({ id: one!.id, requestId: "again" });
+    expect(again).toMatchObject({ replayed: false, run: { retryOf: one!.id, counts: { total: 1 } } });
+    const { jobs } = await api
+      .clients()
+      .jobs.listJobs({ filter: { runs: [one!.id], states: [JobState.INDETERMINATE] } });
+    await api.clients().jobs.resolveJob({ id: jobs[0]!.id, kind: ResolutionKind.NOT_APPLIED, reason: "looked" });
+    const repeated = await runs.retryRun({ id: one!.id, requestId: "again" });
+    expect(repeated).toMatchObject({ replayed: true, run: { id: again.run!.id } });
+    await cancel(again.run!.id);
+    const ofAnother = runs.retryRun({ id: again.run!.id, requestId: "again" });
+    expect((await problemOf(ofAnother)).reason).toBe("REQUEST_ID_REUSED");
   });
 });
 

@@ -49,6 +49,8 @@ export interface RunWish {
   readonly scope: string;
   /** Empty: none was given. */
   readonly requestId: string;
+  /** What was asked for, which a repeated request has to repeat. Default: the specification. */
+  readonly asked?: Uint8Array;
   /** Says what would be accepted and stores nothing. */
   readonly validateOnly?: boolean;
   /** Refuses the run when one target is refused. */
@@ -90,7 +92,7 @@ export async function createRun(parts: JobCreation, asked: RunWish): Promise<Acc
       : {
           scope: wish.scope,
           requestId: wish.requestId,
-          fingerprint: parts.sealer.fingerprint(canonicalBytes(RunSpecSchema, asked.spec)),
+          fingerprint: parts.sealer.fingerprint(asked.asked ?? canonicalBytes(RunSpecSchema, asked.spec)),
         };
   const earlier = idempotency && !wish.validateOnly ? await store.runs.earlier(idempotency) : undefined;
   const replicated = isReplicated(parts, spec.job);

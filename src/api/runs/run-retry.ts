@@ -1,9 +1,10 @@
-import { clone, fromBinary } from "@bufbuild/protobuf";
-import { type RetryRunRequest, RunSpecSchema, type RunTarget } from "@pointsman/sdk/v1";
+import { clone, create, fromBinary } from "@bufbuild/protobuf";
+import { type RetryRunRequest, RetryRunRequestSchema, RunSpecSchema, type RunTarget } from "@pointsman/sdk/v1";
 import type { RunRecord } from "../../domain/run.js";
 import { isRunFinal, type TargetState, targetStates } from "../../domain/run-state.js";
 import { problem } from "../../errors.js";
 import type { Principal } from "../calls/call-context.js";
+import { canonicalBytes } from "../calls/canonical-bytes.js";
 import type { JobCreation } from "../jobs/job-wish.js";
 import { checkLifting } from "../jobs/lifted-commands.js";
 import { type AcceptedRun, createRun } from "./run-create.js";
@@ -61,7 +62,9 @@ export async function retryRun(
   if (spec.devices.length + spec.targets.length === 0) {
     throw problem("NO_TARGETS", `run ${id} has no target that is to be done again`, { metadata: { run: id } });
   }
-  return createRun(parts, { spec, creator, scope: `${creator}/RetryRun/${id}`, requestId, retryOf: id });
+  // What is left to do may be another by now; who repeats the request asks for the same.
+  const asked = canonicalBytes(RetryRunRequestSchema, create(RetryRunRequestSchema, { id, states }));
+  return createRun(parts, { spec, creator, scope: `${creator}/RetryRun`, requestId, asked, retryOf: id });
 }
 
 function plain(name: string): RunTarget {
