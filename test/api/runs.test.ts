@@ -10,6 +10,8 @@ import {
   RunState,
   type RunTargetSchema,
   RunTargetState,
+  ScheduleSchema,
+  ScheduleService,
 } from "@pointsman/sdk/v1";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -25,13 +27,16 @@ import { problemOf } from "./problems.js";
 
 let api: TestApi;
 let runs: ReturnType<typeof createClient<typeof RunService>>;
+let schedules: ReturnType<typeof createClient<typeof ScheduleService>>;
 let services: readonly { start(): Promise<void>; stop(): Promise<void> }[];
 const names = Array.from({ length: 5 }, (_, i) => `r${i}`);
 const show = (command: string) => ({ case: "commands" as const, value: { commands: [{ command }] } });
 
 beforeAll(async () => {
   api = await startTestApi();
-  runs = createClient(RunService, createConnectTransport({ baseUrl: api.baseUrl, httpVersion: "2" }));
+  const transport = createConnectTransport({ baseUrl: api.baseUrl, httpVersion: "2" });
+  runs = createClient(RunService, transport);
+  schedules = createClient(ScheduleService, transport);
   const clients = api.clients();
   await clients.credentials.createCredential({ name: "lab", login: { username: "ann", password: "pw" } });
   for (const [i, name] of names.entries()) {
@@ -340,5 +345,38 @@ describe("watching a run", () => {
     const [before, after] = [await once([node, device], "1.0\n"), await once([device], "2.0\n")];
     const { outputs } = await runs.getRunOutputs({ id: after, compareWith: { case: "run", value: before } });
     expect(outputs[0]?.diff).toContain("-1.0\n+2.0\n");
+  });
+
+  test("tells outputs that are no longer kept from empty ones, and compares nothing with them", async () => {
+    const run = { devices: ["r0"], job: { operation: show("show version") } };
+    const schedule = message(ScheduleSchema, { name: "hourly", run, when: { case: "every", value: "every 1 hours" } });
+    await schedules.createSchedule({ schedule });
+    const once = async () => {
+      const { run: id } = await schedules.triggerSchedule({ name: "hourly", requestId: `press-${Math.random()}` });
+      const worker = await eventually(() => claimNext(api.store));
+      await worker.print(1, "1.0\n");
+      await worker.end({ result: commandsResult({ command: "show version", outputBytes: 4 }) });
+      await eventually(async () => expect((await runs.getRun({ id })).run?.state).toBe(RunState.SUCCEEDED));
+      return id;
+    };
+    const rule = { succeededMs: 86_400_000, failedMs: 86_400_000, jobs: 1_000_000 };
+    await once();
+    expect(await api.store.upkeep.retain("default", { ...rule, outputBytes: 0 })).toBeGreaterThan(0);
+    const last = await once();
+    const compared = await runs.getRunOutputs({ id: last, compareWith: { case: "previous", value: true } });
+    expect(compared.outputs).toMatchObject([{ missing: "", compared: false, diff: "" }]);
+
+    const latest = () => schedules.getLatestOutput({ name: "hourly", partial: true });
+    expect((await latest()).outputs).toMatchObject([{ target: "r0", stdout: "1.0\n" }]);
+    await api.store.upkeep.retain("default", { ...rule, outputBytes: 0 });
+    const gone = { target: "r0", reason: "its output is no longer kept: it was removed to make room" };
+    expect(await latest()).toMatchObject({ outputs: [], missing: [gone] });
+    await api.store.upkeep.retain("default", { ...rule, jobs: 0, outputBytes: 0 });
+    expect((await latest()).missing).toMatchObject([{ target: "r0", reason: "its job is no longer kept" }]);
+    while ((await api.store.runs.retain({ succeededMs: 0, failedMs: 0 })) > 0);
+    expect(await problemOf(latest())).toMatchObject({
+      ...{ reason: "RUN_NOT_FOUND", message: expect.stringContaining("no longer kept") as string },
+      metadata: { schedule: "hourly", run: last },
+    });
   });
 });

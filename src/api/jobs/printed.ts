@@ -41,6 +41,27 @@ export function printedBy({ result }: JobResult): Printed {
   }
 }
 
+/** Whether some of what a job printed is not there any more, so that a text without it would read as if it never had been. */
+export function lacksOutput({ result }: JobResult): boolean {
+  switch (result.case) {
+    case "commands":
+      return result.value.commands.some(({ outputExpired }) => outputExpired);
+    case "configure": {
+      const { before, checks, lines, diff, after } = result.value;
+      const texts = [before, ...checks.map(({ output }) => output), ...lines.map(({ output }) => output), diff, after];
+      return texts.some((text) => text?.expired === true);
+    }
+    case "shell":
+      return result.value.outputExpired;
+    case "task":
+      return result.value.outputExpired || result.value.commands.some(({ outputExpired }) => outputExpired);
+    case "http":
+      return result.value.bodyExpired;
+    default:
+      return false;
+  }
+}
+
 /** Texts one after the other, each from the beginning of a line. */
 function joined(texts: readonly string[]): string {
   return texts.filter((text) => text !== "").join("\n");

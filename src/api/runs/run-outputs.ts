@@ -7,11 +7,13 @@ import {
   JobResultSchema,
   type RunOutput,
   RunOutputSchema,
+  RunTargetState,
 } from "@pointsman/sdk/v1";
 import { isFinal } from "../../domain/job-state.js";
 import type { RunRecord, RunTargetRecord } from "../../domain/run.js";
 import type { Store } from "../../store/store.js";
 import { viewFullJob } from "../jobs/job-view.js";
+import { lacksOutput } from "../jobs/printed.js";
 import { listKey, pageSize, placeNumber, readPageToken, writePageToken } from "../page-token.js";
 import { unifiedDiff } from "./run-diff.js";
 import { targetStateNames } from "./run-enums.js";
@@ -110,7 +112,8 @@ async function outputOf(store: Parts, view: TargetView): Promise<RunOutput> {
 async function compare(store: Parts, output: RunOutput, before: TargetView | undefined): Promise<void> {
   const { job } = before ?? {};
   const result = job && isFinal(job.state) ? (await viewFullJob(store.jobs, job)).result : undefined;
-  if (!result || !output.result) return;
+  // Without what is no longer kept, all that is there now would look new.
+  if (!result || !output.result || lacksOutput(result) || lacksOutput(output.result)) return;
   output.compared = true;
   const [was, is] = [resultText(result), resultText(output.result)];
   if (was !== is) output.diff = unifiedDiff(was, is);
@@ -119,10 +122,10 @@ async function compare(store: Parts, output: RunOutput, before: TargetView | und
 /** Why a target gave nothing, for people. */
 function whyMissing({ status, job, waiting }: TargetView): string {
   if (status.error) return `${status.error.reason}: ${status.error.message}`;
-  if (!job)
-    return status.jobId === ""
-      ? "its turn has not come, or the run ended before it"
-      : "its job is not there yet, or is no longer kept";
+  if (!job) {
+    if (status.jobId === "") return "its turn has not come, or the run ended before it";
+    return status.state === RunTargetState.STARTED ? "its job is not there yet" : "its job is no longer kept";
+  }
   if (job.state === "RUNNING" || job.state === "CANCELLING") return "its job runs";
   if (job.state === "QUEUED" || job.state === "DELAYED") {
     const behind = waiting?.blockingJob === undefined ? "" : ` behind job ${waiting.blockingJob}`;

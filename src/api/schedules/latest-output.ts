@@ -15,7 +15,7 @@ import {
 import { problem } from "../../errors.js";
 import type { ScheduleRecord, Store } from "../../store/store.js";
 import { listKey, readPageToken, writePageToken } from "../page-token.js";
-import { printedBy } from "../jobs/printed.js";
+import { lacksOutput, printedBy } from "../jobs/printed.js";
 import { readOutputs } from "../runs/run-outputs.js";
 
 /** What the targets gave in the latest run of a schedule: the latest complete one, or the latest as far as it is. */
@@ -29,13 +29,17 @@ export async function readLatestOutput(
   const place = readPageToken(key, 2, request.pageToken);
   const id = place?.[0] ?? (request.partial ? schedule.lastRun : schedule.completeRun);
   if (id === undefined) throw nothingYet(schedule, request.partial);
+  if (!(await store.runs.get(id))) {
+    const message = `run ${id}, the latest of schedule ${schedule.name}, is no longer kept, and its output is gone with it`;
+    throw problem("RUN_NOT_FOUND", message, { metadata: { schedule: schedule.name, run: id } });
+  }
   const page = await readOutputs(
     store,
     create(GetRunOutputsRequestSchema, { id, pageSize: request.pageSize, pageToken: place?.[1] ?? "" }),
   );
   const { run } = page;
   const complete = run?.endTime !== undefined && run.state !== RunState.CANCELLED && run.counts?.untouched === 0;
-  const given = page.outputs.filter(({ result, missing }) => result !== undefined && missing === "");
+  const given = page.outputs.filter(({ result }) => result !== undefined && !lacksOutput(result));
   return create(GetLatestOutputResponseSchema, {
     ...(run && { run }),
     ...(run?.scheduledTime && { scheduledTime: run.scheduledTime }),
@@ -44,10 +48,10 @@ export async function readLatestOutput(
     outputs: given.map(viewOutput),
     missing: page.outputs
       .filter((output) => !given.includes(output))
-      .map(({ target, missing }) =>
+      .map(({ target, result, missing }) =>
         create(MissingOutputSchema, {
           ...{ target: target?.target ?? "", job: target?.jobId ?? "", state: target?.state ?? 0 },
-          reason: missing || (target?.error?.message ?? "it gave no output"),
+          reason: result ? "its output is no longer kept: it was removed to make room" : missing,
         }),
       ),
     nextPageToken: page.nextPageToken === "" ? "" : writePageToken(key, [id, page.nextPageToken]),
