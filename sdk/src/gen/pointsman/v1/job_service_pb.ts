@@ -1466,7 +1466,8 @@ export type WatchJobsResponse = Message<"pointsman.v1.WatchJobsResponse"> & {
     case: "changed";
   } | {
     /**
-     * The id of a job that was sent before and no longer meets the filter.
+     * The id of a job that was sent before and no longer meets the filter, or was deleted. Not told: what retention purges,
+     * which had ended.
      *
      * @generated from field: string removed = 3;
      */
