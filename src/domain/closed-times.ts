@@ -16,8 +16,10 @@ export interface RecurringTimes {
 
 /** How far ahead the times are worked out; beyond that they count as closed until they are worked out again. */
 const horizonMs = 32 * 86_400_000;
-/** Openings worked out at most for each of the recurring times. */
+/** Openings worked out at most for each of the recurring times, those that run into each other as one, … */
 const mostOpenings = 200;
+/** … and times looked at for that: each costs some microseconds, and all are worked out again every minute. */
+const mostLooks = 5_000;
 
 /**
  * The times in which none of the recurring times is open, from the one that holds at `nowMs` on. Throws
@@ -42,12 +44,18 @@ function openings(
   const pattern = calendar.cron(cron);
   const zone = calendar.zone(timeZone);
   if (!zone) throw new RangeError(`no time zone ${timeZone}`);
-  const found = [];
+  const found: { readonly fromMs: number; readonly toMs: number }[] = [];
+  const next = (afterMs: number): number | undefined => nextCronTime(pattern, zone, afterMs);
   // One that has begun may last still.
-  let fromMs = nextCronTime(pattern, zone, nowMs - durationMs);
-  while (fromMs !== undefined && fromMs < nowMs + horizonMs && found.length < mostOpenings) {
-    found.push({ fromMs, toMs: fromMs + durationMs });
-    fromMs = nextCronTime(pattern, zone, fromMs);
+  let fromMs = next(nowMs - durationMs);
+  for (let looks = 0; fromMs !== undefined && fromMs < nowMs + horizonMs && looks < mostLooks; looks++) {
+    const before = found.at(-1);
+    if (before && fromMs <= before.toMs) found[found.length - 1] = { fromMs: before.fromMs, toMs: fromMs + durationMs };
+    else if (found.length === mostOpenings) break;
+    else found.push({ fromMs, toMs: fromMs + durationMs });
+    // The later one begins while this one is open, the further it goes on; most that begin meanwhile need no look.
+    const late = next(fromMs + durationMs / 2);
+    fromMs = late !== undefined && late <= fromMs + durationMs ? late : next(fromMs);
   }
   return found;
 }
