@@ -99,6 +99,8 @@ export interface ScheduleStore {
   now(): Promise<number>;
   /** Adds a schedule, or answers with the name of the one that this request id added. SCHEDULE_EXISTS, REQUEST_ID_REUSED. */
   create(schedule: NewSchedule): Promise<{ readonly name: string; readonly replayed: boolean }>;
+  /** The name of the schedule that this request id added, if it did. REQUEST_ID_REUSED. */
+  earlier(request: NonNullable<NewSchedule["idempotency"]>): Promise<string | undefined>;
   /**
    * Changes a schedule that still has this version; without `timing` it keeps its next time, without `creator` its
    * runs are whose they were. SCHEDULE_NOT_FOUND, SCHEDULE_CHANGED.

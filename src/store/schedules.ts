@@ -22,6 +22,10 @@ function missing(name: string): StoreError {
   return new StoreError("SCHEDULE_NOT_FOUND", `no schedule ${name}`, { schedule: name });
 }
 
+function reused(): StoreError {
+  return new StoreError("REQUEST_ID_REUSED", "the request_id was used with another request");
+}
+
 function changed(name: string, version?: string): StoreError {
   const metadata = { schedule: name, ...(version !== undefined && { version }) };
   return new StoreError("SCHEDULE_CHANGED", `schedule ${name} was changed meanwhile; read it again`, metadata);
@@ -70,10 +74,17 @@ export function createScheduleStore(redis: StoreConnection, scripts: Scripts, ke
         case "EXISTS":
           throw new StoreError("SCHEDULE_EXISTS", `schedule ${name} exists`, { schedule: name });
         case "REUSED":
-          throw new StoreError("REQUEST_ID_REUSED", "the request_id was used with another request");
+          throw reused();
         default:
           return { name, replayed: false };
       }
+    },
+    async earlier({ scope, requestId, fingerprint }) {
+      const request = keyOf(root, "schedule-request", `${scope} ${requestId}`);
+      const [name, before] = await redis.hmget(request, "name", "fingerprint");
+      if (typeof name !== "string") return undefined;
+      if (before !== fingerprint) throw reused();
+      return name;
     },
     async update(name, version, body, timing) {
       const times = timing ? [timing.anchorMs, ...nextArgs(timing.next)] : ["", "keep", ""];

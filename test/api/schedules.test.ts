@@ -15,6 +15,7 @@ import {
 } from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startTestApi, type TestApi } from "../support/api-server.js";
+import { eventually } from "../support/eventually.js";
 import { problemOf } from "./problems.js";
 
 let api: TestApi;
@@ -241,6 +242,19 @@ test("the next times are told, also of what is not stored and over a change of t
     "2030-03-31T01:00:00.000Z",
     "2030-04-01T00:30:00.000Z",
   ]);
+});
+
+test("a create that is repeated when its time has passed is answered with the schedule that it made", async () => {
+  const time = soon(2_000);
+  const asked = {
+    schedule: create(ScheduleSchema, { run, name: "once-only", when: at(time) }),
+    requestId: "once-only",
+  };
+  expect((await schedules.createSchedule(asked)).replayed).toBe(false);
+  await eventually(() => expect(Date.now()).toBeGreaterThan(time.getTime()));
+  expect(await schedules.createSchedule(asked)).toMatchObject({ replayed: true, schedule: { name: "once-only" } });
+  const other = { ...asked, schedule: create(ScheduleSchema, { run, name: "another", when: at(time) }) };
+  expect((await problemOf(schedules.createSchedule(other))).reason).toBe("REQUEST_ID_REUSED");
 });
 
 test("lists page by name under a filter, however schedules come and go", async () => {

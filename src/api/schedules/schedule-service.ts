@@ -60,6 +60,11 @@ export function createScheduleService(parts: ScheduleServiceParts): ServiceImpl<
     return record;
   }
 
+  function idempotencyOf(scope: string, requestId: string, asked: Schedule) {
+    const body = create(CreateScheduleRequestSchema, { schedule: asked });
+    return { scope, requestId, fingerprint: sealer.fingerprint(canonicalBytes(CreateScheduleRequestSchema, body)) };
+  }
+
   const shown = async (name: string): Promise<{ schedule: Schedule }> => ({ schedule: viewSchedule(await need(name)) });
 
   /** Changes a schedule as it is then; when somebody else was faster, as it is after that. */
@@ -79,23 +84,21 @@ export function createScheduleService(parts: ScheduleServiceParts): ServiceImpl<
       const asked = schedule!;
       refuseOutputFields(asked);
       const creator = caller(context);
+      const idempotency = requestId === "" ? undefined : idempotencyOf(`${creator} CreateSchedule`, requestId, asked);
+      // What was to come when it was accepted may have passed when the request is repeated.
+      const earlier = idempotency && (await schedules.earlier(idempotency));
+      if (earlier !== undefined) return { ...(await shown(earlier)), replayed: true };
       const nowMs = await schedules.now();
       const rule = readRule(calendar, asked, nowMs);
       const spec = readRun(asked, context.values.get(principalKey));
       const clock: ScheduleClock = { uid: createRunId(nowMs, random), rule, anchorMs: nowMs };
       const next =
         rule.timing.kind === "once" ? withJitter(clock, rule.timing.atMs) : nextTime(calendar, clock, nowMs - 1);
-      const body = create(CreateScheduleRequestSchema, { schedule: asked });
       const { name, replayed } = await schedules.create({
         ...{ ...clock, name: asked.name || clock.uid, creator, labels: asked.labels, description: asked.description },
         run: toBinary(RunSpecSchema, spec, { writeUnknownFields: false }),
         ...(next && { next }),
-        ...(requestId !== "" && {
-          idempotency: {
-            ...{ scope: `${creator} CreateSchedule`, requestId },
-            fingerprint: sealer.fingerprint(canonicalBytes(CreateScheduleRequestSchema, body)),
-          },
-        }),
+        ...(idempotency && { idempotency }),
       });
       return { ...(await shown(name)), replayed };
     },
