@@ -33,7 +33,7 @@ test("of a life that could not begin in every zone nothing goes on", async () =>
   const first = bury(at);
   const begun: string[] = [];
   answers.register = ({ zone, name }) => {
-    if (zone === "b" && begun.length === 1) return Promise.reject(storeAway());
+    if (zone === "b" && begun.length === 1) return Promise.reject(new Error("a fault of ours"));
     begun.push(`${zone}/${name}`);
     return Promise.resolve({ toTell: { history: "one", sinceMs: 0 } });
   };
