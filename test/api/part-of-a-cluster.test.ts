@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { HealthStatus, WatchJobsRequestSchema } from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -15,6 +18,7 @@ import { systemRandom } from "../../src/system/random.js";
 import { eventually } from "../support/eventually.js";
 import { claimOne, newJob, worker } from "../support/jobs.js";
 import { type Guarded, startCluster } from "../support/redis-topologies.js";
+import { startOurs } from "../support/system.js";
 
 const primaries = 3;
 
@@ -28,6 +32,10 @@ const lost = "default";
 const prefix = some.find((one) => primaryOf(`${one}:${lost}`) !== primaryOf(one))!;
 const kept = some.find((zone) => primaryOf(`${prefix}:${zone}`) === primaryOf(prefix))!;
 
+const jobIn = (zone: string, number: number) =>
+  newJob(Date.now(), { zone, id: createJobId(Date.now(), number, systemRandom) });
+
+const journals = mkdtempSync(join(tmpdir(), "pm-part-"));
 let cluster: Guarded;
 let store: Store;
 /** A cluster of which one primary is gone, without a replica. What spans zones is not there. */
@@ -43,6 +51,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await store.close();
   await cluster.close();
+  rmSync(journals, { recursive: true, force: true });
 });
 
 test("servers do their work for the other zones, and say so to whoever sends them calls", async () => {
@@ -73,10 +82,27 @@ test("processes that start then serve the other zones, and judge Redis by what i
   const late = await openFitStore(loadConfig(undefined, { ...env, POINTSMAN_ALLOW_RELAXED_DURABILITY: "true" }));
   const w1 = worker("w1", kept);
   await late.leases.register(w1);
-  const { job } = await late.jobs.create(
-    newJob(Date.now(), { zone: kept, id: createJobId(Date.now(), await late.ensureZone(kept), systemRandom) }),
-  );
+  const { job } = await late.jobs.create(jobIn(kept, await late.ensureZone(kept)));
   expect((await claimOne(late, w1))?.job).toBe(job.id);
   await expect(late.ensureZone(lost)).rejects.toMatchObject({ reason: "STORE_UNAVAILABLE" });
+  await late.leases.retire(w1);
   await late.close();
+});
+
+test("a server and a worker of both zones come up then, and do the work of the other zone", async () => {
+  const env = {
+    ...{ POINTSMAN_REDIS_URL: cluster.url, POINTSMAN_REDIS_PREFIX: prefix, POINTSMAN_ALLOW_RELAXED_DURABILITY: "true" },
+    ...{ POINTSMAN_SEALING_KEY: Buffer.alloc(32, 7).toString("base64"), POINTSMAN_PORT: "0" },
+    ...{ POINTSMAN_ZONES: `${lost},${kept}`, POINTSMAN_DRAIN_SECONDS: "1" },
+    POINTSMAN_JOURNAL_DIR: journals,
+  };
+  const ours = [startOurs(["server"], env), startOurs(["worker"], env)] as const;
+  try {
+    await ours[0].logged("server ready");
+    await ours[1].logged("worker ready");
+    const { job } = await store.jobs.create(jobIn(kept, await store.ensureZone(kept)));
+    await eventually(async () => expect((await store.jobs.get(job.id))?.attempt).toBeGreaterThan(0), 60_000);
+  } finally {
+    await Promise.all(ours.map((one) => one.stop()));
+  }
 });
