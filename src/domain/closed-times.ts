@@ -18,8 +18,8 @@ export interface RecurringTimes {
 const horizonMs = 32 * 86_400_000;
 /** Openings worked out at most for each of the recurring times, those that run into each other as one, … */
 const mostOpenings = 200;
-/** … and times looked at for that: each costs some microseconds, and all are worked out again every minute. */
-const mostLooks = 5_000;
+/** … and times looked at for that: all are worked out again every minute, and cron's are not for nothing. */
+const mostLooks = 1_000;
 
 /**
  * The times in which none of the recurring times is open, from the one that holds at `nowMs` on. Throws
@@ -53,9 +53,11 @@ function openings(
     if (before && fromMs <= before.toMs) found[found.length - 1] = { fromMs: before.fromMs, toMs: fromMs + durationMs };
     else if (found.length === mostOpenings) break;
     else found.push({ fromMs, toMs: fromMs + durationMs });
-    // The later one begins while this one is open, the further it goes on; most that begin meanwhile need no look.
-    const late = next(fromMs + durationMs / 2);
-    fromMs = late !== undefined && late <= fromMs + durationMs ? late : next(fromMs);
+    const soon = next(fromMs);
+    // Of many that begin while this one is open one of the last is enough.
+    const gapMs = (soon ?? Infinity) - fromMs;
+    const late = gapMs < durationMs / 2 ? next(fromMs + durationMs - 2 * gapMs) : undefined;
+    fromMs = late !== undefined && late <= fromMs + durationMs ? late : soon;
   }
   return found;
 }

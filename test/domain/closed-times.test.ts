@@ -8,13 +8,12 @@ const closed = (cron: string, durationMs: number) =>
   closedTimes(createCalendar(), [{ cron, durationMs, timeZone: "UTC" }], now);
 
 describe("times that are open so often that they run into each other", () => {
-  test("are open without a break, for as many days as others", () => {
+  test("are open without a break, for a week at least", () => {
     const spans = closed("*/5 8-17 * * *", 5 * minute);
-    const nights = Array.from({ length: 31 }, (_, i) => now + i * day);
-    expect(spans.slice(1, 32)).toEqual(
+    const nights = Array.from({ length: 7 }, (_, i) => now + i * day);
+    expect(spans.slice(1, 8)).toEqual(
       nights.map((fromMs) => ({ fromMs: fromMs + 18 * hour, toMs: fromMs + 32 * hour })),
     );
-    expect(spans).toHaveLength(33);
   });
 
   test.each([
