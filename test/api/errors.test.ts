@@ -132,6 +132,12 @@ describe("what the framework refuses carries a reason too", () => {
     expect((await post(createJob, JSON.stringify(body))).fields).toEqual([field]);
   });
 
+  test("a field that is given under both of its names is given twice", async () => {
+    const list = "/pointsman.v1.JobService/ListJobs";
+    const problem = await post(list, '{"pageSize":1,"page_size":2}');
+    expect(problem).toMatchObject({ status: 400, fields: ["page_size"], message: "page_size: is given twice" });
+  });
+
   test("a time of a day that there is, and a name in a text, are taken", async () => {
     const job = {
       device: "none",

@@ -22,7 +22,10 @@ export function findBadFields(desc: DescMessage, json: JsonValue, path = ""): Fi
     const group = field.oneof?.name ?? field.name;
     const before = seen.get(group);
     if (value !== null) seen.set(group, field.name);
-    if (before !== undefined && value !== null) return [{ field: at, description: `cannot be given beside ${before}` }];
+    if (before !== undefined && value !== null) {
+      const description = before === field.name ? "is given twice" : `cannot be given beside ${before}`;
+      return [{ field: at, description }];
+    }
     return badValue(desc, field, key, value, at);
   });
 }

@@ -18,7 +18,7 @@ const envelopeBytes = 5;
 export async function* wholeBody(
   request: AnyRequest,
   response: AnyResponse,
-  options: { readonly clock: Clock; readonly deadlineMs: number; readonly seen?: (body: Uint8Array) => void },
+  options: { readonly clock: Clock; readonly deadlineMs: number; readonly seen?: (body: Uint8Array) => Promise<void> },
 ): AsyncGenerator<Uint8Array> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -52,15 +52,31 @@ export async function* wholeBody(
     request.resume();
   });
   const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
-  options.seen?.(body);
+  await options.seen?.(body);
   yield body;
 }
 
-/** The body of a call with many request messages, as it comes; frames that arrive together are given together. */
-export async function* flowingBody(request: AnyRequest, response: AnyResponse): AsyncGenerator<Uint8Array> {
+/**
+ * The body of a call with many request messages, as it comes; frames that arrive together are given together. Throws the
+ * signal's reason when that aborts: whoever asks nothing more would else stay for ever.
+ */
+export async function* flowingBody(
+  request: AnyRequest,
+  response: AnyResponse,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   continueIfAsked(request, response);
-  for await (const chunk of request) {
-    yield chunk as Buffer;
+  const over = new Promise<never>((_, failed) => {
+    const fail = (): void => failed(signal.reason as Error);
+    signal.addEventListener("abort", fail, { once: true });
+    if (signal.aborted) fail();
+  });
+  over.catch(() => undefined);
+  const chunks = request[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  for (;;) {
+    const chunk = await Promise.race([chunks.next(), over]);
+    if (chunk.done) return;
+    yield chunk.value;
     await nextTurn();
   }
 }

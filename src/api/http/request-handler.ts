@@ -1,5 +1,4 @@
 import { isUtf8 } from "node:buffer";
-import { base64Decode } from "@bufbuild/protobuf/wire";
 import {
   type ConnectError,
   type ConnectRouter,
@@ -7,7 +6,7 @@ import {
   createContextValues,
   type Interceptor,
 } from "@connectrpc/connect";
-import { compressionBrotli, compressionGzip, universalRequestFromNodeRequest } from "@connectrpc/connect-node";
+import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import type { Logger } from "pino";
 import type { Clock, Random } from "../../domain/clock.js";
@@ -33,6 +32,7 @@ import type { AnyHandler, AnyRequest, AnyResponse } from "./one-port-server.js";
 import { leaveBody, type Protocol, protocolOf, refuse } from "./protocol.js";
 import { flowingBody, maxRequestBytes, wholeBody } from "./request-body.js";
 import { logRequest } from "./request-log.js";
+import { compressions, messageInQuery, messageOf } from "./request-message.js";
 import { isGone, sendAnswer } from "./send-answer.js";
 import { createStandingCalls } from "./standing-calls.js";
 
@@ -88,7 +88,7 @@ export function createRequestHandler(parts: {
   const router = createConnectRouter({
     ...writing,
     interceptors: parts.interceptors,
-    acceptCompression: [compressionGzip, compressionBrotli],
+    acceptCompression: compressions,
   });
   const direct = createDirectAnswers(writing);
   parts.routes(router);
@@ -164,31 +164,32 @@ export function createRequestHandler(parts: {
     if (call.principal) values.set(principalKey, call.principal);
     if (call.traceParent !== undefined) values.set(traceParentKey, call.traceParent);
     const { input } = method.method;
+    let json: string | undefined;
+    const look = (message: Uint8Array | undefined, isJson: boolean): void => {
+      if (!message) return;
+      if (!isJson) return refuseUnheardBinary(input, message);
+      if (!isUtf8(message)) throw problem("INVALID_REQUEST", "the request is not UTF-8");
+      json = textOf(message);
+      refuseUnheardJson(input, json);
+    };
     if (request.method === "GET") {
-      const query = jsonOf(request, call.protocol, undefined);
-      if (query !== undefined) refuseUnheardJson(input, query);
+      const { message, isJson } = await messageInQuery(request);
+      look(message, isJson);
     }
-    let seen: Uint8Array | undefined;
     const universal = universalRequestFromNodeRequest(request, response, undefined, values);
     const body =
       method.method.methodKind === "bidi_streaming"
-        ? flowingBody(request, response)
+        ? flowingBody(request, response, call.signal)
         : wholeBody(request, response, {
             clock: parts.clock,
             deadlineMs: bodyDeadlineMs,
-            seen: (bytes) => {
-              const message = messageIn(bytes, call.protocol);
-              if (!isJson(request)) return refuseUnheardBinary(input, message);
-              seen = bytes;
-              if (!isUtf8(message)) throw problem("INVALID_REQUEST", "the request is not UTF-8");
-              refuseUnheardJson(input, textOf(message));
-            },
+            seen: async (bytes) => look(await messageOf(request, call.protocol, bytes), isJson(request)),
           });
     const answer = await method({ ...universal, body, signal: AbortSignal.any([universal.signal, call.signal]) });
     const explain = (error: ConnectError): ConnectError =>
       explainCallError(error, {
         method: method.method,
-        json: () => jsonOf(request, call.protocol, seen),
+        json: () => json,
         requestId: call.requestId,
         unexpected: call.unexpected,
       });
@@ -214,37 +215,11 @@ function requestIdOf(request: AnyRequest, random: Random): string {
 }
 
 function isJson(request: AnyRequest): boolean {
-  return /json/.test(request.headers["content-type"] ?? "") && request.headers["content-encoding"] === undefined;
-}
-
-/** The JSON text of a request with one message, for saying what is wrong with it. */
-function jsonOf(request: AnyRequest, protocol: Protocol, body: Uint8Array | undefined): string | undefined {
-  if (request.method === "GET") {
-    const query = new URLSearchParams((request.url ?? "").split("?").slice(1).join("?"));
-    const given = query.get("message") ?? "";
-    const message = query.get("base64") === "1" ? textOf(bytesOf(given)) : given;
-    return query.get("encoding") === "json" && !query.has("compression") ? message : undefined;
-  }
-  if (!body) return undefined;
-  return textOf(messageIn(body, protocol));
-}
-
-/** What a query holds in base64, by the framework's own reading, which takes anything else for a fault of ours. */
-function bytesOf(base64: string): Uint8Array {
-  try {
-    return base64Decode(base64);
-  } catch {
-    throw problem("INVALID_REQUEST", "the message in the query is not base64");
-  }
+  return /json/.test(request.headers["content-type"] ?? "");
 }
 
 function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
   return Buffer.from(buffer, byteOffset, byteLength).toString("utf8");
-}
-
-/** A message without its envelope. */
-function messageIn(body: Uint8Array, protocol: Protocol): Uint8Array {
-  return protocol === "connect" ? body : body.subarray(5);
 }
 
 /** Ends an answer that cannot be ended well, so that its reader does not take it for complete. */
