@@ -143,16 +143,21 @@ describe("WatchJobs", () => {
     await watch.stop();
   });
 
-  test("a cursor of another filter, or of another epoch, is refused", async () => {
+  test("a cursor of another filter, of another epoch, or of a place that there cannot be, is refused", async () => {
     const open = (signal: AbortSignal) => clients.jobs.watchJobs({ skipInitial: true }, { signal });
     const { cursor } = (await until(open, ({ item }) => item.case === "synced")).at(-1)!;
     const other = clients.jobs.watchJobs({ cursor, filter: { types: ["probe"] } });
     expect(await problemOf(all(other))).toMatchObject({ reason: "INVALID_CURSOR", fields: ["cursor"] });
-    const [version, , watched, place] = JSON.parse(Buffer.from(cursor, "base64url").toString()) as unknown[];
+    const [version, epoch, watched, place] = JSON.parse(Buffer.from(cursor, "base64url").toString()) as unknown[];
     const foreign = Buffer.from(JSON.stringify([version, "other", watched, place])).toString("base64url");
     expect(await problemOf(all(clients.jobs.watchJobs({ cursor: foreign })))).toMatchObject({
       ...{ code: "OutOfRange", reason: "HISTORY_GONE" },
     });
+    for (const wrong of ["x", "", "-", "1-2-3", `${"9".repeat(23)}-0`, 7]) {
+      const damaged = Buffer.from(JSON.stringify([version, epoch, watched, { default: wrong }])).toString("base64url");
+      const answer = await problemOf(all(clients.jobs.watchJobs({ cursor: damaged })));
+      expect(answer).toMatchObject({ reason: "INVALID_CURSOR" });
+    }
   });
 
   test("a cursor of a zone that had no changes yet is refused once changes behind it are gone", async () => {

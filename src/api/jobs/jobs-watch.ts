@@ -23,6 +23,8 @@ const pageJobs = 100;
 const pieceJobs = 25;
 /** Place before everything in a zone's feed. */
 const feedStart = "0-0";
+/** What a place in a feed looks like. */
+const placeForm = /^\d{1,19}-\d{1,19}$/;
 
 /**
  * Follows every job that a filter meets. Between two pulls it keeps a place for each zone, and the ids of live jobs it
@@ -178,7 +180,9 @@ function createMembership(
 function zonePlaces(place: unknown): Map<string, string> {
   if (typeof place === "object" && place !== null && !Array.isArray(place)) {
     const entries = Object.entries(place as Record<string, unknown>);
-    if (entries.every((entry): entry is [string, string] => typeof entry[1] === "string")) return new Map(entries);
+    const isPlace = (entry: [string, unknown]): entry is [string, string] =>
+      typeof entry[1] === "string" && placeForm.test(entry[1]);
+    if (entries.every(isPlace)) return new Map(entries);
   }
   throw invalidCursor("is damaged");
 }
