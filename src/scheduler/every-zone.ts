@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Logger } from "pino";
 import type { Clock } from "../domain/clock.js";
 import { createLoop, type Service } from "../domain/service.js";
@@ -39,6 +40,8 @@ export function everyZone(parts: Parts, what: string, visit: (zone: string) => P
 
   return createLoop(
     async (signal) => {
+      // As many listen as there are zones.
+      setMaxListeners(0, signal);
       const looking = new Map<string, Promise<void>>();
       while (!signal.aborted) {
         const zones = await survive(undefined, () => store.zones());

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import type { RedisLinks, StoreConnection } from "./connection.js";
@@ -62,6 +63,8 @@ export function followFeeds({ links, keys, zones }: Parts, listener: FeedListene
   const open = new Set<Redis>();
   const stopping = new AbortController();
   const { signal } = stopping;
+  // As many listen as there are groups of feeds.
+  setMaxListeners(0, signal);
   /** The feeds that there are. */
   let known: readonly string[] = [];
   const runs = keyOf(keys.installation, "feed");

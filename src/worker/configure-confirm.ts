@@ -1,6 +1,7 @@
 import { normalConfiguration, type Session } from "../device/index.js";
 import type { AttemptContext } from "./attempt-context.js";
 import { type Change, confirmed, counted, leave, makeChecks, rejection, withNote } from "./configure-change.js";
+import { either } from "./either.js";
 import { AttemptError } from "./failure.js";
 import { LeaseLostError } from "./lease.js";
 
@@ -149,9 +150,7 @@ function hurried(context: AttemptContext): boolean {
   return cause !== undefined && cause !== "cancel" && cause !== "stop";
 }
 
+/** A stop that came before is no reason to look all the time. */
 function pause(context: AttemptContext, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    context.timer(ms, resolve);
-    if (!context.signal.aborted) context.signal.addEventListener("abort", () => resolve(), { once: true });
-  });
+  return either(context.signal.aborted ? [] : [context.signal], (go) => context.timer(ms, go));
 }

@@ -2,6 +2,7 @@ import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { ConfigCheck, WaitForReturn } from "@pointsman/sdk/v1";
 import { DeviceError, type Session } from "../device/index.js";
 import type { AttemptContext } from "./attempt-context.js";
+import { either } from "./either.js";
 import { AttemptError } from "./failure.js";
 
 const defaultWithinMs = 600_000;
@@ -96,13 +97,4 @@ export async function checkReturned(
   }
   if (broken.length === 0) return;
   throw new AttemptError("CHECK_FAILED", `what was to hold when the device is back does not: ${broken.join("; ")}`);
-}
-
-/** Resolves when one of the signals aborts or `start`'s call comes. */
-function either(signals: readonly AbortSignal[], start: (go: () => void) => void): Promise<void> {
-  return new Promise((resolve) => {
-    if (signals.some(({ aborted }) => aborted)) return resolve();
-    for (const signal of signals) signal.addEventListener("abort", () => resolve(), { once: true });
-    start(resolve);
-  });
 }

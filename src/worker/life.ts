@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Logger } from "pino";
 import type { Endpoint, SessionPool } from "../device/index.js";
 import type { Clock, Random } from "../domain/clock.js";
@@ -98,6 +99,8 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
   const own = parts.logger.child({ worker: name });
   const inZones: LifeInZone[] = [];
   const giveUp = new AbortController();
+  // As many listen as attempts cannot tell the store what they did.
+  setMaxListeners(0, giveUp.signal);
   const drain = createPatience(clock);
   const answers = createPatience(clock);
   /** Zones that are begun in late, until the life ends. */

@@ -54,6 +54,22 @@ test("a zone that does not answer delays none of the others", async () => {
   expect(steps.b).toBe(b);
 });
 
+test("many zones are no sign of something that leaks, so nothing warns of them", async () => {
+  const warned: Error[] = [];
+  const hear = (warning: Error): void => void warned.push(warning);
+  process.on("warning", hear);
+  const clock = createHandClock();
+  const many = new Map(Array.from({ length: 30 }, (_, number) => [`zone-${number}`, number]));
+  const upkeep = { tick: () => Promise.resolve({ worked: 0, nextMs: 1_000 }) };
+  const store = { zones: () => Promise.resolve(many), upkeep } as unknown as Store;
+  const loop = createDueLoop({ store, clock, logger });
+  await loop.start();
+  await clock.advance(2_000);
+  await stop(loop, clock);
+  process.off("warning", hear);
+  expect(warned).toEqual([]);
+});
+
 test("a worker is buried when its beat stands still for a lease; one that was forgotten meanwhile is a new one", async () => {
   const clock = createHandClock();
   const buried: string[] = [];

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
 import { createConfigurator, createRedactor, type Session } from "../../src/device/index.js";
 import type { AttemptContext, StopCause } from "../../src/worker/attempt-context.js";
@@ -9,10 +10,9 @@ import { AttemptError } from "../../src/worker/failure.js";
 import { platform } from "../support/device-engine.js";
 
 /** A change under a timer on a device that goes back by itself alone, looked at so many times before it has. */
-async function takenBack(cause: StopCause, looks: number) {
+async function takenBack(cause: StopCause, looks: number, signal = AbortSignal.abort(cause)) {
   const steps = { intended: () => undefined, confirmed: () => undefined, fact: () => undefined };
   const writer = steps as unknown as OutputWriter;
-  const signal = AbortSignal.abort(cause);
   const timer = (_ms: number, run: () => void): void => void setImmediate(run);
   const { rules } = createConfigurator(platform("juniper_junos"), "pm", 60);
   let left = looks;
@@ -36,4 +36,10 @@ test.each(["stop", "cancel"] as const)(
 
 test("nobody waits for it whose time is over", async () => {
   expect(await takenBack("shutdown", 3)).toMatchObject({ rolledBack: false, changed: true, confirmed: 1 });
+});
+
+test("however often it is looked, nothing is left hanging at the signal that ends the wait", async () => {
+  const { signal } = new AbortController();
+  expect(await takenBack("stop", 6, signal)).toMatchObject({ rolledBack: true });
+  expect(getEventListeners(signal, "abort")).toEqual([]);
 });
