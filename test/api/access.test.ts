@@ -1,28 +1,12 @@
 import { connect } from "node:net";
 import * as http2 from "node:http2";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import { createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
-import {
-  CredentialService,
-  DeviceService,
-  HealthService,
-  type InlineEndpointSchema,
-  JobService,
-  PolicyService,
-  QueueService,
-  RunService,
-  ScheduleService,
-  WebhookService,
-  WorkerService,
-} from "@pointsman/sdk/v1";
+import { CredentialService, type InlineEndpointSchema, JobService, RunService } from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { accessTable, reaches } from "../../src/api/calls/access.js";
 import { createApiKey, matchesHash, parseApiKey } from "../../src/api/calls/api-keys.js";
 import { Health } from "../../src/api/gen/grpc/health/v1/health_pb.js";
-import { ServerReflection } from "../../src/api/gen/grpc/reflection/v1/reflection_pb.js";
-import { ServerReflection as Alpha } from "../../src/api/gen/grpc/reflection/v1alpha/reflection_pb.js";
 import { assertSafeToServe } from "../../src/api/calls/loopback.js";
 import { systemClock } from "../../src/system/clock.js";
 import { systemRandom } from "../../src/system/random.js";
@@ -30,22 +14,6 @@ import { readSpec, startTestApi, type TestApi } from "../support/api-server.js";
 import { eventually } from "../support/eventually.js";
 import { newJob } from "../support/jobs.js";
 import { all, problemOf } from "./problems.js";
-
-const services = [
-  JobService,
-  RunService,
-  ScheduleService,
-  DeviceService,
-  QueueService,
-  PolicyService,
-  CredentialService,
-  WebhookService,
-  WorkerService,
-  HealthService,
-  Health,
-];
-const methods = [...services, ServerReflection, Alpha].flatMap((service) => service.methods);
-const pathOf = (method: (typeof methods)[number]): string => `/${method.parent.typeName}/${method.name}`;
 
 let api: TestApi;
 const keys = { reader: "", operator: "", admin: "" };
@@ -67,36 +35,6 @@ function transport(kind: string, key: string | undefined, header = "x-api-key", 
   if (kind === "grpc-web") return createGrpcWebTransport({ baseUrl, httpVersion: "1.1", interceptors });
   return createConnectTransport({ baseUrl, httpVersion: kind === "connect h1" ? "1.1" : "2", interceptors });
 }
-
-test("every method of every service has an entry, and nothing else has", () => {
-  expect(Object.keys(accessTable).sort()).toEqual(methods.map(pathOf).sort());
-});
-
-test("whatever has a side effect needs more than a reader", () => {
-  const ours = methods.filter((method) => method.parent.typeName.startsWith("pointsman."));
-  const reads = ours.filter(
-    (method) => method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS || method.methodKind !== "unary",
-  );
-  expect(reads.length).toBeLessThan(ours.length);
-  for (const method of ours) {
-    if (!reads.includes(method)) expect(reaches("reader", accessTable[pathOf(method)]!), pathOf(method)).toBe(false);
-  }
-});
-
-describe.each(["reader", "operator", "admin"] as const)("a key of role %s", (role) => {
-  test.each(
-    methods.filter((method) => method.methodKind === "unary").map((method) => [pathOf(method), method] as const),
-  )("%s", async (path, method) => {
-    const response = await fetch(`${api.baseUrl}${path}`, {
-      method: "POST",
-      headers: { "content-type": "application/json", "x-api-key": keys[role] },
-      body: "{}",
-    });
-    const answer = (await response.json()) as { code?: string };
-    const denied = answer.code === "permission_denied";
-    expect(denied).toBe(!reaches(role, accessTable[pathOf(method)]!));
-  });
-});
 
 describe.each(["grpc", "grpc-web", "connect h1", "connect h2"])("over %s", (kind) => {
   test("without a key, with a wrong secret or an unknown id: UNAUTHENTICATED, in words that do not differ", async () => {
