@@ -1,15 +1,26 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { expect, it } from "vitest";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
-it("shows only examples that compile", { timeout: 300_000 }, () => {
-  const readme = readFileSync(`${root}sdk/README.md`, "utf8");
-  const examples = [...readme.matchAll(/```ts\n([\s\S]+?)```/g)].map(([, code]) => code ?? "");
-  expect(examples.length).toBeGreaterThanOrEqual(5);
-  const files = new Map(examples.map((code, index) => [`${root}test/sdk/readme-example-${index + 1}.ts`, code]));
+/** Those of tasks have a test of their own. */
+const pages = [
+  ...["README.md", "sdk/README.md"],
+  ...readdirSync(`${root}docs`).flatMap((name) =>
+    name.endsWith(".md") && name !== "tasks.md" ? [`docs/${name}`] : [],
+  ),
+];
+
+it("every example in TypeScript compiles as it stands", { timeout: 300_000 }, () => {
+  const examples = pages.flatMap((page) =>
+    [...readFileSync(`${root}${page}`, "utf8").matchAll(/```ts\n([\s\S]+?)```/g)].map(
+      ([, code = ""], index) => [`${root}test/docs/${page.replaceAll(/\W/g, "-")}-${index + 1}.ts`, code] as const,
+    ),
+  );
+  expect(examples.length).toBeGreaterThanOrEqual(12);
+  const files = new Map<string, string>(examples);
   const options: ts.CompilerOptions = {
     ...ts.convertCompilerOptionsFromJson(
       (ts.readConfigFile(`${root}tsconfig.base.json`, ts.sys.readFile).config as { compilerOptions: object })
