@@ -90,7 +90,8 @@ export type Device = Message<"pointsman.v1.Device"> & {
   hostKeyPolicy: HostKeyPolicy;
 
   /**
-   * Host keys known for its address, as "ssh-ed25519 AAAA…". At most 16.
+   * Host keys known for its address, as "ssh-ed25519 AAAA…". They belong to the place: a device that gets another zone,
+   * address or bastions brings none along unless they are given with it. At most 16.
    *
    * @generated from field: repeated string host_keys = 10;
    */

@@ -310,7 +310,8 @@ export const ConfigureOperationSchema: GenMessage<ConfigureOperation> = /*@__PUR
 export type ConfigLines = Message<"pointsman.v1.ConfigLines"> & {
   /**
    * As typed, indentation kept, without newline. 1 to 10,000 lines of at most 4,096 characters, no control character but
-   * tab.
+   * tab. They are stored with the job and shown as they are: whatever secret stands in one can be read by everyone who can
+   * read the job.
    *
    * @generated from field: repeated string lines = 1;
    */
