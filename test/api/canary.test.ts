@@ -1,18 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { type DescMethod, toJsonString } from "@bufbuild/protobuf";
-import {
-  CredentialService,
-  DeviceService,
-  HealthService,
-  JobService,
-  QueueService,
-  WorkerService,
-} from "@pointsman/sdk/v1";
+import { CredentialService, JobService, RunService, WebhookService } from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { claimNext, startTestApi, type TestApi } from "../support/api-server.js";
+import { contractServices } from "../support/contract-services.js";
 
-const services = [JobService, DeviceService, QueueService, CredentialService, WorkerService, HealthService];
 const secrets = ["password", "privateKey", "passphrase", "enableSecret"] as const;
 
 let api: TestApi;
@@ -23,14 +16,15 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-/** A login made of secrets that are found nowhere else. */
+/** A secret that is found nowhere else. */
+function secret(name: string, end = '"ü'): string {
+  const canary = `${randomUUID().slice(0, 13)}-${name}-${end}`;
+  canaries.add(canary);
+  return canary;
+}
+
 function login(): Record<string, string> {
-  const made = secrets.map((name) => {
-    const canary = `${randomUUID().slice(0, 13)}-${name}-"ü`;
-    canaries.add(canary);
-    return [name, canary];
-  });
-  return { username: "ann", ...(Object.fromEntries(made) as Record<string, string>) };
+  return { username: "ann", ...Object.fromEntries(secrets.map((name) => [name, secret(name)])) };
 }
 
 function job(part: object = {}): object {
@@ -74,6 +68,24 @@ test("a secret given in any way to any method is in no answer, no error, no log 
   expect(await say(batchCreateJobs, { jobs: [job(), job({ platform: "vax" })], requestId: "r-2" })).toMatch(/^200/);
   expect(await say(createJob, { job: job(), requestId: "r-1" })).toContain("already_exists");
 
+  const bastions = [{ address: "10.66.1.1", secret: login() }];
+  const { endpoint, commands } = job({ bastions }) as { endpoint: object; commands: object };
+  const run = { targets: [{ endpoint }], job: { commands } };
+  const runAnswer = await say(RunService.method.createRun, { run, requestId: "r-3" });
+  expect(runAnswer).toMatch(/^200/);
+  const http = {
+    url: "https://hook.example/",
+    signingSecret: secret("signing"),
+    secretHeaders: { authorization: secret("header") },
+  };
+  expect(await say(createJob, { job: { http } })).toMatch(/^200.*"authorization":""/);
+  expect(await say(RunService.method.createRun, { run: { allNodes: true, job: { http } } })).toMatch(/^400/);
+  const webhook = { name: "ops", url: "https://hook.example/" };
+  const { createWebhook, rotateWebhookSecret, listWebhooks } = WebhookService.method;
+  expect(await say(createWebhook, { webhook, secret: secret("webhook", "plain") })).toMatch(/^200/);
+  expect(await say(rotateWebhookSecret, { name: "ops", secret: secret("rotated", "plain") })).toMatch(/^200/);
+  expect(await say(createWebhook, { webhook, secret: secret("again", "plain") })).toMatch(/^409/);
+
   // Refused in every way: by a rule, by the framework, by the store, as the wrong type, in the wrong place.
   const refused: unknown[] = [
     { name: "?", login: login() },
@@ -86,7 +98,7 @@ test("a secret given in any way to any method is in no answer, no error, no log 
     `{"name":"x","login":{"password":"${login()["passphrase"]!.slice(0, -2)}" oops`,
   ];
   for (const body of refused) expect(await say(createCredential, body)).not.toMatch(/^200/);
-  for (const service of services) {
+  for (const service of contractServices) {
     for (const method of service.methods) {
       if (method.methodKind === "unary")
         await say(method, { login: login(), job: job(), password: login()["password"] });
@@ -100,7 +112,13 @@ test("a secret given in any way to any method is in no answer, no error, no log 
   await worker.print(1, "fine\n");
   await worker.end({});
   answers.push(await (await fetch(`${api.baseUrl}/v1/jobs/${worker.holder.job}/events`)).text());
-  for (const method of [getJob, listJobs, listCredentials]) await say(method, method === getJob ? { id } : {});
+  for (const method of [listJobs, listCredentials, listWebhooks, RunService.method.listRuns]) await say(method, {});
+  await say(getJob, { id });
+  const runId = (JSON.parse(runAnswer.slice(4)) as { run: { id: string } }).run.id;
+  const { getRun, listRunTargets, getRunOutputs } = RunService.method;
+  for (const method of [getRun, listRunTargets, getRunOutputs]) {
+    expect(await say(method, { id: runId })).toMatch(/^200/);
+  }
   const { jobs } = api.clients();
   for await (const sight of jobs.watchJob({ id: worker.holder.job })) {
     answers.push(toJsonString(JobService.method.watchJob.output, sight));

@@ -19,10 +19,12 @@ import { createRunJobs } from "../../src/api/runs/run-jobs.js";
 import { withWords } from "../../src/api/runs/run-words.js";
 import { createRunDriver } from "../../src/scheduler/run-driver.js";
 import { createRunEnds } from "../../src/scheduler/run-ends.js";
+import { decodeLogins, jobPlace } from "../../src/secrets/login-codec.js";
 import { systemClock } from "../../src/system/clock.js";
 import { systemRandom } from "../../src/system/random.js";
 import { claimNext, commandsResult, startTestApi, testPlatforms, type TestApi } from "../support/api-server.js";
 import { eventually } from "../support/eventually.js";
+import { succeed, worker } from "../support/jobs.js";
 import { problemOf } from "./problems.js";
 
 let api: TestApi;
@@ -82,6 +84,49 @@ describe("creating a run", () => {
       ]);
     });
     await cancel(run!.id);
+  });
+
+  test("gives each job the logins that its target came with, its own and its bastions', and cannot be done again without", async () => {
+    const own = (password: string) => ({ case: "secret" as const, value: { username: "ann", password } });
+    const bastions = [{ address: "10.3.1.1", login: own("of the bastion") }];
+    const place = { address: "10.3.1.2", platform: "cisco_ios", bastions };
+    const { run } = await create({
+      job: { operation: show("show clock") },
+      targets: [
+        { target: { case: "endpoint", value: { ...place, login: own("its own") } } },
+        {
+          target: {
+            case: "endpoint",
+            value: { ...place, address: "10.3.1.3", login: { case: "credential", value: "lab" } },
+          },
+        },
+      ],
+    });
+    await eventually(async () => {
+      expect((await api.store.jobs.list({ runs: [run!.id] }, { limit: 2 })).jobs).toHaveLength(2);
+    });
+    const identity = worker("logins");
+    await api.store.leases.register(identity);
+    const { claims } = await api.store.leases.claim(identity, 10, "logins");
+    const told = claims.map(({ job, sealedSecret }) => {
+      const { login, bastions: hops } = decodeLogins(api.sealer.open(sealedSecret!, jobPlace(job.id)));
+      return [login?.password, hops[0]?.password];
+    });
+    for (const { job, fence } of claims) {
+      await succeed(
+        api.store,
+        { zone: job.zone, worker: identity.name, job: job.id, endpoint: job.endpoint, fence },
+        false,
+      );
+    }
+    expect(told.sort()).toEqual([
+      [undefined, "of the bastion"],
+      ["its own", "of the bastion"],
+    ]);
+    const ended = async () => expect((await runs.getRun({ id: run!.id })).run?.state).toBe(RunState.SUCCEEDED);
+    await eventually(ended);
+    const again = runs.retryRun({ id: run!.id, requestId: "again", states: [RunTargetState.SUCCEEDED] });
+    expect(await problemOf(again)).toMatchObject({ reason: "SECRET_ERASED" });
   });
 
   test("refuses what is wrong with all of it, with its field, and stores nothing", async () => {

@@ -10,6 +10,7 @@ import {
 } from "@pointsman/sdk/v1";
 import type { JobRecord } from "../../domain/job.js";
 import { invalidRequest, problem } from "../../errors.js";
+import { hadOwnLogins } from "../../secrets/login-codec.js";
 import { StoreError } from "../../store/store.js";
 import { principalKey, requestIdKey } from "../calls/call-context.js";
 import { type ItemErrorShape, itemError } from "../calls/item-error.js";
@@ -76,7 +77,7 @@ async function reconcileJob(
     throw problem("JOB_NOT_INDETERMINATE", message, { metadata: { job: id } });
   }
   const { target } = fromBinary(JobSpecSchema, job.spec);
-  if (target.case === "endpoint" && target.value.login.case === undefined) {
+  if (target.case === "endpoint" && hadOwnLogins(target.value)) {
     throw problem(
       "SECRET_ERASED",
       `job ${id} came with its own login, which is erased; look for its lines by lines_of`,

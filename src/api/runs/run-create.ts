@@ -7,7 +7,6 @@ import { rulesFor } from "../../domain/command-rules.js";
 import { createRunId } from "../../domain/job-id.js";
 import type { NewRun, RolloutRule, RunRecord, RunTargetRecord, TargetRejection } from "../../domain/run.js";
 import { invalidRequest, problem } from "../../errors.js";
-import { encodeLogin } from "../../secrets/login-codec.js";
 import type { DeviceRecord } from "../../store/store.js";
 import { canonicalBytes } from "../calls/canonical-bytes.js";
 import { itemError } from "../calls/item-error.js";
@@ -300,7 +299,7 @@ function recordOf(
   device: DeviceRecord | undefined,
   around: Surroundings,
 ): RunTargetRecord {
-  const bytes = targetBytes(target);
+  const { bytes } = targetBytes(target);
   const inline = typeof target !== "string" && target.target.case === "endpoint" ? target.target.value : undefined;
   const node = nodeOf(target);
   const zones = around.nodes.get(node ?? "") ?? [];
@@ -317,8 +316,8 @@ function recordOf(
 
 function secretOf({ sealer }: JobCreation, target: AskedTarget, place: string): Uint8Array | undefined {
   if (typeof target === "string" || target.target.case !== "endpoint") return undefined;
-  const { login } = target.target.value;
-  return login.case === "secret" ? sealer.seal(encodeLogin(login.value), place) : undefined;
+  const { logins } = targetBytes(target);
+  return logins && sealer.seal(logins, place);
 }
 
 /** A run that was not stored: it has no id. */

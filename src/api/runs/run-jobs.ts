@@ -2,7 +2,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { ConnectError } from "@connectrpc/connect";
 import { type RunSpec, RunSpecSchema } from "@pointsman/sdk/v1";
 import type { DueTarget, MakeRunJobs, RunRecord } from "../../domain/run.js";
-import { decodeLogin } from "../../secrets/login-codec.js";
+import { decodeLogins } from "../../secrets/login-codec.js";
 import { itemError } from "../calls/item-error.js";
 import { prepareJob } from "../jobs/job-create.js";
 import type { JobCreation } from "../jobs/job-wish.js";
@@ -10,6 +10,7 @@ import { readSurroundings } from "../jobs/job-surroundings.js";
 import {
   type AskedTarget,
   deviceOf,
+  giveLogins,
   nodeOf,
   jobOfTarget,
   specsToLookAt,
@@ -32,7 +33,7 @@ export function createRunJobs(parts: JobCreation): MakeRunJobs {
     const asked = due.map(({ index, record }) => {
       const target = targetOfBytes(record.name, record.own);
       const sealed = secrets.get(index);
-      if (sealed) giveLogin(target, decodeLogin(sealer.open(sealed, targetPlace(run.id, index))));
+      if (sealed) giveLogins(target, decodeLogins(sealer.open(sealed, targetPlace(run.id, index))));
       return target;
     });
     const around = await readSurroundings(store, specsToLookAt(spec, asked, true));
@@ -69,9 +70,4 @@ export function createRunJobs(parts: JobCreation): MakeRunJobs {
       return { ...job, idempotency, run: { id: run.id, index } };
     }
   };
-}
-
-function giveLogin(target: AskedTarget, login: ReturnType<typeof decodeLogin>): void {
-  if (typeof target === "string" || target.target.case !== "endpoint") return;
-  target.target.value.login = { case: "secret", value: login };
 }

@@ -3,6 +3,7 @@ import { type RetryRunRequest, RetryRunRequestSchema, RunSpecSchema, type RunTar
 import type { RunRecord } from "../../domain/run.js";
 import { isRunFinal, type TargetState, targetStates } from "../../domain/run-state.js";
 import { problem } from "../../errors.js";
+import { hadOwnLogins } from "../../secrets/login-codec.js";
 import type { Principal } from "../calls/call-context.js";
 import { canonicalBytes } from "../calls/canonical-bytes.js";
 import type { JobCreation } from "../jobs/job-wish.js";
@@ -52,7 +53,7 @@ export async function retryRun(
         else spec.targets.push(plain(target));
         continue;
       }
-      if (target.target.case === "endpoint" && target.target.value.login.case === undefined) {
+      if (target.target.case === "endpoint" && hadOwnLogins(target.target.value)) {
         throw problem("SECRET_ERASED", `${name} came with its own login, which is erased; create the run anew`);
       }
       spec.targets.push(target);

@@ -3,6 +3,7 @@ import { type JobSpec, JobSpecSchema, type RunSpec, type RunTarget, RunTargetSch
 import { defaultPort } from "../../domain/endpoint-key.js";
 import type { DeviceRecord } from "../../store/store.js";
 import { invalidRequest, problem } from "../../errors.js";
+import { type OwnLogins, takeLogins } from "../../secrets/login-codec.js";
 import { withWords, wordsIn, wordsOf } from "./run-words.js";
 
 /** A target of a run as it was asked for: a device's name alone, or with what is its own. */
@@ -67,14 +68,26 @@ export function specsToLookAt(spec: RunSpec, targets: readonly AskedTarget[], pl
   return [create(JobSpecSchema, { operation: task(operation), credential }), ...ofTargets];
 }
 
-/** A target as bytes, without its secret; undefined when it is no more than a device's name. */
-export function targetBytes(target: AskedTarget): Uint8Array | undefined {
-  if (typeof target === "string") return undefined;
+/**
+ * A target as bytes, and the logins that it came with apart from it, its own and its bastions'. No bytes when it is no more
+ * than a device's name.
+ */
+export function targetBytes(target: AskedTarget): { readonly bytes?: Uint8Array; readonly logins?: Uint8Array } {
+  if (typeof target === "string") return {};
   const copy = clone(RunTargetSchema, target);
-  if (copy.target.case === "endpoint" && copy.target.value.login.case === "secret") {
-    copy.target.value.login = { case: undefined };
-  }
-  return toBinary(RunTargetSchema, copy, { writeUnknownFields: false });
+  const logins = copy.target.case === "endpoint" ? takeLogins(copy.target.value) : undefined;
+  return { bytes: toBinary(RunTargetSchema, copy, { writeUnknownFields: false }), ...(logins && { logins }) };
+}
+
+/** Gives a target of {@link targetOfBytes} the logins again that it came with. */
+export function giveLogins(target: AskedTarget, { login, bastions }: OwnLogins): void {
+  if (typeof target === "string" || target.target.case !== "endpoint") return;
+  const { value: endpoint } = target.target;
+  if (login) endpoint.login = { case: "secret", value: login };
+  bastions.forEach((own, index) => {
+    const bastion = endpoint.bastions[index];
+    if (bastion && own) bastion.login = { case: "secret", value: own };
+  });
 }
 
 /** A target as {@link targetBytes} wrote it; without bytes the device of this name. */
@@ -82,7 +95,7 @@ export function targetOfBytes(name: string, bytes: string | undefined): AskedTar
   return bytes === undefined ? name : fromBinary(RunTargetSchema, Buffer.from(bytes, "base64"));
 }
 
-/** The place that the login of a run's target is sealed for. */
+/** The place that the logins of a run's target are sealed for. */
 export function targetPlace(run: string, index: number): string {
   return `run/${run}/${index}`;
 }
