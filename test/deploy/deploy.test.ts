@@ -8,7 +8,9 @@ import { settings } from "../../src/config.js";
 import { samplesOf } from "../observe/samples.js";
 import { eventually } from "../support/eventually.js";
 import { freePort } from "../support/free-port.js";
-import { device, startSystem, type System } from "../support/system.js";
+import { eventually } from "../support/eventually.js";
+import { device, startOurs, startSystem, type System } from "../support/system.js";
+import { allowedCalls, countedCalls } from "./allowed-calls.js";
 
 /** Where the machine is ours to prepare, a missing tool is a failure, not an excuse. */
 const inCi = Boolean(process.env["CI"]);
@@ -140,6 +142,50 @@ describe("what is deployed", () => {
       const { status, stderr } = spawnSync("systemd-analyze", ["verify", ...units], { encoding: "utf8" });
       expect(`${status} ${stderr}`).toBe("0 ");
     } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
+  });
+});
+
+describe("the units of systemd", () => {
+  const unitOf = (name: string): string => read(join("deploy/systemd", name));
+
+  test("go on trying, however long Redis is away", () => {
+    for (const name of readdirSync("deploy/systemd")) {
+      const [head = ""] = unitOf(name).split("[Service]");
+      expect(head, name).toMatch(/^StartLimitIntervalSec=0$/m);
+      expect(unitOf(name), name).toMatch(/^Restart=on-failure$/m);
+    }
+  });
+
+  test.skipIf(!has("systemd-analyze") || !has("strace"))("allow every call of the system that is made", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "calls-"));
+    const at = await startSystem({ devices: [device("r1")], workers: 0 });
+    try {
+      for (const [name, command, ready] of [
+        ["pointsman-server.service", "server", "server ready"],
+        ["pointsman-worker@.service", "worker", "worker ready"],
+      ] as const) {
+        const summary = join(dir, command);
+        const traced = startOurs([command], { ...at.env, NOTIFY_SOCKET: join(dir, "notify") }, [
+          ...["strace", "-D", "-f", "-c", "-o", summary],
+        ]);
+        await traced.logged(ready);
+        if (command === "worker") await at.client.jobs.run({ device: "r1", commands: ["clear counters"] });
+        await traced.stop();
+        const counted = await eventually(() => {
+          const calls = countedCalls(read(summary));
+          expect(calls).toContain("execve");
+          return calls;
+        });
+        const allowed = allowedCalls(unitOf(name));
+        expect(
+          counted.filter((call) => !allowed.has(call)),
+          name,
+        ).toEqual([]);
+      }
+    } finally {
+      await at.close();
       rmSync(dir, { recursive: true, force: true });
     }
   });

@@ -49,9 +49,14 @@ export function device(name: string, more: Partial<SimulatedDevice> = {}): Simul
   return { name, platform: "cisco_ios", users: [{ username, password }], enableSecret, ...more };
 }
 
-/** Starts a process of ours from the compiled code. */
-export function startOurs(args: readonly string[], env: Readonly<Record<string, string>>): OurProcess {
-  const child = spawn(...endsWithUs(process.execPath, ["dist/main.js", ...args]), {
+/** Starts a process of ours from the compiled code; `under`: a program and its arguments that it is started by. */
+export function startOurs(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  under: readonly string[] = [],
+): OurProcess {
+  const [program = "", ...rest] = [...under, process.execPath, "dist/main.js", ...args];
+  const child = spawn(...endsWithUs(program, rest), {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
