@@ -198,6 +198,7 @@ export async function noteDone(
 export async function tell(parts: TellingParts, holder: Holder, end: AttemptEnd) {
   const { leases, clock, logger, giveUp, histories } = parts;
   let heard: "OK" | undefined;
+  let said = false;
   for (;;) {
     const history = histories();
     try {
@@ -206,7 +207,9 @@ export async function tell(parts: TellingParts, holder: Holder, end: AttemptEnd)
       heard = answer;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      logger.warn("the store does not answer; the end of the attempt is told again");
+      // Once for each attempt: a thousand of them would say it four thousand times a second.
+      if (!said) logger.warn("the store does not answer; the end of the attempt is told again");
+      said = true;
       await clock.sleep(storeRetryMs, giveUp);
     }
   }

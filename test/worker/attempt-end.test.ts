@@ -1,3 +1,4 @@
+import { pino } from "pino";
 import { expect, test } from "vitest";
 import { type AttemptEnd, StoreError } from "../../src/store/store.js";
 import { AttemptEnded, FrozenError } from "../../src/worker/attempt-context.js";
@@ -55,6 +56,21 @@ test.each([
     expect(untold()).toBe(0);
   },
 );
+
+test("an end is told again and again while the store is away, and the log says so once", async () => {
+  const lines: string[] = [];
+  let tries = 0;
+  const { attempt, clock } = attemptAlone({
+    logger: pino({ level: "warn" }, { write: (line) => void lines.push(line) }),
+    leases: {
+      finish: () => (++tries < 50 ? Promise.reject(storeAway()) : Promise.resolve("OK")),
+    },
+  });
+  await clock.advance(60_000);
+  expect(await attempt.ended).toBe("SUCCEEDED");
+  expect(tries).toBe(50);
+  expect(lines).toEqual([expect.stringContaining("the store does not answer")]);
+});
 
 test("an end that the store refuses is told again without what it may have choked on", async () => {
   const ends: AttemptEnd[] = [];

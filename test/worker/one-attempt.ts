@@ -46,6 +46,7 @@ export interface Around {
   readonly reach?: AttemptParts["reach"];
   readonly commandRules?: readonly CommandRule[];
   readonly histories?: AttemptParts["histories"];
+  readonly logger?: AttemptParts["logger"];
   /** What a line does on the device. */
   readonly run?: (request: CommandRequest) => Promise<CommandOutcome>;
 }
@@ -84,7 +85,7 @@ export function attemptAlone(around: Around = {}): AttemptAlone {
   const intended = { answer: "OK", requests: [] };
   const endpoint = { platform: builtInPlatforms().get("cisco_ios"), labels: {}, account: { username: "u" } };
   const parts = {
-    ...{ clock, random: systemRandom, logger: pino({ level: "silent" }), lease: createLease(clock) },
+    ...{ clock, random: systemRandom, logger: around.logger ?? pino({ level: "silent" }), lease: createLease(clock) },
     giveUp: new AbortController().signal,
     histories: around.histories ?? (() => 0),
     untold: () => void untold++,
