@@ -22,6 +22,6 @@ export interface WatchStore {
   onFeed(changed: () => void): () => void;
   /** Ends of the zones' feeds now: where a follower starts. Of `wanted` zones alone, if any are named. */
   tails(wanted?: readonly string[]): Promise<ReadonlyMap<string, string>>;
-  /** Changes behind a position of a zone's feed, oldest first. HISTORY_GONE when what follows it was trimmed. */
+  /** Changes behind a position of a zone's feed, oldest first. HISTORY_GONE when that was trimmed, or lost. */
   changes(zone: string, behind: string, limit: number): Promise<readonly Change[]>;
 }

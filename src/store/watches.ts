@@ -4,13 +4,6 @@ import { type KeySpace, keyOf } from "./keys.js";
 import { type Change, StoreError, type WatchStore } from "./store.js";
 import type { Zones } from "./zones.js";
 
-/** The stream ids of a feed: "<milliseconds>-<n>". */
-export function isBehind(a: string, b: string): boolean {
-  const [aTime = 0, aPart = 0] = a.split("-").map(Number);
-  const [bTime = 0, bPart = 0] = b.split("-").map(Number);
-  return aTime < bTime || (aTime === bTime && aPart < bPart);
-}
-
 /** A feed begins here. */
 const feedStart = "0-0";
 /** Entries that a feed keeps (FEED_KEPT in prelude.lua): of one that has fewer, none was ever trimmed. */
@@ -91,13 +84,14 @@ export function createWatchStore(
     },
     async changes(zone, behind, limit) {
       const key = keyOf(keys.zone(zone), "feed");
-      const [[oldest], entries] = await Promise.all([
-        redis.xrange(key, "-", "+", "COUNT", 1),
+      const [at, entries] = await Promise.all([
+        // The feed's start is no entry, and stands before whatever is the oldest.
+        behind === feedStart ? redis.xlen(key) : redis.xrange(key, behind, behind),
         redis.xrange(key, `(${behind}`, "+", "COUNT", limit),
       ]);
-      // Something was trimmed behind the follower unless the entry it stands on, or one before it, is still there.
-      // The feed's start is no entry, and stands before whatever is the oldest.
-      const gone = oldest && (behind === feedStart ? (await redis.xlen(key)) >= feedKept : isBehind(behind, oldest[0]));
+      // An entry that a follower stands on, and that is not there, was trimmed, or Redis came back without it: then what
+      // it was told before need not be so, and what comes next may stand before it.
+      const gone = typeof at === "number" ? at >= feedKept : at.length === 0;
       if (gone) {
         throw new StoreError("HISTORY_GONE", `the changes of zone ${zone} behind this cursor are gone`, { zone });
       }

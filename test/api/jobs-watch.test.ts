@@ -179,4 +179,32 @@ describe("WatchJobs", () => {
     await clients.jobs.cancelJob({ id: job!.id });
     expect(await problemOf(all(clients.jobs.watchJobs({ filter, cursor })))).toMatchObject({ reason: "HISTORY_GONE" });
   });
+
+  test("a watch whose last changes Redis has lost ends, and is refused where it stood", async () => {
+    await clients.credentials.createCredential({ name: "lost", login: { username: "u", password: "p" } });
+    const device = { name: "lost-1", address: "10.99.0.3", platform: "cisco_ios", credential: "lost", zone: "lost" };
+    await clients.devices.createDevice({ device });
+    const create = async (): Promise<string> =>
+      (await clients.jobs.createJob({ job: { ...readSpec(), target: { case: "device", value: "lost-1" } } as never }))
+        .job!.id;
+    const { redis } = api.at;
+    const feed = "{pm:lost}:feed";
+    await create();
+    const older = await redis.dumpBuffer(feed);
+    const filter = { zones: ["lost"] };
+    const seen: WatchJobsResponse[] = [];
+    const watching = (async () => {
+      for await (const item of clients.jobs.watchJobs({ filter })) seen.push(item);
+    })();
+    await eventually(() => expect(seen.map(short)).toContain("synced"));
+    const forgotten = await create();
+    await eventually(() => expect(seen.map(short)).toContain(`${forgotten} QUEUED`));
+
+    // As a replica does that had not heard of the last changes: what comes next stands where these stood, or before.
+    await redis.restore(feed, 0, older, "REPLACE");
+    await create();
+    expect(await problemOf(watching)).toMatchObject({ code: "OutOfRange", reason: "HISTORY_GONE" });
+    const { cursor } = seen.at(-1)!;
+    expect(await problemOf(all(clients.jobs.watchJobs({ filter, cursor })))).toMatchObject({ reason: "HISTORY_GONE" });
+  });
 });
