@@ -7,7 +7,6 @@ import {
   type PolicyService,
 } from "@pointsman/sdk/v1";
 import { type Calendar, CronProblem } from "../../domain/calendar.js";
-import type { Clock } from "../../domain/clock.js";
 import type { RecurringTimes } from "../../domain/closed-times.js";
 import { parseCommandPattern } from "../../domain/command-words.js";
 import type { PolicyScope } from "../../domain/policy.js";
@@ -19,8 +18,7 @@ import { commandRuleMessage, freezeMessage, stopMessage, windowMessage } from ".
 
 /** What the service needs. */
 export interface PolicyServiceParts {
-  readonly store: Pick<Store, "policies" | "devices" | "zones">;
-  readonly clock: Clock;
+  readonly store: Pick<Store, "policies" | "devices" | "zones" | "schedules">;
   readonly calendar: Calendar;
   readonly platforms: Pick<PlatformCatalogue, "has">;
 }
@@ -43,8 +41,10 @@ function checkPatterns(fields: Readonly<Record<string, readonly string[]>>): voi
 
 /** Says when changes may be made, and which commands are sent. */
 export function createPolicyService(parts: PolicyServiceParts): ServiceImpl<typeof PolicyService> {
-  const { store, clock, calendar, platforms } = parts;
+  const { store, calendar, platforms } = parts;
   const { policies } = store;
+  /** By the clock that says whether changes may start: ours may be ahead, or behind. */
+  const now = (): Promise<number> => store.schedules.now();
   const caller = (context: HandlerContext): string => context.values.get(principalKey).name;
 
   /** A scope of what there is: a name that was mistyped would leave its device open. */
@@ -93,9 +93,10 @@ export function createPolicyService(parts: PolicyServiceParts): ServiceImpl<type
   return {
     async createFreeze({ freeze }, context) {
       const { name, scope, startTime, endTime, reason } = freeze!;
-      const startMs = startTime ? timestampMs(startTime) : clock.now();
+      const nowMs = await now();
+      const startMs = startTime ? timestampMs(startTime) : nowMs;
       const endMs = endTime && timestampMs(endTime);
-      if (endMs !== undefined && (endMs <= startMs || endMs <= clock.now())) {
+      if (endMs !== undefined && (endMs <= startMs || endMs <= nowMs)) {
         throw invalidRequest({ field: "freeze.end_time", description: "must come after the start, and after now" });
       }
       const made = await policies.create("freeze", {
@@ -103,10 +104,11 @@ export function createPolicyService(parts: PolicyServiceParts): ServiceImpl<type
         scope: await checkedScope("freeze.scope", scope),
         ...(endMs === undefined ? {} : { endMs }),
       });
-      return { freeze: freezeMessage(made, clock.now()) };
+      return { freeze: freezeMessage(made, nowMs) };
     },
     async listFreezes() {
-      return { freezes: (await policies.list("freeze")).map((freeze) => freezeMessage(freeze, clock.now())) };
+      const [freezes, nowMs] = await Promise.all([policies.list("freeze"), now()]);
+      return { freezes: freezes.map((freeze) => freezeMessage(freeze, nowMs)) };
     },
     async deleteFreeze({ name }) {
       await policies.remove("freeze", name);
@@ -120,11 +122,11 @@ export function createPolicyService(parts: PolicyServiceParts): ServiceImpl<type
         times: checkedTimes(times),
         scope: await checkedScope("window.scope", scope),
       });
-      return { window: windowMessage(calendar, made, clock.now()) };
+      return { window: windowMessage(calendar, made, await now()) };
     },
     async listChangeWindows() {
-      const windows = await policies.list("window");
-      return { windows: windows.map((window) => windowMessage(calendar, window, clock.now())) };
+      const [windows, nowMs] = await Promise.all([policies.list("window"), now()]);
+      return { windows: windows.map((window) => windowMessage(calendar, window, nowMs)) };
     },
     async deleteChangeWindow({ name }) {
       await policies.remove("window", name);
