@@ -298,7 +298,7 @@ export function assembleWorker(
   ports: Partial<Pick<WorkerOptions, "journals" | "connect">> = {},
 ): Worker {
   const measured = {
-    leases: measureLeases(store.leases, metrics, now),
+    leases: measureLeases(store.leases, metrics, () => systemClock.monotonic()),
     connect: measureConnections(ports.connect ?? createSshConnector(systemClock).connect, metrics),
   };
   const traced = tracing && traceAttempts(tracing.tracer, now);

@@ -8,10 +8,12 @@ import { metricPrefix } from "./registry.js";
  * A lease store that counts what goes through it: what a worker claims and how it ends, intents, outputs, and writes
  * that came too late. Standing at the port, it sees exactly what the store was told.
  */
-export function measureLeases(leases: LeaseStore, registry: Registry, now: () => number): LeaseStore {
+export function measureLeases(leases: LeaseStore, registry: Registry, monotonic: () => number): LeaseStore {
   const counts = createCounts(registry);
-  /** What runs here, by job. */
-  const running = new Map<string, Pick<JobRecord, "type" | "startMs">>();
+  // Somebody is woken by the first of these, and only a number that was there before can be seen to grow.
+  for (const operation of ["intent", "append", "finish"]) counts.fenced.inc({ operation }, 0);
+  /** What runs here, by job, and since when. */
+  const running = new Map<string, Pick<JobRecord, "type"> & { readonly sinceMs: number }>();
 
   function heard(operation: string, answer: string): void {
     if (answer === "FENCED") counts.fenced.inc({ operation });
@@ -23,7 +25,7 @@ export function measureLeases(leases: LeaseStore, registry: Registry, now: () =>
     if (!job) return;
     const labels = { type: job.type, outcome: verdict };
     counts.attempts.inc(labels);
-    counts.durations.observe(labels, Math.max(0, now() - (job.startMs ?? now())) / 1_000);
+    counts.durations.observe(labels, (monotonic() - job.sinceMs) / 1_000);
     if (error && verdict !== "SUCCEEDED") counts.failures.inc({ reason: error.reason });
   }
 
@@ -37,7 +39,7 @@ export function measureLeases(leases: LeaseStore, registry: Registry, now: () =>
     async claim(...asked) {
       const answer = await leases.claim(...asked);
       for (const { job } of answer.claims) {
-        running.set(job.id, job);
+        running.set(job.id, { type: job.type, sinceMs: monotonic() });
         if (job.attempt !== 1 || job.startMs === undefined || job.queueMs === undefined) continue;
         counts.waits.observe({ type: job.type }, Math.max(0, job.startMs - job.queueMs) / 1_000);
       }

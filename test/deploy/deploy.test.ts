@@ -25,6 +25,12 @@ interface Rule {
   readonly expr: string;
   readonly annotations: { readonly runbook: string };
 }
+interface Monitor {
+  readonly jobLabel?: string;
+  readonly selector: {
+    readonly matchExpressions: readonly { readonly key: string; readonly values: readonly string[] }[];
+  };
+}
 interface Dashboard {
   readonly panels: readonly { readonly targets?: readonly { readonly expr: string }[] }[];
 }
@@ -72,6 +78,38 @@ describe("alerts and dashboard", () => {
     const figures = queries.flatMap((query) => query.match(/part="\w+",figure="\w+"/g) ?? []);
     expect(figures.length).toBeGreaterThan(3);
     expect(figures.filter((labels) => !text.includes(labels))).toEqual([]);
+  });
+
+  test("what wakes somebody at the first time is there before it, and is not missed", () => {
+    const zero = new Set(
+      samplesOf(text).flatMap(({ name, labels, value }) =>
+        value === 0 ? [name, ...Object.values(labels).map((label) => `${name} ${label}`)] : [],
+      ),
+    );
+    for (const wanted of [
+      "pointsman_ssh_connect_failures_total HOST_KEY_CHANGED",
+      "pointsman_fenced_writes_total intent",
+      "pointsman_fenced_writes_total append",
+      "pointsman_fenced_writes_total finish",
+      "pointsman_worker_buried_total",
+      "pointsman_part_figure unresolved_jobs",
+    ]) {
+      expect(zero).toContain(wanted);
+    }
+  });
+
+  test("servers and workers go by the names that alerts know, with the Prometheus operator as well", () => {
+    const known = queries.flatMap((query) =>
+      [...query.matchAll(/job=~"([^"]*)"/g)].map(([, job = ""]) => new RegExp(`^${job}$`)),
+    );
+    expect(known.length).toBeGreaterThan(0);
+    const [monitor] = parseAllDocuments(read("deploy/kubernetes/monitor.yaml"));
+    const { jobLabel, selector } = (monitor?.toJS() as { spec: Monitor }).spec;
+    // The operator would call all of them <namespace>/<monitor>.
+    expect(jobLabel).toBe("app");
+    const jobs = selector.matchExpressions.filter(({ key }) => key === jobLabel).flatMap(({ values }) => values);
+    expect(jobs).toHaveLength(2);
+    for (const job of jobs) for (const form of known) expect(job).toMatch(form);
   });
 
   test("every alert has its part in the runbook, and every part its alert", () => {
