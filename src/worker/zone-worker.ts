@@ -10,8 +10,9 @@ import { instantOf, type Lease } from "./lease.js";
 import type { Room } from "./room.js";
 import type { SessionTeller } from "./session-news.js";
 
-/** A lease is renewed this often. */
+/** A lease is renewed this often, and where that failed tried again sooner: it may be about to run out. */
 const beatMs = 3_000;
+const beatAgainMs = 1_000;
 /** Work is looked for at least this often, in case a hint was lost. */
 const pollMs = 1_000;
 /** Jobs taken in one claim at most: what is taken waits for nobody else. */
@@ -84,6 +85,8 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
   let replayedAt = -Infinity;
   /** Why the journals could not be told, when that was tried last. */
   let untold = "";
+  /** When it last said that a beat was not heard. */
+  let saidAt = -Infinity;
 
   function dead(): void {
     buried = true;
@@ -114,6 +117,14 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
     await parts.sessions.tell();
   }
 
+  function sayUnheard(error: unknown): false {
+    if (clock.monotonic() - saidAt < beatMs) return false;
+    saidAt = clock.monotonic();
+    if (error instanceof StoreError) logger.warn("no beat: %s", error.message);
+    else logger.error({ err: error }, "a beat failed");
+    return false;
+  }
+
   async function note(newcomers: readonly Newcomer[]): Promise<void> {
     noting = true;
     try {
@@ -138,12 +149,12 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
   const beating = createLoop(
     async (signal) => {
       while (!signal.aborted && !buried) {
-        await beat().catch((error: unknown) => {
-          if (error instanceof StoreError) logger.warn("no beat: %s", error.message);
-          else logger.error({ err: error }, "a beat failed");
-        });
+        const isHeard = await beat().then(
+          () => true,
+          (error: unknown) => sayUnheard(error),
+        );
         if (!buried && lease.remainingMs() <= 0) parts.lost("expired");
-        await beats.wait(beatMs, signal);
+        await beats.wait(isHeard ? beatMs : beatAgainMs, signal);
       }
     },
     (error) => logger.error({ err: error }, "the beat of the lease stopped"),
