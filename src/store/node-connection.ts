@@ -10,6 +10,8 @@ const commandTimeoutMs = 5_000;
 /** A connection that owes an answer and is silent for this long is dead, whatever TCP believes. */
 const silenceMs = 6_000;
 const connectTimeoutMs = 5_000;
+/** One that loads its data is asked again after this at the latest: its own guess of how long it takes may be far too long. */
+const loadingMs = 250;
 
 /** Milliseconds before the n-th attempt to come back. */
 export function backoff(times: number): number {
@@ -44,6 +46,7 @@ export async function accessTo(place: RedisPlace): Promise<Access> {
     db: place.database,
     connectTimeout: connectTimeoutMs,
     socketTimeout: silenceMs,
+    maxLoadingRetryTime: loadingMs,
     // It would need a right of its own, and Redis 7.0 does not know it.
     disableClientInfo: true,
     lazyConnect: true,

@@ -1,6 +1,12 @@
 import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, connect as connectSocket, type AddressInfo, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type PrivateRedis, startPrivateRedis } from "../../src/dev/private-redis.js";
+import { openRedis } from "../../src/store/open-redis.js";
 import { parseRedisUrl, showPlace } from "../../src/store/redis-place.js";
 import { createRedisStore } from "../../src/store/redis-store.js";
 import { createCalendar } from "../../src/system/calendar.js";
@@ -273,6 +279,35 @@ describe("a connection that fails in the middle", () => {
       await store.close();
     }
   });
+});
+
+test("a Redis that loads its data is used as soon as it has, however long it had said that it would take", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "pm-loading-"));
+  const start = (...more: string[]): Promise<PrivateRedis> =>
+    startPrivateRedis({ dir, appendOnly: false, extraArgs: ["--save", "3600 1", ...more] });
+  let redis = await start();
+  const links = await openRedis(redis.socketPath);
+  const look = new Redis({ path: redis.socketPath, enableReadyCheck: false, retryStrategy: () => 20 });
+  look.on("error", () => undefined);
+  try {
+    await look.eval("for i = 1, 5000 do redis.call('SET', i, i) end", 0);
+    await redis.stop();
+    const slowly = start("--key-load-delay", "10000", "--loading-process-events-interval-bytes", "1024");
+    await eventually(async () => {
+      expect(await look.info("persistence")).toMatch(/loading:1[^]*loading_eta_seconds:\d\d/);
+      expect((links.state as Redis).status).toBe("connect");
+    }, 60_000);
+    // What it asked is answered before this.
+    await look.info("persistence");
+    await look.config("SET", "key-load-delay", "0");
+    redis = await slowly;
+    await eventually(() => links.ping(""), 5_000);
+  } finally {
+    look.disconnect();
+    await links.close();
+    await redis.stop();
+    await rm(dir, { recursive: true, force: true });
+  }
 });
 
 describe("a store that is closed while its Redis is gone", () => {
