@@ -47,6 +47,7 @@ import { createCalendar } from "../system/calendar.js";
 import { systemClock } from "../system/clock.js";
 import { createLoopDelay, watchLoopDelay } from "../system/loop-delay.js";
 import { systemRandom } from "../system/random.js";
+import { isRunning } from "../system/processes.js";
 import { systemPrograms } from "../system/programs.js";
 import { createTaskThreads } from "../tasks/threads.js";
 import { version } from "../version.js";
@@ -234,19 +235,9 @@ function retentionOf(config: Config): RetentionRule {
   };
 }
 
-/** Whether a process runs: also one of another user, which may not be signalled. */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
 /** The journals on this machine. */
 export function journalsOf({ journalDir }: Config): Journals {
-  return createJournals({ dir: journalDir, hostname: hostname(), pid: process.pid, now, isAlive });
+  return createJournals({ dir: journalDir, hostname: hostname(), pid: process.pid, now, isAlive: isRunning });
 }
 
 /** Calls URLs that others name, as far as the rule allows. */
