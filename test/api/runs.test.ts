@@ -63,6 +63,12 @@ const program = (command: string) => ({
   value: { program: { case: "command" as const, value: command } },
 });
 
+/** Does what is next, and has the device print this. */
+const answer = async (text: string) => {
+  const worker = await eventually(() => claimNext(api.store));
+  await worker.print(1, text);
+  await worker.end({ result: commandsResult({ command: "show version", outputBytes: text.length }) });
+};
 const create = (run: MessageInitShape<typeof RunSpecSchema>, more: object = {}) => runs.createRun({ run, ...more });
 const cancel = async (id: string) => {
   await runs.cancelRun({ id });
@@ -340,12 +346,7 @@ describe("watching a run", () => {
   test("tells every end, goes on behind a cursor, and compares outputs with another run", async () => {
     const once = async (text: string) => {
       const { run } = await create({ selector: { labels: { site: "fra" } }, job: { operation: show("show version") } });
-      for (let i = 0; i < 3; i++) {
-        const worker = await eventually(() => claimNext(api.store));
-        await worker.print(1, text);
-        const result = commandsResult({ command: "show version", outputBytes: Buffer.byteLength(text) });
-        await worker.end({ result });
-      }
+      for (let i = 0; i < 3; i++) await answer(text);
       return run!.id;
     };
     const first = await once("1.0\n");
@@ -382,9 +383,7 @@ describe("watching a run", () => {
     const device = { target: { case: "device" as const, value: "r0" } };
     const once = async (targets: MessageInitShape<typeof RunTargetSchema>[], text: string) => {
       const { run } = await create({ targets, job: { operation: show("show version") } });
-      const worker = await eventually(() => claimNext(api.store));
-      await worker.print(1, text);
-      await worker.end({ result: commandsResult({ command: "show version", outputBytes: text.length }) });
+      await answer(text);
       return run!.id;
     };
     const [before, after] = [await once([node, device], "1.0\n"), await once([device], "2.0\n")];
@@ -398,9 +397,7 @@ describe("watching a run", () => {
     await schedules.createSchedule({ schedule });
     const once = async () => {
       const { run: id } = await schedules.triggerSchedule({ name: "hourly", requestId: `press-${Math.random()}` });
-      const worker = await eventually(() => claimNext(api.store));
-      await worker.print(1, "1.0\n");
-      await worker.end({ result: commandsResult({ command: "show version", outputBytes: 4 }) });
+      await answer("1.0\n");
       await eventually(async () => expect((await runs.getRun({ id })).run?.state).toBe(RunState.SUCCEEDED));
       return id;
     };

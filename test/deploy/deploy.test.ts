@@ -8,13 +8,13 @@ import { settings } from "../../src/config.js";
 import { samplesOf } from "../observe/samples.js";
 import { eventually } from "../support/eventually.js";
 import { freePort } from "../support/free-port.js";
-import { eventually } from "../support/eventually.js";
 import { device, startOurs, startSystem, type System } from "../support/system.js";
 import { allowedCalls, countedCalls } from "./allowed-calls.js";
 
 /** Where the machine is ours to prepare, a missing tool is a failure, not an excuse. */
 const inCi = Boolean(process.env["CI"]);
-const has = (command: string): boolean => spawnSync(command, ["--version"]).status === 0;
+const has = (command: string, ...args: readonly string[]): boolean =>
+  spawnSync(command, args.length > 0 ? args : ["--version"]).status === 0;
 const read = (path: string): string => readFileSync(path, "utf8");
 
 interface Rules {
@@ -196,37 +196,40 @@ describe("the units of systemd", () => {
     }
   });
 
-  test.skipIf(!has("systemd-analyze") || !has("strace"))("allow every call of the system that is made", async () => {
-    const dir = mkdtempSync(join(tmpdir(), "calls-"));
-    const at = await startSystem({ devices: [device("r1")], workers: 0 });
-    try {
-      for (const [name, command, ready] of [
-        ["pointsman-server.service", "server", "server ready"],
-        ["pointsman-worker@.service", "worker", "worker ready"],
-      ] as const) {
-        const summary = join(dir, command);
-        const traced = startOurs([command], { ...at.env, NOTIFY_SOCKET: join(dir, "notify") }, [
-          ...["strace", "-D", "-f", "-c", "-o", summary],
-        ]);
-        await traced.logged(ready);
-        if (command === "worker") await at.client.jobs.run({ device: "r1", commands: ["clear counters"] });
-        await traced.stop();
-        const counted = await eventually(() => {
-          const calls = countedCalls(read(summary));
-          expect(calls).toContain("execve");
-          return calls;
-        });
-        const allowed = allowedCalls(unitOf(name));
-        expect(
-          counted.filter((call) => !allowed.has(call)),
-          name,
-        ).toEqual([]);
+  test.skipIf(!has("systemd-analyze") || !has("strace", "-c", "true"))(
+    "allow every call of the system that is made",
+    async () => {
+      const dir = mkdtempSync(join(tmpdir(), "calls-"));
+      const at = await startSystem({ devices: [device("r1")], workers: 0 });
+      try {
+        for (const [name, command, ready] of [
+          ["pointsman-server.service", "server", "server ready"],
+          ["pointsman-worker@.service", "worker", "worker ready"],
+        ] as const) {
+          const summary = join(dir, command);
+          const traced = startOurs([command], { ...at.env, NOTIFY_SOCKET: join(dir, "notify") }, [
+            ...["strace", "-D", "-f", "-c", "-o", summary],
+          ]);
+          await traced.logged(ready);
+          if (command === "worker") await at.client.jobs.run({ device: "r1", commands: ["clear counters"] });
+          await traced.stop();
+          const counted = await eventually(() => {
+            const calls = countedCalls(read(summary));
+            expect(calls).toContain("execve");
+            return calls;
+          });
+          const allowed = allowedCalls(unitOf(name));
+          expect(
+            counted.filter((call) => !allowed.has(call)),
+            name,
+          ).toEqual([]);
+        }
+      } finally {
+        await at.close();
+        rmSync(dir, { recursive: true, force: true });
       }
-    } finally {
-      await at.close();
-      rmSync(dir, { recursive: true, force: true });
-    }
-  });
+    },
+  );
 });
 
 interface Manifest {
