@@ -2,7 +2,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { Durability, type JobSpec, JobSpecSchema } from "@pointsman/sdk/v1";
 import type { Logger } from "pino";
-import { createTranscript, isReadOnly, type Session, type SessionPool } from "../device/index.js";
+import { createTranscript, isReadOnly, type SessionPool } from "../device/index.js";
 import type { Clock, Random } from "../domain/clock.js";
 import type { CommandRule } from "../domain/command-rules.js";
 import type { JobRecord } from "../domain/job.js";
@@ -16,13 +16,12 @@ import {
   type StopCause,
   type WorkContext,
 } from "./attempt-context.js";
+import { type AttemptSessions, createAttemptSessions } from "./attempt-sessions.js";
 import { type Course, endOf, endOfFault, noteDone, tell } from "./attempt-end.js";
-import { type HeldToRules, holdToRules } from "./command-guard.js";
 import { runCommands } from "./commands.js";
 import { runConfigure } from "./configure.js";
 import { AttemptError } from "./failure.js";
 import { runHttp } from "./http.js";
-import { checkIdentity } from "./identity-check.js";
 import { type Journal, JournalError } from "./journal.js";
 import type { Lease } from "./lease.js";
 import { createOutputWriter, FencedError } from "./output-writer.js";
@@ -168,7 +167,6 @@ async function run(
     timer(durationMs(spec.warnAfter), () => writer.fact({ kind: "log", level: "warning", message }));
   }
   const transcript = spec.debug ? createTranscript(clock, transcriptBytes) : undefined;
-  const sessions: Session[] = [];
   const beforeWrite = (): void => lease.check();
 
   const context: WorkContext = {
@@ -187,48 +185,16 @@ async function run(
     beforeWrite,
     timer,
   };
-  let held: HeldToRules | undefined;
-  const renamed = new Set<string>();
-  /** The pool's sessions, by what was handed out for them. */
-  const handed = new Map<Session, Session>();
-  /** Asked along with where the device is, for a session that is there by then. A task may come to its device much later. */
-  let early = isOnDevice(spec) && spec.operation.case !== "task" ? parts.commandRules() : undefined;
+  /** Asked along with where the device is. A task may come to its device much later. */
+  const early = isOnDevice(spec) && spec.operation.case !== "task" ? parts.commandRules() : undefined;
   early?.catch(() => undefined);
-  const rulesFor = async (endpoint: ReachableEndpoint, { reused }: Session): Promise<HeldToRules> => {
-    const rules = await ((reused && early) || parts.commandRules());
-    early = undefined;
-    return holdToRules(rules, job, endpoint, spec.liftedCommands, (line) => {
-      const name = endpoint.platform.rename?.exec(line)?.groups?.["host"];
-      if (name !== undefined) renamed.add(name);
-    });
+  let sessions: AttemptSessions | undefined;
+  const onDevice = (endpoint: ReachableEndpoint): AttemptContext => {
+    const work = { endpoint, job, lifted: spec.liftedCommands, commandRules: parts.commandRules, early };
+    const hasBegun = (): boolean => course.intent;
+    sessions = createAttemptSessions({ pool, ...work, transcript, signal, beforeWrite, hasBegun });
+    return { ...context, ...sessions, endpoint };
   };
-  const onDevice = (endpoint: ReachableEndpoint): AttemptContext => ({
-    ...context,
-    endpoint,
-    permit: (lines) => held?.permit(lines),
-    discard(session) {
-      const own = handed.get(session);
-      if (!own) return;
-      sessions.splice(sessions.indexOf(own), 1);
-      pool.discard(own);
-    },
-    async checkout({ fresh, signal = context.signal }) {
-      // A transcript is of one channel: the first.
-      const record = transcript && sessions.length === 0 ? { transcript } : {};
-      const bounds = { signal, beforeWrite };
-      const session = await pool.checkout(endpoint, { ...bounds, fresh, pressing: course.intent, ...record });
-      sessions.push(session);
-      held = await rulesFor(endpoint, session).catch((error: unknown) => {
-        // What looks after a change that was made does not need the store.
-        if (held && error instanceof StoreError) return held;
-        throw error;
-      });
-      if (endpoint.expect) await checkIdentity(session, endpoint.platform, endpoint.expect, bounds, renamed);
-      const guarded = held.guarded(session);
-      handed.set(guarded, session);
-      return guarded;
-    },
-  });
 
   try {
     const place = isOnDevice(spec) ? onDevice(await parts.reach(claim, spec)) : undefined;
@@ -243,11 +209,7 @@ async function run(
 
   // A session goes on to the next job unless its state is in doubt or its login was the job's own.
   const certain = course.error === undefined || course.error instanceof AttemptError;
-  course.keepDevice = sessions.length > 0 && certain && job.type !== "probe" && !claim.sealedSecret;
-  for (const session of sessions) {
-    if (course.keepDevice) pool.checkin(session);
-    else pool.discard(session);
-  }
+  course.keepDevice = sessions?.giveBack(certain && job.type !== "probe" && !claim.sealedSecret) ?? false;
   isQuiet();
 
   const { parts: written, ...rest } = await writer.end();
