@@ -38,7 +38,6 @@ export function createAttemptSessions(options: AttemptSessionsOptions): AttemptS
   const { pool, endpoint, job, beforeWrite } = options;
   /** The pool's sessions, by what was handed out for them. */
   const handed = new Map<Session, Session>();
-  const taken = new Set<Session>();
   const renamed = new Set<string>();
   let { early, transcript: unused } = options;
   let held: HeldToRules | undefined;
@@ -60,13 +59,18 @@ export function createAttemptSessions(options: AttemptSessionsOptions): AttemptS
       const record = unused && { transcript: unused };
       const session = await pool.checkout(endpoint, { ...bounds, fresh, pressing: options.hasBegun(), ...record });
       unused = undefined;
-      taken.add(session);
-      held = await rulesFor(session).catch((error: unknown) => {
-        // What looks after a change that was made does not need the store.
-        if (held && error instanceof StoreError) return held;
+      try {
+        held = await rulesFor(session).catch((error: unknown) => {
+          // What looks after a change that was made does not need the store.
+          if (held && error instanceof StoreError) return held;
+          throw error;
+        });
+        if (endpoint.expect) await checkIdentity(session, endpoint.platform, endpoint.expect, bounds, renamed);
+      } catch (error) {
+        // Nobody will give it back, and whoever the device says it is, a later session may find the one that is meant.
+        pool.discard(session);
         throw error;
-      });
-      if (endpoint.expect) await checkIdentity(session, endpoint.platform, endpoint.expect, bounds, renamed);
+      }
       const guarded = held.guarded(session);
       handed.set(guarded, session);
       return guarded;
@@ -74,15 +78,15 @@ export function createAttemptSessions(options: AttemptSessionsOptions): AttemptS
     discard(session) {
       const own = handed.get(session);
       if (!own) return;
-      taken.delete(own);
+      handed.delete(session);
       pool.discard(own);
     },
     giveBack(isCertain) {
-      for (const session of taken) {
+      for (const session of handed.values()) {
         if (isCertain) pool.checkin(session);
         else pool.discard(session);
       }
-      return isCertain && taken.size > 0;
+      return isCertain && handed.size > 0;
     },
   };
 }

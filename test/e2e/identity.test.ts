@@ -3,7 +3,9 @@ import { Effect, type Job, JobState } from "@pointsman/sdk/v1";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runCli } from "../cli/run-cli.js";
 import { hasOpenSsh, startOpenSsh } from "../support/openssh.js";
+import { systemRandom } from "../../src/system/random.js";
 import { device, startSystem, type System } from "../support/system.js";
+import { startTcpProxy } from "../support/tcp-proxy.js";
 
 let at: System;
 beforeAll(async () => {
@@ -11,6 +13,7 @@ beforeAll(async () => {
     devices: [
       device("r1", { facts: { serial: "FTX1512AHK2" } }),
       device("r2", { hostname: "somebody-else" }),
+      device("moved", { hostname: "meant" }),
       device("sw1", { platform: "arista_eos" }),
       device("f1", { platform: "frr" }),
       device("lin", { platform: "linux" }),
@@ -68,6 +71,20 @@ describe("what the inventory expects of a device", () => {
     expect(await change("r2")).toMatchObject({ state: JobState.SUCCEEDED });
     await at.client.devices.update("r2", { expect: {} });
     expect((await at.client.devices.get("r2")).expect?.hostName ?? "").toBe("");
+  });
+
+  test("is asked anew of whatever stands at the address by then: the session of another one is not kept", async () => {
+    const [meant, another] = [at.simulator.device("moved"), at.simulator.device("r2")];
+    const way = await startTcpProxy(another, systemRandom);
+    try {
+      const hostKeys = [meant.hostKeyLine, another.hostKeyLine];
+      await at.client.devices.update("moved", { port: way.port, hostKeys, expect: { hostName: "meant" } });
+      expect(await change("moved")).toMatchObject(refused("somebody-else"));
+      way.redirect(meant);
+      expect(await change("moved")).toMatchObject({ state: JobState.SUCCEEDED });
+    } finally {
+      await way.close();
+    }
   });
 
   test("also of the session that confirms a change, under the name that the change gives", async () => {
