@@ -1,6 +1,13 @@
 import { setImmediate as turn } from "node:timers/promises";
 import type { PlatformCatalogue, PlatformDescription } from "../api/devices/platform-catalogue.js";
-import { helpKeyProblem, isReadOnly, missingConsent, parseConfiguration, type Platform } from "../device/index.js";
+import {
+  confirmationProblem,
+  helpKeyProblem,
+  isReadOnly,
+  missingConsent,
+  parseConfiguration,
+  type Platform,
+} from "../device/index.js";
 
 /** The platforms as the server knows them: the same definitions that drive the worker's engine. */
 export function createPlatformCatalogue(platforms: ReadonlyMap<string, Platform>): PlatformCatalogue {
@@ -33,6 +40,10 @@ export function createPlatformCatalogue(platforms: ReadonlyMap<string, Platform>
     missingConsent(name, wish) {
       const rules = platforms.get(name)?.configuration;
       return rules === undefined ? undefined : missingConsent(name, rules, wish);
+    },
+    confirmationProblem(name, maxSessions) {
+      const { configuration, limits } = platforms.get(name) ?? {};
+      return configuration && confirmationProblem(name, configuration, maxSessions ?? limits?.maxSessions);
     },
   };
 }

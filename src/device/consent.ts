@@ -11,6 +11,19 @@ export interface ConfigurationWish {
   readonly acceptReboot: boolean;
 }
 
+/**
+ * Why a change cannot be confirmed where so many sessions may be open at a time, in words for people; undefined: it can.
+ * What a new session confirms lives on without the one that made it, so that one can make room.
+ */
+export function confirmationProblem(
+  platform: string,
+  { confirmed }: ConfigurationRules,
+  maxSessions: number | undefined,
+): string | undefined {
+  if (confirmed?.session !== "same" || maxSessions === undefined || maxSessions > 1) return undefined;
+  return `${platform} takes a change back when its session ends, so a second one has to confirm it, and max_sessions is 1`;
+}
+
 /** The parts of a wish that are known from documents only. A plan where lines take effect at once only reads. */
 export function unprovenParts(rules: ConfigurationRules, wish: ConfigurationWish): readonly string[] {
   const opens = wish.changes || rules.candidate !== undefined;

@@ -48,3 +48,8 @@ export interface Endpoint extends Hop {
   /** Where it stands: what stands there shares a rate of connections. Default: nowhere in particular. */
   readonly site?: string;
 }
+
+/** What the device can take. */
+export function limitsOf({ platform, limits }: Endpoint): Platform["limits"] {
+  return { ...platform.limits, ...limits };
+}

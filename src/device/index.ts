@@ -12,13 +12,14 @@ export type {
 export { findLines, standingOf } from "./configuration-presence.js";
 export type { Presence, Standing } from "./configuration-presence.js";
 export { restoringLines } from "./configuration-restore.js";
-export { missingConsent, unprovenParts } from "./consent.js";
+export { confirmationProblem, missingConsent, unprovenParts } from "./consent.js";
 export type { ConfigurationWish } from "./consent.js";
 export { createConfigurator } from "./configure.js";
 export type { Configurator, StepOptions, StepOutcome } from "./configure.js";
 export type { CryptoProfile } from "../domain/crypto-profile.js";
 export { DeviceError, deviceErrorReasons } from "./device-error.js";
 export type { DeviceErrorDetails, DeviceErrorReason } from "./device-error.js";
+export { limitsOf } from "./endpoint.js";
 export type { Account, Endpoint, Hop } from "./endpoint.js";
 export { createHandshakes } from "./handshakes.js";
 export { helpKeyProblem } from "./help-key.js";

@@ -5,7 +5,7 @@ import type { DevicePlace } from "../domain/endpoint-key.js";
 import type { Turnstile } from "../domain/turnstile.js";
 import { createConnectRates } from "./connect-rate.js";
 import { DeviceError } from "./device-error.js";
-import type { Endpoint } from "./endpoint.js";
+import { type Endpoint, limitsOf } from "./endpoint.js";
 import { createHandshakes } from "./handshakes.js";
 import { hasLostKeys, type HostKey, isStillAccepted } from "./host-key.js";
 import type { LiveSession } from "./live-session.js";
@@ -15,7 +15,6 @@ import type { Session } from "./session.js";
 import { createSshConnector } from "./ssh-transport.js";
 import type { Transcript } from "./transcript.js";
 import type { TransportFactory } from "./transport.js";
-import type { Platform } from "./platform.js";
 
 /** How to check out a session. */
 export interface CheckoutOptions {
@@ -132,10 +131,6 @@ function keyOf({ platform, bastions = [], ...device }: Endpoint): string {
 /** The device, whoever logs in to it. */
 function placeOf({ bastions = [], ...device }: Endpoint): string {
   return [...bastions, device].map(({ address, port }) => `${address}:${port}`).join(">");
-}
-
-function limitsOf({ platform, limits }: Endpoint): Platform["limits"] {
-  return { ...platform.limits, ...limits };
 }
 
 /**

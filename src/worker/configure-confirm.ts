@@ -1,4 +1,4 @@
-import { normalConfiguration, type Session } from "../device/index.js";
+import { limitsOf, normalConfiguration, type Session } from "../device/index.js";
 import type { AttemptContext } from "./attempt-context.js";
 import { type Change, confirmed, counted, leave, makeChecks, rejection, withNote } from "./configure-change.js";
 import { either } from "./either.js";
@@ -24,6 +24,8 @@ export async function confirmChange(change: Change, session: Session, before: st
   noteTimer(change, step);
   let fresh: Session | undefined;
   try {
+    // The timer runs on without the session that started it, and there is room for one alone.
+    if (limitsOf(context.endpoint).maxSessions === 1) await leaveRoom(context, session);
     fresh = await context.checkout({ fresh: true });
     await configurator.prepare(fresh, { beforeWrite: context.beforeWrite, signal: context.signal });
     await makeChecks(change, fresh, change.postChecks, true);
@@ -39,6 +41,14 @@ export async function confirmChange(change: Change, session: Session, before: st
     if (error instanceof LeaseLostError) throw error;
     throw await takeBack(change, { session, fresh, before, step }, error);
   }
+}
+
+/** Closes a session, and resolves when its connection is gone. */
+function leaveRoom(context: AttemptContext, session: Session): Promise<void> {
+  return new Promise((resolve) => {
+    session.onClose(resolve);
+    context.discard(session);
+  });
 }
 
 /**

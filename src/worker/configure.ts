@@ -2,10 +2,12 @@ import { durationMs } from "@bufbuild/protobuf/wkt";
 import { ConfigKind, ConfigMode, type ConfigureOperation } from "@pointsman/sdk/v1";
 import {
   compareConfigurations,
+  confirmationProblem,
   type ConfigurationLine,
   type ConfigurationWish,
   createConfigurator,
   DeviceError,
+  limitsOf,
   missingConsent,
   normalConfiguration,
   planHash,
@@ -44,6 +46,11 @@ export async function runConfigure(
   const missing = missingConsent(platform.name, rules, wishOf(operation));
   if (missing !== undefined && operation.mode !== ConfigMode.RECONCILE)
     throw new AttemptError("CONSENT_REQUIRED", missing);
+  const { maxSessions } = limitsOf(endpoint);
+  const unconfirmable = timerSeconds === undefined ? undefined : confirmationProblem(platform.name, rules, maxSessions);
+  if (unconfirmable !== undefined) {
+    throw new AttemptError("UNSUPPORTED_BY_PLATFORM", unconfirmable, { max_sessions: String(maxSessions) });
+  }
   if (operation.save && !rules.save) {
     throw new AttemptError("UNSUPPORTED_BY_PLATFORM", `${platform.name} has nothing to save a configuration with`);
   }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { missingConsent, parsePlatform } from "../../src/device/index.js";
+import { builtInPlatforms, confirmationProblem, missingConsent, parsePlatform } from "../../src/device/index.js";
 
 const rules = (evidence: string, more = ""): ReturnType<typeof parsePlatform>["configuration"] & object => {
   const { configuration } = parsePlatform(`
@@ -52,4 +52,13 @@ test("a timer that reboots the device needs a consent of its own", () => {
   const confirmed = { ...wish, confirmed: true, acceptUnproven: true };
   expect(missingConsent("x", reboots, confirmed)).toContain("accept_reboot");
   expect(missingConsent("x", reboots, { ...confirmed, acceptReboot: true })).toBeUndefined();
+});
+
+test("one session at a time cannot confirm what its end takes back; what it leaves running, another one can", () => {
+  const asked = (name: string, maxSessions: number | undefined) =>
+    confirmationProblem(name, builtInPlatforms().get(name)!.configuration!, maxSessions);
+  expect(asked("huawei_vrp8", 1)).toMatch(/a second one has to confirm it, and max_sessions is 1$/);
+  expect(asked("huawei_vrp8", 2)).toBeUndefined();
+  expect(asked("huawei_vrp8", undefined)).toBeUndefined();
+  expect(asked("juniper_junos", 1)).toBeUndefined();
 });

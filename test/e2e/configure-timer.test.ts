@@ -10,7 +10,7 @@ const archive = "hostname r\narchive\n path flash:backup\ninterface Loopback0\n 
 
 let at: System;
 beforeAll(async () => {
-  const routers = ["r-read", "r-armed", "r-cut"].map((name) => device(name, { config: archive }));
+  const routers = ["r-read", "r-armed", "r-cut", "r-one"].map((name) => device(name, { config: archive }));
   const switches = ["sw-away", "sw-deaf"].map((name) => device(name, { platform: "arista_eos" }));
   at = await startSystem({ devices: [...routers, ...switches] });
 });
@@ -34,6 +34,42 @@ async function waits(name: string): Promise<boolean> {
   if (job.result?.result.case !== "commands") throw new Error(job.error?.message ?? "no result");
   return job.result.result.value.commands[0]?.output === "";
 }
+
+test("a device with room for one session is confirmed, or taken back, by another one in its place", async () => {
+  await at.client.devices.update("r-one", { maxSessions: 1 });
+  const check = (text: string) => [{ command: "show running-config", include: [text] }];
+  const failed = await at.client.jobs.wait(await create("r-one", { postChecks: check("not there") }));
+  expect(failed).toMatchObject({ ...takenBack, error: { reason: "CHECK_FAILED" } });
+  expect(result(failed).rolledBack).toBe(true);
+  expect(running("r-one")).toContain(" description old");
+  const good = await at.client.jobs.wait(await create("r-one", { postChecks: check("description new"), save: true }));
+  expect(good).toMatchObject({ state: JobState.SUCCEEDED, effect: Effect.COMPLETE });
+  expect(result(good)).toMatchObject({ confirmed: true, saved: true });
+  expect(running("r-one")).toContain(" description new");
+  const sessions = at.simulator.journal().flatMap((entry) => (entry.device === "r-one" ? [entry.session] : []));
+  // None comes back once another one was opened.
+  const changes = sessions.filter((session, index) => session !== sessions[index - 1]);
+  expect(changes).toHaveLength(new Set(sessions).size);
+});
+
+test("a change that one session could not confirm is refused, by the server or before the first line", async () => {
+  const place = { address: "127.0.0.1", port: 1, platform: "huawei_vrp8" };
+  const { credential } = await at.client.devices.get("r-one");
+  await at.client.devices.create({ name: "narrow", ...place, credential, maxSessions: 1 });
+  await expect(create("narrow")).rejects.toMatchObject({
+    reason: "INVALID_REQUEST",
+    fieldViolations: [{ field: "job.configure.mode" }],
+  });
+  await at.client.devices.update("narrow", { maxSessions: 2 });
+  await at.client.queues.pause("device/narrow");
+  const id = await create("narrow");
+  await at.client.devices.update("narrow", { maxSessions: 1 });
+  await at.client.queues.resume("device/narrow");
+  expect(await at.client.jobs.wait(id)).toMatchObject({
+    ...takenBack,
+    error: { reason: "UNSUPPORTED_BY_PLATFORM", metadata: { max_sessions: "1" } },
+  });
+});
 
 describe("a timer that runs on the device", () => {
   test("is not left running when the device is lost before it was read what the lines made of it", async () => {

@@ -71,6 +71,7 @@ export const testPlatforms: PlatformCatalogue = {
   },
   lineProblem: (_, line) => (line.includes("?") ? "asks for help" : undefined),
   missingConsent: () => undefined,
+  confirmationProblem: () => undefined,
   commands: () => builtInPlatforms().get("cisco_ios")?.commands,
   configurationLines: (_, lines) => lines.map((text, index) => ({ text, index })),
   savingLine: () => "write memory",

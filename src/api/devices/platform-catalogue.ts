@@ -25,6 +25,8 @@ export interface PlatformCatalogue {
   savingLine(platform: string): string | undefined;
   /** What a configuration of this platform needs consent to and lacks, in words for people; undefined: nothing. */
   missingConsent(platform: string, wish: ConfigurationWish): string | undefined;
+  /** Why a change of a device with these sessions at a time cannot be confirmed, in words for people; undefined: it can. */
+  confirmationProblem(platform: string, maxSessions: number | undefined): string | undefined;
 }
 
 /** What is wanted of a configuration, and what the caller agreed to. */

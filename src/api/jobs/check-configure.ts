@@ -8,7 +8,11 @@ import type { PlatformCatalogue } from "../devices/platform-catalogue.js";
  * Refuses, before a job of it is made, configuration that the platform would never be given, and checks that do more than
  * look. Throws INVALID_REQUEST with every field that is wrong, and CONSENT_REQUIRED for what is known from documents only.
  */
-export function checkConfigure(platforms: PlatformCatalogue, platform: string, { spec, field }: JobWish): void {
+export function checkConfigure(
+  platforms: PlatformCatalogue,
+  { platform, maxSessions }: { readonly platform: string; readonly maxSessions: number | undefined },
+  { spec, field }: JobWish,
+): void {
   if (spec.operation.case !== "configure") return;
   const operation = spec.operation.value;
   const place = `${field}.configure`;
@@ -35,8 +39,10 @@ export function checkConfigure(platforms: PlatformCatalogue, platform: string, {
       problems.push({ field: `${place}.${name}[${index}].command`, description: "is not known to be read-only" });
     }
   }
-  if (problems.length > 0) throw invalidRequest(...problems);
   const confirmed = mode === ConfigMode.APPLY_CONFIRMED;
+  const unconfirmable = confirmed ? platforms.confirmationProblem(platform, maxSessions) : undefined;
+  if (unconfirmable !== undefined) problems.push({ field: `${place}.mode`, description: unconfirmable });
+  if (problems.length > 0) throw invalidRequest(...problems);
   if (mode === ConfigMode.RECONCILE) return;
   const wish = { changes, confirmed, save, acceptUnproven, acceptReboot };
   const missing = platforms.missingConsent(platform, wish);

@@ -66,7 +66,8 @@ export function prepareJob(parts: JobCreation, around: Surroundings, wish: JobWi
   const task = checkTask(around, wish, target.zone);
   const effectClass = task?.delivery ?? effectClassOf(parts.platforms, platform, wish.spec);
   const filled = withEarlierInput(around.earlier, wish, target.endpoint);
-  checkConfigure(parts.platforms, platform, { ...wish, spec: filled });
+  const { maxSessions } = around.devices.get(target.device ?? "") ?? {};
+  checkConfigure(parts.platforms, { platform, maxSessions }, { ...wish, spec: filled });
   checkReturn(parts.platforms, platform, wish);
   checkCommands(parts.platforms, around.rules, { ...wish, spec: filled }, ruledWork(around, wish, target));
   checkNodeWork(wish.spec, wish.field);
