@@ -5,6 +5,8 @@ import type { Account } from "./endpoint.js";
 export interface Authentication {
   /** For ssh2: decides the next method from what the device says it takes. */
   readonly next: AuthHandlerMiddleware;
+  /** The agent does not answer, or does not sign: what comes next is tried. */
+  agentFailed(): void;
   /** Something that the device counts as a login was sent. */
   readonly offered: boolean;
   /** Why the methods ended without success, in words for people; never with a secret. */
@@ -28,6 +30,8 @@ export function createAuthentication(
   let asked = false;
   let keyUsed = false;
   let agentUsed = false;
+  let agentServes = true;
+  const unserved = "the SSH agent did not serve the login";
   let passwordUsed = false;
   let questionsWanted = false;
   let refusedUnasked = false;
@@ -85,10 +89,14 @@ export function createAuthentication(
   return {
     next: (methods: string[] | null) => choose(methods),
     get offered() {
-      return keyUsed || agentUsed || passwordUsed || refusedUnasked;
+      return keyUsed || (agentUsed && agentServes) || passwordUsed || refusedUnasked;
     },
     get refusal() {
-      return refusal;
+      return agentServes || refusal === unserved ? refusal : `${refusal}; ${unserved}`;
+    },
+    agentFailed() {
+      agentServes = false;
+      refusal = unserved;
     },
   };
 }

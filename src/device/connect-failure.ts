@@ -105,9 +105,6 @@ function socketFailure(where: string, cause: Error & { readonly code?: string | 
 
 function authenticationFailure(where: string, state: ConnectState, authentication: Authentication): DeviceError {
   const { cause, banner } = state;
-  if (cause?.level === "agent") {
-    return new DeviceError("AUTHENTICATION_FAILED", `the SSH agent did not serve the login to ${where}`, { cause });
-  }
   const details = {
     cause,
     credentialOffered: authentication.offered,

@@ -132,7 +132,11 @@ export async function logIn(hop: Hop, { clock, signal, profile, over }: LogInOpt
     };
 
     // ssh2 may emit errors at any time, also after its end: these listeners stay for the life of the client.
-    client.on("error", (error: Error) => lost(error));
+    client.on("error", (error: Error & { level?: string }) => {
+      // ssh2 goes on to the next key of the agent, or to what comes behind the agent.
+      if (error.level === "agent" && !settled) authentication.agentFailed();
+      else lost(error);
+    });
     client.on("close", () => lost());
     client.on("connect", () => {
       if (phase === "socket") phase = "identification";

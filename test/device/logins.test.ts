@@ -7,6 +7,7 @@ import type { Account } from "../../src/device/index.js";
 import { endpoint, platform, pool, run } from "../support/device-engine.js";
 import { eventually } from "../support/eventually.js";
 import { hasOpenSsh, startOpenSsh, type OpenSshServer } from "../support/openssh.js";
+import { startScriptedDevice } from "../support/scripted-device.js";
 
 describe.skipIf(!hasOpenSsh())("ways to log in to OpenSSH (needs openssh-server)", () => {
   const sessions = pool();
@@ -56,8 +57,42 @@ describe.skipIf(!hasOpenSsh())("ways to log in to OpenSSH (needs openssh-server)
 
   test("an agent that is not there is said to be so, and nothing was offered", async () => {
     await expect(login({ agent: join(dir, "nobody") }, "no agent")).rejects.toMatchObject({
-      reason: "AUTHENTICATION_FAILED",
+      ...{ reason: "AUTHENTICATION_FAILED", credentialOffered: false },
+      message: expect.stringMatching(/failed: the SSH agent did not serve the login$/) as string,
     });
+  });
+
+  test("a password does where the agent is not there; what is refused then says so of both", async () => {
+    const device = await startScriptedDevice({
+      shell: async (shell) => {
+        shell.write("r1#");
+        for (;;) {
+          await shell.line();
+          shell.write("r1#");
+        }
+      },
+      authenticate(context) {
+        if (context.method === "password" && context.password === "secret") context.accept();
+        else context.reject(["publickey", "password"]);
+      },
+    });
+    try {
+      const as = (password: string) =>
+        sessions.checkout(
+          endpoint(device.port, device.hostKey, {
+            account: { username: "admin", agent: join(dir, "nobody"), password },
+            accountKey: password,
+          }),
+        );
+      sessions.discard(await as("secret"));
+      await expect(as("wrong")).rejects.toMatchObject({
+        ...{ reason: "AUTHENTICATION_FAILED", credentialOffered: true },
+        message: expect.stringContaining("refused the password; the SSH agent did not serve the login") as string,
+      });
+      expect(device.attempts).toEqual(["none", "password", "none", "password"]);
+    } finally {
+      await device.stop();
+    }
   });
 
   test("a key is opened with its passphrase, and not without", async () => {
