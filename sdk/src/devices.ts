@@ -105,7 +105,7 @@ export interface Devices {
   acceptHostKey(name: string, hostKey: string, options?: CallOptions): Promise<Device>;
   /** Keeps others' work from starting, until it is unlocked or the lock runs out. What runs goes on. */
   lock(name: string, lock: LockInput, options?: CallOptions): Promise<Device>;
-  /** Closes the breakers of a device and of its credentials, so that what waits tries again; gives how many there were. */
+  /** Closes the breakers of a device, its bastions and its credentials, so that what waits tries again; gives how many there were. */
   resetBreaker(name: string, options?: CallOptions): Promise<number>;
   /** Takes a lock away: one's own, or with `force`, as an admin, anybody's. */
   unlock(name: string, options?: CallOptions & { readonly force?: boolean | undefined }): Promise<Device>;

@@ -210,7 +210,7 @@ export const errorReasons = {
   BREAKER_OPEN: {
     code: "job",
     meaning:
-      "Nobody connects to the device, or with its credential, after failures in a row, and the job was not to wait.",
+      "Nobody connects to the device, through its bastion, or with its credential, after failures in a row, and the job was not to wait.",
   },
   SESSION_LIMIT: { code: "job", meaning: "The device has no free line for another session." },
   ADDRESS_REFUSED: {

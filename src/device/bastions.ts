@@ -71,7 +71,7 @@ export function createBastions(parts: {
       left = true;
       if (--member.users > 0) return;
       const end = (): void => {
-        if (members.get(key) === member) members.delete(key);
+        forget(chain, member);
         member.abort.abort();
         void member.loggedIn.then(
           ({ client, stream }) => {
@@ -86,6 +86,12 @@ export function createBastions(parts: {
     return { member, leave };
   }
 
+  /** Nobody joins it any more. */
+  function forget(chain: readonly Hop[], member: Member): void {
+    const key = keyOf(chain);
+    if (members.get(key) === member) members.delete(key);
+  }
+
   function open(key: string, chain: readonly Hop[]): Member {
     const before = chain.slice(0, -1);
     const bastion = chain[before.length]!;
@@ -98,8 +104,8 @@ export function createBastions(parts: {
       newHostKeys.push(...tunnel.newHostKeys);
       return tunnel.stream;
     };
-    const forget = (): void => {
-      if (members.get(key) === member) members.delete(key);
+    const gone = (): void => {
+      forget(chain, member);
       tunnel?.release();
     };
     const loggedIn = parts
@@ -111,19 +117,29 @@ export function createBastions(parts: {
     members.set(key, member);
     loggedIn.then(({ hostKeyIsNew, hostKey, onGone }) => {
       if (hostKeyIsNew) newHostKeys.push({ before, bastion, key: hostKey });
-      onGone(forget);
-    }, forget);
+      onGone(gone);
+    }, gone);
     return member;
   }
 
-  /** A channel to the next hop. One that comes too late for whoever asked is closed. */
-  async function forward(client: Client, chain: readonly Hop[], to: Hop): Promise<Duplex> {
+  /**
+   * A channel to the next hop. One that comes too late for whoever asked is closed. Where none comes, a bastion that
+   * answers nothing else either is told from one that gets no answer: `silent` is called.
+   */
+  async function forward(client: Client, chain: readonly Hop[], to: Hop, silent: () => void): Promise<Duplex> {
     return new Promise<Duplex>((resolve, reject) => {
       let late = false;
-      const cancel = clock.timer(to.connectTimeoutMs ?? 10_000, () => {
-        late = true;
-        const message = `no answer from ${to.address}:${to.port} in time`;
-        reject(at(new DeviceError("DEVICE_UNREACHABLE", message), chain));
+      const ms = to.connectTimeoutMs ?? 10_000;
+      let isSilent = false;
+      let cancel = clock.timer(ms / 2, () => {
+        isSilent = true;
+        whenHeard(client, () => (isSilent = false));
+        cancel = clock.timer(ms / 2, () => {
+          late = true;
+          if (isSilent) silent();
+          const message = isSilent ? "no answer in time" : `no answer from ${to.address}:${to.port} in time`;
+          reject(at(new DeviceError("DEVICE_UNREACHABLE", message, { behindHop: !isSilent }), chain));
+        });
       });
       client.forwardOut("127.0.0.1", 0, to.address, to.port, (error, channel) => {
         cancel();
@@ -140,7 +156,8 @@ export function createBastions(parts: {
     const { member, leave } = join(chain);
     try {
       const { client } = await orAborted(member.loggedIn, signal);
-      const opening = forward(client, chain, to);
+      // Whoever comes next is to find out whether the bastion is there at all; what runs through it may still go on.
+      const opening = forward(client, chain, to, () => forget(chain, member));
       const stream = await orAborted(opening, signal).catch((error: unknown) => {
         void opening.then(
           (channel) => channel.destroy(),
@@ -193,6 +210,19 @@ async function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined
   }
 }
 
+/** Calls back once the server has answered something, whatever it is. */
+function whenHeard(client: Client, heard: () => void): void {
+  const { _callbacks, _protocol } = client as unknown as PingingClient;
+  _callbacks.push(heard);
+  _protocol.ping();
+}
+
+/** The part of ssh2's client that its types leave out: answers to what is asked of all the connection come in order. */
+interface PingingClient {
+  readonly _callbacks: (() => void)[];
+  readonly _protocol: { ping(): void };
+}
+
 /** Names the bastion, unless one before it is named already. */
 function at(error: unknown, chain: readonly Hop[]): unknown {
   if (!(error instanceof DeviceError) || error.hop !== undefined || error.reason === "CANCELLED") return error;
@@ -206,7 +236,8 @@ function at(error: unknown, chain: readonly Hop[]): unknown {
 function forwardFailure(error: Error & { readonly reason?: unknown }, to: Pick<Hop, "address" | "port">): DeviceError {
   const words = error.message.replace(/^\(SSH\) /, "");
   const where = `${to.address}:${to.port}`;
-  const details = { cause: error, deviceMessage: words };
+  // Only a bastion that is there says why.
+  const details = { cause: error, deviceMessage: words, behindHop: error.reason !== undefined };
   if (error.reason === 1 || error.reason === "ADMINISTRATIVELY_PROHIBITED" || /prohibited/i.test(words)) {
     return new DeviceError("FORWARDING_REFUSED", `it lets no connection through to ${where}`, details);
   }

@@ -38,6 +38,8 @@ export interface DeviceErrorDetails {
   readonly hostKey?: HostKey | undefined;
   /** The bastion at which it happened, as `address:port`. Unset: the device. */
   readonly hop?: string | undefined;
+  /** True when that bastion answered, and it was the next host that it did not get to. Default false. */
+  readonly behindHop?: boolean | undefined;
   /** True when the password or a key signature had already been offered to the device. Default false. */
   readonly credentialOffered?: boolean | undefined;
   /** True when a limit of ours kept it from being tried: nobody was asked. Default false. */
@@ -58,6 +60,7 @@ export class DeviceError extends Error {
   readonly mode: string | undefined;
   readonly hostKey: HostKey | undefined;
   readonly hop: string | undefined;
+  readonly behindHop: boolean;
   readonly credentialOffered: boolean;
   readonly untried: boolean;
 
@@ -70,6 +73,7 @@ export class DeviceError extends Error {
     this.mode = details.mode;
     this.hostKey = details.hostKey;
     this.hop = details.hop;
+    this.behindHop = details.behindHop ?? false;
     this.credentialOffered = details.credentialOffered ?? false;
     this.untried = details.untried ?? false;
   }

@@ -26,6 +26,11 @@ export function endpointKey({ bastions = [], ...place }: DevicePlace, exclusiveK
   return [...bastions, place].map(hostAndPort).join(">");
 }
 
+/** The keys of the hosts on the way to a device: each is what it is by those before it. */
+export function bastionKeys({ bastions = [] }: Pick<DevicePlace, "bastions">): string[] {
+  return bastions.map((bastion, index) => endpointKey({ ...bastion, bastions: bastions.slice(0, index) }));
+}
+
 function hostAndPort({ address, port }: HopPlace): string {
   const host = canonicalHost(address);
   return `${isIPv6(host) ? `[${host}]` : host}:${port || defaultPort}`;

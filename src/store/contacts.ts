@@ -6,16 +6,18 @@ import { list, type Scripts, text } from "./scripts.js";
 
 /** Breakers and what is remembered of connecting, in the zones of the devices. */
 export function createContactStore(redis: StoreConnection, scripts: Scripts, keys: KeySpace): ContactStore {
-  const namesOf = (endpoint: string, credentials: readonly string[]): string[] => [
+  const namesOf = (endpoint: string, credentials: readonly string[], bastions: readonly string[]): string[] => [
     `device/${endpoint}`,
+    ...bastions.map((bastion) => `bastion/${bastion}`),
     ...credentials.map((credential) => `credential/${credential}`),
   ];
   const profile = (stored: string): { cryptoProfile?: CryptoProfile } =>
     stored === "" ? {} : { cryptoProfile: stored as CryptoProfile };
 
   return {
-    async begin({ zone, endpoint, credential = "", bastionCredentials = [] }: Contact, pressing) {
-      const args = [endpoint, credential, pressing ? 1 : "", ...bastionCredentials];
+    async begin({ zone, endpoint, credential = "", bastions = [], bastionCredentials = [] }: Contact, pressing) {
+      const way = [bastions.length, ...bastions, ...bastionCredentials];
+      const args = [endpoint, credential, pressing ? 1 : "", ...way];
       const [answer, ...rest] = list(await scripts.run("contact_begin", keys.zone(zone), ...args)).map((part) =>
         text(part),
       );
@@ -26,24 +28,26 @@ export function createContactStore(redis: StoreConnection, scripts: Scripts, key
       }
       return { ...profile(first), counted: second !== "" };
     },
-    async end({ zone, endpoint, credential = "", bastionCredentials = [] }, outcome) {
+    async end({ zone, endpoint, credential = "", bastions = [], bastionCredentials = [] }, outcome) {
       const [took, reason, message] =
         outcome.kind === "reached" ? [outcome.cryptoProfile ?? "", "", ""] : ["", outcome.reason, outcome.message];
-      const args = [endpoint, credential, outcome.kind, took, reason, message, ...bastionCredentials];
+      const silent = outcome.kind === "unreachable" ? (outcome.bastion ?? "") : "";
+      const way = [silent, bastions.length, ...bastions, ...bastionCredentials];
+      const args = [endpoint, credential, outcome.kind, took, reason, message, ...way];
       await scripts.run("contact_end", keys.zone(zone), ...args);
     },
-    async look(zone, endpoint, credentials) {
+    async look(zone, endpoint, credentials, bastions = []) {
       const root = keys.zone(zone);
-      const names = namesOf(endpoint, credentials);
+      const names = namesOf(endpoint, credentials, bastions);
       const [took, ...found] = await Promise.all([
         redis.hget(keyOf(root, "ep", endpoint), "cp"),
         ...names.map(async (name) => breakerOf(name, await redis.hgetall(keyOf(root, "breaker", name)))),
       ]);
       return { ...profile(took ?? ""), breakers: found.filter((breaker) => breaker !== undefined) };
     },
-    async reset(zone, endpoint, credentials) {
+    async reset(zone, endpoint, credentials, bastions = []) {
       const reply = list(
-        await scripts.run("reset_breaker", keys.zone(zone), endpoint, ...namesOf(endpoint, credentials)),
+        await scripts.run("reset_breaker", keys.zone(zone), endpoint, ...namesOf(endpoint, credentials, bastions)),
       );
       return Number(reply[0]);
     },

@@ -1,10 +1,11 @@
 import type { Logger } from "pino";
 import { DeviceError, type SessionGate } from "../device/index.js";
+import { bastionKeys } from "../domain/endpoint-key.js";
 import type { Contact, ContactOutcome, ContactStore } from "../store/store.js";
 import { AttemptError } from "./failure.js";
 import type { ReachableEndpoint, ReachableHop } from "./reach.js";
 
-/** Failures that say of a device that it cannot be got to now. */
+/** Failures that say of a device, or of a bastion on the way, that it cannot be got to now. */
 const unreachable: ReadonlySet<string> = new Set([
   "DEVICE_UNREACHABLE",
   "CONNECTION_REFUSED",
@@ -37,6 +38,9 @@ export function createContacts(contacts: ContactStore, logger: Logger): SessionG
     });
   }
 
+  /** Many may wait for one connection to a bastion, and see it fail with one error: that is one failure. */
+  const told = new WeakSet<DeviceError>();
+
   return async (endpoint, pressing, open) => {
     const reachable = endpoint as ReachableEndpoint;
     const contact = contactOf(reachable);
@@ -49,7 +53,7 @@ export function createContacts(contacts: ContactStore, logger: Logger): SessionG
       // A refusal is of a login, also where the breaker is that of the device that refused it: others may connect.
       const isOut = ({ breakerKey }: ReachableHop): boolean => credential !== undefined && breakerKey === credential;
       const login = [reachable, ...(reachable.bastions ?? [])].find(isOut)?.credential;
-      const who = login === undefined ? "nobody connects now" : `nobody logs in with credential ${login} now`;
+      const who = login === undefined ? nobody(name) : `nobody logs in with credential ${login} now`;
       throw new BreakerOpenError(name, waitMs, `${who}, after failures in a row: ${message} (${reason})`, login);
     }
     try {
@@ -61,16 +65,23 @@ export function createContacts(contacts: ContactStore, logger: Logger): SessionG
       }
       return session;
     } catch (error) {
-      const told = error instanceof DeviceError ? outcomeOf(reachable, error) : undefined;
-      if (told) await tell(told.contact, told.outcome);
+      if (!(error instanceof DeviceError) || told.has(error)) throw error;
+      told.add(error);
+      const end = outcomeOf(reachable, error);
+      if (end) await tell(end.contact, end.outcome);
       throw error;
     }
   };
 }
 
+function nobody(breaker: string): string {
+  const bastion = /^bastion\/(.*)/.exec(breaker)?.[1];
+  return bastion === undefined ? "nobody connects now" : `nobody connects through bastion ${bastion} now`;
+}
+
 function contactOf({ zone, exclusive, breakerKey, bastions = [] }: ReachableEndpoint): Contact {
   const bastionCredentials = bastions.flatMap((bastion) => bastion.breakerKey ?? []);
-  return { zone, endpoint: exclusive, ...named(breakerKey), bastionCredentials };
+  return { zone, endpoint: exclusive, ...named(breakerKey), bastions: bastionKeys({ bastions }), bastionCredentials };
 }
 
 function named(credential: string | undefined): Pick<Contact, "credential"> {
@@ -79,17 +90,29 @@ function named(credential: string | undefined): Pick<Contact, "credential"> {
 
 function outcomeOf(
   endpoint: ReachableEndpoint,
-  { reason, message, hop, credentialOffered, untried }: DeviceError,
+  error: DeviceError,
 ): { readonly contact: Contact; readonly outcome: ContactOutcome } | undefined {
+  const { reason, message, credentialOffered, untried } = error;
+  const { bastions = [] } = endpoint;
+  const places = bastionKeys(endpoint);
+  const failed = failedHost(bastions, error);
   if (reason === "AUTHENTICATION_FAILED" && credentialOffered) {
-    const at = hop === undefined ? endpoint : bastionAt(endpoint, hop);
-    const contact = { zone: endpoint.zone, endpoint: endpoint.exclusive, ...named(at?.breakerKey) };
+    const { breakerKey } = bastions[failed] ?? endpoint;
+    const { zone, exclusive } = endpoint;
+    const contact = { zone, endpoint: exclusive, ...named(breakerKey), bastions: places.slice(0, failed + 1) };
     return { contact, outcome: { kind: "refused", reason, message } };
   }
   if (untried || !unreachable.has(reason)) return undefined;
-  return { contact: contactOf(endpoint), outcome: { kind: "unreachable", reason, message } };
+  const silent = places[failed];
+  return {
+    contact: { ...contactOf(endpoint), bastions: places.slice(0, failed) },
+    outcome: { kind: "unreachable", reason, message, ...(silent === undefined ? {} : { bastion: silent }) },
+  };
 }
 
-function bastionAt({ bastions = [] }: ReachableEndpoint, hop: string): ReachableHop | undefined {
-  return bastions.find(({ address, port }) => `${address}:${port}` === hop);
+/** Which of the hosts on the way it was, from 0; as many as there are bastions: the device. */
+function failedHost(bastions: readonly ReachableHop[], { hop, behindHop }: DeviceError): number {
+  const at = bastions.findIndex(({ address, port }) => `${address}:${port}` === hop);
+  if (at < 0) return bastions.length;
+  return behindHop ? at + 1 : at;
 }

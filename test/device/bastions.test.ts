@@ -1,8 +1,12 @@
+import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import ssh2 from "ssh2";
 import { createSshConnector, type Endpoint, type Hop } from "../../src/device/index.js";
 import { systemClock } from "../../src/system/clock.js";
+import { systemRandom } from "../../src/system/random.js";
 import { endpoint, platform, pool, run } from "../support/device-engine.js";
 import { hasOpenSsh, startOpenSsh, type OpenSshServer } from "../support/openssh.js";
+import { startTcpProxy } from "../support/tcp-proxy.js";
 
 function hop(server: OpenSshServer, changes: Partial<Hop> = {}): Hop {
   return {
@@ -90,11 +94,13 @@ describe.skipIf(!hasOpenSsh())("bastions, each a real OpenSSH server (needs open
       await expect(sessions.checkout(behind([hop(first), hop(closed)]))).rejects.toMatchObject({
         reason: "FORWARDING_REFUSED",
         hop: `127.0.0.1:${closed.port}`,
+        behindHop: true,
       });
       await closed.stop();
       await expect(sessions.checkout(behind([hop(first), hop(closed, { accountKey: "z" })]))).rejects.toMatchObject({
         reason: "CONNECTION_REFUSED",
         hop: `127.0.0.1:${first.port}`,
+        behindHop: true,
       });
     } finally {
       await closed.stop();
@@ -126,6 +132,48 @@ describe.skipIf(!hasOpenSsh())("bastions, each a real OpenSSH server (needs open
       ]),
     );
     sessions.discard(session);
+  });
+
+  test("one that falls silent is named, and whoever comes next connects anew; what runs through it is left alone", async () => {
+    const proxy = await startTcpProxy({ host: "127.0.0.1", port: first.port }, systemRandom);
+    try {
+      const way = [hop(first, { port: proxy.port })];
+      const quickly = { connectTimeoutMs: 600 };
+      const session = await sessions.checkout(behind(way, { accountKey: "a" }));
+      const { size } = connector.bastions;
+      proxy.set({ hold: "both" });
+      await expect(sessions.checkout(behind(way, { ...quickly, accountKey: "b" }))).rejects.toMatchObject({
+        ...{ reason: "DEVICE_UNREACHABLE", hop: `127.0.0.1:${proxy.port}`, behindHop: false },
+      });
+      expect(connector.bastions.size).toBe(size - 1);
+      proxy.set({});
+      expect((await run(session, "echo still here")).output).toBe("still here\n");
+      const other = await sessions.checkout(behind(way, { accountKey: "c" }));
+      expect(proxy.connections).toBe(2);
+      for (const one of [session, other]) sessions.discard(one);
+    } finally {
+      await proxy.close();
+    }
+  });
+
+  test("one that answers, and gets no answer from the next host, is not to blame", async () => {
+    const { private: key } = ssh2.utils.generateKeyPairSync("ed25519");
+    const server = new ssh2.Server({ hostKeys: [key] }, (client) => {
+      client.on("error", () => undefined);
+      client.on("authentication", (context) => context.accept());
+      // Keeps whoever asks for a way through waiting.
+      client.on("tcpip", () => undefined);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    try {
+      const patient = hop(first, { port, hostKeys: { mode: "accept-new", known: [] } });
+      await expect(
+        sessions.checkout(behind([patient], { connectTimeoutMs: 600, accountKey: "d" })),
+      ).rejects.toMatchObject({ reason: "DEVICE_UNREACHABLE", hop: `127.0.0.1:${port}`, behindHop: true });
+    } finally {
+      server.close();
+    }
   });
 
   test("when a bastion is lost, the sessions through it are over and a new one goes another way in", async () => {

@@ -1,5 +1,5 @@
 import { pino } from "pino";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { createContacts } from "../../src/worker/contacts.js";
 import type { LiveSession } from "../../src/device/live-session.js";
 import type { ReachableEndpoint } from "../../src/worker/reach.js";
@@ -84,4 +84,50 @@ test("that our own rate of connecting was reached says nothing of the device", a
   }
   const { breakers } = await at.store.contacts.look("default", "a:22", ["lab/1/5"]);
   expect(breakers).toEqual([]);
+});
+
+describe("a bastion that is not reached", () => {
+  const dead = (details: object = {}) =>
+    new DeviceError("DEVICE_UNREACHABLE", "no answer", { hop: "gw:22", ...details });
+  const behind = (exclusive: string): ReachableEndpoint => {
+    const { account, hostKeys } = reachable(exclusive);
+    const login = { credential: "jump", breakerKey: "jump/1/7", accountKey: "jump" };
+    return { ...reachable(exclusive), bastions: [{ address: "gw", port: 22, account, hostKeys, ...login }] };
+  };
+  const breakersOf = async (exclusive: string) =>
+    (await at.store.contacts.look("default", exclusive, [], ["gw:22"])).breakers.map(({ name }) => name);
+  const gate = createContactsOf();
+  function createContactsOf() {
+    const silent = pino({ level: "silent" });
+    let made: ReturnType<typeof createContacts> | undefined;
+    return (to: ReachableEndpoint, error: Error) =>
+      (made ??= createContacts(at.store.contacts, silent))(to, false, () => Promise.reject(error)).catch(
+        (failure: unknown) => failure,
+      );
+  }
+
+  test("keeps everybody from going through it, and counts against no device behind it", async () => {
+    for (const n of [1, 2, 3, 4, 5]) await gate(behind("a:22"), dead({ cause: n }));
+    expect(await breakersOf("a:22")).toEqual(["bastion/gw:22"]);
+    expect(await gate(behind("b:22"), new Error("connected"))).toMatchObject({
+      ...{ reason: "BREAKER_OPEN", metadata: { breaker: "bastion/gw:22" } },
+      message: "nobody connects through bastion gw:22 now, after failures in a row: no answer (DEVICE_UNREACHABLE)",
+    });
+    expect(await gate(reachable("a:22"), new Error("connected"))).toMatchObject({ message: "connected" });
+    expect(await at.store.contacts.reset("default", "b:22", [], ["gw:22"])).toBe(1);
+    expect(await gate(behind("b:22"), new Error("connected"))).toMatchObject({ message: "connected" });
+  });
+
+  test("fails once for all that wait for one connection to it", async () => {
+    const shared = dead();
+    for (let n = 0; n < 9; n++) await gate(behind(`c${n}:22`), shared);
+    expect(await breakersOf("c1:22")).toEqual([]);
+  });
+
+  test("is none when it says that it does not get further: then it is the device, and its own breaker is closed", async () => {
+    for (let n = 0; n < 5; n++) await gate(behind("d:22"), dead());
+    at.time.now += 30_000;
+    for (let n = 0; n < 5; n++) await gate(behind("e:22"), dead({ behindHop: true }));
+    expect(await breakersOf("e:22")).toEqual(["device/e:22"]);
+  });
 });

@@ -13,6 +13,7 @@ import {
 } from "@pointsman/sdk/v1";
 import { placeProblems } from "./place-problems.js";
 import { credentialKey } from "../../domain/credential-key.js";
+import { bastionKeys } from "../../domain/endpoint-key.js";
 import { invalidRequest, problem } from "../../errors.js";
 import { type DeviceRecord, type Store, StoreError } from "../../store/store.js";
 import { principalKey, requestIdKey } from "../calls/call-context.js";
@@ -85,7 +86,9 @@ export function createDeviceService(parts: DeviceServiceParts): ServiceImpl<type
       devices.hostKeys(zone, record),
       withStatus ? devices.status(zone, endpoint) : undefined,
     ]);
-    const contact = withStatus ? await store.contacts.look(zone, endpoint, await logins(record)) : undefined;
+    const contact = withStatus
+      ? await store.contacts.look(zone, endpoint, await logins(record), bastionKeys(record))
+      : undefined;
     return deviceMessage(record, keys, defaultHostKeyPolicy, status && contact && { ...status, ...contact });
   };
 
@@ -187,7 +190,8 @@ export function createDeviceService(parts: DeviceServiceParts): ServiceImpl<type
 
     async resetBreaker({ name }) {
       const record = await known(name);
-      return { closed: await store.contacts.reset(record.zone, record.endpoint, await logins(record)) };
+      const { zone, endpoint } = record;
+      return { closed: await store.contacts.reset(zone, endpoint, await logins(record), bastionKeys(record)) };
     },
 
     async unlockDevice({ name, force }, context) {

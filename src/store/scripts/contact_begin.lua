@@ -1,16 +1,18 @@
 #!lua flags=allow-oom
--- Asks, before a device is connected to, whether its breaker or that of a credential is open. One that may be tried
--- again lets the caller try, and nobody else for a minute.
+-- Asks, before a device is connected to, whether its breaker, or that of a bastion on the way or of a credential, is open.
+-- One that may be tried again lets the caller try, and nobody else for a minute.
 --
--- ARGV  2 endpoint · 3 credential, or '' · 4 '1' to try whatever is open · 5… credentials of the bastions on the way
+-- ARGV  2 endpoint · 3 credential, or '' · 4 '1' to try whatever is open · 5 how many bastions are on the way
+--       6… the endpoints of these · … credentials of these
 -- Gives {'OPEN', breaker, milliseconds until it may be tried, reason, words, credential that it keeps out, or ''} ·
 --       {'OK', crypto profile it took last or '', '1' when failures are counted}
 -- Cost  O(bastions)
 
 local TRIAL_MS = 60000
 local used, logins, counted, trials = {}, {}, '', {}
+local behind = 5 + tonumber(ARGV[5])
 for i = 3, #ARGV do
-  if i ~= 4 and ARGV[i] ~= '' and not used[ARGV[i]] then
+  if (i == 3 or i > behind) and ARGV[i] ~= '' and not used[ARGV[i]] then
     used[ARGV[i]] = true
     logins[#logins + 1] = ARGV[i]
   end
@@ -29,6 +31,7 @@ local function ask(name, login)
 end
 
 local open = ask('device/' .. ARGV[2])
+for i = 6, behind do open = open or ask('bastion/' .. ARGV[i]) end
 for _, login in ipairs(logins) do open = open or ask('credential/' .. login, login) end
 if open then return open end
 for _, name in ipairs(trials) do call('HSET', key('breaker', name), 't', ms(now + TRIAL_MS)) end

@@ -4,7 +4,8 @@
 -- @include gather, event, move, hold, lines, place, freezes, limits, start, breaker
 --
 -- ARGV  2 endpoint · 3 credential, or '' · 4 reached, unreachable or refused · 5 crypto profile it took, or '' · 6 reason
---       7 words · 8… credentials of the bastions on the way
+--       7 words · 8 the endpoint of the bastion that was not reached, or '' · 9 how many bastions were reached
+--       10… the endpoints of these · … credentials of the bastions on the way
 -- Gives how many jobs were put into their lines
 -- Cost  O(bastions), and O(jobs · log n) when a breaker is closed
 
@@ -30,7 +31,14 @@ local function failed(name, rule, refused)
   call('PEXPIRE', breaker, ms(pause + KEPT_MS))
 end
 
-if outcome == 'unreachable' then
+-- Also on the way to a device that is silent.
+local behind = 9 + tonumber(ARGV[9])
+local closed = 0
+for i = 10, behind do closed = closed + call('DEL', breaker_key('bastion/' .. ARGV[i])) end
+
+if outcome == 'unreachable' and ARGV[8] ~= '' then
+  failed('bastion/' .. ARGV[8], UNREACHABLE, '')
+elseif outcome == 'unreachable' then
   failed('device/' .. endpoint, UNREACHABLE, '')
 elseif outcome == 'refused' and credential ~= '' then
   failed('device/' .. endpoint, REFUSED, credential)
@@ -41,9 +49,9 @@ elseif outcome == 'refused' then
   if call('HEXISTS', breaker, 'k') == 0 then call('DEL', breaker) end
 else
   if ARGV[5] ~= '' then call('HSET', key('ep', endpoint), 'cp', ARGV[5]) end
-  local closed = call('DEL', breaker_key('device/' .. endpoint))
+  closed = closed + call('DEL', breaker_key('device/' .. endpoint))
   if credential ~= '' then closed = closed + call('DEL', breaker_key('credential/' .. credential)) end
-  for i = 8, #ARGV do closed = closed + call('DEL', breaker_key('credential/' .. ARGV[i])) end
+  for i = behind + 1, #ARGV do closed = closed + call('DEL', breaker_key('credential/' .. ARGV[i])) end
   if closed > 0 then return release_put_off(endpoint) end
 end
 return 0

@@ -257,7 +257,7 @@ export type DeviceStatus = Message<"pointsman.v1.DeviceStatus"> & {
   cryptoProfile: CryptoProfile;
 
   /**
-   * Set while nobody connects to it, or with its credentials, because of failures in a row.
+   * Set while nobody connects to it, through its bastions, or with its credentials, because of failures in a row.
    *
    * @generated from field: repeated pointsman.v1.Breaker breakers = 10;
    */
@@ -272,14 +272,14 @@ export const DeviceStatusSchema: GenMessage<DeviceStatus> = /*@__PURE__*/
   messageDesc(file_pointsman_v1_device, 1);
 
 /**
- * Failures in a row: of a device to be reached, or of a login to be let in. Open, it keeps work that would have to
- * connect waiting, and then lets one try at a time. A login that works closes it.
+ * Failures in a row: of a device, or a bastion on the way to it, to be reached, or of a login to be let in. Open, it keeps
+ * work that would have to connect waiting, and then lets one try at a time. A login that works closes it.
  *
  * @generated from message pointsman.v1.Breaker
  */
 export type Breaker = Message<"pointsman.v1.Breaker"> & {
   /**
-   * "device/<endpoint>" or "credential/<name>".
+   * "device/<endpoint>", "bastion/<endpoint>" or "credential/<name>".
    *
    * @generated from field: string name = 1;
    */

@@ -872,7 +872,8 @@ export const DeviceService: GenService<{
     output: typeof AcceptHostKeyResponseSchema;
   },
   /**
-   * Closes the breakers of a device, of its credentials and of those that jobs of it wait for: what waits tries again at once.
+   * Closes the breakers of a device, of its bastions, of its credentials and of those that jobs of it wait for: what waits
+   * tries again at once.
    *
    * @generated from rpc pointsman.v1.DeviceService.ResetBreaker
    */
