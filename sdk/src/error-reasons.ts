@@ -197,7 +197,11 @@ export const errorReasons = {
     code: "job",
     meaning: "The host key is not known; metadata holds its fingerprint. No password was sent.",
   },
-  HOST_KEY_CHANGED: { code: "job", meaning: "The host key is another than the known one. Nothing was sent." },
+  HOST_KEY_CHANGED: {
+    code: "job",
+    meaning:
+      "The host key is another than the known one. No command was sent, and no password where one was known before.",
+  },
   AUTHENTICATION_FAILED: { code: "job", meaning: "The device refused the login. Not retried." },
   PRIVILEGE_DENIED: { code: "job", meaning: "The device refused the privileged mode." },
   PROMPT_NOT_FOUND: { code: "job", meaning: "The prompt of the platform did not appear." },

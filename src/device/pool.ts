@@ -14,7 +14,7 @@ import { createMembers, type Member } from "./pool-members.js";
 import type { Session } from "./session.js";
 import { createSshConnector } from "./ssh-transport.js";
 import type { Transcript } from "./transcript.js";
-import type { TransportFactory } from "./transport.js";
+import type { Transport, TransportFactory } from "./transport.js";
 
 /** How to check out a session. */
 export interface CheckoutOptions {
@@ -109,8 +109,11 @@ export interface SessionPoolOptions {
    * Default 1,000.
    */
   readonly trustMs?: number;
-  /** `accept-new` accepted a key that was not known before, at the device or at a bastion on the way to it. */
-  readonly onHostKey?: (endpoint: Endpoint, key: HostKey, place: DevicePlace) => void;
+  /**
+   * `accept-new` accepted a key that was not known before, at the device or at a bastion on the way to it. Gives the keys
+   * that are known by now: where another login was the first as well, one of them alone is right.
+   */
+  readonly onHostKey?: (endpoint: Endpoint, key: HostKey, place: DevicePlace) => Promise<readonly string[]>;
   /** Called before a session that waits for work says goodbye to its device; when it throws, the session is cut off. */
   readonly beforeFarewell?: (endpoint: Endpoint) => void;
   /** An idle session is gone: too long idle, too old, closed by the device, or by us to make room. */
@@ -222,16 +225,38 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
     );
   };
 
+  /** Two logins may both meet a host that nobody knows: whichever key was kept first is its key. */
+  const checkNewKeys = async (endpoint: Endpoint, transport: Transport): Promise<void> => {
+    const { onHostKey } = options;
+    if (!onHostKey) return;
+    const { hostKey, hostKeyIsNew, newBastionKeys = [] } = transport;
+    const { bastions: before = [] } = endpoint;
+    const seen = [...newBastionKeys, ...(hostKeyIsNew ? [{ before, bastion: endpoint, key: hostKey }] : [])];
+    for (const { before: bastions, bastion, key } of seen) {
+      const known = await onHostKey(endpoint, key, { ...bastion, bastions });
+      if (isStillAccepted({ mode: "strict", known }, key)) continue;
+      const where = `${bastion.address}:${bastion.port}`;
+      throw new DeviceError(
+        "HOST_KEY_CHANGED",
+        `${where} showed another host key to another login: ${key.fingerprint}`,
+        {
+          hostKey: key,
+          ...(bastion === endpoint ? {} : { hop: where }),
+        },
+      );
+    }
+  };
+
   const connectAndLogIn = async (
     endpoint: Endpoint,
     checkout: CheckoutOptions,
     signal: AbortSignal,
   ): Promise<LiveSession> => {
     const transport = await connect(endpoint, { clock, signal });
-    if (transport.hostKeyIsNew) options.onHostKey?.(endpoint, transport.hostKey, endpoint);
-    for (const { key: seen, bastion, before } of transport.newBastionKeys ?? []) {
-      options.onHostKey?.(endpoint, seen, { ...bastion, bastions: before });
-    }
+    await checkNewKeys(endpoint, transport).catch((error: unknown) => {
+      void transport.close();
+      throw error;
+    });
     const { beforeWrite, transcript } = checkout;
     return openSession(transport, endpoint, { clock, signal, beforeWrite, transcript });
   };

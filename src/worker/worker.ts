@@ -95,18 +95,27 @@ export function createWorker(options: WorkerOptions): Worker {
     gate: createContacts(store.contacts, logger),
     handshakes: createHandshakes({ clock, most: options.maxHandshakes, loopP99Ms: options.loopP99Ms }),
     ...(options.siteConnectsPerMinute === undefined ? {} : { siteConnectsPerMinute: options.siteConnectsPerMinute }),
-    onHostKey: (endpoint, key, place) => void keepHostKey(endpoint as ReachableEndpoint, key, place),
+    onHostKey: (endpoint, key, place) => keepHostKey(endpoint as ReachableEndpoint, key, place),
     beforeFarewell: (endpoint) => latest?.checkLease((endpoint as ReachableEndpoint).zone),
     onIdleClose: (endpoint) => void release(endpoint as ReachableEndpoint),
   });
   const reach = createReach({ ...options, store });
 
-  async function keepHostKey({ zone }: ReachableEndpoint, key: HostKey, place: DevicePlace): Promise<void> {
+  /** Gives the keys that are known now. A store that does not answer knows no other. */
+  async function keepHostKey(
+    { zone }: ReachableEndpoint,
+    key: HostKey,
+    place: DevicePlace,
+  ): Promise<readonly string[]> {
     const { address, port } = place;
-    await store.devices.pinFirstHostKey(zone, place, key.line).catch((error: unknown) => {
+    const { fingerprint } = key;
+    const known = await store.devices.pinFirstHostKey(zone, place, key.line).catch((error: unknown) => {
       logger.error({ err: error, address, port }, "the first host key of a device could not be kept");
+      return [key.line];
     });
-    logger.info({ address, port, fingerprint: key.fingerprint }, "accepted the first host key of a device");
+    if (known.includes(key.line))
+      logger.info({ address, port, fingerprint }, "accepted the first host key of a device");
+    return known;
   }
 
   /** The last session to a device is gone, so another worker may have it. A lost call is made good by the handing on of work. */

@@ -24,7 +24,10 @@ describe.skipIf(!hasOpenSsh())("bastions, each a real OpenSSH server (needs open
   const keys: { readonly port: number; readonly before: number }[] = [];
   const sessions = pool({
     connect: connector.connect,
-    onHostKey: (_endpoint, _key, { port, bastions = [] }) => keys.push({ port, before: bastions.length }),
+    onHostKey: (_endpoint, { line }, { port, bastions = [] }) => {
+      keys.push({ port, before: bastions.length });
+      return Promise.resolve([line]);
+    },
   });
   let first: OpenSshServer;
   let second: OpenSshServer;

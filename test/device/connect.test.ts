@@ -101,7 +101,7 @@ describe("the host key", () => {
   test("accept-new takes and reports the first key, and only then", async () => {
     const device = await startScriptedDevice({ shell: ios() });
     const seen: string[] = [];
-    const own = pool({ onHostKey: (_endpoint, key) => seen.push(key.line) });
+    const own = pool({ onHostKey: (_endpoint, key) => (seen.push(key.line), Promise.resolve([key.line])) });
     own.discard(await own.checkout(endpoint(device.port, "", { hostKeys: { mode: "accept-new", known: [] } })));
     own.discard(
       await own.checkout(endpoint(device.port, "", { hostKeys: { mode: "accept-new", known: [device.hostKey] } })),
