@@ -26,6 +26,8 @@ export interface StepOutcome extends CommandOutcome {
 /** Works the configuration of one device through one session at a time. */
 export interface Configurator {
   readonly rules: ConfigurationRules;
+  /** How long the device's own timer runs: where it counts minutes, one that has begun is a whole one. 0: there is none. */
+  readonly timerMs: number;
   /** Goes where the configuration is opened, read and saved. */
   prepare(session: Session, options?: StepOptions): Promise<void>;
   /** The running configuration, whole, or in another form of it. Rejects with DEVICE_REJECTED's words as UNSUPPORTED_BY_PLATFORM when refused. */
@@ -118,6 +120,7 @@ export function createConfigurator(
 
   return {
     rules,
+    timerMs: timerMsOf(rules, timerSeconds),
     step,
     ask: (on, line, options) => send(on, { send: line, mode: undefined, answers: [], expect: undefined }, options),
     async prepare(on, options = {}) {
@@ -155,6 +158,11 @@ export function createConfigurator(
       if (on.mode === rules.mode) await step(on, rules.leave, limited);
     },
   };
+}
+
+function timerMsOf({ confirmed }: ConfigurationRules, seconds = 0): number {
+  const starts = confirmed?.enter ?? confirmed?.commit ?? confirmed?.arm;
+  return starts?.send.includes("{minutes}") ? Math.ceil(seconds / 60) * 60_000 : Math.trunc(seconds) * 1000;
 }
 
 function guards({ beforeWrite, signal }: StepOptions) {

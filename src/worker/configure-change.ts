@@ -13,6 +13,9 @@ import type { ConfigureReport } from "./configure-report.js";
 import { AttemptError } from "./failure.js";
 import { LeaseLostError } from "./lease.js";
 
+/** A device may take so much longer than its timer says, and its answer may take as long, in milliseconds. */
+export const lateMs = 30_000;
+
 /** How far a change is. Steps are the lines from 1, then the commit, the confirmation and the saving, where there are. */
 export interface Progress {
   intended: number;
@@ -22,6 +25,8 @@ export interface Progress {
   intent: boolean;
   /** A timer may run on the device. */
   armed: boolean;
+  /** It has run out by now, whenever it began. */
+  ranOut: boolean;
   readonly steps: number;
 }
 
@@ -53,6 +58,12 @@ export async function passIntent({ context, progress }: Change, step: number): P
   if (progress.intent) return;
   await context.intent(step);
   progress.intent = true;
+}
+
+/** From here on a timer may run on the device. */
+export function arm({ context, configurator, progress }: Change): void {
+  progress.armed = true;
+  context.timer(configurator.timerMs + lateMs, () => (progress.ranOut = true));
 }
 
 /** Options of a step that counts: it is noted as intended at the moment its first byte may leave. */

@@ -1,12 +1,10 @@
 import { limitsOf, normalConfiguration, type Session } from "../device/index.js";
 import type { AttemptContext } from "./attempt-context.js";
-import { type Change, confirmed, counted, leave, makeChecks, rejection, withNote } from "./configure-change.js";
+import { type Change, confirmed, counted, lateMs, leave, makeChecks, rejection, withNote } from "./configure-change.js";
 import { either } from "./either.js";
 import { AttemptError } from "./failure.js";
 import { LeaseLostError } from "./lease.js";
 
-/** After this much of its timer a device is not asked any more. */
-const lateMs = 30_000;
 /** How long a device may take whose rollback the end of a session starts. */
 const promptlyMs = 10_000;
 const longestPauseMs = 15_000;
@@ -65,7 +63,7 @@ export async function takeBack(
   },
   error: unknown,
 ): Promise<unknown> {
-  const { configurator, report, progress, context, timerSeconds = 0 } = change;
+  const { configurator, report, progress, context } = change;
   const { confirmed: rules } = configurator.rules;
   if (!rules) return error;
   noteTimer(change, at.step);
@@ -89,10 +87,12 @@ export async function takeBack(
     }
   }
   // Where the end of the session is the rollback, one that the device says has failed is not tried again.
-  const patienceMs = same && revert ? (words === undefined ? promptlyMs : 0) : timerSeconds * 1000 + lateMs;
-  // A change that never took effect reads as before at once, and its timer would take back whatever comes next.
+  const patienceMs = same && revert ? (words === undefined ? promptlyMs : 0) : configurator.timerMs + 2 * lateMs;
+  // A change that never took effect reads as before at once, and its timer would take back whatever comes next: it is told
+  // to end, or seen to have run out.
   const first = same ? undefined : tell;
-  if (await isBack(change, sessions, at.before, patienceMs, first)) {
+  const isEnded = (seenOtherwise: boolean): boolean => same || !!revert || seenOtherwise || progress.ranOut;
+  if (await isBack(change, sessions, { before: at.before, patienceMs, first, isEnded })) {
     confirmed(change, at.step);
     progress.changed = false;
     report.result.committed = false;
@@ -115,10 +115,16 @@ function noteTimer({ context, progress }: Change, step: number): void {
 async function isBack(
   change: Change,
   known: readonly Session[],
-  before: string,
-  patienceMs: number,
-  first?: (on: Session) => Promise<void>,
+  how: {
+    readonly before: string;
+    readonly patienceMs: number;
+    /** Done in each session before it is read there. */
+    readonly first: ((on: Session) => Promise<void>) | undefined;
+    /** Whether what reads as before stays so; `seenOtherwise`: it was seen to be something else. */
+    readonly isEnded: (seenOtherwise: boolean) => boolean;
+  },
 ): Promise<boolean> {
+  const { before, patienceMs, first, isEnded } = how;
   const { configurator, context } = change;
   const wanted = normalConfiguration(configurator.rules, before);
   let sessions = [...known];
@@ -142,12 +148,15 @@ async function isBack(
       }
     }
   };
+  let seenOtherwise = false;
   for (let waited = 0, pauseMs = 250; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
     const running = await read().catch((error: unknown) => {
       if (error instanceof LeaseLostError) throw error;
       return undefined;
     });
-    if (running !== undefined && normalConfiguration(configurator.rules, running) === wanted) return true;
+    const isAsBefore = running !== undefined && normalConfiguration(configurator.rules, running) === wanted;
+    if (isAsBefore && isEnded(seenOtherwise)) return true;
+    seenOtherwise ||= running !== undefined && !isAsBefore;
     if (waited >= patienceMs || hurried(context)) return false;
     await pause(context, pauseMs);
     waited += pauseMs;

@@ -68,7 +68,7 @@ export async function runConfigure(
     replaces: operation.kind === ConfigKind.REPLACE,
     report: createConfigureReport(context.writer, redactor, lines, limits.outputBytes),
     progress: {
-      ...{ intended: 0, confirmed: 0, changed: false, intent: false, armed: false },
+      ...{ intended: 0, confirmed: 0, changed: false, intent: false, armed: false, ranOut: false },
       steps: onlyReads(operation) ? 0 : lines.length + around + (operation.save ? 1 : 0),
     },
     gentle,
@@ -214,7 +214,7 @@ async function makeChange(it: Change, session: Session, isPlan: boolean): Promis
     if (context.signal.aborted) return false;
     const step = lines.length + 1;
     await change.passIntent(it, step);
-    progress.armed = timerSeconds !== undefined;
+    if (timerSeconds !== undefined) change.arm(it);
     const commit = (timerSeconds === undefined ? undefined : confirmed?.commit) ?? candidate.commit;
     const outcome = await configurator.step(session, commit, change.counted(it, step, it.firm));
     confirmAnswer(it, step, outcome);
@@ -235,7 +235,7 @@ async function openConfiguration(it: Change, session: Session): Promise<void> {
     return configurator.open(session, change.reading(it));
   }
   await change.passIntent(it, 1);
-  progress.armed = true;
+  change.arm(it);
   const bounds = { ...change.counted(it, 1, it.gentle), expectDisconnect: false };
   await configurator.open(session, bounds).catch((error: unknown) => {
     if (error instanceof DeviceError && error.reason === "UNSUPPORTED_BY_PLATFORM") {

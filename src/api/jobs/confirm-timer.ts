@@ -3,6 +3,8 @@ import { durationMs } from "@bufbuild/protobuf/wkt";
 import { ConfigMode, JobSpecSchema } from "@pointsman/sdk/v1";
 import type { JobRecord } from "../../domain/job.js";
 
+/** Devices that count minutes make a whole one of one that has begun. */
+const minuteMs = 60_000;
 /** A device may be this late with taking a change back. Milliseconds. */
 const lateMs = 30_000;
 /** What can end an attempt before it has waited for the timer; behind any other failure the worker has waited for it. */
@@ -17,5 +19,5 @@ export function confirmTimerEndMs({ spec, error, endMs }: JobRecord): number | u
   const { operation } = fromBinary(JobSpecSchema, spec);
   if (operation.case !== "configure" || operation.value.mode !== ConfigMode.APPLY_CONFIRMED) return undefined;
   const { confirmTimeout } = operation.value;
-  return confirmTimeout && endMs + durationMs(confirmTimeout) + lateMs;
+  return confirmTimeout && endMs + Math.ceil(durationMs(confirmTimeout) / minuteMs) * minuteMs + lateMs;
 }
