@@ -232,6 +232,9 @@ function runInChannel(context: ExecContext): Promise<Omit<CommandOutcome, "durat
       if (!mayWrite()) return;
       channel.signal("INT");
       cancelIdle = clock.timer(interruptMs, () => {
+        if (!mayWrite()) return;
+        // Shells have what they start in the background ignore the first. What catches this one too is left to its end.
+        channel.signal("TERM");
         channel.close();
         settle(error, {});
       });

@@ -1,7 +1,10 @@
+import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { Channel, ChannelListener, Transport } from "../../src/device/transport.js";
 import { endpoint, platform, pool, run } from "../support/device-engine.js";
 import { createDoor } from "../support/door.js";
+import { hasDropbear, startDropbear } from "../support/dropbear.js";
+import { eventually } from "../support/eventually.js";
 
 /** A connection whose commands never answer; notes everything that is written on their channels. */
 function silentTransport(written: string[]) {
@@ -48,7 +51,7 @@ test.each([true, false])("a command that is stopped is told so only while writin
   const error = await running;
   if (allowed) {
     expect(error).toMatchObject({ reason: "CANCELLED" });
-    expect(written).toEqual(["sleep 100", "eof", "INT", "close"]);
+    expect(written).toEqual(["sleep 100", "eof", "INT", "TERM", "close"]);
   } else {
     expect(error).toBe(lost);
     expect(written).toEqual(["sleep 100", "eof", "close"]);
@@ -102,4 +105,32 @@ test("a terminal that never opens is PROMPT_NOT_FOUND when the login has taken i
   const waiting = sessions.checkout(endpoint(22, "t k"), { signal: stop.signal });
   stop.abort();
   await expect(waiting).rejects.toMatchObject({ reason: "CANCELLED" });
+});
+
+test.skipIf(!hasDropbear())("what ignores Ctrl-C does not outlive a cancel (needs dropbear-bin)", async () => {
+  const server = await startDropbear();
+  const sessions = pool();
+  const account = { username: server.username, privateKey: server.privateKey };
+  const hostKeys = { mode: "accept-new", known: [] } as const;
+  const session = await sessions.checkout(
+    endpoint(server.port, "", { platform: platform("linux"), account, hostKeys }),
+  );
+  const stop = new AbortController();
+  let output = "";
+  const running = run(session, "trap '' INT; echo $$; while sleep 0.1; do :; done", {
+    signal: stop.signal,
+    onOutput: (text) => {
+      output += text;
+      if (output.endsWith("\n")) stop.abort();
+    },
+  });
+  await expect(running).rejects.toMatchObject({ reason: "CANCELLED" });
+  const isThere = (): boolean => existsSync(`/proc/${Number(output)}`);
+  try {
+    await eventually(() => expect(isThere()).toBe(false));
+  } finally {
+    if (isThere()) process.kill(Number(output));
+    await sessions.close();
+    await server.stop();
+  }
 });
