@@ -18,7 +18,7 @@ export interface OutputWriter {
   fact(fact: EventFact): void;
   /** Output of a command. The promise, when there is one, is for the device to wait. */
   output(command: number, text: string): Promise<void> | undefined;
-  /** The step about to be sent, and the one whose answer was seen, ride along. */
+  /** The step about to be sent, and the one whose answer was seen; told as soon as output is, also when none comes. */
   intended(step: number): void;
   confirmed(step: number): void;
   /**
@@ -127,7 +127,7 @@ export function createOutputWriter({ clock, leases, holder, offset, fenced, give
   }
 
   async function write(): Promise<void> {
-    while (lost === undefined && (facts.length > 0 || chunks.length > 0)) {
+    while (lost === undefined && (facts.length > 0 || chunks.length > 0 || Object.keys(steps).length > 0)) {
       const part = take();
       try {
         const answer = await append(part);
@@ -187,10 +187,14 @@ export function createOutputWriter({ clock, leases, holder, offset, fenced, give
       return new Promise((go) => waiters.push(go));
     },
     intended(step) {
+      if (lost) return;
       steps.intendedStep = step;
+      soon();
     },
     confirmed(step) {
+      if (lost) return;
       steps.confirmedStep = step;
+      soon();
     },
     async end() {
       cancelTimer?.();

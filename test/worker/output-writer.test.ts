@@ -127,3 +127,15 @@ test("what a store refuses for good is let go of, holds up nothing, and is count
   await expect(end).rejects.toMatchObject({ name: "OutputLostError", bytes: 100 * 1024 * 1024, cause: refusal });
   expect(asked).toBe(1);
 });
+
+test("a step that prints nothing, such as a commit, is told when its time has come, not with what is printed next", async () => {
+  const { writer, clock, parts, go } = stalledWriter();
+  go();
+  writer.intended(3);
+  await clock.advance(60);
+  expect(parts).toMatchObject([{ number: 1, facts: [], intendedStep: 3 }]);
+  writer.confirmed(3);
+  await clock.advance(60);
+  expect(parts.slice(1)).toMatchObject([{ number: 2, facts: [], confirmedStep: 3 }]);
+  expect(await writer.end()).toEqual({ facts: [], output: Buffer.alloc(0), parts: 2 });
+});
