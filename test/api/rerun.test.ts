@@ -233,7 +233,7 @@ test("RetryJob of a job whose outcome is unknown says that it must be resolved",
   expect(await problemOf(clients.jobs.retryJob({ id }))).toMatchObject({ reason: "JOB_NOT_RESOLVED" });
 });
 
-test.each(["WORKER_LOST", "EXECUTION_TIMEOUT", "CANCELLED", "INTERNAL"])(
+test.each(["WORKER_LOST", "EXECUTION_TIMEOUT", "SESSION_CLOSED", "CANCELLED", "INTERNAL"])(
   "no verdict is taken while the device may still take the change back by itself: %s",
   async (reason) => {
     const id = await doubtUnderTimer({ reason, message: "cut short" });

@@ -8,7 +8,7 @@ const minuteMs = 60_000;
 /** A device may be this late with taking a change back. Milliseconds. */
 const lateMs = 30_000;
 /** What can end an attempt before it has waited for the timer; behind any other failure the worker has waited for it. */
-const cutShort = new Set(["WORKER_LOST", "EXECUTION_TIMEOUT", "CANCELLED", "INTERNAL"]);
+const cutShort = new Set(["WORKER_LOST", "EXECUTION_TIMEOUT", "SESSION_CLOSED", "CANCELLED", "INTERNAL"]);
 
 /**
  * Until when a device may still take the change of an INDETERMINATE job back by itself, by the store's clock in
