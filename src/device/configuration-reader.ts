@@ -10,6 +10,7 @@ export function readConfiguration(reader: Reader, modes: readonly string[], help
     "evidence",
     "base",
     "mode",
+    "ready",
     "enter",
     "leave",
     "running",
@@ -25,6 +26,8 @@ export function readConfiguration(reader: Reader, modes: readonly string[], help
     "blocks",
     "ignore",
     "sections",
+    "lasting",
+    "bare",
     "single",
   );
   const candidate = fields.candidate.object("diff", "check", "commit", "discard", "empty");
@@ -44,6 +47,7 @@ export function readConfiguration(reader: Reader, modes: readonly string[], help
     helpKey,
     base: fields.base.oneOf(modes),
     mode: fields.mode.oneOf(modes),
+    ready: stepOrNone(fields.ready),
     enter: step(fields.enter),
     leave: step(fields.leave),
     running: step(fields.running),
@@ -85,6 +89,8 @@ export function readConfiguration(reader: Reader, modes: readonly string[], help
     }),
     ignore: fields.ignore.anyPattern(),
     sections: fields.sections.anyPattern(),
+    lasting: fields.lasting.absent ? undefined : fields.lasting.pattern(),
+    bare: fields.bare.absent ? undefined : fields.bare.pattern(["stem"]),
     single: fields.single.absent ? undefined : fields.single.pattern(["stem"]),
   };
 }

@@ -1,5 +1,6 @@
+import type { ConfigurationLine } from "./configuration-lines.js";
 import type { ConfigurationRules } from "./configuration-rules.js";
-import { readTree, type Section } from "./configuration-tree.js";
+import { placeLines, readTree, type Section } from "./configuration-tree.js";
 import { redacted, type Redactor } from "./redact.js";
 
 /** What leads from one running configuration back to another. */
@@ -12,7 +13,8 @@ export interface Restoration {
 
 /**
  * The lines that lead from the running configuration back to what it was (secrets left out); undefined where the platform
- * has no way to take a line away by another. What is taken away goes before what comes back.
+ * has no way to take a line away by another, or the texts are not in the form of its lines. What is taken away goes before
+ * what comes back.
  */
 export function restoringLines(
   rules: ConfigurationRules,
@@ -40,9 +42,19 @@ export function restoringLines(
     return isRemoval(line.trim()) ? line.replace(new RegExp(`\\s*${redacted}.*$`), "") : line;
   }
 
+  function taken(line: string, below: readonly Section[], depth: number): string[] {
+    const indent = " ".repeat(depth);
+    if (depth > 0 || !rules.lasting?.test(line)) return [indent + negated(line)];
+    const inner = restore(below, [], depth + 1);
+    return inner.length === 0
+      ? []
+      : [indent + line, ...inner, ...(rules.up === undefined ? [] : [`${indent} ${rules.up}`])];
+  }
+
   function negated(line: string): string {
     const negate = rules.negate ?? "";
-    return line.startsWith(`${negate} `) ? line.slice(negate.length + 1) : `${negate} ${line}`;
+    if (line.startsWith(`${negate} `)) return line.slice(negate.length + 1);
+    return `${negate} ${rules.bare?.exec(line)?.groups?.["stem"] ?? line}`;
   }
 
   function restore(from: readonly Section[], to: readonly Section[], depth: number): string[] {
@@ -52,11 +64,11 @@ export function restoringLines(
     const stemOf = (line: string) => rules.single?.exec(line)?.groups?.["stem"];
     const stems = new Set(to.flatMap(({ line }) => stemOf(line) ?? []));
     const typed: string[] = [];
-    for (const { line } of from) {
+    for (const { line, below } of from) {
       if (wantedLines.has(line) || line === rules.up) continue;
       // Where there is one of a kind, the one that comes back takes its place.
       const stem = stemOf(line);
-      if (stem === undefined || !stems.has(stem)) typed.push(indent + negated(line));
+      if (stem === undefined || !stems.has(stem)) typed.push(...taken(line, below, depth));
     }
     for (const { line, below } of to) {
       const old = known.get(line);
@@ -69,13 +81,30 @@ export function restoringLines(
   }
 }
 
-function restoreFlat(flat: NonNullable<ConfigurationRules["flat"]>, running: string, wanted: string): string[] {
+/** The lines that take away what stands in the running configuration beside these. */
+export function linesBeside(
+  rules: ConfigurationRules,
+  running: string,
+  lines: readonly ConfigurationLine[],
+  redactor: Redactor,
+): string[] {
+  const wanted = placeLines(rules, lines).map(({ line, within }) => " ".repeat(within.length) + line);
+  const { lines: typed = [] } = restoringLines(rules, running, redactor.redact(wanted.join("\n")), redactor) ?? {};
+  return typed.filter((line) => line.trim().startsWith(`${rules.flat?.delete ?? rules.negate} `));
+}
+
+function restoreFlat(
+  flat: NonNullable<ConfigurationRules["flat"]>,
+  running: string,
+  wanted: string,
+): string[] | undefined {
   const settings = (text: string): string[] =>
     text
       .split("\n")
       .map((line) => line.trim())
       .filter((line) => line.startsWith(`${flat.set} `));
   const [now, then] = [settings(running), settings(wanted)];
+  if (then.length === 0 && wanted.trim() !== "") return undefined;
   const kept = new Set(then);
   const known = new Set(now);
   return [

@@ -72,6 +72,8 @@ export interface ConfigurationRules {
   readonly base: string;
   /** The mode that lines are typed in. */
   readonly mode: string;
+  /** Says, by its `expect`, that somebody is there to take lines. Undefined: a device that lets us in takes them. */
+  readonly ready: ConfigurationStep | undefined;
   readonly enter: ConfigurationStep;
   readonly leave: ConfigurationStep;
   readonly running: ConfigurationStep;
@@ -95,6 +97,10 @@ export interface ConfigurationRules {
   readonly ignore: RegExp | undefined;
   /** Lines that open a section, also when what follows is not indented. */
   readonly sections: RegExp | undefined;
+  /** Lines that open a section which stays: its lines are taken away one by one. */
+  readonly lasting: RegExp | undefined;
+  /** Lines that are taken away by the group `stem` alone. */
+  readonly bare: RegExp | undefined;
   /** Lines of which there is one: the group `stem` is what another of its kind begins with as well. */
   readonly single: RegExp | undefined;
 }

@@ -132,6 +132,10 @@ export function createConfigurator(
       return outcome.output;
     },
     async open(on, options) {
+      if (rules.ready) {
+        const ready = await step(on, rules.ready, options);
+        if (ready.status === "rejected") throw refused("nobody is there to take lines of configuration", ready);
+      }
       const enter = (timerSeconds === undefined ? undefined : rules.confirmed?.enter) ?? rules.enter;
       const outcome = await step(on, enter, options);
       if (on.mode !== rules.mode || outcome.status === "rejected") {

@@ -11,7 +11,7 @@ export type {
 } from "./configuration-rules.js";
 export { findLines, standingOf } from "./configuration-presence.js";
 export type { Presence, Standing } from "./configuration-presence.js";
-export { restoringLines } from "./configuration-restore.js";
+export { linesBeside, restoringLines } from "./configuration-restore.js";
 export { confirmationProblem, missingConsent, unprovenParts } from "./consent.js";
 export type { ConfigurationWish } from "./consent.js";
 export { createConfigurator } from "./configure.js";

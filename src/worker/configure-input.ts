@@ -50,7 +50,12 @@ export function linesBack(
   redactor: Redactor,
 ): readonly ConfigurationLine[] {
   const back = restoringLines(rules, running, before, redactor);
-  if (!back) throw new AttemptError("UNSUPPORTED_BY_PLATFORM", `${platform} takes no line away by another line`);
+  if (!back) {
+    const why = rules.flat
+      ? "does not show its configuration in the form of its lines"
+      : "takes no line away by another line";
+    throw new AttemptError("UNSUPPORTED_BY_PLATFORM", `${platform} ${why}`);
+  }
   if (back.lost.length > 0) {
     const what = back.lost.map((line) => `"${line}"`).join(", ");
     throw new AttemptError("CANNOT_RESTORE", `secrets are not kept, and these lines hold some: ${what}`);

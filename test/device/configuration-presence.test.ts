@@ -131,6 +131,18 @@ describe("the way back", () => {
     expect(restoringLines(rulesOf("mikrotik_routeros"), "a", "b", redactor)).toBeUndefined();
   });
 
+  test("leaves sections that cannot be taken away, and names no text where the device takes none", () => {
+    const now = "interface lo\n description new\n ip address 10.0.0.1/32\nexit\ninterface eth0\nexit";
+    expect(restoringLines(rulesOf("frr"), now, "hostname r1", redactor)?.lines).toEqual([
+      ...["interface lo", " no description", " no ip address 10.0.0.1/32", " exit", "hostname r1"],
+    ]);
+  });
+
+  test("is none where the texts are not in the form of the lines", () => {
+    const shown = "system {\n    host-name r1;\n}";
+    expect(restoringLines(rulesOf("juniper_junos"), shown, shown.replace("r1", "r2"), redactor)).toBeUndefined();
+  });
+
   test("leads to a configuration that reads as before, whatever was changed", () => {
     const word = fc.constantFrom("alpha", "beta", "gamma");
     const section = fc.record({

@@ -17,6 +17,7 @@ const canRun = hasOpenSsh() && hasFrr() && hasTelnet();
 
 describe.skipIf(!canRun)("configuring FRRouting itself (needs openssh-server, frr, inetutils-telnet, and root)", () => {
   let at: System;
+  let mortal: Frr;
   const daemons: Frr[] = [];
   const servers: OpenSshServer[] = [];
 
@@ -35,6 +36,8 @@ describe.skipIf(!canRun)("configuring FRRouting itself (needs openssh-server, fr
     const sealed = await startFrr("r2");
     sealed.forbidSaving();
     await add("sealed", "frr", sealed);
+    mortal = await startFrr("r3");
+    await add("mortal", "frr", mortal);
     await add("tcli", "frr_tcli", await startFrr("edge1", [], { transactional: true }));
     await add("fresh", "frr_tcli", await startFrr("edge2", [], { transactional: true }));
   });
@@ -94,6 +97,20 @@ describe.skipIf(!canRun)("configuring FRRouting itself (needs openssh-server, fr
       const job = await at.client.jobs.run({ device: "vtysh", commands: ["show ip bgp"] });
       expect(job.error).toMatchObject({ reason: "DEVICE_REJECTED", deviceMessage: "bgpd is not running" });
       expect(await show("vtysh", "show running-config")).not.toContain("never");
+    });
+
+    test("nothing is typed that no daemon would take, though the device calls that no error", async () => {
+      await show("mortal", "show version");
+      await mortal.kill("zebra");
+      const lines = ["interface lo", " description nobody takes this"];
+      // What a session shows that has lost a daemon is not all that was configured.
+      const plan = await configure("mortal", { lines, mode: "plan" });
+      expect(plan).toMatchObject({ state: JobState.FAILED, error: { reason: "UNSUPPORTED_BY_PLATFORM" } });
+      expect(plan.error?.deviceMessage).toMatch(/^Warning: connecting to \S+failed!$/);
+      const job = await configure("mortal", { lines });
+      expect(job).toMatchObject({ state: JobState.FAILED, effect: Effect.NONE });
+      expect(job.error?.message).toBe("nobody is there to take lines of configuration");
+      expect(job.error?.deviceMessage?.trim()).toBe("staticd");
     });
 
     test("what could not be written down is not saved, though the device calls it no error", async () => {
@@ -172,6 +189,18 @@ describe.skipIf(!canRun)("configuring FRRouting itself (needs openssh-server, fr
       const change = await configure("vtysh", { lines, keepBeforeAfter: true });
       expect(change.state).toBe(JobState.SUCCEEDED);
       expect(await show("vtysh", "show running-config")).not.toBe(before);
+      const plan = await configure("vtysh", { beforeJob: change.id, mode: "plan" });
+      const back = await configure("vtysh", { beforeJob: change.id, planHash: resultOf(plan).planHash });
+      expect(back.error?.message ?? "").toBe("");
+      expect(back).toMatchObject({ state: JobState.SUCCEEDED, effect: Effect.COMPLETE });
+      expect(await show("vtysh", "show running-config")).toBe(before);
+    });
+
+    test("it goes back to an interface without lines, which cannot be taken away", async () => {
+      const before = await show("vtysh", "show running-config");
+      const lines = ["interface lo", " description new", "route-map gone permit 10", " description new"];
+      const change = await configure("vtysh", { lines, keepBeforeAfter: true });
+      expect(change.state).toBe(JobState.SUCCEEDED);
       const plan = await configure("vtysh", { beforeJob: change.id, mode: "plan" });
       const back = await configure("vtysh", { beforeJob: change.id, planHash: resultOf(plan).planHash });
       expect(back.error?.message ?? "").toBe("");
@@ -275,6 +304,15 @@ describe.skipIf(!canRun)("configuring FRRouting itself (needs openssh-server, fr
           .filter((line) => line.startsWith("ip route"))
           .sort(),
       ).toEqual(lines.sort());
+    });
+
+    test("a plan of lines that are added is no leave to have them take the place of everything", async () => {
+      const lines = [route(15)];
+      const plan = resultOf(await configure("tcli", { lines, mode: "plan" }));
+      const before = await running("tcli");
+      const job = await configure("tcli", { lines, kind: "replace", planHash: plan.planHash });
+      expect(job).toMatchObject({ state: JobState.FAILED, effect: Effect.NONE, error: { reason: "PLAN_CHANGED" } });
+      expect(await running("tcli")).toBe(before);
     });
 
     test("a rollback that the daemon itself fails to make is no rollback: the outcome is unknown and the device held", async () => {

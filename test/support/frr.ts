@@ -9,6 +9,7 @@ import { freePort } from "./free-port.js";
 import { isInstalled } from "./openssh.js";
 
 const daemons = "/usr/lib/frr";
+const daemonNames = ["zebra", "staticd"] as const;
 const vtysh = "/usr/bin/vtysh";
 const telnet = "/usr/bin/inetutils-telnet";
 
@@ -23,6 +24,8 @@ export interface Frr {
   readonly forceCommand: string;
   /** What the command line itself prints for one command. */
   vtysh(command: string): Promise<string>;
+  /** Ends one of the daemons like a crash. */
+  kill(daemon: (typeof daemonNames)[number]): Promise<void>;
   /** Takes from the daemons the right to write their configuration. */
   forbidSaving(): void;
   stop(): Promise<void>;
@@ -49,20 +52,19 @@ export async function startFrr(
   const dir = await mkdtemp(join(tmpdir(), "pointsman-frr-"));
   await chmod(dir, 0o755);
   const started: ChildProcess[] = [];
+  const end = async (child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    await gone;
+  };
   const stop = async (): Promise<void> => {
-    await Promise.all(
-      started.map(async (child) => {
-        if (child.exitCode !== null || child.signalCode !== null) return;
-        const gone = new Promise((resolve) => child.once("exit", resolve));
-        child.kill("SIGTERM");
-        await gone;
-      }),
-    );
+    await Promise.all(started.map((child) => end(child, "SIGTERM")));
     await rm(dir, { recursive: true, force: true });
   };
   try {
     await writeFile(join(dir, "vtysh.conf"), `no service integrated-vtysh-config\nhostname ${hostname}\n`);
-    for (const daemon of ["zebra", "staticd"]) {
+    for (const daemon of daemonNames) {
       const file = join(dir, `${daemon}.conf`);
       const { password, enableSecret } = terminalLogin;
       const passwords = transactional ? [`password ${password}`, `enable password ${enableSecret}`] : [];
@@ -92,6 +94,10 @@ export async function startFrr(
     forceCommand: transactional ? `${telnet} -E 127.0.0.1 ${port}` : [vtysh, ...options].join(" "),
     vtysh: async (command) =>
       (await promisify(execFile)(vtysh, [...options, "-c", command], { maxBuffer: 64 * 1024 * 1024 })).stdout,
+    kill: async (daemon) => {
+      const child = started[daemonNames.indexOf(daemon)];
+      if (child) await end(child, "SIGKILL");
+    },
     forbidSaving: () => void execFileSync("chown", ["root:root", dir]),
     stop,
   };
