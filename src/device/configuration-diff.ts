@@ -13,11 +13,19 @@ export function normalConfiguration(rules: ConfigurationRules, running: string):
     .join("\n");
 }
 
-/** Binds lines to the configuration they were planned on: SHA-256 in hex, over texts without secrets. */
-export function planHash(platform: string, lines: readonly ConfigurationLine[], normalRunning: string): string {
+/**
+ * Binds lines to the configuration they were planned on, and to whether they take its place: SHA-256 in hex, over texts
+ * without secrets.
+ */
+export function planHash(
+  platform: string,
+  lines: readonly ConfigurationLine[],
+  normalRunning: string,
+  replaces: boolean,
+): string {
   const typed = lines.map(({ text, block }) => [text, ...(block?.lines ?? [])]);
   return createHash("sha256")
-    .update(JSON.stringify([platform, typed, normalRunning]))
+    .update(JSON.stringify([platform, typed, normalRunning, ...(replaces ? ["replace"] : [])]))
     .digest("hex");
 }
 

@@ -87,7 +87,7 @@ export async function runConfigure(
       it = changeOf(linesBack(platform.name, rules, running, earlier, redactor));
     }
     if (operation.mode === ConfigMode.RECONCILE) {
-      await reconcile(it, session, platform.name);
+      await reconcile(it, session, platform.name, goesBack);
     } else {
       context.permit(linesToSend(it, operation));
       await work(it, operation, session, platform.name, it.lines.length + around);
@@ -131,7 +131,7 @@ async function work(
   let before: string | undefined;
   if (isPlan || timerSeconds !== undefined || operation.planHash !== "" || operation.keepBeforeAfter) {
     before = await configurator.running(session, change.reading(it));
-    result.planHash = planHash(platform, lines, normalConfiguration(rules, redactor.redact(before)));
+    result.planHash = planHash(platform, lines, normalConfiguration(rules, redactor.redact(before)), it.replaces);
     if (operation.planHash !== "" && operation.planHash !== result.planHash) {
       throw new AttemptError(
         "PLAN_CHANGED",

@@ -161,12 +161,13 @@ describe("the predicted difference", () => {
     expect(compareConfigurations(ios, running, later, redactor)).toBe("");
     expect(normalConfiguration(ios, later)).toBe(normalConfiguration(ios, running));
     const { lines } = parseConfiguration(ios, ["hostname r2"]);
-    const hash = planHash("cisco_ios", lines, normalConfiguration(ios, running));
-    expect(planHash("cisco_ios", lines, normalConfiguration(ios, later))).toBe(hash);
-    expect(planHash("cisco_ios", lines, normalConfiguration(ios, `${running}\nntp server x`))).not.toBe(hash);
+    const hash = planHash("cisco_ios", lines, normalConfiguration(ios, running), false);
+    expect(planHash("cisco_ios", lines, normalConfiguration(ios, later), false)).toBe(hash);
+    expect(planHash("cisco_ios", lines, normalConfiguration(ios, `${running}\nntp server x`), false)).not.toBe(hash);
     expect(
-      planHash("cisco_ios", parseConfiguration(ios, ["hostname r3"]).lines, normalConfiguration(ios, running)),
+      planHash("cisco_ios", parseConfiguration(ios, ["hostname r3"]).lines, normalConfiguration(ios, running), false),
     ).not.toBe(hash);
+    expect(planHash("cisco_ios", lines, normalConfiguration(ios, running), true)).not.toBe(hash);
   });
 });
 

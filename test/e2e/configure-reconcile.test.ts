@@ -8,9 +8,10 @@ let at: System;
 beforeAll(async () => {
   at = await startSystem({
     devices: [
-      ...["r1", "r2", "r-back", "r-drift"].map((name) => device(name)),
+      ...["r1", "r2", "r-back", "r-drift", "r-half"].map((name) => device(name)),
       device("sw1", { platform: "arista_eos" }),
       device("sw-whole", { platform: "arista_eos" }),
+      device("sw-doubt", { platform: "arista_eos" }),
     ],
   });
 });
@@ -92,7 +93,64 @@ describe("going back to what ran before a job", () => {
   });
 });
 
+describe("a way back whose outcome is unknown", () => {
+  test("is over when no line of it is left, not when what ran before is there; its lines are no input for others", async () => {
+    const cli = (...words: string[]) => runCli(words, { url: at.url });
+    const added = ["ip name-server 192.0.2.53", "interface Loopback7", " description new"];
+    const change = await configure("r-half", { lines: added, keepBeforeAfter: true });
+    const plan = await configure("r-half", { beforeJob: change.id, mode: "plan" });
+    at.simulator.device("r-half").setFaults({ disconnectOnCommand: { matching: /^no interface/ } });
+    const back = await configure("r-half", { beforeJob: change.id, planHash: resultOf(plan).planHash });
+    at.simulator.device("r-half").setFaults({});
+    expect(back.state).toBe(JobState.INDETERMINATE);
+    expect((await cli("job", back.id)).stdout).toMatch(new RegExp(`^work +apply: back to before ${change.id}$`, "m"));
+
+    const half = await cli("reconcile", back.id);
+    expect(half.stdout).toMatch(
+      new RegExp(`^absent +no interface Loopback7\n(?:.*\n)*these lines are left .* ${change.id}$`, "m"),
+    );
+    const looking = await configure("r-half", { linesOf: back.id, mode: "reconcile" });
+    expect(resultOf(looking).standing).toBe(LinesStanding.UNKNOWN);
+    await expect(configure("r-half", { linesOf: back.id })).rejects.toMatchObject({
+      fieldViolations: [{ field: "job.configure.lines_of" }],
+    });
+    await at.client.jobs.resolve(back.id, { kind: "not-applied", reason: "looked" });
+    await configure("r-half", { lines: ["no interface Loopback7", "no ip name-server 192.0.2.53"] });
+    const over = await configure("r-half", { linesOf: back.id, mode: "reconcile" });
+    expect(resultOf(over)).toMatchObject({ lines: [], standing: LinesStanding.ALL });
+  });
+});
+
 describe("kinds of input", () => {
+  test("a whole configuration whose outcome is unknown is there when nothing stands beside it", async () => {
+    const whole = ["hostname sw-doubt", "interface Ethernet1"];
+    at.simulator.device("sw-doubt").setFaults({ disconnectOnCommand: { matching: "commit" } });
+    const job = await configure("sw-doubt", { lines: whole, kind: "replace" });
+    at.simulator.device("sw-doubt").setFaults({});
+    expect(job.state).toBe(JobState.INDETERMINATE);
+    const look = async () => resultOf(await configure("sw-doubt", { linesOf: job.id, mode: "reconcile" }));
+    const { lines: found, standing } = await look();
+    expect(running("sw-doubt")).toContain("interface Ethernet2");
+    expect(standing).toBe(LinesStanding.SOME);
+    expect(found.slice(0, 2).map(({ presence }) => presence)).toEqual([LinePresence.PRESENT, LinePresence.PRESENT]);
+    expect(found.map(({ line }) => line)).toContain("no interface Ethernet2");
+    await at.client.jobs.resolve(job.id, { kind: "not-applied", reason: "looked" });
+    expect((await configure("sw-doubt", { lines: whole, kind: "replace" })).state).toBe(JobState.SUCCEEDED);
+    expect((await look()).standing).toBe(LinesStanding.ALL);
+  });
+
+  test("a plan of lines that are added is no leave to replace everything; nor does a way back replace it", async () => {
+    const change = await configure("sw1", { lines: lines.slice(0, 2), keepBeforeAfter: true });
+    const before = running("sw1");
+    const again = ["interface Loopback0", " description again"];
+    const { planHash } = resultOf(await configure("sw1", { lines: again, mode: "plan" }));
+    const job = await configure("sw1", { lines: again, kind: "replace", planHash });
+    expect(job).toMatchObject({ state: JobState.FAILED, effect: Effect.NONE, error: { reason: "PLAN_CHANGED" } });
+    const whole = configure("sw1", { beforeJob: change.id, kind: "replace", mode: "plan" });
+    await expect(whole).rejects.toMatchObject({ fieldViolations: [{ field: "job.configure.kind" }] });
+    expect(running("sw1")).toBe(before);
+  });
+
   test("a whole configuration takes the place of what runs, where there is a candidate", async () => {
     const whole = ["hostname sw-whole", "interface Loopback0", " description only this"];
     const job = await configure("sw-whole", { lines: whole, kind: "replace" });

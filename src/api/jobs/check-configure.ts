@@ -1,4 +1,4 @@
-import { ConfigMode, type ConfigureOperation } from "@pointsman/sdk/v1";
+import { ConfigKind, ConfigMode, type ConfigureOperation } from "@pointsman/sdk/v1";
 import { textLines } from "../../domain/text-lines.js";
 import { type FieldProblem, invalidRequest, problem } from "../../errors.js";
 import type { JobWish } from "./job-wish.js";
@@ -31,6 +31,10 @@ export function checkConfigure(
   const changes = mode !== ConfigMode.PLAN && mode !== ConfigMode.RECONCILE;
   if (isBack && changes && operation.planHash === "") {
     problems.push({ field: `${place}.plan_hash`, description: "is required: going back is planned first" });
+  }
+  if (isBack && operation.kind === ConfigKind.REPLACE) {
+    const description = "does not go with before_job: the lines that lead back are typed into what runs";
+    problems.push({ field: `${place}.kind`, description });
   }
   for (const name of ["pre_checks", "post_checks"] as const) {
     const checks = name === "pre_checks" ? operation.preChecks : operation.postChecks;

@@ -1,5 +1,5 @@
 import { clone, fromBinary } from "@bufbuild/protobuf";
-import { type ConfigureOperation, type JobSpec, JobSpecSchema } from "@pointsman/sdk/v1";
+import { ConfigMode, type ConfigureOperation, type JobSpec, JobSpecSchema } from "@pointsman/sdk/v1";
 import type { JobRecord } from "../../domain/job.js";
 import { invalidRequest, problem } from "../../errors.js";
 import type { JobStore } from "../../store/store.js";
@@ -33,8 +33,9 @@ export async function readEarlierJobs(
 }
 
 /**
- * The spec with the input that it takes from an earlier job of the same endpoint. Throws INVALID_REQUEST when there is
- * none, and CANNOT_RESTORE when that job kept no configuration.
+ * The spec with the input that it takes from an earlier job of the same endpoint; one that looks what became of that job
+ * means the input as that did. Throws INVALID_REQUEST when there is none, and CANNOT_RESTORE when that job kept no
+ * configuration.
  */
 export function withEarlierInput(
   earlier: ReadonlyMap<string, EarlierJob>,
@@ -43,7 +44,7 @@ export function withEarlierInput(
 ): JobSpec {
   const { operation } = spec;
   if (operation.case !== "configure") return spec;
-  const { linesOf, beforeJob } = operation.value;
+  const { linesOf, beforeJob, mode } = operation.value;
   const [name, id] = linesOf === "" ? ["before_job", beforeJob] : ["lines_of", linesOf];
   if (id === "") return spec;
   const place = `${field}.configure.${name}`;
@@ -56,11 +57,23 @@ export function withEarlierInput(
     throw invalidRequest({ field: place, description: "is a job of another device" });
   }
   if (name === "before_job" && found.before === undefined) {
-    const why = "did not keep its running configuration (keep_before_after), or it was removed to make room";
+    const why =
+      "did not keep its running configuration (keep_before_after), or its worker was lost before it was told whole, or it was removed to make room";
     throw problem("CANNOT_RESTORE", `job ${id} ${why}`, { metadata: { job: id } });
   }
+  const looks = name === "lines_of" && mode === ConfigMode.RECONCILE;
+  if (name === "lines_of" && former.value.beforeJob !== "" && !looks) {
+    // Its input is a whole configuration without its secrets.
+    const description = `is a job that went back; its lines are worked out anew by before_job ${former.value.beforeJob}`;
+    throw invalidRequest({ field: place, description });
+  }
   const filled = clone(JobSpecSchema, spec);
-  (filled.operation.value as ConfigureOperation).input =
+  const own = filled.operation.value as ConfigureOperation;
+  own.input =
     found.before !== undefined && name === "before_job" ? { case: "text", value: found.before } : former.value.input;
+  if (looks) {
+    own.beforeJob = former.value.beforeJob;
+    own.kind = former.value.kind;
+  }
   return filled;
 }

@@ -1,4 +1,4 @@
-import { type ConfigureResult, LinesStanding } from "@pointsman/sdk/v1";
+import { type ConfigureResult, type JobSpec, LinesStanding } from "@pointsman/sdk/v1";
 import { presenceName } from "../terminal/format.js";
 
 const standings: Readonly<Partial<Record<LinesStanding, string>>> = {
@@ -8,8 +8,16 @@ const standings: Readonly<Partial<Record<LinesStanding, string>>> = {
   [LinesStanding.UNKNOWN]: "whether all lines are on the device is not known",
 };
 
+/** What the lines come to that a look at the device told of. */
+function standingName(standing: LinesStanding, spec: JobSpec | undefined): string {
+  const before = spec?.operation.case === "configure" ? spec.operation.value.beforeJob : "";
+  if (before === "" || standing === LinesStanding.UNSPECIFIED) return standings[standing] ?? "";
+  if (standing === LinesStanding.ALL) return `what runs is what ran before ${before}`;
+  return `these lines are left on the way back to what ran before ${before}`;
+}
+
 /** What a configuration came to, for people: the difference, how checks ended, and what became of the change. */
-export function configurationSummary(result: ConfigureResult): string {
+export function configurationSummary(result: ConfigureResult, spec: JobSpec | undefined): string {
   const diff = result.diff;
   const checks = result.checks.map(({ command, after, passed, missing, found }) => {
     const why = [...missing.map((text) => `"${text}" is missing`), ...found.map((text) => `"${text}" is there`)];
@@ -21,7 +29,7 @@ export function configurationSummary(result: ConfigureResult): string {
     const name = presenceName(presence);
     return name === "" ? [] : [`${name.padEnd(7)}  ${line.split("\n")[0]}`];
   });
-  const standing = standings[result.standing] ?? "";
+  const standing = standingName(result.standing, spec);
   const facts = [
     ...found,
     ...(standing === "" ? [] : [standing]),

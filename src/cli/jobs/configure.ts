@@ -130,7 +130,7 @@ async function configure(context: Context<ConfigureOptions>, behind: number): Pr
   const jobs = targets.map((device, index) => ({ device, configure: work, ...conditions[index] }));
   return await startJobs(context, targets, jobs, "configure", async (job: Job, target: string) => {
     if (out.json || job.result?.result.case !== "configure") return;
-    const summary = configurationSummary(job.result.result.value);
+    const summary = configurationSummary(job.result.result.value, job.spec);
     if (summary === "") return;
     const lines = targets.length > 1 ? summary.split("\n").map((line) => `${target}: ${line}`) : [summary];
     await out.raw(`${lines.join("\n")}\n`);

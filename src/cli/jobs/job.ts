@@ -6,6 +6,7 @@ import {
   type JobEvent,
   JobEventSchema,
   JobSchema,
+  type JobSpec,
   ResolutionKind,
 } from "@pointsman/sdk/v1";
 import type { CommandKit, CommonOptions } from "../terminal/command.js";
@@ -168,7 +169,7 @@ function attempts(job: Job): string {
 }
 
 function results(job: Job): string {
-  if (job.result?.result.case === "configure") return configured(job.result.result.value);
+  if (job.result?.result.case === "configure") return configured(job.result.result.value, job.spec);
   const commands = commandResults(job);
   if (commands.length === 0) return "";
   return table(
@@ -185,7 +186,7 @@ function results(job: Job): string {
   );
 }
 
-function configured(result: ConfigureResult): string {
+function configured(result: ConfigureResult, spec: JobSpec | undefined): string {
   const lines = table(
     ["#", "status", "took", "line", "device said"],
     result.lines.map((line, index) => [
@@ -196,7 +197,7 @@ function configured(result: ConfigureResult): string {
       line.errorLines.join(" / "),
     ]),
   );
-  return [lines, configurationSummary(result)].filter((part) => part !== "").join("\n\n");
+  return [lines, configurationSummary(result, spec)].filter((part) => part !== "").join("\n\n");
 }
 
 function program({ result }: Job): string {

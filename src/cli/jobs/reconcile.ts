@@ -30,7 +30,7 @@ export function registerReconcile(program: Command, kit: CommandKit): void {
       const job = await client.jobs.wait(reconciledBy, { signal });
       if (out.json) await out.record({ id, reconciledBy: toJson(JobSchema, job) });
       else if (job.result?.result.case === "configure" && !job.error) {
-        await out.line(`${id} on ${targetName(job.spec)}:\n${configurationSummary(job.result.result.value)}`);
+        await out.line(`${id} on ${targetName(job.spec)}:\n${configurationSummary(job.result.result.value, job.spec)}`);
       } else await out.note(`${id}: error: ${job.error?.message} (${job.error?.reason})`);
       failed ||= job.error !== undefined;
     }

@@ -142,7 +142,8 @@ export function workName(spec: JobSpec | undefined): string {
   return `${commands[0]?.command ?? ""}${more}`;
 }
 
-function configureName({ mode, input }: ConfigureOperation): string {
+function configureName({ mode, input, beforeJob }: ConfigureOperation): string {
+  if (beforeJob !== "") return `${enumName(ConfigModeSchema, mode)}: back to before ${beforeJob}`;
   const lines = input.case === "lines" ? input.value.lines : (input.value ?? "").split(/\r\n|[\r\n]/);
   const typed = lines.filter((line) => line.trim() !== "");
   const more = typed.length > 1 ? ` (+${typed.length - 1})` : "";

@@ -951,7 +951,8 @@ export type ConfigureResult = Message<"pointsman.v1.ConfigureResult"> & {
   checks: ConfigCheckResult[];
 
   /**
-   * The running configuration before. Only with keep_before_after.
+   * The running configuration before. Only with keep_before_after. Of a job whose worker was lost it is there when a line
+   * was begun and there were no pre-checks.
    *
    * @generated from field: pointsman.v1.ConfigText before = 10;
    */
@@ -1977,14 +1978,14 @@ export const LinesStanding = {
   NONE: 2,
 
   /**
-   * Some do.
+   * Some do, or all of a REPLACE that has not taken away everything else.
    *
    * @generated from enum value: LINES_STANDING_SOME = 3;
    */
   SOME: 3,
 
   /**
-   * Of at least one it is not known.
+   * Of at least one it is not known; or lines are left of a way back, whose number at first is not known.
    *
    * @generated from enum value: LINES_STANDING_UNKNOWN = 4;
    */

@@ -230,8 +230,8 @@ export type ConfigureOperation = Message<"pointsman.v1.ConfigureOperation"> & {
   postChecks: ConfigCheck[];
 
   /**
-   * Goes on only when a plan made now would have this hash: the lines and the running configuration are still those
-   * that were looked at. Default: any.
+   * Goes on only when a plan made now would have this hash: the lines, whether they replace everything, and the running
+   * configuration are still those that were looked at. Default: any.
    *
    * @generated from field: string plan_hash = 8;
    */
@@ -262,7 +262,8 @@ export type ConfigureOperation = Message<"pointsman.v1.ConfigureOperation"> & {
 
   /**
    * Takes the lines of an earlier configuration job of the same device, by its id, in place of the input: to look for
-   * them with RECONCILE, for instance.
+   * them with RECONCILE, for instance, which takes its kind as well. Of a job that went back (before_job) RECONCILE tells
+   * the lines that are left to be typed; nothing else takes its lines.
    *
    * @generated from field: string lines_of = 12;
    */
@@ -271,7 +272,7 @@ export type ConfigureOperation = Message<"pointsman.v1.ConfigureOperation"> & {
   /**
    * Goes back to what the running configuration was before this job, by its id, which must have kept it
    * (keep_before_after): the lines are worked out from what runs now. Anything but a PLAN needs the plan's plan_hash.
-   * UNSUPPORTED_BY_PLATFORM where no line takes another away.
+   * UNSUPPORTED_BY_PLATFORM where no line takes another away. Not with the kind REPLACE.
    *
    * @generated from field: string before_job = 13;
    */
@@ -800,7 +801,8 @@ export const ConfigMode = {
 
   /**
    * Tells of each line whether it stands in the running configuration, and changes nothing: read-only. With lines_of it
-   * shows what became of a job whose outcome is unknown; it does not resolve that job.
+   * shows what became of a job whose outcome is unknown; it does not resolve that job. Of the kind REPLACE it also tells
+   * the lines that would take away what stands beside the others, when all of those are there.
    *
    * @generated from enum value: CONFIG_MODE_RECONCILE = 4;
    */
