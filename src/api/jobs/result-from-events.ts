@@ -17,6 +17,8 @@ import { commandStatusNumbers } from "./job-enums.js";
 
 /** Kinds of operation whose events tell of command lines. */
 const withSteps = new Set<string>(["commands", "configure", "task"]);
+/** A text that is cut ends with a whole character. Bytes. */
+const longestCharacter = 4;
 /** Events read at a time. */
 const pageEvents = 1_000;
 
@@ -27,7 +29,7 @@ const pageEvents = 1_000;
 export async function resultFromEvents(store: JobStore, job: JobRecord, spec: JobSpec): Promise<JobResult | undefined> {
   const { case: kind, value: operation } = spec.operation;
   if (spec.retainOutput === RetainOutput.NONE || !kind || !withSteps.has(kind)) return undefined;
-  const { steps, begunBefore } = await readSteps(store, job);
+  const { steps, begunBefore, before } = await readSteps(store, job);
   const count = Math.max(0, ...steps.keys());
   if (count === 0) return undefined;
   const numbers = Array.from({ length: kind === "commands" ? operation.commands.length : count }, (_, i) => i + 1);
@@ -53,7 +55,20 @@ export async function resultFromEvents(store: JobStore, job: JobRecord, spec: Jo
       output: { text, bytes, truncated, expired },
     }),
   );
-  return create(JobResultSchema, { result: { case: "configure", value: { lines } } });
+  const kept = begunBefore || !keepsBefore(job, spec, before) ? undefined : await tell(store, job, before, false);
+  const { text = "", bytes = 0, expired = false } = kept ?? {};
+  const value = { lines, ...(kept && { before: { text, bytes, expired } }) };
+  return create(JobResultSchema, { result: { case: "configure", value } });
+}
+
+/**
+ * Whether what an attempt told before its first line, all of which was told before that, is the running configuration from
+ * before, and nothing else: neither results of checks nor a text that was cut.
+ */
+function keepsBefore({ outputCut }: JobRecord, { operation, maxOutputBytes }: JobSpec, { bytes }: Step): boolean {
+  if (operation.case !== "configure" || outputCut) return false;
+  const { keepBeforeAfter, preChecks } = operation.value;
+  return keepBeforeAfter && preChecks.length === 0 && bytes > 0 && bytes + longestCharacter <= maxOutputBytes;
 }
 
 /** A command or a line as its events tell it. Its output lies in one piece. */
@@ -64,21 +79,27 @@ interface Step {
   bytes: number;
 }
 
-/** The steps of the last attempt by number; `begunBefore`: the events do not go back to its beginning. */
-async function readSteps(
-  store: JobStore,
-  job: JobRecord,
-): Promise<{ readonly steps: ReadonlyMap<number, Step>; readonly begunBefore: boolean }> {
+/** The steps of an attempt by number, and what it printed before the first of them. */
+interface Steps {
+  readonly steps: ReadonlyMap<number, Step>;
+  readonly before: Step;
+  /** The events do not go back to its beginning. */
+  readonly begunBefore: boolean;
+}
+
+/** Reads the steps of the last attempt. */
+async function readSteps(store: JobStore, job: JobRecord): Promise<Steps> {
   const steps = new Map<number, Step>();
+  const before: Step = { bytes: 0 };
   let begun = false;
   for (let from = 1; ;) {
     const page = await store.events(job.id, from, pageEvents);
     for (const { attempt, fact } of page.events) {
       if (attempt !== job.attempt) continue;
       if (fact.kind === "state" && fact.state === "RUNNING") begun = true;
-      if (!("command" in fact) || fact.command === 0) continue;
-      const step = steps.get(fact.command) ?? { bytes: 0 };
-      steps.set(fact.command, step);
+      if (!("command" in fact) || (fact.command === 0 && steps.size > 0)) continue;
+      const step = fact.command === 0 ? before : (steps.get(fact.command) ?? { bytes: 0 });
+      if (fact.command > 0) steps.set(fact.command, step);
       if (fact.kind === "started") step.line = fact.line;
       else if (fact.kind === "ended") step.ended = fact;
       else {
@@ -87,7 +108,7 @@ async function readSteps(
       }
     }
     const last = page.events.at(-1)?.number;
-    if (last === undefined || last >= page.last) return { steps, begunBefore: !begun };
+    if (last === undefined || last >= page.last) return { steps, before, begunBefore: !begun };
     from = last + 1;
   }
 }
