@@ -172,7 +172,9 @@ describe("job", () => {
     expect(stdout).toMatch(/^session +new$/m);
     const lost = { ...open, error: { reason: "WORKER_LOST", message: "lost" } };
     const told = await startServices({ jobs: { getJob: () => ({ job: lost }) } });
-    expect((await runCli(["job", jobId(1)], told)).stdout).not.toMatch(/^session/m);
+    const { stdout: untold } = await runCli(["job", jobId(1)], told);
+    expect(untold).not.toMatch(/^session/m);
+    expect(untold).toMatch(/^last sent +2 of 2: reload; what followed within 50 ms is not known$/m);
     const settled = await startServices({ jobs: { getJob: () => ({ job }) } });
     expect((await runCli(["job", jobId(1)], settled)).stdout).not.toMatch(/last sent|pointsman resolve/);
   });
@@ -184,13 +186,17 @@ describe("job", () => {
     const doubt = {
       ...{ id: jobId(1), state: JobState.INDETERMINATE, spec: { target: device("r1"), operation } },
       ...{ lastIntendedStep: 2, lastConfirmedStep: 1 },
+      endTime: timestampFromDate(new Date("2026-11-20T12:00:00Z")),
       result: { result: { case: "configure" as const, value: { lines } } },
     };
     const server = await startServices({ jobs: { getJob: () => ({ job: doubt }) } });
     const { stdout } = await runCli(["job", jobId(1)], server);
     expect(stdout).toMatch(/^last sent +2: behind the lines that were told, or the commit$/m);
     expect(stdout).toMatch(/^last answered +1: interface Lo0$/m);
-    expect(stdout).toMatch(/^timer +the device may take the change back by itself within 10 m; no verdict/m);
+    expect(stdout).toMatch(
+      /^timer +the device may take the change back by itself within 10 m of 2026-11-20T\S+; no verdict/m,
+    );
+    expect(stdout).toContain(`\`pointsman reconcile ${jobId(1)}\` tells of each line`);
   });
 
   it("gives output byte for byte with --output, and ends the line for a person alone", async () => {

@@ -1,9 +1,9 @@
 import { createHmac } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { durationFromMs, timestampFromDate } from "@pointsman/sdk";
-import { JobState } from "@pointsman/sdk/v1";
+import { ConfigKind, ConfigMode, JobState, ResolutionKind } from "@pointsman/sdk/v1";
 import { parseDevices } from "../../src/cli/devices/device-import.js";
-import { bytes, duration, stateName, time, waitingName } from "../../src/cli/terminal/format.js";
+import { bytes, duration, stateName, time, waitingName, whyName, workName } from "../../src/cli/terminal/format.js";
 import { knownHostKeys } from "../../src/cli/devices/known-hosts.js";
 import { withoutControls } from "../../src/cli/terminal/output.js";
 import { collectStates, parseDuration, parseSince, parseTarget } from "../../src/cli/terminal/parse.js";
@@ -74,6 +74,19 @@ describe("what people read", () => {
     const date = new Date("2026-01-02T03:04:05Z");
     expect(time(timestampFromDate(date))).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d$/);
     expect(new Date(time(timestampFromDate(date))).getTime()).toBe(date.getTime());
+  });
+
+  it("what a configuration does, and whether a doubt is settled", () => {
+    const of = (value: object) => workName({ operation: { case: "configure", value } } as never);
+    const text = { input: { case: "text", value: "a\nb" }, mode: ConfigMode.APPLY, beforeJob: "" };
+    expect(of(text)).toBe("apply: a (+1)");
+    expect(of({ ...text, kind: ConfigKind.REPLACE })).toBe("apply, replacing everything: a (+1)");
+    expect(of({ ...text, beforeJob: "5h" })).toBe("apply: back to before 5h");
+    const lost = { error: { reason: "WORKER_LOST" } };
+    expect(whyName(lost as never)).toBe("WORKER_LOST");
+    expect(whyName({ ...lost, resolution: { kind: ResolutionKind.NOT_APPLIED } } as never)).toBe(
+      "WORKER_LOST, not applied",
+    );
   });
 
   it("names of states and sizes", () => {

@@ -50,6 +50,6 @@ function timer({ spec, endTime }: Job): string | undefined {
     return undefined;
   const { confirmTimeout } = spec.operation.value;
   if (!confirmTimeout || durationMs(confirmTimeout) === 0) return undefined;
-  const since = endTime ? `${time(endTime)}` : "its end";
-  return `the device may take the change back by itself within ${duration(confirmTimeout)} of ${since}; no verdict is taken before`;
+  const within = `${duration(confirmTimeout)} of ${time(endTime)}`;
+  return `the device may take the change back by itself within ${within}; no verdict is taken before`;
 }

@@ -7,7 +7,6 @@ import {
   JobEventSchema,
   JobSchema,
   type JobSpec,
-  ResolutionKind,
 } from "@pointsman/sdk/v1";
 import type { CommandKit, CommonOptions } from "../terminal/command.js";
 import {
@@ -17,6 +16,7 @@ import {
   effectClassName,
   effectName,
   labels,
+  resolutionName,
   stateName,
   targetName,
   time,
@@ -144,9 +144,8 @@ function failure({ error }: Job): string {
 
 function resolution({ resolution: said }: Job): string {
   if (said === undefined) return "";
-  const verdict = { [ResolutionKind.APPLIED]: "applied", [ResolutionKind.NOT_APPLIED]: "not applied" } as const;
   return facts([
-    ["resolved", verdict[said.kind as keyof typeof verdict] ?? "run again"],
+    ["resolved", resolutionName(said.kind)],
     ["by", said.resolver],
     ["because", said.reason],
     ["at", time(said.time)],

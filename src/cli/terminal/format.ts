@@ -3,6 +3,7 @@ import {
   type ChangeStop,
   CommandStatus,
   CommandStatusSchema,
+  ConfigKind,
   type ConfigureOperation,
   ConfigModeSchema,
   EffectClassSchema,
@@ -14,6 +15,8 @@ import {
   RunStateSchema,
   RunTargetStateSchema,
   LinePresenceSchema,
+  ResolutionKind,
+  ResolutionKindSchema,
   WaitingReasonSchema,
   StoppedJobFateSchema,
   SessionStateSchema,
@@ -58,6 +61,10 @@ export const effectName = (value: number): string => enumName(EffectSchema, valu
 /** "ok", "rejected", … */
 export const commandStatusName = (value: CommandStatus): string =>
   value === CommandStatus.UNSPECIFIED ? "not known" : enumName(CommandStatusSchema, value);
+/** "applied", "not applied" or "run again". */
+export function resolutionName(kind: ResolutionKind): string {
+  return kind === ResolutionKind.RERUN ? "run again" : enumName(ResolutionKindSchema, kind).replace("-", " ");
+}
 /** "present", "absent", "unknown"; empty when it was not looked for. */
 export const presenceName = (value: number): string => enumName(LinePresenceSchema, value);
 /** "busy", "idle", … */
@@ -142,17 +149,20 @@ export function workName(spec: JobSpec | undefined): string {
   return `${commands[0]?.command ?? ""}${more}`;
 }
 
-function configureName({ mode, input, beforeJob }: ConfigureOperation): string {
-  if (beforeJob !== "") return `${enumName(ConfigModeSchema, mode)}: back to before ${beforeJob}`;
+function configureName({ mode, kind, input, beforeJob }: ConfigureOperation): string {
+  const name = enumName(ConfigModeSchema, mode);
+  if (beforeJob !== "") return `${name}: back to before ${beforeJob}`;
   const lines = input.case === "lines" ? input.value.lines : (input.value ?? "").split(/\r\n|[\r\n]/);
   const typed = lines.filter((line) => line.trim() !== "");
   const more = typed.length > 1 ? ` (+${typed.length - 1})` : "";
-  return `${enumName(ConfigModeSchema, mode)}: ${typed[0]?.trim() ?? ""}${more}`;
+  const all = kind === ConfigKind.REPLACE ? ", replacing everything" : "";
+  return `${name}${all}: ${typed[0]?.trim() ?? ""}${more}`;
 }
 
-/** Why a job waits or how it failed, on one line; empty when neither. */
+/** Why a job waits or how it failed, and whether a doubt about that is settled, on one line; empty when neither. */
 export function whyName(job: Job): string {
-  if (job.error) return job.error.reason;
+  if (job.error)
+    return job.resolution ? `${job.error.reason}, ${resolutionName(job.resolution.kind)}` : job.error.reason;
   const waiting = waitingName(job.waitingReason);
   if (waiting === "") return "";
   const facts = [
