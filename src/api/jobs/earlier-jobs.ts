@@ -58,7 +58,7 @@ export function withEarlierInput(
   }
   if (name === "before_job" && found.before === undefined) {
     const why =
-      "did not keep its running configuration (keep_before_after), or its worker was lost before it was told whole, or it was removed to make room";
+      "did not keep its running configuration (keep_before_after), or it was not told whole, or was removed to make room";
     throw problem("CANNOT_RESTORE", `job ${id} ${why}`, { metadata: { job: id } });
   }
   const looks = name === "lines_of" && mode === ConfigMode.RECONCILE;
