@@ -8,7 +8,7 @@ import { createPromptMark, type PromptMark } from "./prompt-mark.js";
 import { createPromptProbe, type PromptProbe } from "./prompt-probe.js";
 import { matchAnyPrompt, type PromptMatch } from "./prompt.js";
 import type { ShellListener } from "./shell.js";
-import { settleMs, standStill, stillness } from "./stillness.js";
+import { settleMs, stillness } from "./stillness.js";
 
 const interruptMs = 2_000;
 
@@ -295,7 +295,7 @@ class Exchange implements ShellListener {
 
   private still(ms: number, then: () => void): void {
     this.cancelStill?.();
-    this.cancelStill = standStill(this.context.clock, ms, () => {
+    this.cancelStill = this.context.clock.timer(ms, () => {
       this.cancelStill = undefined;
       this.guarded(then);
     });

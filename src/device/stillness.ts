@@ -1,4 +1,3 @@
-import type { Clock } from "../domain/clock.js";
 import type { ExchangeRequest } from "./exchange-request.js";
 import type { Platform } from "./platform.js";
 
@@ -54,16 +53,4 @@ function askedMs(
 ): number {
   if (!answered || (isFollowed && pieces === 1)) return 0;
   return settlesAsAnswered ? Math.min(settleMs, answeredInMs) : settleMs;
-}
-
-/**
- * Calls `then` after so many milliseconds; the returned function cancels it. Timers know no less than one: what is
- * shorter is waited for from turn to turn of the event loop, one at least, so that what has come by then is read.
- */
-export function standStill(clock: Clock, ms: number, then: () => void): () => void {
-  if (ms >= 1) return clock.timer(ms, then);
-  const end = clock.monotonic() + ms;
-  const wait = (): NodeJS.Immediate => setImmediate(() => (clock.monotonic() < end ? (turn = wait()) : then()));
-  let turn = wait();
-  return () => clearImmediate(turn);
 }

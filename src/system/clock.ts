@@ -8,8 +8,17 @@ export const systemClock: Clock = {
   monotonic: () => performance.now(),
   sleep: (ms, signal) => delay(ms, undefined, signal ? { signal } : {}),
   timer: (ms, run) => {
+    if (ms > 0 && ms < 1) return inTurns(ms, run);
     const timer = setTimeout(run, ms);
     timer.unref();
     return () => clearTimeout(timer);
   },
 };
+
+/** Timers know no less than a millisecond: what is shorter is waited for from turn to turn of the event loop. */
+function inTurns(ms: number, run: () => void): () => void {
+  const end = performance.now() + ms;
+  const wait = (): NodeJS.Immediate => setImmediate(() => (performance.now() < end ? (turn = wait()) : run()));
+  let turn = wait();
+  return () => clearImmediate(turn);
+}

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { settleMs, standStill } from "../../src/device/stillness.js";
-import type { Clock } from "../../src/domain/clock.js";
+import { settleMs } from "../../src/device/stillness.js";
 
 const steady = { repaints: false };
 const answer = { answered: true, pieces: 1, answeredInMs: 0.25, torn: false, longestPause: 0 };
@@ -25,34 +24,4 @@ test("lines that came torn, and a prompt that is painted again, are given more t
   expect(settleMs(steady, quick, { ...answer, torn: true })).toBe(10);
   expect(settleMs(steady, quick, { ...answer, torn: true, longestPause: 30 })).toBe(120);
   expect(settleMs({ repaints: true }, quick, answer)).toBe(30);
-});
-
-/** A clock of which each look takes a tenth of a millisecond, and which has no timers. */
-function stepping(): Clock & { readonly looks: () => number } {
-  let looks = 0;
-  const none = (): never => {
-    throw new Error("no timer is wanted here");
-  };
-  return { looks: () => looks, now: none, sleep: none, timer: none, monotonic: () => looks++ / 10 };
-}
-
-test("less than a millisecond is waited for from turn to turn, and one turn at least", async () => {
-  const clock = stepping();
-  await new Promise<void>((resolve) => standStill(clock, 0.5, resolve));
-  expect(clock.looks()).toBe(6);
-  const order: string[] = [];
-  const over = new Promise<void>((resolve) => standStill(stepping(), 0, resolve)).then(() => order.push("stood"));
-  process.nextTick(() => order.push("read"));
-  await over;
-  expect(order).toEqual(["read", "stood"]);
-});
-
-test("what is cancelled meanwhile is not called", async () => {
-  const clock = stepping();
-  const called: string[] = [];
-  const cancel = standStill(clock, 0.3, () => called.push("cancelled"));
-  setImmediate(cancel);
-  await new Promise<void>((resolve) => standStill(stepping(), 0.9, resolve));
-  expect(called).toEqual([]);
-  expect(clock.looks()).toBe(2);
 });
