@@ -10,9 +10,8 @@ import { instantOf, type Lease } from "./lease.js";
 import type { Room } from "./room.js";
 import type { SessionTeller } from "./session-news.js";
 
-/** A lease is renewed this often, and where that failed tried again sooner: it may be about to run out. */
+/** A lease is renewed this often. */
 const beatMs = 3_000;
-const beatAgainMs = 1_000;
 /** Work is looked for at least this often, in case a hint was lost. */
 const pollMs = 1_000;
 /** Jobs taken in one claim at most: what is taken waits for nobody else. */
@@ -85,8 +84,6 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
   let replayedAt = -Infinity;
   /** Why the journals could not be told, when that was tried last. */
   let untold = "";
-  /** When it last said that a beat was not heard. */
-  let saidAt = -Infinity;
 
   function dead(): void {
     buried = true;
@@ -117,14 +114,6 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
     await parts.sessions.tell();
   }
 
-  function sayUnheard(error: unknown): false {
-    if (clock.monotonic() - saidAt < beatMs) return false;
-    saidAt = clock.monotonic();
-    if (error instanceof StoreError) logger.warn("no beat: %s", error.message);
-    else logger.error({ err: error }, "a beat failed");
-    return false;
-  }
-
   async function note(newcomers: readonly Newcomer[]): Promise<void> {
     noting = true;
     try {
@@ -149,12 +138,12 @@ export function createZoneWorker(parts: ZoneWorkerParts): ZoneWorker {
   const beating = createLoop(
     async (signal) => {
       while (!signal.aborted && !buried) {
-        const isHeard = await beat().then(
-          () => true,
-          (error: unknown) => sayUnheard(error),
-        );
+        await beat().catch((error: unknown) => {
+          if (error instanceof StoreError) logger.warn("no beat: %s", error.message);
+          else logger.error({ err: error }, "a beat failed");
+        });
         if (!buried && lease.remainingMs() <= 0) parts.lost("expired");
-        await beats.wait(isHeard ? beatMs : beatAgainMs, signal);
+        await beats.wait(beatMs, signal);
       }
     },
     (error) => logger.error({ err: error }, "the beat of the lease stopped"),

@@ -1,4 +1,3 @@
-import { pino } from "pino";
 import { expect, test } from "vitest";
 import { loadConfig } from "../../src/config.js";
 import { claimOf, storeAway } from "./one-attempt.js";
@@ -147,27 +146,4 @@ test("a worker that can reach none of its zones does not start", async () => {
   const { worker, answers } = workerAlone(["a", "b"]);
   answers.register = () => Promise.reject(storeAway());
   await expect(worker.start()).rejects.toMatchObject({ reason: "STORE_UNAVAILABLE" });
-});
-
-test("a beat that was not heard is followed by another in time for the lease, and the log says so no more often than before", async () => {
-  const lines: string[] = [];
-  const logger = pino({ level: "warn" }, { write: (line) => void lines.push(line) });
-  const { worker, clock, answers, sent, letIn } = workerAlone(["default"], { logger });
-  await worker.start();
-  letIn();
-  await clock.turn();
-  // The next one, after three seconds, is given up after five; the lease is over two seconds later.
-  answers.beat = () => {
-    answers.beat = () => Promise.resolve({ answer: "OK", cancels: [] });
-    return clock.sleep(5_000).then(() => Promise.reject(storeAway()));
-  };
-  await clock.advance(9_500);
-  answers.claim = once("default", [claimOf()]);
-  await clock.advance(1_400);
-  expect(sent).toEqual(["clear counters"]);
-
-  lines.length = 0;
-  answers.beat = () => Promise.reject(storeAway());
-  await clock.advance(30_000);
-  expect(lines.filter((line) => line.includes("no beat"))).toHaveLength(10);
 });
