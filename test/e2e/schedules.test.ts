@@ -16,7 +16,8 @@ beforeAll(async () => {
     env: { POINTSMAN_SHELL_COMMANDS: "echo", POINTSMAN_NODE: "here" },
   });
   ({ client } = system);
-  for (const name of ["fra-r1", "fra-r2"]) await client.devices.update(name, { labels: { site: "fra" } });
+  for (const name of ["fra-r1", "fra-r2"])
+    await client.devices.update(name, { labels: { site: "fra", role: "router" } });
 });
 afterAll(() => system.close());
 
