@@ -30,10 +30,13 @@ interface Answer {
   readonly longestPause: number;
 }
 
+/** How long whoever typed is ready to wait. */
+type Patience = Pick<ExchangeRequest, "settleMs" | "settlesAsAnswered" | "isFollowed">;
+
 /** How long the prompt of this platform must stand still behind such an answer, in milliseconds. */
 export function settleMs(
   { repaints }: Pick<Platform, "repaints">,
-  request: Pick<ExchangeRequest, "settleMs" | "settlesAsAnswered" | "isFollowed">,
+  request: Patience,
   { torn, longestPause, ...answer }: Answer,
 ): number {
   return Math.max(
@@ -44,11 +47,7 @@ export function settleMs(
 }
 
 function askedMs(
-  {
-    settleMs = 0,
-    settlesAsAnswered,
-    isFollowed,
-  }: Pick<ExchangeRequest, "settleMs" | "settlesAsAnswered" | "isFollowed">,
+  { settleMs = 0, settlesAsAnswered, isFollowed }: Patience,
   { answered, pieces, answeredInMs }: Omit<Answer, "torn" | "longestPause">,
 ): number {
   if (!answered || (isFollowed && pieces === 1)) return 0;

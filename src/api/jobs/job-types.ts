@@ -24,27 +24,36 @@ export async function listJobTypes(
   const key = listKey("ListJobTypes", ListJobTypesRequestSchema, about);
   const behind = readPageToken(key, 1, request.pageToken)?.[0];
   const byLoad = request.orderBy === JobTypeOrder.LOADED;
-  const place = (records: Known): string => (byLoad ? latestFirst(records[0]) : "") + records[0].name;
+  const place = ({ latest }: Known): string => (byLoad ? latestFirst(latest) : "") + latest.name;
   const found = byName(await taskTypes.list(request.zones))
-    .filter((records) => meets(request, records[0]))
-    .map((records) => ({ records, place: place(records) }))
+    .filter(({ latest }) => meets(request, latest))
+    .map((known) => ({ known, place: place(known) }))
     .sort((one, other) => (one.place < other.place ? -1 : 1))
     .filter((one) => behind === undefined || one.place > behind);
   const page = found.slice(0, pageSize(request.pageSize));
   const last = page.at(-1);
   return create(ListJobTypesResponseSchema, {
-    types: page.map(({ records }) => viewJobType(records)),
+    types: page.map(({ known }) => viewJobType(known)),
     nextPageToken: last && found.length > page.length ? writePageToken(key, [last.place]) : "",
   });
 }
 
-/** A type in each of the zones that know it; the one that was loaded last comes first and describes it. */
-type Known = readonly [TaskTypeRecord, ...TaskTypeRecord[]];
+/** A type in each of the zones that know it, by zone; the one that was loaded last describes it. */
+interface Known {
+  readonly latest: TaskTypeRecord;
+  readonly inZones: readonly TaskTypeRecord[];
+}
 
 function byName(records: readonly TaskTypeRecord[]): Known[] {
-  const found = new Map<string, TaskTypeRecord[]>();
-  for (const record of records) found.set(record.name, [...(found.get(record.name) ?? []), record]);
-  return [...found.values()].map((some) => some.sort((a, b) => b.loadMs - a.loadMs) as [TaskTypeRecord]);
+  const found = new Map<string, Known>();
+  for (const record of records) {
+    const { latest = record, inZones = [] } = found.get(record.name) ?? {};
+    found.set(record.name, {
+      latest: record.loadMs > latest.loadMs ? record : latest,
+      inZones: [...inZones, record],
+    });
+  }
+  return [...found.values()];
 }
 
 /** Sorts the latest time first. */
@@ -66,16 +75,14 @@ function meets({ names, labels, text }: ListJobTypesRequest, type: TaskTypeRecor
   );
 }
 
-function viewJobType(records: Known): JobType {
-  const [{ name, description, labels, input, output, delivery, maxDeferrals, loadMs }] = records;
+function viewJobType({ latest, inZones }: Known): JobType {
+  const { name, description, labels, input, output, delivery, maxDeferrals, loadMs } = latest;
   return create(JobTypeSchema, {
     ...{ name, description, labels: { ...labels }, maxDeferrals },
     input: schemaMessage(input),
     output: schemaMessage(output),
     delivery: effectClassNumbers[delivery],
-    workers: [...records]
-      .sort((a, b) => (a.zone < b.zone ? -1 : 1))
-      .flatMap(({ zone, workers }) => workers.map((worker) => ({ worker, zone }))),
+    workers: inZones.flatMap(({ zone, workers }) => workers.map((worker) => ({ worker, zone }))),
     loadTime: timestampFromMs(loadMs),
   });
 }
