@@ -7,14 +7,19 @@ export function isRunning(pid: number): boolean {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
   }
-  return !isThread(pid);
+  return !isOnlyANumber(pid);
 }
 
-/** Linux takes the number of a thread for that of its process. In a container, whose numbers begin anew, they often meet. */
-function isThread(id: number): boolean {
+/**
+ * Whether a number that Linux takes for that of a process is none of one that runs: it is a thread's (in a container,
+ * whose numbers begin anew, they often meet), or its process has ended and nobody has asked yet what became of it. The
+ * first process of a container may ask late, or never.
+ */
+function isOnlyANumber(id: number): boolean {
   try {
-    const [, itsProcess] = /^Tgid:\s*(\d+)$/m.exec(readFileSync(`/proc/${id}/status`, "utf8")) ?? [];
-    return itsProcess !== undefined && Number(itsProcess) !== id;
+    const status = readFileSync(`/proc/${id}/status`, "utf8");
+    const [, itsProcess] = /^Tgid:\s*(\d+)$/m.exec(status) ?? [];
+    return /^State:\s*Z/m.test(status) || (itsProcess !== undefined && Number(itsProcess) !== id);
   } catch {
     // Another system, or a process that is hidden from us.
     return false;
